@@ -1,0 +1,69 @@
+/** State of a model in this server. `invalid`: the file cannot be used, `reason` says why. */
+export type ModelState = 'unloaded' | 'loading' | 'loaded' | 'unloading' | 'quarantined' | 'invalid';
+
+/** One quantization of a model on disk. */
+export interface ModelVariant {
+  /** Lower-case label, for example `q4_k_m`, or `unknown`. */
+  quantization: string;
+  sizeBytes: number;
+  /** File names relative to the model folder, in part order. */
+  files: string[];
+  /** Mean bits per weight, or null when the parameter count is unknown. */
+  bitsPerWeight: number | null;
+  /** Why this variant cannot be loaded, or null. */
+  invalidReason: string | null;
+}
+
+/** What the server says of a model, on every route that lists or shows models. */
+export interface ModelInfo {
+  /** Name to ask for; `name:quantization` asks for one variant. */
+  name: string;
+  /** Other names that lead here (`default`, the file's stem). */
+  aliases: string[];
+  format: 'gguf';
+  state: ModelState;
+  /** Why it is invalid or quarantined, or null. */
+  reason: string | null;
+  architecture: string | null;
+  parameterCount: number | null;
+  /** Context the model was trained with, in tokens. */
+  trainedContextTokens: number | null;
+  /** The variant that is loaded, or the one that a load would choose. */
+  quantization: string;
+  /** Size on disk of that variant. */
+  sizeBytes: number;
+  variants: ModelVariant[];
+  /** Newest file time of the model. */
+  modifiedAt: Date;
+  /** Present while loaded. */
+  loaded: LoadedModel | null;
+}
+
+/** Settings and measured facts of a loaded model. */
+export interface LoadedModel {
+  contextTokens: number;
+  slots: number;
+  /** Physical memory of the model's process in bytes, measured; null until the first measurement. */
+  residentBytes: number | null;
+  threads: number;
+  gpu: string;
+  /** Why the GPU that was asked for is not used, or null. */
+  gpuReason: string | null;
+  loadedAt: Date;
+  loadMs: number;
+  /** When idle unload is due; null: never, or busy now. */
+  expiresAt: Date | null;
+  activeRequests: number;
+  queuedRequests: number;
+}
+
+/** What a client may ask for when it loads a model; a field left out means: as configured. */
+export interface LoadWish {
+  quantization?: string;
+  preferGpu?: boolean;
+  contextTokens?: number;
+  /** Slots, 1 to 32: how many requests decode at the same time. */
+  parallel?: number;
+  /** Milliseconds; Infinity: never unload; 0: unload when idle at once. */
+  keepAliveMs?: number;
+}
