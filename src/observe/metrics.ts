@@ -1,0 +1,271 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** Upper bounds in seconds that fit tiny models and weak cores alike. */
+const latencyBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
+/** The seed's buckets (1, 3, 5) within a range that real models need. */
+const inferenceBuckets = [0.1, 0.3, 1, 3, 5, 10, 30, 60, 120, 300, 600];
+const interTokenBuckets = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 1, 2, 5];
+
+/** What one resident model shows at scrape time; every field is a reading, nothing is computed or woken for it. */
+export interface ModelGauges {
+  model: string;
+  state: string;
+  residentBytes: number | null;
+  slots: number;
+  busySlots: number;
+  queueDepth: number;
+}
+
+/** Read at scrape time by the gauges that mirror state owned elsewhere. */
+export interface GaugeSources {
+  models(): ModelGauges[];
+  memoryBudgetBytes(): number;
+  memoryUsedBytes(): number;
+  activeConnections(): number;
+}
+
+/**
+ * Every metric of the server, in one list, on one registry. Names follow Prometheus rules: base units, `_total` for
+ * counters; `model_inference_seconds` and `active_connections` keep the names that dashboards of the seed
+ * specification use, all others start with `hearth_`.
+ * This is the only file that imports prom-client.
+ */
+export function createMetrics(version: string) {
+  const registry = new Registry();
+  const registers = [registry];
+  let sources: GaugeSources | null = null;
+
+  const metrics = {
+    inferenceSeconds: new Histogram({
+      name: 'model_inference_seconds',
+      help: 'Time from a request being handed to a slot to its last token',
+      labelNames: ['model'],
+      buckets: inferenceBuckets,
+      registers,
+    }),
+    httpRequests: new Counter({
+      name: 'hearth_http_requests_total',
+      help: 'HTTP requests by route pattern and status',
+      labelNames: ['method', 'route', 'status'],
+      registers,
+    }),
+    httpSeconds: new Histogram({
+      name: 'hearth_http_request_seconds',
+      help: 'Time from the arrival of a request to the end of its response',
+      labelNames: ['route'],
+      buckets: latencyBuckets,
+      registers,
+    }),
+    rejected: new Counter({
+      name: 'hearth_rejected_total',
+      help: 'Requests refused with an error, by error code',
+      labelNames: ['reason'],
+      registers,
+    }),
+    websocketMessages: new Counter({
+      name: 'hearth_websocket_messages_total',
+      help: 'WebSocket messages by direction',
+      labelNames: ['direction'],
+      registers,
+    }),
+    firstTokenSeconds: new Histogram({
+      name: 'hearth_time_to_first_token_seconds',
+      help: 'Time from the arrival of a request at the engine to its first generated token, queue and load included',
+      labelNames: ['model'],
+      buckets: latencyBuckets,
+      registers,
+    }),
+    interTokenSeconds: new Histogram({
+      name: 'hearth_inter_token_seconds',
+      help: 'Time between two generated tokens of one request',
+      labelNames: ['model'],
+      buckets: interTokenBuckets,
+      registers,
+    }),
+    promptTokens: new Counter({
+      name: 'hearth_prompt_tokens_total',
+      help: 'Prompt tokens of accepted requests, cached ones included',
+      labelNames: ['model'],
+      registers,
+    }),
+    cachedPromptTokens: new Counter({
+      name: 'hearth_prompt_tokens_cached_total',
+      help: 'Prompt tokens that were reused and not computed again',
+      labelNames: ['model'],
+      registers,
+    }),
+    generatedTokens: new Counter({
+      name: 'hearth_generated_tokens_total',
+      help: 'Generated tokens',
+      labelNames: ['model'],
+      registers,
+    }),
+    requests: new Counter({
+      name: 'hearth_requests_total',
+      help: 'Generation requests by model and outcome: stop, length, tool_calls, cancelled or an error code',
+      labelNames: ['model', 'outcome'],
+      registers,
+    }),
+    queueWaitSeconds: new Histogram({
+      name: 'hearth_queue_wait_seconds',
+      help: 'Time that a request waited for a slot',
+      labelNames: ['model'],
+      buckets: latencyBuckets,
+      registers,
+    }),
+    loadSeconds: new Histogram({
+      name: 'hearth_model_load_seconds',
+      help: 'Time to start a worker and load a model',
+      labelNames: ['model'],
+      buckets: latencyBuckets,
+      registers,
+    }),
+    loads: new Counter({
+      name: 'hearth_model_loads_total',
+      help: 'Model loads by result: loaded or an error code',
+      labelNames: ['model', 'result'],
+      registers,
+    }),
+    unloads: new Counter({
+      name: 'hearth_model_unloads_total',
+      help: 'Model unloads by reason: request, idle, room, shutdown, crash',
+      labelNames: ['model', 'reason'],
+      registers,
+    }),
+    workerRestarts: new Counter({
+      name: 'hearth_worker_restarts_total',
+      help: 'Workers that ended without being asked to, by reason: crash, killed, hung',
+      labelNames: ['model', 'reason'],
+      registers,
+    }),
+    steps: new Counter({
+      name: 'hearth_engine_steps_total',
+      help: 'Steps of the batch loop (one decode call each)',
+      labelNames: ['model'],
+      registers,
+    }),
+    stepSequences: new Histogram({
+      name: 'hearth_engine_step_sequences',
+      help: 'Sequences that one step advanced',
+      labelNames: ['model'],
+      buckets: [1, 2, 3, 4, 6, 8, 12, 16, 24, 32],
+      registers,
+    }),
+
+    /** Connects the gauges to the state they mirror; called once by the composition root. */
+    observe(gaugeSources: GaugeSources): void {
+      sources = gaugeSources;
+    },
+    /** The registry in Prometheus text format. */
+    render: (): Promise<string> => registry.metrics(),
+    contentType: registry.contentType,
+  };
+
+  new Gauge({
+    name: 'active_connections',
+    help: 'Open HTTP and WebSocket connections',
+    registers,
+    collect() {
+      this.set(sources?.activeConnections() ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'hearth_memory_budget_bytes',
+    help: 'Bytes that the server and its models may use in all',
+    registers,
+    collect() {
+      this.set(sources?.memoryBudgetBytes() ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'hearth_memory_used_bytes',
+    help: 'Physical memory of the server and its workers',
+    registers,
+    collect() {
+      this.set(sources?.memoryUsedBytes() ?? 0);
+    },
+  });
+  const modelGauge = (name: string, help: string, read: (model: ModelGauges) => number | null) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['model'],
+      registers,
+      collect() {
+        this.reset();
+        for (const model of sources?.models() ?? []) {
+          const value = read(model);
+          if (value !== null) this.set({ model: model.model }, value);
+        }
+      },
+    });
+  modelGauge('hearth_model_resident_bytes', 'Physical memory of the worker of a loaded model', (m) => m.residentBytes);
+  modelGauge('hearth_model_slots', 'Slots of a loaded model', (m) => m.slots);
+  modelGauge('hearth_model_slots_busy', 'Slots in use', (m) => m.busySlots);
+  modelGauge('hearth_queue_depth', 'Requests that wait for a slot', (m) => m.queueDepth);
+  new Gauge({
+    name: 'hearth_model_state',
+    help: '1 for the state that the model is in',
+    labelNames: ['model', 'state'],
+    registers,
+    collect() {
+      this.reset();
+      for (const model of sources?.models() ?? []) this.set({ model: model.model, state: model.state }, 1);
+    },
+  });
+  new Gauge({
+    name: 'hearth_build_info',
+    help: 'Always 1; the label tells the version',
+    labelNames: ['version'],
+    registers,
+  }).set({ version }, 1);
+  registerProcessGauges(registers);
+  return metrics;
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/**
+ * The server process itself. prom-client's default metrics are not used: three of its gauges are named `_total`,
+ * which `promtool check metrics` refuses.
+ */
+function registerProcessGauges(registers: Registry[]): void {
+  const startedAtSeconds = Date.now() / 1000 - process.uptime();
+  const lag = monitorEventLoopDelay({ resolution: 20 });
+  lag.enable();
+  new Gauge({
+    name: 'hearth_process_resident_bytes',
+    help: 'Physical memory of the server process, without its workers',
+    registers,
+    collect() {
+      this.set(process.memoryUsage.rss());
+    },
+  });
+  new Gauge({
+    name: 'hearth_process_start_time_seconds',
+    help: 'Start of the server process, seconds since the epoch',
+    registers,
+  }).set(startedAtSeconds);
+  let lastCpuSeconds = 0;
+  new Counter({
+    name: 'hearth_process_cpu_seconds_total',
+    help: 'CPU time of the server process',
+    registers,
+    collect() {
+      const { user, system } = process.cpuUsage();
+      const cpuSeconds = (user + system) / 1e6;
+      this.inc(Math.max(0, cpuSeconds - lastCpuSeconds));
+      lastCpuSeconds = cpuSeconds;
+    },
+  });
+  new Gauge({
+    name: 'hearth_event_loop_delay_seconds',
+    help: 'Largest delay of the event loop since the last scrape',
+    registers,
+    collect() {
+      this.set(Number.isFinite(lag.max) ? lag.max / 1e9 : 0);
+      lag.reset();
+    },
+  });
+}
