@@ -1,0 +1,64 @@
+/**
+ * Environment variables and the setting that each one gives. This file is the only place that knows their names;
+ * the record of values comes from the process's entry point.
+ */
+export const settingOfVariable = {
+  HEARTH_HOST: ['server', 'host'],
+  HEARTH_PORT: ['server', 'port'],
+  HEARTH_ALLOWED_HOSTS: ['server', 'allowed_hosts'],
+  HEARTH_ORIGINS: ['server', 'origins'],
+  HEARTH_API_KEY: ['server', 'api_key'],
+  HEARTH_ALLOW_ANONYMOUS: ['server', 'allow_anonymous'],
+  HEARTH_BODY_LIMIT: ['server', 'body_limit'],
+  HEARTH_DRAIN: ['server', 'drain'],
+  HEARTH_MODELS: ['models', 'folder'],
+  HEARTH_DEFAULT_MODEL: ['models', 'default'],
+  HEARTH_KEEP_ALIVE: ['models', 'keep_alive'],
+  HEARTH_CONTEXT_LENGTH: ['models', 'context_length'],
+  HEARTH_PARALLEL: ['models', 'parallel'],
+  HEARTH_MAX_QUEUE: ['models', 'max_queue'],
+  HEARTH_LOAD_TIMEOUT: ['models', 'load_timeout'],
+  HEARTH_THREADS: ['engine', 'threads'],
+  HEARTH_GPU: ['engine', 'gpu'],
+  HEARTH_MEMORY_RESERVE: ['engine', 'memory_reserve'],
+  HEARTH_MEMORY_LIMIT: ['engine', 'memory_limit'],
+  HEARTH_DATA: ['data_folder'],
+  HEARTH_LOG_LEVEL: ['log', 'level'],
+} as const satisfies Readonly<Record<string, readonly [string] | readonly [string, string]>>;
+
+export type SettingVariable = keyof typeof settingOfVariable;
+
+/** Environment as the process has it. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What the environment says: raw settings in the shape of the YAML file, and the two variables that name files. */
+export interface EnvironmentSettings {
+  raw: Record<string, unknown>;
+  configFile: string | null;
+  apiKeyFile: string | null;
+}
+
+/** Reads the variables; an empty one counts as not set, as compose files write `${X:-}` for that. */
+export function readEnvironment(env: Environment): EnvironmentSettings {
+  const raw: Record<string, unknown> = {};
+  for (const [variable, setting] of Object.entries(settingOfVariable)) {
+    const value = env[variable];
+    if (value === undefined || value.trim() === '') continue;
+    const [section, key] = setting as readonly [string, string?];
+    if (key === undefined) raw[section] = value.trim();
+    else raw[section] = { ...(raw[section] as Record<string, unknown> | undefined), [key]: value.trim() };
+  }
+  return {
+    raw,
+    configFile: env['HEARTH_CONFIG']?.trim() || null,
+    apiKeyFile: env['HEARTH_API_KEY_FILE']?.trim() || null,
+  };
+}
+
+/** The variable behind a setting's path, for messages; null when there is none. */
+export function variableOf(path: readonly PropertyKey[]): string | null {
+  const found = Object.entries(settingOfVariable).find(([, setting]) =>
+    setting.every((part, index) => part === path[index]),
+  );
+  return found?.[0] ?? null;
+}

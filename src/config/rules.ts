@@ -1,0 +1,45 @@
+import { isIP } from 'node:net';
+import { ConfigError } from './config-error.ts';
+import type { Config } from './schema.ts';
+
+/** Rules across settings, which no single source can check. Throws `ConfigError`. */
+export function checkConfig(config: Config): void {
+  const { host, apiKey, allowAnonymous } = config.server;
+  if (!isLoopback(host) && apiKey === null && !allowAnonymous) {
+    throw new ConfigError(
+      `host ${host} can be reached from other machines, but no API key is set: set HEARTH_API_KEY, or HEARTH_ALLOW_ANONYMOUS=1 to serve everyone who can reach it`,
+    );
+  }
+  const { memoryLimitBytes, memoryReserveBytes } = config.engine;
+  if (memoryLimitBytes !== null && memoryLimitBytes <= memoryReserveBytes) {
+    throw new ConfigError('engine.memory_limit must be larger than engine.memory_reserve, which is taken off it');
+  }
+  checkAliases(config.models.aliases, config.models.default);
+}
+
+/** Whether only programs on this machine can reach a server bound to `host`. */
+export function isLoopback(host: string): boolean {
+  const bare = host.toLowerCase().replace(/^\[(.*)\]$/, '$1');
+  if (bare === 'localhost' || bare === '::1') return true;
+  const mapped = bare.replace(/^::ffff:/, '');
+  return isIP(mapped) === 4 && mapped.startsWith('127.');
+}
+
+function checkAliases(aliases: Readonly<Record<string, string>>, defaultModel: string | null): void {
+  const targetOf = new Map<string, string>();
+  for (const [alias, target] of Object.entries(aliases)) {
+    const key = alias.toLowerCase();
+    if (key === 'default')
+      throw new ConfigError('models.aliases.default: use models.default to choose the default model');
+    if (targetOf.has(key)) throw new ConfigError(`models.aliases.${alias}: there is the same alias in other letters`);
+    targetOf.set(key, target.toLowerCase());
+  }
+  if (defaultModel !== null) targetOf.set('default', defaultModel.toLowerCase());
+  for (const start of targetOf.keys()) {
+    const seen = new Set<string>();
+    for (let name: string | undefined = start; name !== undefined; name = targetOf.get(name)) {
+      if (seen.has(name)) throw new ConfigError(`models.aliases: the alias ${start} leads back to itself`);
+      seen.add(name);
+    }
+  }
+}

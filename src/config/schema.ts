@@ -1,0 +1,50 @@
+/** Everything an operator can set, after flags, environment, file and defaults are merged. */
+export interface Config {
+  server: {
+    /** Address to bind. Anything but a loopback address needs `apiKey` or `allowAnonymous`. */
+    host: string;
+    /** 0: any free port. */
+    port: number;
+    /** Host names (beside loopback names and IP addresses) that a `Host` header may carry. */
+    allowedHosts: string[];
+    /** Origins that browsers may call from (CORS, WebSocket); `*` allows all. */
+    origins: string[];
+    /** Key that clients send as `Authorization: Bearer` or `X-API-Key`; null: no key is asked for. */
+    apiKey: string | null;
+    allowAnonymous: boolean;
+    /** Largest request body in bytes. */
+    bodyLimitBytes: number;
+    /** How long running streams may go on after SIGTERM. */
+    drainMs: number;
+  };
+  models: {
+    /** Folder with GGUF files, absolute. */
+    folder: string;
+    /** Model behind the alias `default`; null: the built-in model. */
+    default: string | null;
+    /** Alias to model name. */
+    aliases: Record<string, string>;
+    /** Idle time before an unload; Infinity: never; 0: at once. */
+    keepAliveMs: number;
+    /** Context per slot in tokens; null: planned from the model and the memory. */
+    contextTokens: number | null;
+    /** Slots per model; null: planned from the memory. */
+    parallel: number | null;
+    /** Requests that may wait per model. */
+    maxQueue: number;
+    /** Longest time a load may take. */
+    loadTimeoutMs: number;
+  };
+  engine: {
+    /** Threads of decoding workers in all; null: from quota, affinity and cores. */
+    threads: number | null;
+    gpu: 'auto' | 'off' | 'cuda' | 'vulkan' | 'metal';
+    /** Memory left to others, taken off the budget. */
+    memoryReserveBytes: number;
+    /** Upper bound of the budget; null: what the machine or container has. */
+    memoryLimitBytes: number | null;
+  };
+  /** Folder for state, absolute. */
+  dataFolder: string;
+  log: { level: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent' };
+}

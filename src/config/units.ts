@@ -1,0 +1,80 @@
+const byteUnits: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  k: 2 ** 10,
+  kb: 1e3,
+  kib: 2 ** 10,
+  m: 2 ** 20,
+  mb: 1e6,
+  mib: 2 ** 20,
+  g: 2 ** 30,
+  gb: 1e9,
+  gib: 2 ** 30,
+  t: 2 ** 40,
+  tb: 1e12,
+  tib: 2 ** 40,
+};
+
+const durationUnitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 60e3, h: 3_600e3, d: 86_400e3 };
+
+/** Ten thousand days: longer waits are typing errors, "for ever" has its own value. */
+const longestMs = 10_000 * 86_400e3;
+
+/**
+ * Bytes from a whole number or a text such as `4MiB`, `2GB`, `512m`. `kB`, `MB`, `GB` count in thousands; `KiB`,
+ * `MiB`, `GiB` and the bare letters in 1,024. Throws `RangeError` with a sentence for the person who wrote it.
+ */
+export function parseBytes(value: unknown): number {
+  const match = /^(\d{1,16}(?:\.\d{1,6})?)\s?([a-z]{0,3})$/i.exec(asText(value).trim());
+  const unit = match && byteUnits[match[2]!.toLowerCase()];
+  const bytes = match && unit ? Math.round(Number(match[1]) * unit) : Number.NaN;
+  if (!Number.isSafeInteger(bytes)) {
+    throw new RangeError(`must be a number of bytes or a size such as 512MiB or 4GB, not ${shown(value)}`);
+  }
+  return bytes;
+}
+
+/**
+ * Milliseconds from a number of seconds or a text such as `300`, `90s`, `5m`, `1h30m`, `500ms`. A negative value means
+ * for ever and gives `Infinity` where `allowForever` is set. Throws `RangeError`.
+ */
+export function parseDurationMs(value: unknown, options: { allowForever?: boolean } = {}): number {
+  const text = asText(value).trim();
+  const negative = text.startsWith('-');
+  const ms = parsePositiveDurationMs(negative ? text.slice(1) : text);
+  if (Number.isNaN(ms) || ms > longestMs || (negative && ms > 0 && !options.allowForever)) {
+    const forever = options.allowForever ? ' (-1: for ever)' : '';
+    throw new RangeError(`must be seconds or a duration such as 30s, 5m or 1h30m${forever}, not ${shown(value)}`);
+  }
+  return negative && ms > 0 ? Number.POSITIVE_INFINITY : ms;
+}
+
+/**
+ * How long a model stays loaded, in milliseconds, from what Ollama clients send as `keep_alive`: a number of seconds
+ * or a duration; 0 unloads at once, negative keeps it for ever (`Infinity`). Throws `RangeError`.
+ */
+export function parseKeepAliveMs(value: unknown): number {
+  return parseDurationMs(value, { allowForever: true });
+}
+
+function parsePositiveDurationMs(text: string): number {
+  if (/^\d{1,12}(\.\d{1,6})?$/.test(text)) return Math.round(Number(text) * 1_000);
+  if (!/^(\d{1,12}(\.\d{1,6})?(ms|[smhd])){1,5}$/i.test(text)) return Number.NaN;
+  let totalMs = 0;
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/gi)) {
+    totalMs += Number(amount) * durationUnitsMs[unit!.toLowerCase()]!;
+  }
+  return Math.round(totalMs);
+}
+
+function asText(value: unknown): string {
+  if (typeof value === 'number') return String(value);
+  return typeof value === 'string' && value.length <= 64 ? value : '';
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 40));
+  return typeof value === 'number' || typeof value === 'boolean'
+    ? String(value)
+    : `a ${value === null ? 'null' : typeof value}`;
+}

@@ -1,0 +1,233 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, test } from 'vitest';
+import { ConfigError, type ConfigFlags, loadConfig } from '../../src/config/load.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'hearth-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const project = fileURLToPath(new URL('../..', import.meta.url));
+
+let files = 0;
+/** Writes a YAML file and gives its path. */
+function yaml(text: string | Buffer): string {
+  const path = join(folder, `config-${files++}.yaml`);
+  writeFileSync(path, text);
+  return path;
+}
+
+const load = (flags: ConfigFlags = {}, env: Record<string, string> = {}) => loadConfig({ flags, env, cwd: folder });
+const loadText = (text: string | Buffer) => load({ config: yaml(text) });
+
+describe('sources', () => {
+  test('with nothing set, the defaults hold', () => {
+    expect(load()).toEqual({
+      server: {
+        host: '127.0.0.1',
+        port: 8000,
+        allowedHosts: [],
+        origins: [],
+        apiKey: null,
+        allowAnonymous: false,
+        bodyLimitBytes: 4_194_304,
+        drainMs: 8_000,
+      },
+      models: {
+        folder: join(project, 'models'),
+        default: null,
+        aliases: {},
+        keepAliveMs: 300_000,
+        contextTokens: null,
+        parallel: null,
+        maxQueue: 64,
+        loadTimeoutMs: 600_000,
+      },
+      engine: { threads: null, gpu: 'off', memoryReserveBytes: 268_435_456, memoryLimitBytes: null },
+      dataFolder: join(project, 'data'),
+      log: { level: 'info' },
+    });
+  });
+
+  test('a flag wins over the environment, which wins over the file, setting by setting', () => {
+    const config = yaml('server: {port: 1001, drain: 1s, body_limit: 1MiB}');
+    const all = load({ config, port: '1003' }, { HEARTH_PORT: '1002', HEARTH_DRAIN: '2s' });
+    expect(all.server).toMatchObject({ port: 1003, drainMs: 2_000, bodyLimitBytes: 2 ** 20 });
+    expect(load({ config }, { HEARTH_PORT: '1002' }).server.port).toBe(1002);
+    expect(load({ config }).server.port).toBe(1001);
+  });
+
+  test('every variable sets its setting', () => {
+    const env = {
+      HEARTH_HOST: '0.0.0.0',
+      HEARTH_PORT: '8010',
+      HEARTH_MODELS: '/srv/models',
+      HEARTH_DATA: '/srv/data',
+      HEARTH_ALLOWED_HOSTS: 'NAS.local, hearth.lan',
+      HEARTH_ORIGINS: 'https://nas.local:8443,*',
+      HEARTH_API_KEY: 'a-key',
+      HEARTH_ALLOW_ANONYMOUS: '1',
+      HEARTH_BODY_LIMIT: '1MiB',
+      HEARTH_DRAIN: '3s',
+      HEARTH_DEFAULT_MODEL: 'qwen',
+      HEARTH_KEEP_ALIVE: '-1',
+      HEARTH_CONTEXT_LENGTH: '4096',
+      HEARTH_PARALLEL: '3',
+      HEARTH_MAX_QUEUE: '7',
+      HEARTH_LOAD_TIMEOUT: '2m',
+      HEARTH_THREADS: '2',
+      HEARTH_GPU: 'vulkan',
+      HEARTH_MEMORY_RESERVE: '1GiB',
+      HEARTH_MEMORY_LIMIT: '6GiB',
+      HEARTH_LOG_LEVEL: 'debug',
+    };
+    expect(load({}, env)).toEqual({
+      server: {
+        host: '0.0.0.0',
+        port: 8010,
+        allowedHosts: ['nas.local', 'hearth.lan'],
+        origins: ['https://nas.local:8443', '*'],
+        apiKey: 'a-key',
+        allowAnonymous: true,
+        bodyLimitBytes: 2 ** 20,
+        drainMs: 3_000,
+      },
+      models: {
+        folder: '/srv/models',
+        default: 'qwen',
+        aliases: {},
+        keepAliveMs: Number.POSITIVE_INFINITY,
+        contextTokens: 4096,
+        parallel: 3,
+        maxQueue: 7,
+        loadTimeoutMs: 120_000,
+      },
+      engine: { threads: 2, gpu: 'vulkan', memoryReserveBytes: 2 ** 30, memoryLimitBytes: 6 * 2 ** 30 },
+      dataFolder: '/srv/data',
+      log: { level: 'debug' },
+    });
+  });
+
+  test('an empty variable counts as not set', () => {
+    expect(load({}, { HEARTH_PORT: '', HEARTH_API_KEY: ' ', HEARTH_CONFIG: '' }).server).toMatchObject({
+      port: 8000,
+      apiKey: null,
+    });
+  });
+
+  test('relative folders count from the working folder, those of the file from the file', () => {
+    const config = yaml('models: {folder: ../shelf}\ndata_folder: state');
+    const fromFile = loadConfig({ flags: { config }, env: {}, cwd: '/elsewhere' });
+    expect(fromFile.models.folder).toBe(join(folder, '..', 'shelf'));
+    expect(fromFile.dataFolder).toBe(join(folder, 'state'));
+    const fromOutside = loadConfig({ flags: { models: 'shelf' }, env: { HEARTH_DATA: 'state' }, cwd: '/elsewhere' });
+    expect(fromOutside.models.folder).toBe('/elsewhere/shelf');
+    expect(fromOutside.dataFolder).toBe('/elsewhere/state');
+  });
+
+  test('a file with a mark of byte order, with empty sections or with nothing at all gives the defaults', () => {
+    for (const text of ['', '# nothing', 'server:\nmodels:\n', '\ufeffserver: {}', '{}'])
+      expect(loadText(text)).toEqual(load());
+  });
+
+  test('the example file loads and says what the defaults are', () => {
+    const example = load({ config: join(project, 'hearth.example.yaml') });
+    const defaults = load();
+    expect(example).toEqual({
+      ...defaults,
+      server: { ...defaults.server, allowedHosts: ['nas.local'], origins: ['https://nas.local:8443'] },
+      models: { ...defaults.models, aliases: { 'qwen-7b-chat': 'qwen2.5-7b-instruct:q4_k_m' } },
+    });
+  });
+
+  test('the key may come from a file, but not from two places', () => {
+    const path = yaml('secret-key\n');
+    expect(load({}, { HEARTH_API_KEY_FILE: path }).server.apiKey).toBe('secret-key');
+    expect(() => load({}, { HEARTH_API_KEY_FILE: path, HEARTH_API_KEY: 'x' })).toThrow(/set only one/);
+    expect(() => load({}, { HEARTH_API_KEY_FILE: yaml('') })).toThrow(/1 to 512 characters/);
+    expect(() => load({}, { HEARTH_API_KEY_FILE: '/no/such/file' })).toThrow(/cannot be read/);
+  });
+});
+
+describe('refusals', () => {
+  test.each([
+    ['an unknown setting', 'server:\n  port: 1\n  prot: 2\n', /:3:3: server\.prot: there is no such setting/],
+    ['an unknown section', 'servers: {}\n', /:1:1: servers: there is no such setting/],
+    ['a wrong type', 'server:\n  port: [1]\n', /:2:9: server\.port: must be a whole number from 0 to 65535/],
+    ['a number out of range', 'models:\n  parallel: 33\n', /:2:13: models\.parallel: .*1 to 32/],
+    ['a negative limit', 'models: {max_queue: -1}', /models\.max_queue: .*0 to 10000/],
+    ['a fraction', 'server: {port: 80.5}', /server\.port: must be a whole number/],
+    ['a section that is a text', 'server: yes please', /:1:9: server: /],
+    ['a list instead of settings', '- server\n- models\n', /must hold settings/],
+    ['a duplicate key', 'server: {}\nserver: {}\n', /:2:1: .*unique/],
+    ['two documents', 'server: {}\n---\nmodels: {}\n', /:3:1|:2:1.*second document/],
+    ['a tag', 'server: !!js/function "x"\n', /:1:9: .*tag/i],
+    ['broken YAML', 'server: {port: 1\n', /config-\d+\.yaml:\d+:\d+: /],
+    ['a __proto__ key', 'server: {"__proto__": {host: x}}', /this key is not allowed/],
+    ['a __proto__ alias', 'models: {aliases: {__proto__: x}}', /this key is not allowed/],
+    ['a key that is a list', '? [a, b]\n: c\n', /this key is not allowed/],
+    ['deep nesting', 'a: '.concat('{a: '.repeat(30), '1', '}'.repeat(30)), /nested too deeply/],
+    ['20,000 brackets', '['.repeat(20_000), /config-\d+\.yaml:1:\d+: nested too deeply/],
+    [
+      'an alias bomb',
+      `a: &a [x]\n${Array.from({ length: 30 }, (_, i) => `k${i}: [*a, *a]`).join('\n')}`,
+      /too many aliases/,
+    ],
+    ['an origin with a path', 'server: {origins: ["https://nas.local/page"]}', /must be an origin/],
+    ['a host name with a port', 'server: {allowed_hosts: ["nas.local:80"]}', /without scheme and port/],
+    ['a key with blanks', 'server: {api_key: "a b"}', /without blanks/],
+    ['an unknown GPU', 'engine: {gpu: gtx}', /engine\.gpu: /],
+    ['a size that is none', 'engine: {memory_limit: much}', /must be a number of bytes or a size/],
+    ['a limit within the reserve', 'engine: {memory_limit: 128MiB}', /larger than engine\.memory_reserve/],
+    ['an alias called default', 'models: {aliases: {default: x}}', /use models\.default/],
+    ['an alias that names itself', 'models: {aliases: {a: A}}', /leads back to itself/],
+    ['a ring of aliases', 'models: {aliases: {a: b, b: c, c: a}}', /leads back to itself/],
+    ['a ring through the default', 'models: {default: a, aliases: {a: default}}', /leads back to itself/],
+  ])('%s is refused with its place', (_title, text, message) => {
+    expect(() => loadText(text)).toThrow(message);
+    expect(() => loadText(text)).toThrow(ConfigError);
+  });
+
+  test('every problem of a file is named at once', () => {
+    expect(() => loadText('server: {port: x, hots: y}\nmodels: {parallel: 0}\n')).toThrow(
+      /server\.port[\s\S]*models\.parallel|models\.parallel[\s\S]*server\.port/,
+    );
+  });
+
+  test('a file that is too large, missing or a folder is refused', () => {
+    expect(() => loadText(Buffer.alloc(2 ** 20 + 1, '#'))).toThrow(/larger than 1 MiB/);
+    expect(() => load({ config: 'missing.yaml' })).toThrow(/missing\.yaml: cannot be read \(ENOENT\)/);
+    expect(() => load({ config: '.' })).toThrow(/not a regular file/);
+  });
+
+  test('a bad variable and a bad flag are named', () => {
+    expect(() => load({}, { HEARTH_PORT: 'eighty' })).toThrow(/^HEARTH_PORT: must be a whole number/);
+    expect(() => load({}, { HEARTH_KEEP_ALIVE: 'a while' })).toThrow(
+      /^HEARTH_KEEP_ALIVE: must be seconds or a duration/,
+    );
+    expect(() => load({}, { HEARTH_ALLOW_ANONYMOUS: 'perhaps' })).toThrow(
+      /^HEARTH_ALLOW_ANONYMOUS: must be true or false/,
+    );
+    expect(() => load({ port: '70000' })).toThrow(/^--port: /);
+    expect(() => load({ models: '' })).toThrow(/^--models: must not be empty/);
+  });
+
+  test('no message shows the key', () => {
+    expect(() => load({}, { HEARTH_API_KEY: 'hunter two' })).toThrow(/^(?!.*hunter).*$/s);
+  });
+});
+
+describe('open binds', () => {
+  test.each(['0.0.0.0', '::', '192.168.1.5', 'nas.local', '127.evil.example'])(
+    '%s needs a key or the word that none is wanted',
+    (host) => {
+      expect(() => load({ host })).toThrow(/HEARTH_API_KEY.*HEARTH_ALLOW_ANONYMOUS=1/);
+      expect(load({ host }, { HEARTH_API_KEY: 'k' }).server.host).toBe(host);
+      expect(load({ host }, { HEARTH_ALLOW_ANONYMOUS: '1' }).server.host).toBe(host);
+    },
+  );
+
+  test.each(['127.0.0.1', '127.8.8.8', 'localhost', '::1', '[::1]', '::ffff:127.0.0.1'])('%s does not', (host) => {
+    expect(load({ host }).server.apiKey).toBeNull();
+  });
+});
