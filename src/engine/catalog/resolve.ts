@@ -1,0 +1,103 @@
+import { AppError } from '../../core/errors.ts';
+import type { Aliases } from './aliases.ts';
+import type { CatalogModel, CatalogVariant } from './assemble.ts';
+import { assertWellFormedName, closeNames, nameKey } from './names.ts';
+import { findVariant } from './variants.ts';
+
+/** What a name leads to; `variant` is null when the name leaves the choice open. */
+export interface ResolvedName {
+  model: CatalogModel;
+  variant: CatalogVariant | null;
+}
+
+/** Names have one colon, aliases may add one each. */
+const mostColons = 8;
+
+/**
+ * Names over one set of models: aliases first, since the operator wrote them, then model names, then file stems, then
+ * each of these with `:quantization`. Fills in the aliases of the models.
+ */
+export function createResolver(models: CatalogModel[], aliases: Aliases, builtinFile: string | null) {
+  const byName = new Map<string, ResolvedName>();
+  for (const model of models) {
+    for (const variant of model.variants) {
+      const key = nameKey(variant.stem);
+      if (!byName.has(key)) byName.set(key, { model, variant });
+    }
+  }
+  // After the stems: where a stem equals another model's name, the model wins.
+  for (const model of models) byName.set(nameKey(model.name), { model, variant: null });
+  const builtin = findBuiltin(models, builtinFile);
+
+  function lookUp(name: string, depth = 0): ResolvedName | null {
+    if (depth > mostColons) return null;
+    const followed = aliases.follow(name);
+    const target = followed ?? name;
+    const known = byName.get(nameKey(target));
+    if (known) return known;
+    if (nameKey(target) === 'default') return builtin;
+    const colon = target.lastIndexOf(':');
+    if (colon <= 0) return null;
+    const baseName = target.slice(0, colon);
+    // An alias may pin a variant of the model whose name it takes (`qwen` -> `qwen:q4_k_m`).
+    const pinned = followed === null ? undefined : byName.get(nameKey(baseName));
+    const base = pinned ?? lookUp(baseName, depth + 1);
+    const tag = target.slice(colon + 1);
+    // Ollama's clients add this tag to names without one.
+    if (!base || tag.toLowerCase() === 'latest') return base;
+    return { model: base.model, variant: findVariant(base.model, tag) };
+  }
+
+  function resolve(name: string): ResolvedName {
+    // Longer than any file name: not worth folding and comparing.
+    if (name.length > 300) assertWellFormedName(name);
+    const found = lookUp(name);
+    if (found) return found;
+    assertWellFormedName(name);
+    const target = aliases.follow(name);
+    const close = closeNames(
+      target ?? name,
+      models.map((model) => model.name),
+    );
+    throw new AppError(
+      'model_not_found',
+      `There is no model ${name}${target === null ? '' : ` (an alias for ${target})`}.`,
+      {
+        field: 'model',
+        fix: close.length > 0 ? `Models that are here: ${close.join(', ')}.` : 'Put a GGUF file into the model folder.',
+        details: { close },
+      },
+    );
+  }
+
+  for (const { alias } of [...aliases.entries, { alias: 'default' }]) addAlias(alias);
+  for (const model of models) {
+    for (const { stem } of model.variants) if (byName.get(nameKey(stem))?.model === model) pushOnce(model, stem);
+  }
+
+  function addAlias(alias: string): void {
+    try {
+      const found = lookUp(alias);
+      if (found) pushOnce(found.model, alias);
+    } catch (error) {
+      // An alias for a quantization that is not here: using it says so, the list of models goes on.
+      if (!(error instanceof AppError)) throw error;
+    }
+  }
+
+  return { models, resolve };
+}
+
+function pushOnce(model: CatalogModel, alias: string): void {
+  const key = nameKey(alias);
+  if (key !== nameKey(model.name) && !model.aliases.some((other) => nameKey(other) === key)) model.aliases.push(alias);
+}
+
+function findBuiltin(models: readonly CatalogModel[], builtinFile: string | null): ResolvedName | null {
+  if (builtinFile === null) return null;
+  for (const model of models) {
+    const variant = model.variants.find((candidate) => candidate.filePath === builtinFile);
+    if (variant) return { model, variant };
+  }
+  return null;
+}

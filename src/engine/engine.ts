@@ -1,0 +1,242 @@
+import type { ChatRequest } from '../core/chat.ts';
+import type { Clock } from '../core/clock.ts';
+import { AppError, toAppError } from '../core/errors.ts';
+import type { StreamEvent } from '../core/events.ts';
+import type { LoadWish, ModelInfo } from '../core/model.ts';
+import type { CallContext } from '../core/provider.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import type { Catalog, CatalogModel, CatalogVariant } from './catalog.ts';
+import { chooseVariant } from './catalog.ts';
+import type { CrashGuard } from './crash-guard.ts';
+import type { Lease, LoadSettings, Manager, ModelRef } from './manager.ts';
+import { meterRequest } from './metering.ts';
+import { toModelInfo } from './model-info.ts';
+
+/** Memory of the host or container as the engine sees it, in bytes. */
+export interface MemoryStatus {
+  /** What server and models may use in all, the reserve already taken off. */
+  budgetBytes: number;
+  /** Physical memory of the server and its workers now. */
+  usedBytes: number;
+}
+
+/** What the rest of the server may ask of the local engine. Names are as clients write them: name, `name:quant`, alias. */
+export interface Engine {
+  /** Every model on disk, invalid ones included, by name. */
+  listModels(): Promise<ModelInfo[]>;
+  /** Rejects with `invalid_request` for a malformed name, `model_not_found` for an unknown one. */
+  getModel(name: string): Promise<ModelInfo>;
+  /** Loads a model, or joins the load that is under way; a loaded model with equal settings is left as it is. */
+  load(name: string, wish: LoadWish): Promise<ModelInfo>;
+  /** Waits for running requests, then for the worker's exit. Unloading an unloaded model does nothing. */
+  unload(name: string): Promise<ModelInfo>;
+  /** Generates; loads the model first if need be. */
+  stream(request: ChatRequest, context: CallContext): AsyncIterable<StreamEvent>;
+  memory(): MemoryStatus;
+  /** Refuses new work from now on; resolves when running requests have ended or `deadlineMs` has passed and they were ended. */
+  drain(deadlineMs: number): Promise<void>;
+  /** Ends every worker and waits for their exits. */
+  close(): Promise<void>;
+}
+
+/** Defaults for what a load or request leaves open. */
+export interface EngineDefaults {
+  contextTokens: number | null;
+  parallel: number | null;
+  keepAliveMs: number;
+  gpu: LoadSettings['gpu'];
+}
+
+/** The local engine: names to models, models to workers, requests to events. */
+export function createEngine(deps: {
+  catalog: Catalog;
+  manager: Manager;
+  crashes: CrashGuard;
+  defaults: EngineDefaults;
+  clock: Clock;
+  metrics: Metrics;
+  memory: () => MemoryStatus;
+  residentBytes: (pid: number) => number;
+}): Engine {
+  const { catalog, manager, defaults, clock } = deps;
+  const drained = new AbortController();
+  let draining = false;
+  let running = 0;
+  let idle = Promise.withResolvers<void>();
+
+  const settingsFor = (wish: LoadWish): LoadSettings => {
+    const contextTokens = wish.contextTokens ?? defaults.contextTokens;
+    const slots = wish.parallel ?? defaults.parallel;
+    const gpu = wish.preferGpu === undefined ? defaults.gpu : wish.preferGpu ? 'auto' : 'off';
+    return {
+      ...(contextTokens !== null && { contextTokens }),
+      ...(slots !== null && { slots }),
+      gpu,
+      keepAliveMs: wish.keepAliveMs ?? defaults.keepAliveMs,
+    };
+  };
+
+  /** The variant that a name means: the one it names, else the one that is loaded, else the best choice on disk. */
+  const variantOf = (model: CatalogModel, named: CatalogVariant | null, quantization?: string): CatalogVariant => {
+    if (quantization === undefined && named) return named;
+    const loaded = manager.residents().map((resident) => resident.id);
+    const resident = model.variants.find((variant) => loaded.includes(variant.id));
+    return quantization === undefined && resident ? resident : chooseVariant(model, quantization);
+  };
+
+  /** Scans the folders only when the answer may have changed: a request for a loaded model touches no disk. */
+  const find = async (name: string): Promise<{ model: CatalogModel; variant: CatalogVariant | null }> => {
+    const known = attemptResolve(catalog, name);
+    if (known && manager.residents().some(({ id }) => known.model.variants.some((variant) => variant.id === id))) {
+      return known;
+    }
+    await catalog.refresh();
+    return catalog.resolve(name);
+  };
+
+  const toRef = (model: CatalogModel, variant: CatalogVariant): ModelRef => {
+    if (variant.invalidReason !== null || variant.facts === null) {
+      throw new AppError('invalid_model_file', `${variant.id} cannot be loaded: ${variant.invalidReason}`, {
+        fix: 'Replace the file, or choose another model.',
+        details: { model: variant.id },
+      });
+    }
+    return { id: variant.id, model: model.name, filePath: variant.filePath, facts: variant.facts };
+  };
+
+  const info = (model: CatalogModel): ModelInfo =>
+    toModelInfo(model, {
+      residents: manager.residents(),
+      isQuarantined: deps.crashes.isQuarantined,
+      residentBytes: deps.residentBytes,
+      choose: (of) => chooseVariant(of, undefined),
+    });
+
+  const refuseWhenDraining = () => {
+    if (draining) throw new AppError('shutting_down', 'The server is shutting down.', { retryAfterSeconds: 5 });
+  };
+
+  /** One try on one lease; yields nothing after the first token that it would have to take back. */
+  async function* generate(
+    request: ChatRequest,
+    lease: Lease,
+    signal: AbortSignal,
+    model: string,
+    onToken: () => void,
+  ): AsyncGenerator<StreamEvent> {
+    yield* lease.generate(
+      {
+        model,
+        input: request.input,
+        sampling: request.sampling,
+        maxTokens: request.maxTokens ?? null,
+        stop: request.stop,
+      },
+      signal,
+      onToken,
+    );
+  }
+
+  async function* answer(request: ChatRequest, signal: AbortSignal): AsyncGenerator<StreamEvent> {
+    const meter = meterRequest({ clock, metrics: deps.metrics });
+    try {
+      const { model, variant } = await find(request.model);
+      meter.resolved(model.name);
+      const ref = toRef(model, variantOf(model, variant));
+      const settings = settingsFor({});
+      let started = false;
+      let answered = false;
+      for (let attempt = 0; ; attempt++) {
+        const lease = await manager.lease(ref, settings, signal, request.keepAliveMs);
+        meter.leased(lease.waitedMs);
+        try {
+          for await (const event of generate(request, lease, signal, model.name, meter.token)) {
+            if (event.type === 'start') {
+              // A retry starts again; the client has seen its start.
+              if (started) continue;
+              started = true;
+              meter.started(event);
+            } else {
+              answered = true;
+            }
+            yield event.type === 'finish' ? meter.finished(event) : event;
+          }
+          return;
+        } catch (error) {
+          // Nothing but the start was seen: the client cannot tell a second try from a slow first one.
+          if (toAppError(error).code === 'worker_crashed' && !answered && attempt === 0 && !signal.aborted) continue;
+          throw error;
+        }
+      }
+    } catch (error) {
+      throw meter.failed(toAppError(error));
+    } finally {
+      meter.left();
+    }
+  }
+
+  return {
+    async listModels() {
+      await catalog.refresh();
+      return catalog.models().map(info);
+    },
+    async getModel(name) {
+      return info((await find(name)).model);
+    },
+    async load(name, wish) {
+      refuseWhenDraining();
+      const { model, variant } = await find(name);
+      const ref = toRef(model, variantOf(model, variant, wish.quantization));
+      deps.crashes.forgive(ref.id);
+      await manager.load(ref, settingsFor(wish));
+      return info(model);
+    },
+    async unload(name) {
+      const { model, variant } = await find(name);
+      const ids = manager.residents().map((resident) => resident.id);
+      const wanted = (variant ? [variant] : model.variants).filter((candidate) => ids.includes(candidate.id));
+      await Promise.all(wanted.map((candidate) => manager.unload(candidate.id, 'request')));
+      return info(model);
+    },
+    async *stream(request, context) {
+      refuseWhenDraining();
+      running++;
+      try {
+        yield* answer(request, AbortSignal.any([context.signal, drained.signal]));
+      } finally {
+        running--;
+        if (running === 0) {
+          idle.resolve();
+          idle = Promise.withResolvers<void>();
+        }
+      }
+    },
+    memory: deps.memory,
+    async drain(deadlineMs) {
+      draining = true;
+      if (running === 0) return;
+      const allEnded = idle.promise;
+      const deadline = clock.after(deadlineMs, () => {
+        drained.abort(
+          new AppError('shutting_down', 'The server is shutting down and ended this answer.', { retryAfterSeconds: 5 }),
+        );
+      });
+      await allEnded;
+      deadline.cancel();
+    },
+    close: () => manager.close(),
+  };
+}
+
+/** The catalogue's answer as of the last scan, or null when it has none. */
+function attemptResolve(
+  catalog: Catalog,
+  name: string,
+): { model: CatalogModel; variant: CatalogVariant | null } | null {
+  try {
+    return catalog.resolve(name);
+  } catch {
+    // Unknown so far: the caller scans and asks again.
+    return null;
+  }
+}

@@ -1,0 +1,427 @@
+import type { Clock, Timer } from '../core/clock.ts';
+import { AppError, toAppError } from '../core/errors.ts';
+import type { StreamEvent } from '../core/events.ts';
+import type { Logger } from '../observe/logger.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import type { ThreadArbiter, ThreadShare } from './cpu/arbiter.ts';
+import type { CrashGuard } from './crash-guard.ts';
+import type { GgufFacts } from './gguf.ts';
+import type { WorkerProcess } from './ipc/fork.ts';
+import type { WorkerOptions, WorkerReady, WorkerRequest } from './ipc/protocol.ts';
+import { prefersFlashAttention } from './memory/kv-cache.ts';
+import type { LoadPlan, Refusal } from './memory/plan.ts';
+import { type EndReason, type Resident, startResident } from './resident.ts';
+import { createScheduler, type Scheduler } from './scheduler.ts';
+
+/** A model variant to load, as the catalogue knows it. */
+export interface ModelRef {
+  /** Key of the resident: `name:quantization`. */
+  id: string;
+  /** Name for events, logs and metric labels. */
+  model: string;
+  filePath: string;
+  facts: GgufFacts;
+}
+
+/** Settings of a load. */
+export interface LoadSettings {
+  contextTokens?: number;
+  slots?: number;
+  gpu: WorkerOptions['gpu'];
+  keepAliveMs: number;
+}
+
+/** What a loaded or loading model looks like from outside; a snapshot. */
+export interface ResidentView {
+  id: string;
+  model: string;
+  state: 'loading' | 'loaded' | 'unloading';
+  pid: number | null;
+  ready: WorkerReady | null;
+  threads: number;
+  busySlots: number;
+  queueDepth: number;
+  loadedAt: Date | null;
+  loadMs: number | null;
+  expiresAt: Date | null;
+}
+
+/** A slot of a loaded model, for one request. */
+export interface Lease {
+  /** Time spent waiting for the slot, without the load. */
+  readonly waitedMs: number;
+  /** May be called once. The slot is free again when the worker confirms the end, not when the caller turns away. */
+  generate(request: WorkerRequest, signal: AbortSignal, onToken: () => void): AsyncIterable<StreamEvent>;
+  /** For a lease on which nothing was generated. */
+  release(): void;
+}
+
+export interface Manager {
+  /** Loads the model if need be, waits for a slot. `keepAliveMs`: overrides the model's idle time from now on. */
+  lease(ref: ModelRef, settings: LoadSettings, signal: AbortSignal, keepAliveMs?: number): Promise<Lease>;
+  /** Loads, or joins the load under way. A loaded model with other settings than those asked for is loaded again. */
+  load(ref: ModelRef, settings: LoadSettings): Promise<void>;
+  /** Lets running requests finish, then ends the worker and waits for its exit. */
+  unload(id: string, reason: 'request' | 'idle' | 'room' | 'shutdown'): Promise<void>;
+  residents(): ResidentView[];
+  /** Ends all workers at once. */
+  close(): Promise<void>;
+}
+
+interface Entry {
+  ref: ModelRef;
+  settings: LoadSettings;
+  state: 'loading' | 'loaded' | 'unloading';
+  /** Settles with the current state's work: the load, or the exit of the worker. */
+  work: Promise<void>;
+  resident: Resident | null;
+  scheduler: Scheduler | null;
+  share: ThreadShare | null;
+  loadedAt: Date | null;
+  loadMs: number | null;
+  keepAliveMs: number;
+  idleSinceMs: number;
+  idleTimer: Timer | null;
+  expiresAt: Date | null;
+  /** Resolved when the last request ends, while unloading. */
+  drained: PromiseWithResolvers<void> | null;
+}
+
+/** Internal to this file and `lease`: the resident went away before the request got a slot; try again. */
+const movedOn = new AppError('worker_crashed', 'The model was unloaded before the request began.', {
+  retryAfterSeconds: 1,
+});
+
+/**
+ * Owns every loaded model. One load runs at a time; requests for a model that is loading join it; a load that needs
+ * room ends idle models, least recently used first, and waits for their processes to be gone.
+ * State is only changed synchronously; slow work happens in promises kept in the entry.
+ */
+export function createManager(deps: {
+  fork: () => WorkerProcess;
+  /** Decides with the memory of this moment; `reclaimableBytes` is what ending idle models would free. */
+  plan: (ref: ModelRef, settings: LoadSettings, reclaimableBytes: number) => LoadPlan | Refusal;
+  residentBytes: (pid: number) => number;
+  arbiter: ThreadArbiter;
+  crashes: CrashGuard;
+  clock: Clock;
+  log: Logger;
+  metrics: Metrics;
+  maxQueue: number;
+  loadTimeoutMs: number;
+}): Manager {
+  const { clock, log, metrics } = deps;
+  const entries = new Map<string, Entry>();
+  /** The end of the line of loads. */
+  let loadLine: Promise<void> = Promise.resolve();
+  /** Resolved and renewed whenever a model becomes idle or goes away: room may have appeared. */
+  let roomChanged = Promise.withResolvers<void>();
+  let closing = false;
+
+  const announceRoom = () => {
+    roomChanged.resolve();
+    roomChanged = Promise.withResolvers<void>();
+  };
+  const isIdle = (entry: Entry) =>
+    entry.state === 'loaded' && entry.scheduler!.busySlots === 0 && entry.scheduler!.queueDepth === 0;
+
+  const armIdleTimer = (entry: Entry) => {
+    entry.idleTimer?.cancel();
+    entry.idleTimer = null;
+    entry.expiresAt = null;
+    if (!isIdle(entry) || entry.keepAliveMs === Number.POSITIVE_INFINITY) return;
+    entry.expiresAt = new Date(clock.now().getTime() + entry.keepAliveMs);
+    entry.idleTimer = clock.after(entry.keepAliveMs, () => {
+      if (isIdle(entry)) void unload(entry, 'idle');
+    });
+  };
+
+  const onSchedulerChange = (entry: Entry) => {
+    const busy = entry.scheduler!.busySlots > 0;
+    entry.share?.setBusy(busy);
+    if (busy) {
+      entry.idleTimer?.cancel();
+      entry.idleTimer = null;
+      entry.expiresAt = null;
+      return;
+    }
+    entry.idleSinceMs = clock.monotonicMs();
+    entry.drained?.resolve();
+    armIdleTimer(entry);
+    if (isIdle(entry)) announceRoom();
+  };
+
+  const forget = (entry: Entry) => {
+    entry.idleTimer?.cancel();
+    entry.share?.remove();
+    if (entries.get(entry.ref.id) === entry) entries.delete(entry.ref.id);
+    announceRoom();
+  };
+
+  const unload = (entry: Entry, reason: 'request' | 'idle' | 'room' | 'shutdown'): Promise<void> => {
+    if (entry.state === 'unloading') return entry.work;
+    entry.state = 'unloading';
+    entry.idleTimer?.cancel();
+    entry.expiresAt = null;
+    entry.drained = Promise.withResolvers<void>();
+    const { resident, scheduler } = entry;
+    // Those who wait go back to `lease`, which loads the model again once this process is gone.
+    scheduler!.retire(movedOn);
+    if (scheduler!.busySlots === 0 || reason === 'shutdown') entry.drained.resolve();
+    entry.work = entry.drained.promise.then(async () => {
+      await resident!.stop();
+      forget(entry);
+      metrics.unloads.inc({ model: entry.ref.model, reason });
+      log.info({ model: entry.ref.model, reason }, 'model unloaded');
+    });
+    return entry.work;
+  };
+
+  const onEnd = (entry: Entry, reason: EndReason) => {
+    if (reason === 'asked') return;
+    metrics.workerRestarts.inc({ model: entry.ref.model, reason });
+    metrics.unloads.inc({ model: entry.ref.model, reason: 'crash' });
+    deps.crashes.record(entry.ref.id);
+    entry.scheduler!.retire(movedOn);
+    entry.drained?.resolve();
+    if (entry.state === 'loaded') forget(entry);
+  };
+
+  /** Bytes that ending these models would give back. */
+  const bytesOf = (list: Entry[]) =>
+    list.reduce((sum, entry) => sum + (entry.resident ? deps.residentBytes(entry.resident.pid) : 0), 0);
+
+  /**
+   * Ends idle models as long as that gives the load a better plan. Throws the refusal when it cannot fit even alone;
+   * waits when only working models are in the way.
+   */
+  const makeRoom = async (entry: Entry): Promise<LoadPlan> => {
+    while (true) {
+      if (closing) throw shuttingDown();
+      const planWith = (freed: Entry[]) => deps.plan(entry.ref, entry.settings, bytesOf(freed));
+      const others = [...entries.values()].filter((other) => other !== entry && other.state !== 'loading');
+      const idle = others.filter(isIdle).sort((a, b) => a.idleSinceMs - b.idleSinceMs);
+      const leaving = others.filter((other) => other.state === 'unloading');
+      const now = planWith([]);
+      // 1. The memory of this moment gives all that free memory could give.
+      if (now.type === 'plan' && !isBetter(planWith([...idle, ...leaving]), now)) return now;
+      // 2. It would not fit even with every other model gone.
+      if (now.type === 'refusal') {
+        const alone = planWith(others);
+        if (alone.type === 'refusal') throw refusalError(entry.ref, alone);
+      }
+      // 3. Somebody is on the way out, or can be sent.
+      if (leaving[0]) await leaving[0].work;
+      else if (idle[0]) await unload(idle[0], 'room');
+      // 4. Only working models are left: they are never ended, so take less, or wait until one has finished.
+      else if (now.type === 'plan') return now;
+      else await roomChanged.promise;
+    }
+  };
+
+  const start = async (entry: Entry): Promise<void> => {
+    const startedMs = clock.monotonicMs();
+    const { ref } = entry;
+    const plan = await makeRoom(entry);
+    const maxThreads = deps.arbiter.limitFor(ref.facts.tensorBytes);
+    let resident: Resident | null = null;
+    const share = deps.arbiter.add(maxThreads, (threads) => resident?.setThreads(threads));
+    entry.share = share;
+    resident = await startResident({
+      worker: deps.fork(),
+      options: {
+        modelPath: ref.filePath,
+        contextTokens: plan.contextTokens,
+        slots: plan.slots,
+        batchTokens: plan.batchTokens,
+        useMmap: plan.useMmap,
+        flashAttention: prefersFlashAttention(ref.facts),
+        maxThreads,
+        threads: share.threads,
+        gpu: entry.settings.gpu,
+      },
+      loadTimeoutMs: deps.loadTimeoutMs,
+      clock,
+      log,
+      onStep(report) {
+        metrics.steps.inc({ model: ref.model });
+        metrics.stepSequences.observe({ model: ref.model }, report.sequences);
+      },
+      onEnd: (reason) => onEnd(entry, reason),
+    });
+    resident.setThreads(share.threads);
+    entry.resident = resident;
+    entry.scheduler = createScheduler({
+      slots: resident.ready.slots,
+      maxQueue: deps.maxQueue,
+      clock,
+      onChange: () => onSchedulerChange(entry),
+    });
+    entry.state = 'loaded';
+    entry.loadedAt = clock.now();
+    entry.loadMs = clock.monotonicMs() - startedMs;
+    entry.idleSinceMs = clock.monotonicMs();
+    metrics.loads.inc({ model: ref.model, result: 'loaded' });
+    metrics.loadSeconds.observe({ model: ref.model }, entry.loadMs / 1000);
+    for (const note of [...plan.notes, ...resident.ready.warnings]) log.warn({ model: ref.model }, note);
+    log.info(
+      { model: ref.model, loadMs: Math.round(entry.loadMs), ...resident.ready, pid: resident.pid },
+      'model loaded',
+    );
+    if (closing) await unload(entry, 'shutdown');
+    // The request that asked for the load takes its slot first; without one the idle time starts now.
+    else if (entry.keepAliveMs > 0) armIdleTimer(entry);
+  };
+
+  const beginLoad = (ref: ModelRef, settings: LoadSettings): Entry => {
+    if (closing) throw shuttingDown();
+    deps.crashes.check(ref.id);
+    const entry: Entry = {
+      ref,
+      settings,
+      state: 'loading',
+      work: Promise.resolve(),
+      resident: null,
+      scheduler: null,
+      share: null,
+      loadedAt: null,
+      loadMs: null,
+      keepAliveMs: settings.keepAliveMs,
+      idleSinceMs: 0,
+      idleTimer: null,
+      expiresAt: null,
+      drained: null,
+    };
+    entries.set(ref.id, entry);
+    entry.work = loadLine
+      .then(() => start(entry))
+      .catch((thrown: unknown) => {
+        const error = toAppError(thrown);
+        forget(entry);
+        metrics.loads.inc({ model: ref.model, result: error.code });
+        if (error.details?.['reason'] === 'crash') deps.crashes.record(ref.id);
+        log.error({ model: ref.model, err: error.cause ?? error }, `load failed: ${error.message}`);
+        throw error;
+      });
+    loadLine = entry.work.catch(() => {});
+    return entry;
+  };
+
+  /** The loaded entry of a model, loading it first if need be. */
+  const loaded = async (ref: ModelRef, settings: LoadSettings, signal: AbortSignal): Promise<Entry> => {
+    while (true) {
+      const entry = entries.get(ref.id) ?? beginLoad(ref, settings);
+      if (entry.state === 'loaded') return entry;
+      const unloading = entry.state === 'unloading';
+      await withSignal(entry.work, signal).catch((error: unknown) => {
+        // Somebody else's unload is not this request's failure.
+        if (!unloading || signal.aborted) throw error;
+      });
+    }
+  };
+
+  return {
+    async lease(ref, settings, signal, keepAliveMs) {
+      while (true) {
+        const entry = await loaded(ref, settings, signal);
+        if (keepAliveMs !== undefined) entry.keepAliveMs = keepAliveMs;
+        try {
+          const ticket = await entry.scheduler!.acquire(signal);
+          return {
+            waitedMs: ticket.waitedMs,
+            release: ticket.release,
+            generate: (request, requestSignal, onToken) =>
+              entry.resident!.generate(request, requestSignal, { onToken, onSettled: ticket.release }),
+          };
+        } catch (error) {
+          if (error !== movedOn) throw error;
+        }
+      }
+    },
+    async load(ref, settings) {
+      const never = new AbortController().signal;
+      const current = entries.get(ref.id);
+      if (current?.state === 'loaded' && differs(current, settings)) await unload(current, 'request');
+      const entry = await loaded(ref, settings, never);
+      entry.keepAliveMs = settings.keepAliveMs;
+      armIdleTimer(entry);
+    },
+    async unload(id, reason) {
+      const entry = entries.get(id);
+      if (!entry) return;
+      if (entry.state === 'loading') await entry.work.catch(() => {});
+      if (entries.get(id) === entry) await unload(entry, reason);
+    },
+    residents: () =>
+      [...entries.values()].map((entry) => ({
+        id: entry.ref.id,
+        model: entry.ref.model,
+        state: entry.state,
+        pid: entry.resident?.pid ?? null,
+        ready: entry.resident?.ready ?? null,
+        threads: entry.share?.threads ?? 0,
+        busySlots: entry.scheduler?.busySlots ?? 0,
+        queueDepth: entry.scheduler?.queueDepth ?? 0,
+        loadedAt: entry.loadedAt,
+        loadMs: entry.loadMs,
+        expiresAt: entry.expiresAt,
+      })),
+    async close() {
+      closing = true;
+      announceRoom();
+      await Promise.allSettled(
+        [...entries.values()].map((entry) => (entry.state === 'loading' ? entry.work : unload(entry, 'shutdown'))),
+      );
+    },
+  };
+}
+
+/** Whether a plan gives more slots, context or batch than another. */
+function isBetter(plan: LoadPlan | Refusal, than: LoadPlan): boolean {
+  return (
+    plan.type === 'plan' &&
+    (plan.slots > than.slots || plan.contextTokens > than.contextTokens || plan.batchTokens > than.batchTokens)
+  );
+}
+
+/** Whether settings that were asked for differ from those a model was loaded with; what was not asked for never does. */
+function differs(entry: Entry, wished: LoadSettings): boolean {
+  const ready = entry.resident!.ready;
+  return (
+    (wished.contextTokens !== undefined &&
+      wished.contextTokens !== (entry.settings.contextTokens ?? ready.contextTokens)) ||
+    (wished.slots !== undefined && wished.slots !== ready.slots) ||
+    wished.gpu !== entry.settings.gpu
+  );
+}
+
+function shuttingDown(): AppError {
+  return new AppError('shutting_down', 'The server is shutting down.', { retryAfterSeconds: 5 });
+}
+
+function refusalError(ref: ModelRef, refusal: Refusal): AppError {
+  return new AppError('insufficient_memory', `${ref.model}: ${refusal.message}`, {
+    details: {
+      needed_bytes: refusal.neededBytes,
+      available_bytes: refusal.availableBytes,
+      shortfall_bytes: refusal.shortfallBytes,
+      ...(refusal.nearest && {
+        nearest: {
+          context_length: refusal.nearest.contextTokens,
+          parallel: refusal.nearest.slots,
+          needed_bytes: refusal.nearest.neededBytes,
+        },
+      }),
+    },
+  });
+}
+
+/** The promise, or the signal's reason if that comes first; the work itself goes on. */
+function withSignal(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.reject(toAppError(signal.reason));
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(toAppError(signal.reason));
+    signal.addEventListener('abort', onAbort);
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

@@ -1,0 +1,72 @@
+import type { LoadedModel, ModelInfo, ModelState } from '../core/model.ts';
+import type { CatalogModel, CatalogVariant } from './catalog.ts';
+import type { ResidentView } from './manager.ts';
+
+/** Puts together what the catalogue and the manager know of one model. */
+export function toModelInfo(
+  model: CatalogModel,
+  now: {
+    residents: ResidentView[];
+    isQuarantined: (id: string) => boolean;
+    residentBytes: (pid: number) => number;
+    choose: (model: CatalogModel) => CatalogVariant;
+  },
+): ModelInfo {
+  const resident = now.residents.find((view) => model.variants.some((variant) => variant.id === view.id)) ?? null;
+  const usable = model.variants.filter((variant) => variant.invalidReason === null);
+  const shown =
+    model.variants.find((variant) => variant.id === resident?.id) ??
+    (usable.length > 0 ? now.choose(model) : model.variants[0]!);
+  const quarantined = now.isQuarantined(shown.id);
+  const state: ModelState = resident
+    ? resident.state
+    : usable.length === 0
+      ? 'invalid'
+      : quarantined
+        ? 'quarantined'
+        : 'unloaded';
+  return {
+    name: model.name,
+    aliases: model.aliases,
+    format: 'gguf',
+    state,
+    reason: state === 'invalid' ? shown.invalidReason : state === 'quarantined' ? 'its process keeps crashing' : null,
+    architecture: shown.facts?.architecture ?? null,
+    parameterCount: shown.facts?.parameterCount ?? null,
+    trainedContextTokens: shown.facts?.trainedContextTokens ?? null,
+    quantization: shown.quantization,
+    sizeBytes: shown.sizeBytes,
+    variants: model.variants.map((variant) => ({
+      quantization: variant.quantization,
+      sizeBytes: variant.sizeBytes,
+      files: variant.files,
+      bitsPerWeight: bitsPerWeight(variant),
+      invalidReason: variant.invalidReason,
+    })),
+    modifiedAt: new Date(Math.max(...model.variants.map((variant) => variant.modifiedAt.getTime()))),
+    loaded: resident?.ready ? toLoaded(resident, now.residentBytes) : null,
+  };
+}
+
+function bitsPerWeight(variant: CatalogVariant): number | null {
+  const facts = variant.facts;
+  if (!facts || facts.parameterCount === 0) return null;
+  return Math.round(((facts.tensorBytes * 8) / facts.parameterCount) * 100) / 100;
+}
+
+function toLoaded(resident: ResidentView, residentBytes: (pid: number) => number): LoadedModel {
+  const ready = resident.ready!;
+  return {
+    contextTokens: ready.contextTokens,
+    slots: ready.slots,
+    residentBytes: resident.pid === null ? null : residentBytes(resident.pid),
+    threads: resident.threads,
+    gpu: ready.gpu,
+    gpuReason: ready.gpuReason,
+    loadedAt: resident.loadedAt ?? new Date(0),
+    loadMs: resident.loadMs ?? 0,
+    expiresAt: resident.expiresAt,
+    activeRequests: resident.busySlots,
+    queuedRequests: resident.queueDepth,
+  };
+}

@@ -1,0 +1,107 @@
+import type { Sampling } from '../../core/chat.ts';
+import type { FinishReason, StreamEvent } from '../../core/events.ts';
+import type { OutputParser } from './output-parser.ts';
+import type { StopMatcher } from './stop-matcher.ts';
+import type { TextStream } from './text-stream.ts';
+
+/** One request inside the worker: its prompt as tokens and the pipeline that turns generated tokens into events. */
+export interface Job {
+  readonly id: number;
+  readonly prompt: readonly number[];
+  readonly sampling: Sampling;
+  /** Tokens generated so far, without the end token. */
+  readonly generated: readonly number[];
+  /** Called once a slot is taken; `cachedTokens` of the prompt need no evaluation. */
+  begin(cachedTokens: number): StreamEvent[];
+  /** Takes one generated token; `finished` when the answer is complete. */
+  accept(token: number): { events: StreamEvent[]; finished: boolean };
+  /** Ends the answer early: the context is full, or the request was cancelled. */
+  finish(reason: FinishReason): StreamEvent[];
+}
+
+export interface JobDeps {
+  id: number;
+  model: string;
+  prompt: number[];
+  sampling: Sampling;
+  maxTokens: number | null;
+  isEnd: (token: number) => boolean;
+  text: TextStream;
+  stops: StopMatcher;
+  parser: OutputParser;
+  /** Text that was forced to begin the answer and is part of it (the opening of a required tool call). */
+  answerPrefix: string;
+  nowMs: () => number;
+}
+
+/** Pipeline of a job: token, bytes, text, stop strings, blocks. */
+export function createJob(deps: JobDeps): Job {
+  const generated: number[] = [];
+  let cached = 0;
+  let reasoningTokens = 0;
+  let beganAtMs = 0;
+  let firstTokenAtMs: number | null = null;
+  let lastTokenAtMs = 0;
+
+  const finishWith = (reason: FinishReason, stopSequence: string | null): StreamEvent[] => {
+    const rest = stopSequence === null ? deps.stops.push(deps.text.end()) : { text: '', stopped: null };
+    const events = deps.parser.push(rest.text);
+    // A stop string may be completed by the very last bytes.
+    const stopped = stopSequence ?? rest.stopped;
+    if (stopped === null) events.push(...deps.parser.push(deps.stops.end()));
+    events.push(...deps.parser.end());
+    const natural = reason === 'stop' || (reason === 'length' && stopped !== null);
+    events.push({
+      type: 'finish',
+      reason: natural ? (deps.parser.toolCallCount > 0 ? 'tool_calls' : 'stop') : reason,
+      stopSequence: stopped,
+      usage: {
+        promptTokens: deps.prompt.length,
+        completionTokens: generated.length,
+        cachedPromptTokens: cached,
+        reasoningTokens,
+      },
+      timings: {
+        queueMs: null,
+        prefillMs: firstTokenAtMs === null ? null : firstTokenAtMs - beganAtMs,
+        decodeMs: firstTokenAtMs === null ? null : lastTokenAtMs - firstTokenAtMs,
+      },
+    });
+    return events;
+  };
+
+  return {
+    id: deps.id,
+    prompt: deps.prompt,
+    sampling: deps.sampling,
+    generated,
+    begin(cachedTokens) {
+      cached = cachedTokens;
+      beganAtMs = deps.nowMs();
+      return [
+        {
+          type: 'start',
+          model: deps.model,
+          promptTokens: deps.prompt.length,
+          cachedPromptTokens: cachedTokens,
+        },
+        ...deps.parser.push(deps.answerPrefix),
+      ];
+    },
+    accept(token) {
+      lastTokenAtMs = deps.nowMs();
+      firstTokenAtMs ??= lastTokenAtMs;
+      if (deps.isEnd(token)) return { events: finishWith('stop', null), finished: true };
+      generated.push(token);
+      const { text, stopped } = deps.stops.push(deps.text.push(token));
+      const events = deps.parser.push(text);
+      if (deps.parser.inReasoning) reasoningTokens++;
+      if (stopped !== null) return { events: [...events, ...finishWith('stop', stopped)], finished: true };
+      if (deps.maxTokens !== null && generated.length >= deps.maxTokens) {
+        return { events: [...events, ...finishWith('length', null)], finished: true };
+      }
+      return { events, finished: false };
+    },
+    finish: (reason) => finishWith(reason, null),
+  };
+}

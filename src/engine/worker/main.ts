@@ -1,0 +1,119 @@
+/**
+ * Entry of a worker process: one model, driven over IPC by `engine/resident.ts`. It never writes to stdout; stderr is
+ * kept by the parent for its log. When the parent is gone it exits.
+ */
+import { AppError, toAppError } from '../../core/errors.ts';
+import type { FromWorker, StepReport, ToWorker, WorkerItem, WorkerOptions } from '../ipc/protocol.ts';
+import { type BatchLoop, createBatchLoop } from './loop.ts';
+import { prepareJob } from './requests.ts';
+import { createRuntime, type Runtime } from './runtime.ts';
+import { type ChatTemplate, createChatTemplate } from './template.ts';
+
+interface Loaded {
+  runtime: Runtime;
+  template: ChatTemplate;
+  loop: BatchLoop;
+}
+
+let loaded: Loaded | null = null;
+
+function send(message: FromWorker): void {
+  // The callback keeps a vanished parent from becoming an uncaught error; `disconnect` ends the process.
+  process.send?.(message, undefined, undefined, () => {});
+}
+
+async function load(options: WorkerOptions): Promise<void> {
+  const runtime = await createRuntime(options);
+  const template = createChatTemplate({
+    source: runtime.templateSource,
+    controlTexts: runtime.vocabulary.controlTexts,
+    userDefinedTexts: runtime.vocabulary.userDefinedTexts,
+    bosText: runtime.bosText,
+    eosText: runtime.eosText,
+  });
+  probe(template);
+  const loop = createBatchLoop({
+    sequences: runtime.sequences,
+    contextTokens: runtime.contextTokens,
+    batchTokens: runtime.batchTokens,
+    publish: (items: WorkerItem[], report: StepReport | null) => send({ type: 'step', items, report }),
+    log: (line) => process.stderr.write(`${line}\n`),
+  });
+  loaded = { runtime, template, loop };
+  send({
+    type: 'ready',
+    ready: {
+      contextTokens: runtime.contextTokens,
+      slots: runtime.sequences.length,
+      threads: options.threads,
+      gpu: runtime.gpu,
+      gpuReason: runtime.gpuReason,
+      warnings: template.isFallback ? ['the file has no chat template; ChatML is used'] : [],
+    },
+  });
+}
+
+/** Renders the shortest conversation once, so that a broken or endless template fails the load and not a request. */
+function probe(template: ChatTemplate): void {
+  try {
+    template.render({ messages: [{ role: 'user', content: [{ type: 'text', text: 'Hello' }] }], tools: [] });
+  } catch (error) {
+    throw new AppError('invalid_model_file', "The model's chat template fails on a simple greeting.", {
+      details: { reason: 'template_probe' },
+      cause: error,
+    });
+  }
+}
+
+function generate(message: Extract<ToWorker, { type: 'generate' }>): void {
+  try {
+    if (!loaded) throw new AppError('internal_error', 'The worker has no model.');
+    loaded.loop.add(prepareJob(message.id, message.request, { ...loaded, nowMs: () => performance.now() }));
+  } catch (error) {
+    const failure = toAppError(error);
+    if (failure.code === 'internal_error') process.stderr.write(`request: ${String(failure.cause ?? failure)}\n`);
+    send({ type: 'step', items: [{ id: message.id, error: failure.toWire() }], report: null });
+  }
+}
+
+async function shutdown(): Promise<void> {
+  if (loaded) {
+    await loaded.loop.stop(new AppError('shutting_down', 'The model is being unloaded.', { retryAfterSeconds: 1 }));
+    await loaded.runtime.dispose();
+  }
+  process.exit(0);
+}
+
+process.on('message', (message: ToWorker) => {
+  switch (message.type) {
+    case 'load':
+      load(message.options).catch((error: unknown) => {
+        const cause = error instanceof AppError ? (error.cause ?? error) : error;
+        process.stderr.write(`load: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}\n`);
+        send({ type: 'load-failed', error: toAppError(error).toWire() });
+      });
+      break;
+    case 'generate':
+      generate(message);
+      break;
+    case 'cancel':
+      loaded?.loop.cancel(message.id);
+      break;
+    case 'threads':
+      loaded?.runtime.setThreads(message.threads);
+      break;
+    case 'ping':
+      send({ type: 'pong', sequence: message.sequence });
+      break;
+    case 'shutdown':
+      shutdown().catch((error: unknown) => {
+        process.stderr.write(`shutdown: ${String(error)}\n`);
+        process.exit(1);
+      });
+      break;
+  }
+});
+// The server is gone, however it went: nobody will ever read an answer again.
+process.on('disconnect', () => process.exit(0));
+// A terminal's Ctrl-C goes to the whole group; the server decides when its workers end.
+process.on('SIGINT', () => {});

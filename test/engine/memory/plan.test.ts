@@ -1,0 +1,196 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { GgufFacts } from '../../../src/engine/gguf.ts';
+import { readGgufSource } from '../../../src/engine/gguf.ts';
+import { expectBytes } from '../../../src/engine/memory/expect.ts';
+import { kvBytesPerToken } from '../../../src/engine/memory/kv-cache.ts';
+import { type LoadPlan, type PlanInput, planLoad, type Refusal } from '../../../src/engine/memory/plan.ts';
+import { bufferSource, tinyGguf } from '../../support/gguf-writer.ts';
+
+const gib = 2 ** 30;
+const tiny = await readGgufSource(bufferSource(tinyGguf()));
+
+/** Shape of Qwen2.5-7B-Instruct in Q4_K_M. */
+const qwen7b: GgufFacts = {
+  ...tiny,
+  architecture: 'qwen2',
+  tensorBytes: 4_677_120_000,
+  parameterCount: 7_615_616_512,
+  quantization: 'q4_k_m',
+  trainedContextTokens: 32_768,
+  blockCount: 28,
+  embeddingLength: 3_584,
+  headCount: 28,
+  headCountKv: 4,
+  vocabularySize: 152_064,
+  tiedEmbedding: false,
+  embeddingBytes: 306_000_000,
+  bytesByType: { q4_k: 3_900_000_000, q6_k: 776_000_000, f32: 1_120_000 },
+};
+
+function plan(
+  facts: GgufFacts,
+  availableBytes: number,
+  wish: PlanInput['wish'] = {},
+  totalBytes = availableBytes,
+): LoadPlan {
+  const result = planLoad({ facts, wish, budget: { availableBytes, totalBytes } });
+  if (result.type !== 'plan') throw new Error(result.message);
+  return result;
+}
+
+function refusal(facts: GgufFacts, availableBytes: number, wish: PlanInput['wish'] = {}): Refusal {
+  const result = planLoad({ facts, wish, budget: { availableBytes, totalBytes: availableBytes } });
+  if (result.type !== 'refusal') throw new Error('it fits');
+  return result;
+}
+
+describe('the key-value cache', () => {
+  test.each<[string, Partial<GgufFacts>, number]>([
+    ['Qwen2.5-7B: 56 KiB', {}, 56 * 1_024],
+    ['Llama-3.1-8B: 128 KiB', { blockCount: 32, headCount: 32, headCountKv: 8, embeddingLength: 4_096 }, 128 * 1_024],
+    ['own lengths of keys and values', { keyLength: 256, valueLength: 128 }, 28 * 4 * (256 + 128) * 2],
+    ['heads that differ per layer', { headCountKv: [4, 0, 2] }, 6 * 256 * 2],
+    ['no own number of key-value heads', { headCountKv: null }, 28 * 28 * 256 * 2],
+    ['full attention in every fourth layer', { fullAttentionInterval: 4 }, 7 * 4 * 256 * 2],
+    ['an encoder', { isEncoder: true }, 0],
+    ['a model without attention', { hasNoAttention: true }, 0],
+  ])('%s per token', (_title, facts, bytes) => {
+    expect(kvBytesPerToken({ ...qwen7b, ...facts })).toBe(bytes);
+  });
+});
+
+describe('expected bytes', () => {
+  const shape = { contextTokens: 4_096, slots: 2, batchTokens: 256, useMmap: false };
+
+  test('a mapped file costs its repacked weights twice, an unmapped one its tied embedding', () => {
+    expect(expectBytes(qwen7b, { ...shape, useMmap: true }).weights).toBe(4_677_120_000 + 3_900_000_000);
+    expect(expectBytes(qwen7b, shape).weights).toBe(4_677_120_000);
+    expect(expectBytes({ ...qwen7b, tiedEmbedding: true }, shape).weights).toBe(4_677_120_000 + 306_000_000);
+  });
+
+  test('the parts add up, and slots pay for cache and state', () => {
+    const hybrid = { ...qwen7b, recurrentStateBytes: 1_000_000 };
+    const expected = expectBytes(hybrid, shape);
+    expect(expected.kvCache).toBe(2 * 4_096 * 56 * 1_024 + 2 * 1_000_000);
+    expect(expected.total).toBe(expected.weights + expected.kvCache + expected.compute + expected.process);
+  });
+
+  test('a large vocabulary costs process memory and batch memory, an encoder no batch memory for it', () => {
+    const small = expectBytes({ ...qwen7b, vocabularySize: 32_000 }, shape);
+    const large = expectBytes(qwen7b, shape);
+    expect(large.process - small.process).toBeGreaterThan(100e6);
+    expect(large.compute - small.compute).toBe(256 * 4 * (152_064 - 32_000));
+    expect(expectBytes({ ...qwen7b, isEncoder: true }, shape).compute).toBeLessThan(small.compute);
+  });
+});
+
+describe('the plan', () => {
+  test.each([
+    [5 * gib, 1],
+    [8 * gib, 2],
+    [16 * gib, 4],
+  ])('a budget of %d bytes gives %d slots', (totalBytes, slots) => {
+    expect(plan(tiny, 4 * gib, {}, totalBytes).slots).toBe(slots);
+  });
+
+  test('without a wish the context is 8,192 tokens, or what the model was trained with', () => {
+    expect(plan(qwen7b, 32 * gib)).toMatchObject({ contextTokens: 8_192, slots: 4, batchTokens: 512, notes: [] });
+    expect(plan(tiny, gib).contextTokens).toBe(512);
+    expect(plan({ ...tiny, trainedContextTokens: null }, gib).contextTokens).toBe(8_192);
+    expect(plan({ ...tiny, trainedContextTokens: 100 }, gib)).toMatchObject({ contextTokens: 100, batchTokens: 100 });
+  });
+
+  test('a wish is rounded up to 256 tokens and cut to the trained context with a note', () => {
+    expect(plan(qwen7b, 32 * gib, { contextTokens: 1_000 }).contextTokens).toBe(1_024);
+    const cut = plan(tiny, gib, { contextTokens: 100_000 });
+    expect(cut.contextTokens).toBe(512);
+    expect(cut.notes).toEqual(['context reduced from 100000 to the 512 tokens that the model was trained with']);
+  });
+
+  test('a file that repacks is not mapped, another one is', () => {
+    expect(plan(qwen7b, 32 * gib).useMmap).toBe(false);
+    expect(plan({ ...qwen7b, bytesByType: { q6_k: 4_677_120_000 } }, 32 * gib).useMmap).toBe(true);
+  });
+
+  test('an encoder takes its whole context in one batch', () => {
+    expect(plan({ ...tiny, isEncoder: true, trainedContextTokens: 2_048 }, gib)).toMatchObject({
+      contextTokens: 2_048,
+      batchTokens: 2_048,
+    });
+  });
+});
+
+describe('the ladder', () => {
+  const bytes = (slots: number, contextTokens: number, batchTokens: number) =>
+    expectBytes(qwen7b, { slots, contextTokens, batchTokens, useMmap: false }).total;
+
+  test.each([
+    [[4, 8_192, 512], 0],
+    [[3, 8_192, 512], 1],
+    [[1, 8_192, 512], 1],
+    [[1, 4_096, 512], 2],
+    [[1, 2_048, 512], 2],
+    [[1, 2_048, 256], 3],
+    [[1, 2_048, 128], 3],
+  ] as const)('memory for exactly %j gives exactly that', ([slots, contextTokens, batchTokens], notes) => {
+    const result = plan(qwen7b, bytes(slots, contextTokens, batchTokens), {}, 16 * gib);
+    expect(result).toMatchObject({ slots, contextTokens, batchTokens });
+    expect(result.notes).toHaveLength(notes);
+  });
+
+  test('wished slots and a wished context are never reduced', () => {
+    const wish = { slots: 4, contextTokens: 8_192 };
+    expect(plan(qwen7b, bytes(4, 8_192, 128), wish)).toMatchObject({ ...wish, batchTokens: 128 });
+    expect(refusal(qwen7b, bytes(4, 8_192, 128) - 1, wish).shortfallBytes).toBe(1);
+  });
+
+  test('a refusal names the shortfall and the settings that would fit', () => {
+    const refused = refusal(qwen7b, bytes(2, 8_192, 128), { slots: 4, contextTokens: 8_192 });
+    expect(refused.nearest).toEqual({ contextTokens: 8_192, slots: 2, neededBytes: bytes(2, 8_192, 128) });
+    expect(refused.message).toBe('needs 6.9 GB, 6.0 GB are available; it would fit with 2 slots of 8192 tokens.');
+  });
+
+  test('a model larger than the memory is refused without a way to fit', () => {
+    const refused = refusal(qwen7b, 2 * gib);
+    expect(refused).toMatchObject({
+      availableBytes: 2 * gib,
+      nearest: null,
+      shortfallBytes: bytes(1, 2_048, 128) - 2 * gib,
+    });
+    expect(refused.message).toMatch(/^needs \d\.\d GB, 2\.1 GB are available; choose a smaller model/);
+  });
+
+  test('whatever the numbers, a plan fits and a refusal does not', () => {
+    const amount = fc.integer({ min: 0, max: 64 * gib });
+    const wish = fc.record(
+      { contextTokens: fc.integer({ min: 1, max: 300_000 }), slots: fc.integer({ min: 1, max: 32 }) },
+      { requiredKeys: [] },
+    );
+    const trained = fc.option(fc.integer({ min: 1, max: 2 ** 28 }));
+    fc.assert(
+      fc.property(
+        amount,
+        amount,
+        wish,
+        trained,
+        fc.boolean(),
+        (availableBytes, totalBytes, wished, trainedContextTokens, isEncoder) => {
+          const facts = { ...qwen7b, trainedContextTokens, isEncoder };
+          const result = planLoad({ facts, wish: wished, budget: { availableBytes, totalBytes } });
+          if (result.type === 'refusal') {
+            expect(result.shortfallBytes).toBeGreaterThan(0);
+            if (result.nearest) expect(result.nearest.neededBytes).toBeLessThanOrEqual(availableBytes);
+            return;
+          }
+          expect(result.expectedBytes.total).toBeLessThanOrEqual(availableBytes);
+          expect(result.contextTokens % 256 === 0 || result.contextTokens === trainedContextTokens).toBe(true);
+          if (wished.slots !== undefined) expect(result.slots).toBe(wished.slots);
+          const least = Math.min(wished.contextTokens ?? 1, trainedContextTokens ?? Number.POSITIVE_INFINITY);
+          expect(result.contextTokens).toBeGreaterThanOrEqual(least);
+        },
+      ),
+      { seed: 7, numRuns: 1_000 },
+    );
+  });
+});

@@ -1,0 +1,116 @@
+import type { WorkerExit, WorkerProcess } from '../../src/engine/ipc/fork.ts';
+import type { FromWorker, ToWorker, WorkerItem, WorkerRequest } from '../../src/engine/ipc/protocol.ts';
+
+/** A worker that speaks the real protocol and does only what a test tells it. */
+export interface FakeWorker extends WorkerProcess {
+  /** Everything the engine sent, in order. */
+  readonly received: ToWorker[];
+  /** Requests that were started and have not ended. */
+  readonly running: { id: number; request: WorkerRequest }[];
+  emit(message: FromWorker): void;
+  /** Sends items as one step. */
+  step(...items: WorkerItem[]): void;
+  /** The events of a short answer, ended with `stop`. */
+  answer(id: number, text: string): void;
+  exit(exit: Partial<WorkerExit>): void;
+  readonly exited: boolean;
+}
+
+export interface FakeWorkerBehaviour {
+  /** Answer `load` with `ready` at once; default true. */
+  readyAtOnce?: boolean;
+  /** Answer pings; default true. */
+  pongs?: boolean;
+  /** Exit when asked to; default true. */
+  obeysShutdown?: boolean;
+  /** Confirm cancels; default true. */
+  obeysCancel?: boolean;
+}
+
+let nextPid = 1_000_000;
+
+export function fakeWorker(behaviour: FakeWorkerBehaviour = {}): FakeWorker {
+  const { readyAtOnce = true, pongs = true, obeysShutdown = true, obeysCancel = true } = behaviour;
+  const received: ToWorker[] = [];
+  const running: { id: number; request: WorkerRequest }[] = [];
+  const listeners: ((message: FromWorker) => void)[] = [];
+  let onExit: ((exit: WorkerExit) => void) | null = null;
+  let exited = false;
+
+  const emit = (message: FromWorker) => {
+    if (message.type === 'step') {
+      for (const item of message.items) {
+        if (!('error' in item) && item.event.type !== 'finish') continue;
+        const index = running.findIndex((request) => request.id === item.id);
+        if (index !== -1) running.splice(index, 1);
+      }
+    }
+    for (const listener of listeners) listener(message);
+  };
+  const exit = (given: Partial<WorkerExit>) => {
+    if (exited) return;
+    exited = true;
+    onExit?.({ code: null, signal: null, stderrTail: [], ...given });
+  };
+  const finish = (id: number, reason: 'stop' | 'cancelled'): WorkerItem => ({
+    id,
+    event: {
+      type: 'finish',
+      reason,
+      stopSequence: null,
+      usage: { promptTokens: 3, completionTokens: 2, cachedPromptTokens: 0, reasoningTokens: 0 },
+      timings: { queueMs: null, prefillMs: 1, decodeMs: 2 },
+    },
+  });
+
+  return {
+    pid: nextPid++,
+    received,
+    running,
+    emit,
+    step: (...items) => emit({ type: 'step', items, report: null }),
+    answer(id, text) {
+      emit({
+        type: 'step',
+        items: [
+          { id, event: { type: 'start', model: 'm', promptTokens: 3, cachedPromptTokens: 0 } },
+          { id, event: { type: 'text-start', blockId: 0 } },
+          { id, event: { type: 'text-delta', blockId: 0, text } },
+          { id, event: { type: 'text-end', blockId: 0 } },
+          finish(id, 'stop'),
+        ],
+        report: { sequences: 1, promptTokens: 3, decoded: [id] },
+      });
+    },
+    exit,
+    get exited() {
+      return exited;
+    },
+    send(message) {
+      if (exited) return;
+      received.push(message);
+      if (message.type === 'load' && readyAtOnce) {
+        const { contextTokens, slots, threads } = message.options;
+        queueMicrotask(() =>
+          emit({ type: 'ready', ready: { contextTokens, slots, threads, gpu: 'off', gpuReason: null, warnings: [] } }),
+        );
+      } else if (message.type === 'ping' && pongs) emit({ type: 'pong', sequence: message.sequence });
+      else if (message.type === 'generate') running.push({ id: message.id, request: message.request });
+      else if (message.type === 'cancel' && obeysCancel)
+        queueMicrotask(() => emit({ type: 'step', items: [finish(message.id, 'cancelled')], report: null }));
+      else if (message.type === 'shutdown' && obeysShutdown) queueMicrotask(() => exit({ code: 0 }));
+    },
+    onMessage: (listener) => {
+      listeners.push(listener);
+    },
+    onExit(listener) {
+      onExit = listener;
+    },
+    kill: (signal) => queueMicrotask(() => exit({ signal })),
+  };
+}
+
+/** Lets every promise that can settle now settle. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
