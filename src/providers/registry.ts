@@ -1,0 +1,9 @@
+import type { Provider } from '../core/provider.ts';
+import type { Engine } from '../engine/engine.ts';
+import { createLocalProvider } from './local/provider.ts';
+
+/** Every provider of the server by id; a new one is one line here. */
+export function createProviders(deps: { engine: Engine }): ReadonlyMap<string, Provider> {
+  const providers = [createLocalProvider({ engine: deps.engine })];
+  return new Map(providers.map((provider) => [provider.id, provider]));
+}
