@@ -1,0 +1,60 @@
+import type { FastifyInstance } from 'fastify';
+import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
+import { toAppError } from '../../core/errors.ts';
+import type { ModelInfo } from '../../core/model.ts';
+import { formatBytes } from '../bytes.ts';
+import type { RouteDeps } from '../deps.ts';
+import { jsonAnswer } from '../describe.ts';
+import { logError } from '../error-handler.ts';
+import type { NativeMount } from './mount.ts';
+import { healthAnswer } from './schema.ts';
+
+type Health = 'healthy' | 'degraded' | 'unhealthy';
+
+/** `GET /health`: one superset of what the seed specifications ask for. It holds no names, so it needs no key. */
+export function addHealthRoute(instance: FastifyInstance, deps: RouteDeps, mount: NativeMount): void {
+  const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
+  app.get('/health', {
+    config: { isPublic: true },
+    schema: {
+      summary: 'Health of the server',
+      description: 'Degraded: it draws down, or no model can be used. Unhealthy: the engine does not answer.',
+      tags: [mount.tag],
+      response: {
+        200: jsonAnswer(healthAnswer, 'Healthy or degraded'),
+        503: jsonAnswer(healthAnswer, 'Unhealthy'),
+      },
+    },
+    handler: async (request, reply) => {
+      const models = await deps.engine.listModels().catch((error: unknown) => {
+        logError(deps.log, toAppError(error), request.id);
+        return null;
+      });
+      const engine = models === null ? 'unhealthy' : deps.lifecycle.draining() ? 'degraded' : 'healthy';
+      const components = { engine, models: healthOf(models) } satisfies Record<string, Health>;
+      const memory = deps.engine.memory();
+      return reply.code(engine === 'unhealthy' ? 503 : 200).send({
+        status: worst([components.engine, components.models]),
+        version: deps.version,
+        timestamp: deps.clock.now().toISOString(),
+        model_loaded: models?.some((model) => model.loaded !== null) ?? false,
+        memory_usage: `${formatBytes(memory.usedBytes)}/${formatBytes(memory.budgetBytes)}`,
+        active_connections: deps.activeConnections(),
+        aws: 'not_configured',
+        clients_initialized: true,
+        components,
+      });
+    },
+  });
+}
+
+function healthOf(models: ModelInfo[] | null): Health {
+  if (models === null) return 'unhealthy';
+  const usable = models.filter((model) => model.state !== 'invalid');
+  return usable.length === 0 || usable.some((model) => model.state === 'quarantined') ? 'degraded' : 'healthy';
+}
+
+function worst(states: Health[]): Health {
+  if (states.includes('unhealthy')) return 'unhealthy';
+  return states.includes('degraded') ? 'degraded' : 'healthy';
+}

@@ -1,0 +1,19 @@
+import type { FastifyInstance } from 'fastify';
+import type { RouteDeps } from '../deps.ts';
+import { createErrorHandler } from '../error-handler.ts';
+import { addGenerateRoutes } from './generate-routes.ts';
+import { addHealthRoute } from './health-routes.ts';
+import { addModelRoutes } from './model-routes.ts';
+import type { NativeMount } from './mount.ts';
+import { addProbeRoutes } from './probe-routes.ts';
+
+/** The native dialect at one of its mounts. Only routes: metrics and hooks belong to the server, once. */
+export function nativeRoutes(deps: RouteDeps, mount: NativeMount) {
+  return async (app: FastifyInstance): Promise<void> => {
+    app.setErrorHandler(createErrorHandler(mount.errorBody, deps));
+    addGenerateRoutes(app, deps, mount);
+    addModelRoutes(app, deps, mount);
+    addHealthRoute(app, deps, mount);
+    if (mount.prefix === '') addProbeRoutes(app, deps);
+  };
+}

@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto';
+import type { FastifyInstance } from 'fastify';
+import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
+import { toAppError } from '../../core/errors.ts';
+import { foldEvents } from '../../core/events.ts';
+import type { ModelInfo } from '../../core/model.ts';
+import type { BegunAnswer } from '../../gateway/gateway.ts';
+import type { RouteDeps } from '../deps.ts';
+import { errorAnswers, jsonAnswer, workErrorAnswers } from '../describe.ts';
+import { createErrorHandler, logError } from '../error-handler.ts';
+import { checkModelName } from '../model-name.ts';
+import { clientGone, sendSse } from '../reply.ts';
+import { errorBody } from './errors.ts';
+import { type AnswerHead, toChatCompletion, toChatRecords, toCompletion, toCompletionRecords } from './from-core.ts';
+import {
+  chatAnswer,
+  chatBody,
+  chatChunk,
+  completionAnswer,
+  completionBody,
+  modelPath,
+  openaiError,
+  openaiModel,
+  openaiModelList,
+} from './schema.ts';
+import { chatToCore, completionToCore } from './to-core.ts';
+
+const tags = ['OpenAI'];
+
+/** The OpenAI dialect; mount it under `/v1`. */
+export function openaiRoutes(deps: RouteDeps) {
+  return async (instance: FastifyInstance): Promise<void> => {
+    const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
+    app.setErrorHandler(createErrorHandler(errorBody, deps));
+
+    const headOf = (prefix: string, answer: BegunAnswer): AnswerHead => ({
+      id: `${prefix}-${randomBytes(12).toString('hex')}`,
+      created: Math.floor(deps.clock.now().getTime() / 1000),
+      model: answer.model,
+    });
+    const onFailureOf = (requestId: string) => (error: unknown) => logError(deps.log, toAppError(error), requestId);
+
+    app.post('/chat/completions', {
+      config: { startsWork: true },
+      schema: {
+        summary: 'Answer a conversation',
+        description:
+          'As OpenAI has it. With "stream": true the answer is an event stream of chunks that ends with [DONE].',
+        tags,
+        body: chatBody,
+        response: {
+          200: {
+            description: 'The answer, or its chunks',
+            content: { 'application/json': { schema: chatAnswer }, 'text/event-stream': { schema: chatChunk } },
+          },
+          ...workErrorAnswers(openaiError),
+        },
+      },
+      handler: async (request, reply) => {
+        const { body } = request;
+        const gone = clientGone(reply);
+        const answer = await deps.gateway.stream(chatToCore(body), { signal: gone.signal, requestId: request.id });
+        const head = headOf('chatcmpl', answer);
+        if (!body.stream) return toChatCompletion(head, await foldEvents(answer.events));
+        const includeUsage = body.stream_options?.include_usage ?? false;
+        const records = toChatRecords(head, answer.events, { includeUsage, onFailure: onFailureOf(request.id) });
+        return sendSse(reply, records, { gone, clock: deps.clock, log: deps.log });
+      },
+    });
+
+    app.post('/completions', {
+      config: { startsWork: true },
+      schema: {
+        summary: 'Continue text',
+        description: 'Continues the prompt as it stands, without the chat template of the model.',
+        tags,
+        body: completionBody,
+        response: {
+          200: {
+            description: 'The continuation, or its chunks',
+            content: {
+              'application/json': { schema: completionAnswer },
+              'text/event-stream': { schema: completionAnswer },
+            },
+          },
+          ...workErrorAnswers(openaiError),
+        },
+      },
+      handler: async (request, reply) => {
+        const { body } = request;
+        const gone = clientGone(reply);
+        const answer = await deps.gateway.stream(completionToCore(body), {
+          signal: gone.signal,
+          requestId: request.id,
+        });
+        const head = headOf('cmpl', answer);
+        if (!body.stream) return toCompletion(head, await foldEvents(answer.events));
+        const includeUsage = body.stream_options?.include_usage ?? false;
+        const records = toCompletionRecords(head, answer.events, { includeUsage, onFailure: onFailureOf(request.id) });
+        return sendSse(reply, records, { gone, clock: deps.clock, log: deps.log });
+      },
+    });
+
+    app.get('/models', {
+      schema: {
+        summary: 'List the models that can be used',
+        tags,
+        response: { 200: jsonAnswer(openaiModelList, 'The models'), ...errorAnswers(openaiError) },
+      },
+      handler: async () => {
+        const models = await deps.engine.listModels();
+        return {
+          object: 'list' as const,
+          data: models.filter((model) => model.state !== 'invalid').map(toOpenAiModel),
+        };
+      },
+    });
+
+    app.get('/models/:model', {
+      schema: {
+        summary: 'Show a model',
+        tags,
+        params: modelPath,
+        response: {
+          200: jsonAnswer(openaiModel, 'The model'),
+          404: jsonAnswer(openaiError, 'There is no such model'),
+          ...errorAnswers(openaiError),
+        },
+      },
+      handler: async (request) => toOpenAiModel(await deps.engine.getModel(checkModelName(request.params.model))),
+    });
+  };
+}
+
+function toOpenAiModel(model: ModelInfo) {
+  return {
+    id: model.name,
+    object: 'model' as const,
+    created: Math.floor(model.modifiedAt.getTime() / 1000),
+    owned_by: 'hearth' as const,
+  };
+}

@@ -1,0 +1,35 @@
+import { isIP } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import type { Config } from '../../config/schema.ts';
+import { AppError } from '../../core/errors.ts';
+
+/**
+ * Whether a `Host` header may be answered. Loopback names and IP addresses cannot be rebound by a foreign page's DNS;
+ * any other name must be configured.
+ */
+export function isAllowedHost(header: string, server: Pick<Config['server'], 'host' | 'allowedHosts'>): boolean {
+  const name = hostName(header);
+  if (name === null) return false;
+  if (isIP(name) !== 0 || name === 'localhost' || name.endsWith('.localhost')) return true;
+  return [server.host, ...server.allowedHosts].some((allowed) => allowed.toLowerCase() === name);
+}
+
+/** The name or address in a `Host` header, lower-case, without port and brackets; null when it is malformed. */
+function hostName(header: string): string | null {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/i.exec(header);
+  return (match?.[1] ?? match?.[2])?.toLowerCase().replace(/\.$/, '') ?? null;
+}
+
+/**
+ * Refuses requests whose `Host` is not ours, on every bind: a page that rebinds its own DNS name to this machine would
+ * otherwise be same-origin with it. HTTP/1.0 without a Host passes; browsers always send one.
+ */
+export function addHostCheck(app: FastifyInstance, config: Config): void {
+  app.addHook('onRequest', async (request) => {
+    const host = request.headers.host;
+    if (host === undefined || isAllowedHost(host, config.server)) return;
+    throw new AppError('forbidden', 'The Host of this request is not one that this server answers for.', {
+      fix: 'Use an IP address or localhost, or list the name in HEARTH_ALLOWED_HOSTS.',
+    });
+  });
+}

@@ -1,0 +1,33 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { AppError } from '../../core/errors.ts';
+import { decodeUtf8, parseJsonObject } from '../json.ts';
+
+/** Replaces Fastify's body parsers by one that takes JSON objects in UTF-8 and nothing else. */
+export function addJsonBody(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+
+  app.addHook('preParsing', async (request, _reply, payload) => {
+    const encoding = request.headers['content-encoding'];
+    if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+      throw new AppError('unsupported_media_type', 'Compressed bodies are not accepted.', {
+        fix: 'Leave Content-Encoding out.',
+      });
+    }
+    return payload;
+  });
+
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (request: FastifyRequest, body: Buffer) => {
+    const charset = charsetOf(request.headers['content-type'] ?? '');
+    if (charset !== null && charset !== 'utf-8' && charset !== 'utf8') {
+      throw new AppError('unsupported_media_type', 'JSON must be UTF-8.', {
+        fix: 'Send "Content-Type: application/json".',
+      });
+    }
+    if (body.length === 0 && request.routeOptions.config.allowsEmptyBody) return undefined;
+    return parseJsonObject(decodeUtf8(body));
+  });
+}
+
+function charsetOf(contentType: string): string | null {
+  return /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(contentType)?.[1]?.toLowerCase() ?? null;
+}

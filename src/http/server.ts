@@ -1,0 +1,139 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+import websocket from '@fastify/websocket';
+import fastify from 'fastify';
+import { clientErrorHandler } from './client-errors.ts';
+import type { HttpDeps, HttpServer, RouteDeps } from './deps.ts';
+import { addDocs, addDocument } from './docs/docs.ts';
+import { createErrorHandler } from './error-handler.ts';
+import { apiMount, rootMount } from './native/mount.ts';
+import { nativeRoutes } from './native/routes.ts';
+import { errorBody as openaiErrorBody } from './openai/errors.ts';
+import { openaiRoutes } from './openai/routes.ts';
+import { addAuth } from './plugins/auth.ts';
+import { addCors } from './plugins/cors.ts';
+import { addDrain } from './plugins/drain.ts';
+import { addHostCheck } from './plugins/host-check.ts';
+import { addJsonBody } from './plugins/json-body.ts';
+import { addMetrics } from './plugins/metrics.ts';
+import { addRequestId, requestIdOf } from './plugins/request-id.ts';
+import { addUnknownUrls, answerFrameworkError, type HandlersByPrefix } from './unknown-url.ts';
+import { requestValidator } from './validation.ts';
+import { webSocketPath, webSocketRoutes } from './ws/routes.ts';
+import type { Session } from './ws/session.ts';
+
+export type { HttpServer, Lifecycle } from './deps.ts';
+
+/** How long `close` waits for sockets that neither end nor are ended. */
+const closeMs = 5_000;
+const webSocketMessageBytes = 1024 * 1024;
+
+/** Builds the HTTP server: every plugin and mount, in the order in which they see a request. */
+export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
+  const { config, clock } = deps;
+  const sockets = new Set<Socket>();
+  const answering = new WeakSet<Socket>();
+  const sessions = new Set<Session>();
+  const routeDeps: RouteDeps = { ...deps, activeConnections: () => sockets.size };
+  const handlers: HandlersByPrefix = [
+    [rootMount.prefix, createErrorHandler(rootMount.errorBody, deps)],
+    [apiMount.prefix, createErrorHandler(apiMount.errorBody, deps)],
+    ['/v1', createErrorHandler(openaiErrorBody, deps)],
+  ];
+
+  const app = fastify({
+    serverFactory: (handler) => trackSockets(createNodeServer(handler), sockets, answering),
+    clientErrorHandler: clientErrorHandler(deps, (socket) => answering.has(socket)),
+    frameworkErrors: answerFrameworkError(handlers),
+    genReqId: requestIdOf,
+    bodyLimit: config.server.bodyLimitBytes,
+    routerOptions: { maxParamLength: 256 },
+    trustProxy: false,
+    forceCloseConnections: 'idle',
+    // Fastify's own 503 has no dialect; the drain hook has said it before, in all of them.
+    return503OnClosing: false,
+    // Our own hooks log, and never a header or a body.
+    logger: false,
+  });
+  app.setValidatorCompiler(requestValidator);
+  // Schemas describe answers, they do not shape them: what a dialect builds goes out as it is, and tests compare both.
+  app.setSerializerCompiler(() => JSON.stringify);
+
+  // 1. What every request passes, in this order.
+  addRequestId(app);
+  addMetrics(app, deps);
+  addHostCheck(app, config);
+  addCors(app, config);
+  addAuth(app, config);
+  addDrain(app, deps);
+  addJsonBody(app);
+  addUnknownUrls(app, handlers);
+
+  // 2. What must see the routes as they are registered.
+  await app.register(websocket, {
+    options: { maxPayload: webSocketMessageBytes, perMessageDeflate: false },
+    preClose: async () => {
+      await Promise.all([...sessions].map((session) => session.shutdown()));
+      app.websocketServer.close();
+    },
+  });
+  await addDocs(app, deps.version);
+
+  // 3. The mounts: one speaks one shape.
+  await app.register(openaiRoutes(routeDeps), { prefix: '/v1' });
+  await app.register(nativeRoutes(routeDeps, rootMount));
+  await app.register(nativeRoutes(routeDeps, apiMount), { prefix: apiMount.prefix });
+  await app.register(webSocketRoutes(routeDeps, rootMount, sessions));
+  await app.register(webSocketRoutes(routeDeps, apiMount, sessions), { prefix: apiMount.prefix });
+  addDocument(app);
+  await app.ready();
+
+  return {
+    app,
+    listen: () => app.listen({ host: config.server.host, port: config.server.port }),
+    activeConnections: () => sockets.size,
+    async close() {
+      const timer = clock.after(closeMs, () => {
+        for (const socket of sockets) socket.destroy();
+      });
+      await app.close();
+      timer.cancel();
+    },
+  };
+}
+
+/** Node's server with limits on how slowly and how much a client may send. */
+function createNodeServer(handler: (request: IncomingMessage, response: never) => void): Server {
+  const options = {
+    headersTimeout: 10_000,
+    // Of receiving: answers may take as long as they take.
+    requestTimeout: 30_000,
+    connectionsCheckingInterval: 1_000,
+    keepAliveTimeout: 72_000,
+    // Without it Node hands every Upgrade to the WebSocket plugin, and clients that offer h2c with each request
+    // (Java's) would be refused instead of being answered in HTTP/1.1.
+    shouldUpgradeCallback: isWebSocketUpgrade,
+  };
+  const server = createServer(options, handler as never);
+  server.maxConnections = 1024;
+  return server;
+}
+
+function isWebSocketUpgrade(request: IncomingMessage): boolean {
+  const path = (request.url ?? '').split('?', 1)[0]!;
+  const isKnownPath = [rootMount, apiMount].some((mount) => path === `${mount.prefix}${webSocketPath}`);
+  return isKnownPath && request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
+}
+
+/** Keeps `sockets` the set of open sockets, and `answering` of those with a response under way. */
+function trackSockets(server: Server, sockets: Set<Socket>, answering: WeakSet<Socket>): Server {
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  server.on('request', (request, response) => {
+    answering.add(request.socket);
+    response.once('close', () => answering.delete(request.socket));
+  });
+  return server;
+}

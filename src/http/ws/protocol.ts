@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import type { AppError } from '../../core/errors.ts';
+import type { FinishReason } from '../../core/events.ts';
+import { decodeUtf8, parseJsonObject } from '../json.ts';
+import { errorObject } from '../native/errors.ts';
+import type { toUsage } from '../native/from-core.ts';
+import { generateFields } from '../native/schema.ts';
+import { validationError } from '../validation.ts';
+
+/** Chosen by the client; tells the generations of one socket apart. */
+const id = z.string().min(1).max(64).optional();
+
+const clientMessage = z.discriminatedUnion(
+  'action',
+  [
+    z.strictObject({ action: z.literal('generate'), id, ...generateFields }),
+    z.strictObject({ action: z.literal('cancel'), id }),
+    z.strictObject({ action: z.literal('ping') }),
+  ],
+  { error: 'action must be one of generate, cancel, ping' },
+);
+
+/** What a client may send. */
+export type ClientMessage = z.infer<typeof clientMessage>;
+export type GenerateMessage = Extract<ClientMessage, { action: 'generate' }>;
+
+/** What the server sends. `id` is there if the client gave one. */
+export type ServerMessage =
+  | { type: 'token'; content: string; index: number; id?: string }
+  | { type: 'reasoning'; content: string; index: number; id?: string }
+  | {
+      type: 'done';
+      usage: ReturnType<typeof toUsage>;
+      finish_reason: FinishReason;
+      latency_ms: number;
+      model: string;
+      request_id: string;
+      id?: string;
+    }
+  | { type: 'error'; error: ReturnType<typeof errorObject>; id?: string }
+  | { type: 'pong' };
+
+/** Reads one message. Throws `invalid_request`; a field at fault is named. */
+export function parseClientMessage(bytes: Uint8Array): ClientMessage {
+  const result = clientMessage.safeParse(parseJsonObject(decodeUtf8(bytes)));
+  if (!result.success) throw validationError(result.error.issues);
+  return result.data;
+}
+
+export function errorMessage(error: AppError, requestId: string, id: string | undefined): ServerMessage {
+  return { type: 'error', error: errorObject(error, requestId), ...(id !== undefined && { id }) };
+}

@@ -1,0 +1,378 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createHarness, type Harness } from './harness.ts';
+
+/** One place where text is generated, and what a valid body is there. */
+interface Target {
+  url: string;
+  valid: Record<string, unknown>;
+  /** Where the prompt stands, for inputs that replace it. */
+  promptField: string;
+  check(body: never, field: string | null): void;
+}
+
+const native: Target = {
+  url: '/generate',
+  valid: { prompt: 'Hi' },
+  promptField: 'prompt',
+  check: (body, field) => {
+    expect(body).toMatchObject({ error: { code: expect.any(String), message: expect.any(String) } });
+    if (field !== null) expect(body).toMatchObject({ error: { details: { field } } });
+  },
+};
+const openai: Target = {
+  url: '/v1/chat/completions',
+  valid: { messages: [{ role: 'user', content: 'Hi' }] },
+  promptField: 'messages',
+  check: (body, field) => {
+    expect(Object.keys((body as { error: object }).error)).toEqual(['message', 'type', 'param', 'code']);
+    expect(body).toMatchObject({ detail: (body as { error: { message: string } }).error.message });
+    if (field !== null) expect(body).toMatchObject({ error: { param: field } });
+  },
+};
+const targets: Target[] = [
+  native,
+  { ...native, url: '/generate/stream' },
+  {
+    ...native,
+    url: '/api/v1/generate',
+    check: (body, field) => {
+      expect(body).toMatchObject({
+        error: expect.any(String),
+        detail: expect.any(String),
+        timestamp: expect.any(String),
+      });
+      if (field !== null) expect(body).toMatchObject({ field });
+    },
+  },
+  openai,
+  { ...openai, url: '/v1/completions', valid: { prompt: 'Hi' }, promptField: 'prompt' },
+];
+
+let harness: Harness;
+beforeAll(async () => {
+  harness = await createHarness({ bodyLimitBytes: 3 * 1024 * 1024 });
+});
+afterAll(() => harness.close());
+
+/** Sends a bad request and checks the invariants of every refusal: status, shape, no native text, nothing started. */
+async function refused(
+  target: Target,
+  body: string | Buffer | object,
+  expected: { status?: number; field?: string | null; headers?: Record<string, string> } = {},
+): Promise<void> {
+  const before = harness.gateway.calls.length;
+  const response = await harness.send('POST', target.url, body, expected.headers);
+  expect(response.statusCode).toBe(expected.status ?? 400);
+  expect(response.headers['content-type']).toBe('application/json; charset=utf-8');
+  target.check(response.json() as never, expected.field ?? null);
+  expect(response.body).not.toMatch(/node_modules|\bat .+:\d+:\d+|FST_ERR|ZodError/);
+  expect(harness.gateway.calls).toHaveLength(before);
+}
+
+const nested = (open: string, close: string, depth: number) => open.repeat(depth) + close.repeat(depth);
+
+describe.each(targets)('POST $url', (target) => {
+  const withField = (name: string, json: string) =>
+    `${JSON.stringify(target.valid).slice(0, -1)},${JSON.stringify(name)}:${json}}`;
+
+  it('takes the body that the others are made from', async () => {
+    expect((await harness.send('POST', target.url, target.valid)).statusCode).toBe(200);
+  });
+
+  it('takes a byte order mark', async () => {
+    const body = Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from(JSON.stringify(target.valid))]);
+    expect((await harness.send('POST', target.url, body)).statusCode).toBe(200);
+  });
+
+  it('takes the last of two equal keys', async () => {
+    await harness.send('POST', target.url, withField('max_tokens', '3,"max_tokens":4'));
+    expect(harness.gateway.calls.at(-1)!.request.maxTokens).toBe(4);
+  });
+
+  it.each([
+    ['an empty body', ''],
+    ['null', 'null'],
+    ['an array', '[]'],
+    ['a number', '1'],
+    ['NaN', '{"temperature":NaN}'],
+    ['broken JSON', '{"prompt":'],
+    ['brackets a million deep', nested('[', ']', 1_000_000)],
+    ['objects 500,000 deep', '{"a":'.repeat(500_000)],
+    ['brackets 65 deep', `{"a":${nested('[', ']', 64)}}`],
+    ['200,000 keys', `{${Array.from({ length: 200_000 }, (_, index) => `"k${index}":0`).join(',')}}`],
+    ['__proto__', '{"__proto__":{"x":1}}'],
+    ['an escaped __proto__', '{"\\u005f_proto__":{"x":1}}'],
+    ['constructor.prototype', '{"constructor":{"prototype":{"x":1}}}'],
+    ['a nested __proto__', '{"a":[{"__proto__":1}]}'],
+    ['half of a surrogate pair', '{"prompt":"\\ud83d"}'],
+  ])('refuses %s', async (_title, body) => {
+    await refused(target, body);
+  });
+
+  it('refuses bytes that are not UTF-8', async () => {
+    await refused(target, Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]));
+  });
+
+  it('refuses a body over the limit and closes the connection', async () => {
+    const body = { ...target.valid, padding: 'x'.repeat(4 * 1024 * 1024) };
+    const response = await harness.send('POST', target.url, body);
+    expect(response.statusCode).toBe(413);
+    expect(response.headers.connection).toBe('close');
+    target.check(response.json() as never, null);
+  });
+
+  it.each([
+    'text/plain',
+    'application/json\ta',
+    'application/json; charset=utf-16',
+    'multipart/form-data; boundary=x',
+    'application/x-www-form-urlencoded',
+    'application/jsonx',
+    '',
+  ])('refuses the type %j', async (type) => {
+    await refused(target, JSON.stringify(target.valid), { status: 415, headers: { 'content-type': type } });
+  });
+
+  it.each(['gzip', 'br', 'deflate', 'gzip, identity'])('refuses the encoding %s', async (encoding) => {
+    await refused(target, target.valid, { status: 415, headers: { 'content-encoding': encoding } });
+  });
+
+  it('refuses a request without any body', async () => {
+    const response = await harness.send('POST', target.url);
+    expect(response.statusCode).toBe(400);
+    target.check(response.json() as never, null);
+  });
+
+  it.each([
+    ['temperature', '-0.1'],
+    ['temperature', '2.1'],
+    ['temperature', '"1"'],
+    ['temperature', '1e999'],
+    ['temperature', '[]'],
+    ['top_p', '0'],
+    ['top_p', '1.1'],
+    ['top_p', 'true'],
+    ['top_k', '-1'],
+    ['top_k', '1.5'],
+    ['min_p', '-1'],
+    ['frequency_penalty', '2.5'],
+    ['presence_penalty', '-2.5'],
+    ['repeat_penalty', '0'],
+    ['seed', '1.5'],
+    ['seed', '9223372036854775808'],
+    ['seed', '"1"'],
+    ['max_tokens', '0'],
+    ['max_tokens', '-1'],
+    ['max_tokens', '1.5'],
+    ['max_tokens', '1e308'],
+    ['max_tokens', '"10"'],
+    ['stop', '""'],
+    ['stop', '5'],
+    ['stop', JSON.stringify('x'.repeat(257))],
+    ['stop', JSON.stringify(Array.from({ length: 17 }, () => 'x'))],
+    ['stream', '"yes"'],
+    ['stream', '1'],
+    ['keep_alive', '"soon"'],
+    ['keep_alive', '{}'],
+    ['model', '""'],
+    ['model', '"../x"'],
+    ['model', '"a/../../b"'],
+    ['model', '"a\\u0000b"'],
+    ['model', '"C:\\\\x"'],
+    ['model', '"https://evil.example/x.gguf"'],
+    ['model', '"hf:org/repo"'],
+    ['model', JSON.stringify('x'.repeat(300))],
+    ['model', '"．．／x"'],
+    ['model', '7'],
+  ])('refuses %s = %s by name', async (field, json) => {
+    await refused(target, withField(field, json), { field });
+  });
+
+  it('refuses an empty stop string among others', async () => {
+    await refused(target, withField('stop', '["a",""]'), { field: 'stop.1' });
+  });
+
+  it('asks for the prompt by name', async () => {
+    await refused(target, { model: 'tiny' }, { field: target.promptField });
+  });
+});
+
+describe.each(targets.filter((target) => target.check !== openai.check))('POST $url, strict', (target) => {
+  it.each(['n_discard', 'cache_prompt', 'id_slot', 'api_base', 'base_url', 'api_key', 'messages', 'maxTokens'])(
+    'refuses the unknown field %s by name',
+    async (field) => {
+      await refused(target, { ...target.valid, [field]: 1 }, { field });
+    },
+  );
+
+  it.each(['temperature', 'max_tokens', 'stop', 'model', 'stream'])('refuses null for %s', async (field) => {
+    await refused(target, { ...target.valid, [field]: null }, { field });
+  });
+
+  it('refuses an empty prompt', async () => {
+    await refused(target, { prompt: '' }, { field: 'prompt' });
+  });
+
+  it('refuses two names for one thing', async () => {
+    await refused(target, { ...target.valid, stop: 'a', stop_sequences: ['b'] }, { field: 'stop_sequences' });
+    await refused(target, { ...target.valid, system: 'a', system_prompt: 'b' }, { field: 'system' });
+  });
+
+  it('refuses instructions beside raw', async () => {
+    await refused(target, { ...target.valid, raw: true, system: 'a' }, { field: 'raw' });
+  });
+});
+
+describe('POST /v1/chat/completions, by its own rules', () => {
+  const user = { role: 'user', content: 'Hi' };
+  const call = (args: string) => ({
+    role: 'assistant',
+    content: null,
+    tool_calls: [{ id: 'c', type: 'function', function: { name: 'f', arguments: args } }],
+  });
+  const tool = (name: string, parameters?: unknown) => ({ type: 'function', function: { name, parameters } });
+
+  it.each<[string, Record<string, unknown>, string]>([
+    ['no messages', { messages: [] }, 'messages'],
+    ['only instructions', { messages: [{ role: 'system', content: 'x' }] }, 'messages'],
+    ['an unknown role', { messages: [{ role: 'robot', content: 'x' }] }, 'messages.0.role'],
+    ['a message without content', { messages: [{ role: 'user' }] }, 'messages.0.content'],
+    ['empty content parts', { messages: [{ role: 'user', content: [] }] }, 'messages.0.content'],
+    ['a number as content', { messages: [{ role: 'user', content: 1 }] }, 'messages.0.content'],
+    [
+      'an image',
+      {
+        messages: [
+          {
+            role: 'user',
+            content: [
+              { type: 'text', text: 'x' },
+              { type: 'image_url', image_url: {} },
+            ],
+          },
+        ],
+      },
+      'messages.0.content.1',
+    ],
+    [
+      'a text part without text',
+      { messages: [{ role: 'user', content: [{ type: 'text' }] }] },
+      'messages.0.content.0.text',
+    ],
+    ['an assistant that says nothing', { messages: [user, { role: 'assistant' }] }, 'messages.1.content'],
+    ['call arguments that are no JSON', { messages: [user, call('{')] }, 'messages.1.tool_calls.0.function.arguments'],
+    ['call arguments that are a list', { messages: [user, call('[]')] }, 'messages.1.tool_calls.0.function.arguments'],
+    [
+      'a tool result without a call',
+      { messages: [user, { role: 'tool', tool_call_id: 'c', content: 'x' }] },
+      'messages.1.tool_call_id',
+    ],
+    ['129 tools', { tools: Array.from({ length: 129 }, (_, index) => tool(`f${index}`)) }, 'tools'],
+    [
+      'a mebibyte of tools',
+      { tools: [{ type: 'function', function: { name: 'f', description: 'x'.repeat(1024 * 1024) } }] },
+      'tools',
+    ],
+    ['two tools of one name', { tools: [tool('f'), tool('f')] }, 'tools.1.function.name'],
+    ['a bad tool name', { tools: [tool('a b')] }, 'tools.0.function.name'],
+    [
+      'tool parameters that are no object schema',
+      { tools: [tool('f', { type: 'string' })] },
+      'tools.0.function.parameters',
+    ],
+    ['a tool that is no function', { tools: [{ type: 'custom' }] }, 'tools.0.type'],
+    ['a choice without tools', { tool_choice: 'required' }, 'tool_choice'],
+    [
+      'a choice that names no tool',
+      { tools: [tool('f')], tool_choice: { type: 'function', function: { name: 'g' } } },
+      'tool_choice',
+    ],
+    ['two choices', { n: 2 }, 'n'],
+    ['no choices', { n: 0 }, 'n'],
+    ['a million choices', { n: 1_000_000 }, 'n'],
+    ['logprobs', { logprobs: true }, 'logprobs'],
+    ['a million top_logprobs', { top_logprobs: 1_000_000 }, 'top_logprobs'],
+    ['a logit bias', { logit_bias: { '5': 1 } }, 'logit_bias'],
+    ['JSON mode', { response_format: { type: 'json_object' } }, 'response_format'],
+    ['stream options of a wrong type', { stream_options: { include_usage: 'yes' } }, 'stream_options.include_usage'],
+    ['max_completion_tokens 0', { max_completion_tokens: 0 }, 'max_completion_tokens'],
+  ])('refuses %s by name', async (_title, fields, field) => {
+    await refused(openai, { ...openai.valid, ...fields }, { field });
+  });
+
+  it('says that local models read text only', async () => {
+    const content = [{ type: 'image_url', image_url: { url: 'data:,' } }];
+    const response = await harness.send('POST', openai.url, { messages: [{ role: 'user', content }] });
+    expect(response.json().error.message).toContain('local models read text only');
+  });
+
+  it('takes null for whatever OpenAI lets be null, and drops what it does not know', async () => {
+    const body = { ...openai.valid, temperature: null, stop: null, tools: null, n: null, api_base: 'x', id_slot: 1 };
+    expect((await harness.send('POST', openai.url, body)).statusCode).toBe(200);
+  });
+});
+
+describe('POST /v1/completions, by its own rules', () => {
+  it.each<[Record<string, unknown>, string]>([
+    [{ prompt: '' }, 'prompt'],
+    [{ prompt: [] }, 'prompt'],
+    [{ prompt: [''] }, 'prompt.0'],
+    [{ prompt: [1, 2, 3] }, 'prompt'],
+    [{ prompt: [[1, 2]] }, 'prompt'],
+    [{ prompt: ['a', 'b'] }, 'prompt'],
+    [{ echo: true }, 'echo'],
+    [{ suffix: 'x' }, 'suffix'],
+    [{ best_of: 2 }, 'best_of'],
+    [{ logprobs: 1 }, 'logprobs'],
+  ])('refuses %j by name', async (fields, field) => {
+    await refused({ ...openai, url: '/v1/completions' }, { prompt: 'Hi', ...fields }, { field });
+  });
+});
+
+describe('names in paths', () => {
+  const bad = ['..%2fx', '%2e%2e%2fx', 'a%00b', '..%5cx', 'a%2f..%2fb', '-x', 'x.', '%20x', 'https:%2f%2fx', 'C:%5cx'];
+  const urls = bad.flatMap((name) => [`/models/${name}`, `/api/v1/models/${name}`, `/v1/models/${name}`]);
+
+  it.each(urls)('GET %s is a bad request, not a lookup', async (url) => {
+    const response = await harness.send('GET', url);
+    expect(response.statusCode).toBe(400);
+    expect(response.body).toContain('model');
+  });
+
+  it.each(bad)('POST /models/%s/load loads nothing', async (name) => {
+    expect((await harness.send('POST', `/models/${name}/load`)).statusCode).toBe(400);
+    expect(harness.engine.loads).toEqual([]);
+  });
+
+  it.each(['/models/%ff', '/v1/models/%ff', `/models/${'x'.repeat(257)}`, `/v1/models/${'x'.repeat(257)}`])(
+    'GET %s is a bad request in the dialect of the prefix',
+    async (url) => {
+      const response = await harness.send('GET', url);
+      expect(response.statusCode).toBe(400);
+      (url.startsWith('/v1') ? openai : native).check(response.json() as never, null);
+    },
+  );
+});
+
+describe('POST /models/{name}/load', () => {
+  it.each<[Record<string, unknown>, string]>([
+    [{ quantization: '../x' }, 'quantization'],
+    [{ prefer_gpu: 'yes' }, 'prefer_gpu'],
+    [{ context_length: 0 }, 'context_length'],
+    [{ context_length: 1.5 }, 'context_length'],
+    [{ parallel: 0 }, 'parallel'],
+    [{ parallel: 33 }, 'parallel'],
+    [{ keep_alive: 'x' }, 'keep_alive'],
+    [{ n_gpu_layers: 1 }, 'n_gpu_layers'],
+  ])('refuses %j by name', async (body, field) => {
+    const response = await harness.send('POST', '/models/tiny/load', body);
+    expect(response.statusCode).toBe(400);
+    native.check(response.json() as never, field);
+    expect(harness.engine.loads).toEqual([]);
+  });
+
+  it('refuses a form of another site', async () => {
+    const headers = { 'content-type': 'text/plain' };
+    expect((await harness.send('POST', '/models/tiny/load', '{}', headers)).statusCode).toBe(415);
+  });
+});

@@ -1,0 +1,96 @@
+import type { LightMyRequestResponse } from 'fastify';
+import type { Config } from '../../src/config/schema.ts';
+import type { HttpServer } from '../../src/http/deps.ts';
+import { createHttpServer } from '../../src/http/server.ts';
+import { createLogger } from '../../src/observe/logger.ts';
+import { createMetrics } from '../../src/observe/metrics.ts';
+import { createFakeEngine, createFakeGateway, type FakeEngine, type FakeGateway } from '../support/fake-engine.ts';
+import { type ManualClock, manualClock } from '../support/manual-clock.ts';
+
+export interface Harness {
+  http: HttpServer;
+  gateway: FakeGateway;
+  engine: FakeEngine;
+  clock: ManualClock;
+  lifecycle: { isDraining: boolean };
+  /** The metrics page as text. */
+  metrics(): Promise<string>;
+  /** A request without a socket; a body that is no string is sent as JSON. */
+  send(method: string, url: string, body?: unknown, headers?: Record<string, string>): Promise<LightMyRequestResponse>;
+  close(): Promise<void>;
+}
+
+export function testConfig(server: Partial<Config['server']> = {}): Config {
+  return {
+    server: {
+      host: '127.0.0.1',
+      port: 0,
+      allowedHosts: [],
+      origins: [],
+      apiKey: null,
+      allowAnonymous: false,
+      bodyLimitBytes: 1024 * 1024,
+      drainMs: 8_000,
+      ...server,
+    },
+    models: {
+      folder: '/models',
+      default: null,
+      aliases: {},
+      keepAliveMs: 300_000,
+      contextTokens: null,
+      parallel: null,
+      maxQueue: 16,
+      loadTimeoutMs: 60_000,
+    },
+    engine: { threads: null, gpu: 'off', memoryReserveBytes: 0, memoryLimitBytes: null },
+    dataFolder: '/data',
+    log: { level: 'silent' },
+  };
+}
+
+/** The HTTP layer over fakes, on a clock that stands still. */
+export async function createHarness(server: Partial<Config['server']> = {}): Promise<Harness> {
+  const gateway = createFakeGateway();
+  const engine = createFakeEngine();
+  const clock = manualClock(new Date('2026-03-04T05:06:07.089Z'));
+  const lifecycle = { isDraining: false };
+  const metrics = createMetrics('1.2.3');
+  const http = await createHttpServer({
+    config: testConfig(server),
+    gateway,
+    engine,
+    metrics,
+    log: createLogger('silent'),
+    clock,
+    version: '1.2.3',
+    lifecycle: { draining: () => lifecycle.isDraining },
+  });
+  return {
+    http,
+    gateway,
+    engine,
+    clock,
+    lifecycle,
+    metrics: () => metrics.render(),
+    send(method, url, body, headers = {}) {
+      const payload =
+        body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+      return http.app.inject({
+        method: method as 'GET',
+        url,
+        headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+        ...(payload !== undefined && { payload }),
+      });
+    },
+    close: () => http.close(),
+  };
+}
+
+/** The data of every record of an event stream, in order; comments are left out. */
+export function sseData(text: string): string[] {
+  return text
+    .split('\n\n')
+    .filter((record) => record.startsWith('data: '))
+    .map((record) => record.slice('data: '.length));
+}

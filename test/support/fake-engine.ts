@@ -1,0 +1,193 @@
+import type { ChatRequest } from '../../src/core/chat.ts';
+import { AppError } from '../../src/core/errors.ts';
+import type { FinishReason, StreamEvent } from '../../src/core/events.ts';
+import type { LoadWish, ModelInfo } from '../../src/core/model.ts';
+import type { CallContext } from '../../src/core/provider.ts';
+import type { Engine } from '../../src/engine/engine.ts';
+import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
+
+/** What the fake answers to a request: any events, thrown errors included. */
+export type Script = (request: ChatRequest, signal: AbortSignal) => AsyncIterable<StreamEvent> | Iterable<StreamEvent>;
+
+/** One call that reached the provider. */
+export interface FakeCall {
+  request: ChatRequest;
+  context: CallContext;
+  /** Resolves when the provider has let go of the request, whichever way it ended. */
+  released: Promise<void>;
+}
+
+export interface FakeGateway extends Gateway {
+  /** Every call so far, in order. */
+  calls: FakeCall[];
+  /** Replaces the script for the calls to come. */
+  play(script: Script): void;
+  /** Resolves with the call of this number (0: the first), now or when it comes. */
+  call(number: number): Promise<FakeCall>;
+}
+
+/** The real gateway over one scripted provider, which keeps the provider's promises: an abort ends it with an error. */
+export function createFakeGateway(script: Script = () => answerEvents(['Hello', ' world'])): FakeGateway {
+  let current = script;
+  const calls: FakeCall[] = [];
+  const waiting = new Map<number, (call: FakeCall) => void>();
+  const provider = {
+    id: 'local',
+    async *stream(request: ChatRequest, context: CallContext): AsyncGenerator<StreamEvent> {
+      const { promise: released, resolve: release } = Promise.withResolvers<void>();
+      const call = { request, context, released };
+      calls.push(call);
+      waiting.get(calls.length - 1)?.(call);
+      try {
+        for await (const event of current(request, context.signal)) {
+          context.signal.throwIfAborted();
+          yield event;
+        }
+      } finally {
+        release();
+      }
+    },
+  };
+  return {
+    ...createGateway({ providers: new Map([['local', provider]]) }),
+    calls,
+    play(next) {
+      current = next;
+    },
+    call(number) {
+      const call = calls[number];
+      if (call) return Promise.resolve(call);
+      return new Promise((resolve) => waiting.set(number, resolve));
+    },
+  };
+}
+
+/** The events of an answer of one text block: 5 prompt tokens, 2 of them cached, and one token for each piece. */
+export function answerEvents(pieces: string[], reason: FinishReason = 'stop'): StreamEvent[] {
+  return [startEvent(), ...textEvents(pieces, 0), finishEvent(pieces.length, reason)];
+}
+
+export function startEvent(model = 'tiny'): StreamEvent {
+  return { type: 'start', model, promptTokens: 5, cachedPromptTokens: 2 };
+}
+
+export function textEvents(pieces: string[], blockId: number): StreamEvent[] {
+  return [
+    { type: 'text-start', blockId },
+    ...pieces.map((text): StreamEvent => ({ type: 'text-delta', blockId, text })),
+    { type: 'text-end', blockId },
+  ];
+}
+
+/** The events of one tool call; `pieces` are parts of its arguments' text. */
+export function toolCallEvents(blockId: number, id: string, name: string, pieces: string[]): StreamEvent[] {
+  return [
+    { type: 'tool-call-start', blockId, id, name },
+    ...pieces.map((argumentsText): StreamEvent => ({ type: 'tool-call-delta', blockId, argumentsText })),
+    { type: 'tool-call-end', blockId },
+  ];
+}
+
+export function finishEvent(completionTokens: number, reason: FinishReason = 'stop'): StreamEvent {
+  return {
+    type: 'finish',
+    reason,
+    stopSequence: null,
+    usage: { promptTokens: 5, completionTokens, cachedPromptTokens: 2, reasoningTokens: 0 },
+    timings: { queueMs: 0, prefillMs: 1, decodeMs: 2 },
+  };
+}
+
+/** Never resolves; rejects with the signal's reason when it aborts. */
+export function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
+/** A model named `tiny` with the alias `default`, not loaded. */
+export function modelInfo(changes: Partial<ModelInfo> = {}): ModelInfo {
+  return {
+    name: 'tiny',
+    aliases: ['default', 'tiny-q8_0'],
+    format: 'gguf',
+    state: 'unloaded',
+    reason: null,
+    architecture: 'llama',
+    parameterCount: 3_000_000,
+    trainedContextTokens: 2048,
+    quantization: 'q8_0',
+    sizeBytes: 3_460_300,
+    variants: [
+      {
+        quantization: 'q8_0',
+        sizeBytes: 3_460_300,
+        files: ['tiny-q8_0.gguf'],
+        bitsPerWeight: 8.5,
+        invalidReason: null,
+      },
+    ],
+    modifiedAt: new Date('2026-01-02T03:04:05.678Z'),
+    loaded: null,
+    ...changes,
+  };
+}
+
+export interface FakeEngine extends Engine {
+  models: ModelInfo[];
+  loads: { name: string; wish: LoadWish }[];
+  /** Thrown by `listModels` while set. */
+  failure: Error | null;
+}
+
+/** An engine that owns a list and loads by saying so. */
+export function createFakeEngine(models: ModelInfo[] = [modelInfo()]): FakeEngine {
+  const find = (name: string): ModelInfo => {
+    const found = engine.models.find((model) => model.name === name || model.aliases.includes(name));
+    if (!found) throw new AppError('model_not_found', `There is no model "${name}".`, { field: 'model' });
+    return found;
+  };
+  const engine: FakeEngine = {
+    models,
+    loads: [],
+    failure: null,
+    async listModels() {
+      if (engine.failure) throw engine.failure;
+      return engine.models;
+    },
+    getModel: async (name) => find(name),
+    async load(name, wish) {
+      const model = find(name);
+      engine.loads.push({ name, wish });
+      model.state = 'loaded';
+      model.loaded = {
+        contextTokens: wish.contextTokens ?? 2048,
+        slots: wish.parallel ?? 4,
+        residentBytes: 64 * 1024 ** 2,
+        threads: 2,
+        gpu: 'none',
+        gpuReason: null,
+        loadedAt: new Date('2026-02-03T04:05:06.789Z'),
+        loadMs: 12.4,
+        expiresAt: new Date('2026-02-03T04:10:06.789Z'),
+        activeRequests: 0,
+        queuedRequests: 0,
+      };
+      return model;
+    },
+    async unload(name) {
+      const model = find(name);
+      model.state = 'unloaded';
+      model.loaded = null;
+      return model;
+    },
+    stream() {
+      throw new Error('the HTTP layer asks the gateway for answers, never the engine');
+    },
+    memory: () => ({ budgetBytes: 8 * 1024 ** 3, usedBytes: Math.round(2.1 * 1024 ** 3) }),
+    drain: async () => {},
+    close: async () => {},
+  };
+  return engine;
+}
