@@ -1,0 +1,162 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { Config } from './config/schema.ts';
+import { type Clock, systemClock } from './core/clock.ts';
+import { createCatalog } from './engine/catalog.ts';
+import { createThreadArbiter } from './engine/cpu/arbiter.ts';
+import { usableCores } from './engine/cpu/cores.ts';
+import { createCrashGuard } from './engine/crash-guard.ts';
+import { createEngine, type Engine } from './engine/engine.ts';
+import { forkWorker, type WorkerProcess } from './engine/ipc/fork.ts';
+import { createManager, type Manager } from './engine/manager.ts';
+import { readMemoryBudget, systemMemoryReader } from './engine/memory/budget.ts';
+import { planLoad } from './engine/memory/plan.ts';
+import { residentBytes } from './engine/memory/resident-bytes.ts';
+import { createGateway } from './gateway/gateway.ts';
+import { createHttpServer, type HttpServer } from './http/server.ts';
+import type { Logger } from './observe/logger.ts';
+import { createMetrics } from './observe/metrics.ts';
+import { createProviders } from './providers/registry.ts';
+
+/** A built server that does not listen yet. */
+export interface App {
+  http: HttpServer;
+  engine: Engine;
+  /** Physical cores, quota and affinity taken together. */
+  cores: number;
+  version: string;
+  /** Refuses new work, lets running answers finish until the configured deadline, then closes everything. */
+  shutdown(): Promise<void>;
+}
+
+/** Parts that tests replace. */
+export interface AppOverrides {
+  clock?: Clock;
+  fork?: () => WorkerProcess;
+}
+
+const builtinModel = fileURLToPath(new URL('../models/hearth-guide-3m-q8_0.gguf', import.meta.url));
+
+/** The composition root: builds every part once and hands each what it needs. Reads no environment. */
+export async function createApp(
+  deps: { config: Config; log: Logger; env: NodeJS.ProcessEnv },
+  overrides: AppOverrides = {},
+): Promise<App> {
+  const { config, log } = deps;
+  const clock = overrides.clock ?? systemClock;
+  const version = packageVersion();
+  const metrics = createMetrics(version);
+  const memory = systemMemoryReader();
+  const { cores } = usableCores({ readFile: memory.readFile, affinityCount: availableParallelism() });
+  const threads = config.engine.threads ?? cores;
+  const readResidentBytes = (pid: number) => residentBytes(memory.readFile, pid);
+  const catalog = createCatalog({
+    folders: [config.models.folder],
+    builtinFile: builtinModel,
+    aliases: config.models.aliases,
+    defaultModel: config.models.default,
+    log,
+  });
+  await catalog.refresh();
+  const crashes = createCrashGuard(clock);
+  const usedBytes = () =>
+    process.memoryUsage.rss() +
+    manager
+      .residents()
+      .reduce((sum, resident) => sum + (resident.pid === null ? 0 : readResidentBytes(resident.pid)), 0);
+  const budget = () =>
+    readMemoryBudget(memory, {
+      reserveBytes: config.engine.memoryReserveBytes,
+      limitBytes: config.engine.memoryLimitBytes,
+      ownBytes: usedBytes(),
+    });
+  const memoryStatus = () => ({ budgetBytes: budget().totalBytes, usedBytes: usedBytes() });
+  const manager: Manager = createManager({
+    fork:
+      overrides.fork ??
+      // More libuv threads than cores to spare only add contention; two cores are fastest with one.
+      (() => forkWorker({ env: deps.env, libuvThreads: Math.max(1, Math.min(4, Math.floor(cores / 2))) })),
+    plan(ref, settings, reclaimableBytes) {
+      const { availableBytes, totalBytes } = budget();
+      return planLoad({
+        facts: ref.facts,
+        wish: {
+          ...(settings.contextTokens !== undefined && { contextTokens: settings.contextTokens }),
+          ...(settings.slots !== undefined && { slots: settings.slots }),
+        },
+        budget: { availableBytes: Math.min(totalBytes, availableBytes + reclaimableBytes), totalBytes },
+      });
+    },
+    residentBytes: readResidentBytes,
+    arbiter: createThreadArbiter(threads),
+    crashes,
+    clock,
+    log,
+    metrics,
+    maxQueue: config.models.maxQueue,
+    loadTimeoutMs: config.models.loadTimeoutMs,
+  });
+  const engine = createEngine({
+    catalog,
+    manager,
+    crashes,
+    defaults: {
+      contextTokens: config.models.contextTokens,
+      parallel: config.models.parallel,
+      keepAliveMs: config.models.keepAliveMs,
+      gpu: config.engine.gpu,
+    },
+    clock,
+    metrics,
+    memory: memoryStatus,
+    residentBytes: readResidentBytes,
+  });
+  let draining = false;
+  const http = await createHttpServer({
+    config,
+    gateway: createGateway({ providers: createProviders({ engine }) }),
+    engine,
+    metrics,
+    log,
+    clock,
+    version,
+    lifecycle: { draining: () => draining },
+  });
+  metrics.observe({
+    models: () =>
+      manager.residents().map((resident) => ({
+        model: resident.model,
+        state: resident.state,
+        residentBytes: resident.pid === null ? null : readResidentBytes(resident.pid),
+        slots: resident.ready?.slots ?? 0,
+        busySlots: resident.busySlots,
+        queueDepth: resident.queueDepth,
+      })),
+    memoryBudgetBytes: () => memoryStatus().budgetBytes,
+    memoryUsedBytes: () => memoryStatus().usedBytes,
+    activeConnections: () => http.activeConnections(),
+  });
+
+  return {
+    http,
+    engine,
+    cores,
+    version,
+    async shutdown() {
+      // 1. New work is refused, probes and metrics still answer.
+      draining = true;
+      // 2. Running answers end by themselves, or with an error event at the deadline.
+      await engine.drain(config.server.drainMs);
+      // 3. Sockets close once their last bytes are out.
+      await http.close();
+      // 4. Workers end, and their exits are awaited.
+      await engine.close();
+    },
+  };
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

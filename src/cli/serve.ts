@@ -1,0 +1,50 @@
+import { createApp } from '../app.ts';
+import type { Config } from '../config/schema.ts';
+import { createLogger } from '../observe/logger.ts';
+
+/**
+ * Starts the server, prints what a new user needs, and runs until SIGTERM or SIGINT: the first drains and exits with
+ * 0, a second one exits at once with 1.
+ */
+export async function serve(config: Config, env: NodeJS.ProcessEnv): Promise<void> {
+  const log = createLogger(config.log.level);
+  const app = await createApp({ config, log, env });
+  const baseUrl = await app.http.listen();
+  process.stdout.write(await banner(app, config, baseUrl));
+
+  let stopping = false;
+  const stop = (signal: NodeJS.Signals) => {
+    // Workers see the closed channel and end by themselves.
+    if (stopping) process.exit(1);
+    stopping = true;
+    log.info({ signal }, 'draining');
+    app.shutdown().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.fatal({ err: error }, 'shutdown failed');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+async function banner(app: Awaited<ReturnType<typeof createApp>>, config: Config, baseUrl: string): Promise<string> {
+  const models = await app.engine.listModels();
+  const usable = models.filter((model) => model.state !== 'invalid');
+  const fallback = usable.find((model) => model.aliases.includes('default'));
+  const { budgetBytes } = app.engine.memory();
+  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  const invalid = models.length - usable.length;
+  return `Hearth ${app.version} is serving ${baseUrl}
+  APIs      OpenAI at /v1, native at / and /api/v1, WebSocket at /ws/generate; all of them: ${baseUrl}/docs
+  models    ${usable.length} in ${config.models.folder}${invalid > 0 ? ` (${invalid} more cannot be used, see /models)` : ''}
+  default   ${fallback ? `${fallback.name} (${fallback.quantization})` : `${config.models.default}, which is not on disk`}
+  memory    up to ${gib(budgetBytes)}
+  cores     ${config.engine.threads ?? app.cores}
+
+Try it:
+  curl ${baseUrl}/v1/chat/completions -H 'Content-Type: application/json' -d '{"model":"default","messages":[{"role":"user","content":"What is Hearth?"}]}'
+`;
+}

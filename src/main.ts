@@ -1,0 +1,29 @@
+#!/usr/bin/env node
+import { Command } from 'commander';
+import { serve } from './cli/serve.ts';
+import { ConfigError, loadConfig } from './config/load.ts';
+
+const program = new Command('hearth')
+  .description('Serve language models from this machine')
+  .option('--host <address>', 'address to bind (HEARTH_HOST)')
+  .option('--port <number>', 'port to bind, 0 for any (HEARTH_PORT)')
+  .option('--models <folder>', 'folder with GGUF files (HEARTH_MODELS)')
+  .option('--data <folder>', 'folder for state (HEARTH_DATA)')
+  .option('--config <file>', 'YAML configuration (HEARTH_CONFIG)')
+  .action(async (flags: Record<string, string>) => {
+    await serve(loadConfig({ flags, env: process.env, cwd: process.cwd() }), process.env);
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // One line says what to do; a stack would only hide it. Anything unexpected keeps its stack.
+  const code = (error as NodeJS.ErrnoException).code;
+  if (error instanceof ConfigError) console.error(`hearth: ${error.message}`);
+  else if (code === 'EADDRINUSE')
+    console.error('hearth: the port is in use; choose another with --port or HEARTH_PORT');
+  else if (code === 'EACCES' || code === 'EADDRNOTAVAIL')
+    console.error(`hearth: cannot bind: ${(error as Error).message}`);
+  else console.error(error);
+  process.exit(1);
+}

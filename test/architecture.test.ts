@@ -1,0 +1,148 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { closureOf, findCycle, readImportGraph, targetOf, withoutComments } from './support/imports.ts';
+import { repositoryRoot } from './support/server.ts';
+
+const leaves = ['core', 'wire', 'config', 'observe'];
+
+/**
+ * What the files of a folder (or one file) may import of ours, beside their own folder. The longest matching entry
+ * rules a file, so `engine/worker` is not ruled by `engine`. Types count: a type is knowledge too.
+ */
+const mayImport: Record<string, string[]> = {
+  core: [],
+  wire: ['core'],
+  config: ['core'],
+  observe: ['core'],
+  storage: leaves,
+  accounting: [...leaves, 'storage'],
+  auth: [...leaves, 'storage'],
+  engine: [...leaves, 'engine/ipc'],
+  'engine/ipc': ['core'],
+  'engine/worker': ['core', 'engine/ipc'],
+  // The registry hands the engine to the local provider; no other provider sees it.
+  providers: [...leaves, 'providers/*', 'engine/engine.ts'],
+  'providers/*': leaves,
+  'providers/local': ['core', 'engine/engine.ts'],
+  gateway: ['core', 'config', 'observe', 'accounting'],
+  jobs: ['core', 'config', 'observe', 'storage', 'gateway'],
+  http: [...leaves, 'auth', 'accounting', 'jobs', 'gateway', 'engine/engine.ts'],
+  'app.ts': ['*'],
+  'main.ts': [...leaves, 'app.ts', 'cli'],
+  cli: [...leaves, 'app.ts'],
+};
+
+const sourceFolder = join(repositoryRoot, 'src');
+const graph = readImportGraph(sourceFolder);
+const files = [...graph.keys()];
+
+/** The entry of the table that rules a file: `src/providers/local/provider.ts` has `providers/local`. */
+function ruleOf(file: string): string | null {
+  const parts = file.split('/');
+  for (let length = parts.length; length > 0; length--) {
+    const prefix = parts.slice(0, length).join('/');
+    if (prefix in mayImport) return prefix;
+    if (length === 2 && parts[0] === 'providers' && parts.length > 2) return 'providers/*';
+  }
+  return null;
+}
+
+/** Whether the table lets `file` import `target`. */
+function isAllowed(file: string, target: string): boolean {
+  const rule = ruleOf(file);
+  const targetRule = ruleOf(target);
+  if (rule === null || targetRule === null) return false;
+  const allowed = mayImport[rule]!;
+  if (allowed.includes('*') || allowed.includes(target) || allowed.includes(targetRule)) return true;
+  const isProvider = (name: string) => name.startsWith('providers/');
+  if (isProvider(targetRule) && allowed.includes('providers/*')) return true;
+  // Two providers may share the entry `providers/*` and still not see each other.
+  if (rule === 'providers/*') return file.split('/')[1] === target.split('/')[1] && isProvider(target);
+  return rule === targetRule;
+}
+
+/** The files whose code, comments aside, matches. */
+function filesWith(pattern: RegExp): string[] {
+  return files.filter((file) => pattern.test(withoutComments(readFileSync(join(sourceFolder, file), 'utf8'))));
+}
+
+function importersOf(packageName: string): string[] {
+  const isOf = (specifier: string) => specifier === packageName || specifier.startsWith(`${packageName}/`);
+  return files.filter((file) => graph.get(file)!.some((found) => isOf(found.specifier)));
+}
+
+describe('the import table', () => {
+  it.each([
+    ['http/openai/routes.ts', 'core/chat.ts', true],
+    ['http/openai/routes.ts', 'engine/engine.ts', true],
+    ['http/openai/routes.ts', 'engine/manager.ts', false],
+    ['http/openai/routes.ts', 'providers/local/provider.ts', false],
+    ['core/chat.ts', 'config/schema.ts', false],
+    ['engine/manager.ts', 'engine/ipc/channel.ts', true],
+    ['engine/manager.ts', 'engine/worker/main.ts', false],
+    ['engine/worker/main.ts', 'engine/cpu/quota.ts', false],
+    ['engine/worker/main.ts', 'config/schema.ts', false],
+    ['providers/local/provider.ts', 'engine/engine.ts', true],
+    ['providers/anthropic/provider.ts', 'engine/engine.ts', false],
+    ['providers/anthropic/provider.ts', 'providers/anthropic/errors.ts', true],
+    ['providers/anthropic/provider.ts', 'providers/bedrock/errors.ts', false],
+    ['providers/registry.ts', 'providers/bedrock/provider.ts', true],
+    ['gateway/gateway.ts', 'providers/registry.ts', false],
+    ['main.ts', 'app.ts', true],
+    ['main.ts', 'http/server.ts', false],
+    ['app.ts', 'providers/local/provider.ts', true],
+    ['unknown/file.ts', 'core/chat.ts', false],
+  ])('%s importing %s: %s', (file, target, expected) => {
+    expect(isAllowed(file, target)).toBe(expected);
+  });
+});
+
+describe('src', () => {
+  it('has no file outside the folders of the table', () => {
+    expect(files.filter((file) => ruleOf(file) === null)).toEqual([]);
+  });
+
+  it('imports only what the table allows', () => {
+    const broken = files.flatMap((file) =>
+      graph.get(file)!.flatMap(({ specifier }) => {
+        const target = targetOf(file, specifier);
+        return target === null || isAllowed(file, target) ? [] : [`${file} imports ${target}`];
+      }),
+    );
+    expect(broken).toEqual([]);
+  });
+
+  it('has no import cycle', () => {
+    expect(findCycle(graph)).toBeNull();
+  });
+
+  it('names every import by a literal, so that this test sees it', () => {
+    expect(filesWith(/\bimport\(\s*(?!['"])|\brequire\s*\(|\bcreateRequire\b/)).toEqual([]);
+  });
+
+  it('touches node-llama-cpp only in the worker, types included', () => {
+    const importers = importersOf('node-llama-cpp');
+    expect(importers).not.toEqual([]);
+    expect(importers.filter((file) => !file.startsWith('engine/worker/'))).toEqual([]);
+  });
+
+  it('never loads node-llama-cpp or the worker into the server process', () => {
+    const closure = closureOf(graph, 'main.ts');
+    // Were the walk broken, it would not get as far as these two.
+    expect([...closure.packages]).toContain('fastify');
+    expect([...closure.files]).toContain('http/server.ts');
+    expect([...closure.packages].filter((name) => name.startsWith('node-llama-cpp'))).toEqual([]);
+    expect([...closure.files].filter((file) => file.startsWith('engine/worker/'))).toEqual([]);
+  });
+
+  it('imports prom-client in the list of metrics only', () => {
+    expect(importersOf('prom-client')).toEqual(['observe/metrics.ts']);
+  });
+
+  it('reads the environment in config/env.ts; main.ts hands it over', () => {
+    const readers = filesWith(/\bprocess\.env\b|\bimport\b[^;]*\benv\b[^;]*from 'node:process'/);
+    const known = ['config/env.ts', 'main.ts'];
+    expect(readers.filter((file) => !known.includes(file))).toEqual([]);
+  });
+});
