@@ -8,10 +8,13 @@ import type { CrashGuard } from './crash-guard.ts';
 import type { GgufFacts } from './gguf.ts';
 import type { WorkerProcess } from './ipc/fork.ts';
 import type { WorkerOptions, WorkerReady, WorkerRequest } from './ipc/protocol.ts';
+import { decideRoom, type Occupant } from './memory/evict.ts';
 import { prefersFlashAttention } from './memory/kv-cache.ts';
 import type { LoadPlan, Refusal } from './memory/plan.ts';
+import { refusalError } from './memory/refusal.ts';
 import { type EndReason, type Resident, startResident } from './resident.ts';
 import { createScheduler, type Scheduler } from './scheduler.ts';
+import { withSignal } from './with-signal.ts';
 
 /** A model variant to load, as the catalogue knows it. */
 export interface ModelRef {
@@ -187,37 +190,40 @@ export function createManager(deps: {
     if (entry.state === 'loaded') forget(entry);
   };
 
-  /** Bytes that ending these models would give back. */
-  const bytesOf = (list: Entry[]) =>
-    list.reduce((sum, entry) => sum + (entry.resident ? deps.residentBytes(entry.resident.pid) : 0), 0);
-
-  /**
-   * Ends idle models as long as that gives the load a better plan. Throws the refusal when it cannot fit even alone;
-   * waits when only working models are in the way.
-   */
+  /** Ends idle models, or waits, until the load has its memory. Throws the refusal when it can never fit. */
   const makeRoom = async (entry: Entry): Promise<LoadPlan> => {
     while (true) {
       if (closing) throw shuttingDown();
-      const planWith = (freed: Entry[]) => deps.plan(entry.ref, entry.settings, bytesOf(freed));
-      const others = [...entries.values()].filter((other) => other !== entry && other.state !== 'loading');
-      const idle = others.filter(isIdle).sort((a, b) => a.idleSinceMs - b.idleSinceMs);
-      const leaving = others.filter((other) => other.state === 'unloading');
-      const now = planWith([]);
-      // 1. The memory of this moment gives all that free memory could give.
-      if (now.type === 'plan' && !isBetter(planWith([...idle, ...leaving]), now)) return now;
-      // 2. It would not fit even with every other model gone.
-      if (now.type === 'refusal') {
-        const alone = planWith(others);
-        if (alone.type === 'refusal') throw refusalError(entry.ref, alone);
+      const decision = decideRoom((bytes) => deps.plan(entry.ref, entry.settings, bytes), occupants());
+      switch (decision.type) {
+        case 'load':
+          return decision.plan;
+        case 'refuse':
+          throw refusalError(entry.ref.model, decision.refusal);
+        case 'evict':
+          await unload(entries.get(decision.id)!, 'room');
+          break;
+        case 'await-exit':
+          await entries.get(decision.id)!.work;
+          break;
+        case 'await-idle':
+          await roomChanged.promise;
       }
-      // 3. Somebody is on the way out, or can be sent.
-      if (leaving[0]) await leaving[0].work;
-      else if (idle[0]) await unload(idle[0], 'room');
-      // 4. Only working models are left: they are never ended, so take less, or wait until one has finished.
-      else if (now.type === 'plan') return now;
-      else await roomChanged.promise;
     }
   };
+
+  /** Models with a process. Only one load runs at a time, so nobody else's memory is about to grow. */
+  const occupants = (): Occupant[] =>
+    [...entries.values()].flatMap((entry) =>
+      entry.state === 'loading'
+        ? []
+        : {
+            id: entry.ref.id,
+            state: entry.state === 'unloading' ? 'leaving' : isIdle(entry) ? 'idle' : 'busy',
+            bytes: deps.residentBytes(entry.resident!.pid),
+            usedAtMs: entry.idleSinceMs,
+          },
+    );
 
   const start = async (entry: Entry): Promise<void> => {
     const startedMs = clock.monotonicMs();
@@ -376,14 +382,6 @@ export function createManager(deps: {
   };
 }
 
-/** Whether a plan gives more slots, context or batch than another. */
-function isBetter(plan: LoadPlan | Refusal, than: LoadPlan): boolean {
-  return (
-    plan.type === 'plan' &&
-    (plan.slots > than.slots || plan.contextTokens > than.contextTokens || plan.batchTokens > than.batchTokens)
-  );
-}
-
 /** Whether settings that were asked for differ from those a model was loaded with; what was not asked for never does. */
 function differs(entry: Entry, wished: LoadSettings): boolean {
   const ready = entry.resident!.ready;
@@ -397,31 +395,4 @@ function differs(entry: Entry, wished: LoadSettings): boolean {
 
 function shuttingDown(): AppError {
   return new AppError('shutting_down', 'The server is shutting down.', { retryAfterSeconds: 5 });
-}
-
-function refusalError(ref: ModelRef, refusal: Refusal): AppError {
-  return new AppError('insufficient_memory', `${ref.model}: ${refusal.message}`, {
-    details: {
-      needed_bytes: refusal.neededBytes,
-      available_bytes: refusal.availableBytes,
-      shortfall_bytes: refusal.shortfallBytes,
-      ...(refusal.nearest && {
-        nearest: {
-          context_length: refusal.nearest.contextTokens,
-          parallel: refusal.nearest.slots,
-          needed_bytes: refusal.nearest.neededBytes,
-        },
-      }),
-    },
-  });
-}
-
-/** The promise, or the signal's reason if that comes first; the work itself goes on. */
-function withSignal(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.reject(toAppError(signal.reason));
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(toAppError(signal.reason));
-    signal.addEventListener('abort', onAbort);
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

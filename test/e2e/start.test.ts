@@ -1,0 +1,107 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ask } from '../support/client.ts';
+import { cleanEnvironment, repositoryRoot, startServer } from '../support/server.ts';
+
+describe('starting the server', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'hearth-start-'));
+  });
+  afterAll(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** Runs a start that must fail; returns what it printed. */
+  const refused = (args: string[], env: Record<string, string> = {}) => {
+    const run = spawnSync(process.execPath, ['src/main.ts', ...args], {
+      cwd: repositoryRoot,
+      env: cleanEnvironment({ HEARTH_DATA: folder, ...env }),
+      encoding: 'utf8',
+    });
+    return { code: run.status, lines: run.stderr.trim().split('\n') };
+  };
+
+  it('prints what it serves, with which model and memory, and a curl line that works as printed', async () => {
+    const server = await startServer();
+    const printed = server.stdout();
+    expect(printed).toContain(`is serving ${server.baseUrl}`);
+    expect(printed).toMatch(/default\s+hearth-guide-3m \(q8_0\)/);
+    expect(printed).toMatch(/memory\s+up to \d+\.\d GiB/);
+    const curl = /^ {2}(curl .*)$/m.exec(printed)?.[1];
+    const answer = await new Promise<string>((resolve) => {
+      const child = spawn('bash', ['-c', `${curl} -s`]);
+      let text = '';
+      child.stdout.on('data', (chunk) => {
+        text += chunk;
+      });
+      child.on('close', () => resolve(text));
+    });
+    expect(JSON.parse(answer).choices[0].message.content).toMatch(/^Hearth is a server for running language models/);
+    await server.stop();
+  });
+
+  it('takes a flag over the environment over the file over the default', async () => {
+    const config = join(folder, 'hearth.yaml');
+    await writeFile(
+      config,
+      'models:\n  default: hearth-guide-3m\n  aliases:\n    helper: hearth-guide-3m\nlog:\n  level: warn\n',
+    );
+    const server = await startServer({
+      args: ['--config', config],
+      env: { HEARTH_PORT: '1', HEARTH_LOG_LEVEL: 'debug', HEARTH_PARALLEL: '3' },
+    });
+    // --port 0 came from startServer and won over HEARTH_PORT, or the bind would have failed.
+    expect((await ask(server.baseUrl, 'Thanks!', 'helper')).text).toBe('You are welcome!');
+    const model = (await (await fetch(`${server.baseUrl}/models/helper`)).json()) as { slots: number };
+    expect(model.slots).toBe(3);
+    expect(server.stderr()).toContain('model loaded');
+    await server.stop();
+  });
+
+  it('says in one line what is wrong with the configuration, and exits with 1', async () => {
+    const config = join(folder, 'bad.yaml');
+    await writeFile(config, 'server:\n  prot: 8000\n');
+    const file = refused(['--config', config]);
+    expect(file.code).toBe(1);
+    expect(file.lines.join('\n')).toMatch(/bad\.yaml:2:\d+.*prot/);
+    expect(refused(['--port', 'eighty'])).toMatchObject({ code: 1, lines: [expect.stringMatching(/port/)] });
+    expect(refused([], { HEARTH_PARALLEL: '0' })).toMatchObject({
+      code: 1,
+      lines: [expect.stringMatching(/HEARTH_PARALLEL/)],
+    });
+    const unknown = refused(['--prot', '8000']);
+    expect(unknown.code).toBe(1);
+    expect(unknown.lines[0]).toMatch(/--prot/);
+  });
+
+  it('refuses to be open to the network without a key, and says how to be', () => {
+    const open = refused(['--host', '0.0.0.0', '--port', '0']);
+    expect(open.code).toBe(1);
+    expect(open.lines).toHaveLength(1);
+    expect(open.lines[0]).toMatch(/HEARTH_API_KEY.*HEARTH_ALLOW_ANONYMOUS/);
+  });
+
+  it('says that the port is in use', async () => {
+    const server = await startServer();
+    const { port } = new URL(server.baseUrl);
+    expect(refused(['--port', port])).toMatchObject({ code: 1, lines: [expect.stringMatching(/port .*in use/)] });
+    await server.stop();
+  });
+
+  it('asks for the key when one is set, on every network', async () => {
+    const server = await startServer({ args: ['--host', '0.0.0.0'], env: { HEARTH_API_KEY: 'correct-horse' } });
+    const baseUrl = server.baseUrl.replace('0.0.0.0', '127.0.0.1');
+    const models = (headers: Record<string, string>) => fetch(`${baseUrl}/v1/models`, { headers });
+    expect((await models({})).status).toBe(401);
+    expect((await models({ authorization: 'Bearer wrong' })).status).toBe(401);
+    expect((await models({ authorization: 'Bearer correct-horse' })).status).toBe(200);
+    expect((await models({ 'x-api-key': 'correct-horse' })).status).toBe(200);
+    expect((await fetch(`${baseUrl}/livez`)).status).toBe(200);
+    expect(server.stderr()).not.toContain('correct-horse');
+    await server.stop();
+  });
+});

@@ -1,0 +1,216 @@
+import { describe, expect, it } from 'vitest';
+import type { ChatRequest } from '../../src/core/chat.ts';
+import { AppError } from '../../src/core/errors.ts';
+import { foldEvents } from '../../src/core/events.ts';
+import type { Catalog, CatalogModel, CatalogVariant } from '../../src/engine/catalog.ts';
+import { createThreadArbiter } from '../../src/engine/cpu/arbiter.ts';
+import { createCrashGuard } from '../../src/engine/crash-guard.ts';
+import { createEngine } from '../../src/engine/engine.ts';
+import type { GgufFacts } from '../../src/engine/gguf.ts';
+import { createManager } from '../../src/engine/manager.ts';
+import { createLogger } from '../../src/observe/logger.ts';
+import { createMetrics } from '../../src/observe/metrics.ts';
+import { collect } from '../support/collect.ts';
+import { type FakeWorker, fakeWorker, settle } from '../support/fake-worker.ts';
+import { manualClock } from '../support/manual-clock.ts';
+
+const facts = {
+  architecture: 'llama',
+  parameterCount: 1000,
+  tensorBytes: 1000,
+  trainedContextTokens: 512,
+} as GgufFacts;
+
+function variant(quantization: string): CatalogVariant {
+  return {
+    id: `m:${quantization}`,
+    quantization,
+    filePath: `/models/m-${quantization}.gguf`,
+    files: [`m-${quantization}.gguf`],
+    stem: `m-${quantization}`,
+    sizeBytes: 2000,
+    modifiedAt: new Date(0),
+    facts,
+    invalidReason: null,
+    invalidCode: null,
+  };
+}
+
+function setup() {
+  const clock = manualClock();
+  const metrics = createMetrics('test');
+  const workers: FakeWorker[] = [];
+  const crashes = createCrashGuard(clock);
+  const model: CatalogModel = { name: 'm', aliases: ['default'], variants: [variant('q4_0'), variant('q8_0')] };
+  let scans = 0;
+  const catalog: Catalog = {
+    async refresh() {
+      scans++;
+    },
+    models: () => [model],
+    resolve(name) {
+      if (name !== 'm' && name !== 'default') throw new AppError('model_not_found', name, { field: 'model' });
+      return { model, variant: null };
+    },
+  };
+  const manager = createManager({
+    fork() {
+      const worker = fakeWorker();
+      workers.push(worker);
+      return worker;
+    },
+    plan: (_ref, wished) => ({
+      type: 'plan',
+      contextTokens: wished.contextTokens ?? 512,
+      slots: wished.slots ?? 1,
+      batchTokens: 128,
+      useMmap: true,
+      expectedBytes: { weights: 0, kvCache: 0, compute: 0, process: 0, total: 0 },
+      notes: [],
+    }),
+    residentBytes: () => 77,
+    arbiter: createThreadArbiter(2),
+    crashes,
+    clock,
+    log: createLogger('silent'),
+    metrics,
+    maxQueue: 8,
+    loadTimeoutMs: 60_000,
+  });
+  const engine = createEngine({
+    catalog,
+    manager,
+    crashes,
+    defaults: { contextTokens: null, parallel: null, keepAliveMs: 60_000, gpu: 'off' },
+    clock,
+    metrics,
+    memory: () => ({ budgetBytes: 1000, usedBytes: 100 }),
+    residentBytes: () => 77,
+  });
+  const ask = (overrides: Partial<ChatRequest> = {}, signal = new AbortController().signal) =>
+    engine.stream(
+      { model: 'm', input: { type: 'text', prompt: 'x' }, sampling: {}, stop: [], ...overrides },
+      { signal, requestId: 'req_1' },
+    );
+  return { clock, metrics, workers, engine, ask, scans: () => scans };
+}
+
+const startItem = (id: number) => ({
+  id,
+  event: { type: 'start' as const, model: 'm', promptTokens: 3, cachedPromptTokens: 0 },
+});
+
+describe('the engine', () => {
+  it('loads on demand, answers, and says how long the request waited', async () => {
+    const { workers, ask, clock } = setup();
+    const answer = foldEvents(ask());
+    await settle();
+    clock.advance(40);
+    workers[0]!.answer(workers[0]!.running[0]!.id, 'hello');
+    expect(await answer).toMatchObject({ model: 'm', text: 'hello', reason: 'stop', timings: { queueMs: 0 } });
+  });
+
+  it('tries once more on a fresh worker when nothing but the start was shown', async () => {
+    const { workers, ask } = setup();
+    const events = collect(ask());
+    await settle();
+    workers[0]!.step(startItem(workers[0]!.running[0]!.id));
+    await settle();
+    workers[0]!.exit({ signal: 'SIGSEGV' });
+    await settle();
+    expect(workers).toHaveLength(2);
+    workers[1]!.answer(workers[1]!.running[0]!.id, 'second try');
+    const types = (await events).map((event) => event.type);
+    // One start only: the client cannot tell.
+    expect(types).toEqual(['start', 'text-start', 'text-delta', 'text-end', 'finish']);
+  });
+
+  it('never repeats an answer of which something was shown', async () => {
+    const { workers, ask, metrics } = setup();
+    const events = collect(ask());
+    await settle();
+    const { id } = workers[0]!.running[0]!;
+    workers[0]!.step(
+      startItem(id),
+      { id, event: { type: 'text-start', blockId: 0 } },
+      { id, event: { type: 'text-delta', blockId: 0, text: 'a' } },
+    );
+    await settle();
+    workers[0]!.exit({ signal: 'SIGKILL' });
+    await expect(events).rejects.toMatchObject({ code: 'worker_crashed' });
+    expect(workers).toHaveLength(1);
+    expect(await metrics.render()).toContain('hearth_requests_total{model="m",outcome="worker_crashed"} 1');
+  });
+
+  it('gives up after the second crash', async () => {
+    const { workers, ask } = setup();
+    const events = collect(ask());
+    const failed = expect(events).rejects.toMatchObject({ code: 'worker_crashed' });
+    for (let crash = 0; crash < 2; crash++) {
+      await settle();
+      workers[crash]!.exit({ signal: 'SIGSEGV' });
+    }
+    await failed;
+    expect(workers).toHaveLength(2);
+  });
+
+  it('books a client that went away as cancelled, under the model’s name', async () => {
+    const { workers, ask, metrics } = setup();
+    const gone = new AbortController();
+    const events = collect(ask({}, gone.signal));
+    await settle();
+    gone.abort(new AppError('client_closed_request', 'gone'));
+    await expect(events).rejects.toMatchObject({ code: 'client_closed_request' });
+    expect(workers[0]!.received.at(-1)?.type).toBe('cancel');
+    expect(await metrics.render()).toContain('hearth_requests_total{model="m",outcome="cancelled"} 1');
+  });
+
+  it('does not touch the disk for a model that is loaded', async () => {
+    const { workers, ask, scans } = setup();
+    const first = foldEvents(ask());
+    await settle();
+    workers[0]!.answer(workers[0]!.running[0]!.id, 'a');
+    await first;
+    const before = scans();
+    const second = foldEvents(ask({ model: 'default' }));
+    await settle();
+    workers[0]!.answer(workers[0]!.running[0]!.id, 'b');
+    await second;
+    expect(scans()).toBe(before);
+  });
+
+  it('uses the variant that is loaded when none is named, else the better choice', async () => {
+    const { workers, engine, ask } = setup();
+    await engine.load('m', { quantization: 'q8_0' });
+    const answer = foldEvents(ask());
+    await settle();
+    expect(workers).toHaveLength(1);
+    workers[0]!.answer(workers[0]!.running[0]!.id, 'a');
+    await answer;
+    expect(await engine.getModel('m')).toMatchObject({
+      state: 'loaded',
+      quantization: 'q8_0',
+      loaded: { residentBytes: 77, slots: 1, activeRequests: 0 },
+    });
+    await engine.unload('m');
+    expect(await engine.getModel('m')).toMatchObject({ state: 'unloaded', quantization: 'q4_0', loaded: null });
+  });
+
+  it('refuses new work while it drains, lets running answers end, and ends them at the deadline', async () => {
+    const { clock, workers, engine, ask } = setup();
+    const first = foldEvents(ask());
+    await settle();
+    const drained = engine.drain(5_000);
+    await expect(foldEvents(ask())).rejects.toMatchObject({ code: 'shutting_down', status: 503 });
+    await expect(engine.load('m', {})).rejects.toMatchObject({ code: 'shutting_down' });
+    const ended = expect(first).rejects.toMatchObject({ code: 'shutting_down' });
+    clock.advance(4_999);
+    await settle();
+    expect(workers[0]!.running).toHaveLength(1);
+    clock.advance(1);
+    await ended;
+    await drained;
+    await engine.close();
+    expect(workers[0]!.exited).toBe(true);
+  });
+});
