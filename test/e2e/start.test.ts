@@ -44,6 +44,26 @@ describe('starting the server', () => {
     await server.stop();
   });
 
+  it('ends with npm start when that is told to, as a service manager does', async () => {
+    const npm = spawn('npm', ['start', '--', '--port', '0', '--data', folder], {
+      cwd: repositoryRoot,
+      env: cleanEnvironment(),
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const baseUrl = await new Promise<string>((resolve) => {
+      let printed = '';
+      npm.stdout.setEncoding('utf8').on('data', (text: string) => {
+        printed += text;
+        const url = /is serving (http:\S+)/.exec(printed)?.[1];
+        if (url) resolve(url);
+      });
+    });
+    expect((await fetch(`${baseUrl}/livez`)).status).toBe(200);
+    npm.kill('SIGTERM');
+    await new Promise((resolve) => npm.on('close', resolve));
+    await expect(fetch(`${baseUrl}/livez`)).rejects.toThrow();
+  });
+
   it('takes a flag over the environment over the file over the default', async () => {
     const config = join(folder, 'hearth.yaml');
     await writeFile(
