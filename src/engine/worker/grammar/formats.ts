@@ -1,0 +1,58 @@
+import type { Pattern } from './pattern/ast.ts';
+import { parsePattern } from './pattern/parse.ts';
+
+const hour = '(?:[01]\\d|2[0-3])';
+const time = `${hour}:[0-5]\\d:[0-5]\\d(?:\\.\\d{1,9})?(?:Z|[+-]${hour}:[0-5]\\d)`;
+
+const days31 = '(?:0[13578]|1[02])-(?:0[1-9]|[12]\\d|3[01])';
+const days30 = '(?:0[469]|11)-(?:0[1-9]|[12]\\d|30)';
+const days28 = '02-(?:0[1-9]|1\\d|2[0-8])';
+const leapYear = '(?:\\d\\d(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)';
+const date = `(?:\\d{4}-(?:${days31}|${days30}|${days28})|${leapYear}-02-29)`;
+
+const number = '\\d{1,4}';
+const days = `(?:${number}Y(?:${number}M)?(?:${number}D)?|${number}M(?:${number}D)?|${number}D)`;
+const clock = `(?:${number}H(?:${number}M)?(?:${number}S)?|${number}M(?:${number}S)?|${number}S)`;
+
+const byte = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
+const group = '[0-9a-fA-F]{1,4}';
+const label = '[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*';
+// A last label of digits would make a URL parser read all of it as an IPv4 address.
+const host = `(?:${byte}(?:\\.${byte}){3}|(?:${label}\\.)*[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*)`;
+const urlCharacter = "[A-Za-z0-9._~!$&'()*+,;=:@-]";
+
+/** `::` stands for the groups that are missing, so there is one form for each count before it. */
+function ipv6(): string {
+  const compressed = Array.from({ length: 7 }, (_, before) => {
+    const head = before === 0 ? ':' : `(?:${group}:){${before}}`;
+    const after = 6 - before;
+    return after === 0 ? `${head}:` : `${head}:(?:${group}(?::${group}){0,${after}})?`;
+  });
+  return `(?:${group}:){7}${group}|${compressed.join('|')}`;
+}
+
+/** The `format`s that shape a string; every other one is an annotation, as JSON Schema has it. */
+const sources: Readonly<Record<string, string>> = {
+  date,
+  time,
+  'date-time': `${date}T${time}`,
+  duration: `P(?:\\d{1,4}W|${days}(?:T${clock})?|T${clock})`,
+  uuid: '[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}',
+  email: `[A-Za-z0-9_+-]+(?:\\.[A-Za-z0-9_+-]+)*@(?:${label}\\.)+[A-Za-z]{2,24}`,
+  ipv4: `${byte}(?:\\.${byte}){3}`,
+  ipv6: ipv6(),
+  uri: `https?://${host}(?::[1-9]\\d{0,3})?(?:/${urlCharacter}*)*(?:\\?${urlCharacter}*)?(?:#${urlCharacter}*)?`,
+};
+
+const parsed = new Map<string, Pattern>();
+
+/** What a `format` allows, or null for one that is not enforced. */
+export function formatPattern(format: string): Pattern | null {
+  if (!Object.hasOwn(sources, format)) return null;
+  let pattern = parsed.get(format);
+  if (pattern === undefined) {
+    pattern = parsePattern(`^(?:${sources[format]})$`);
+    parsed.set(format, pattern);
+  }
+  return pattern;
+}

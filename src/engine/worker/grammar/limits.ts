@@ -1,0 +1,32 @@
+/**
+ * What a schema may cost. All are refused before the text reaches llama.cpp, whose parser and matcher recurse in native
+ * code: a grammar nested 60,000 deep ends the process.
+ */
+export const limits = {
+  /** Nesting of schemas; each `$ref` target starts at 0 again. */
+  depth: 64,
+  /** Nesting of the schema as JSON, values of `const` and `default` included. */
+  jsonDepth: 512,
+  /** Rules of the grammar text. */
+  rules: 5_000,
+  /** llama.cpp makes a rule of its own for each optional repetition and a copy for each forced one. */
+  expandedRules: 100_000,
+  /** UTF-16 units, close to bytes: almost everything in a grammar is ASCII. */
+  outputCharacters: 256 * 1024,
+  enumValues: 1_000,
+  /** Combinations of several `anyOf` in one `allOf`. */
+  alternatives: 1_000,
+  /** `minItems`, `minLength`. */
+  minimumCount: 2_000,
+  /** `maxItems`, `maxLength`, `maxProperties`: a larger one is generated as this one, which is as valid. */
+  maximumCount: 100_000,
+  /** llama.cpp 0.5.0 refuses `{2001}` and takes `{0,2001}` for unlimited. */
+  engineRepetition: 2_000,
+  /** Length of a `pattern`, its nesting, and the positions that its repetitions unfold to. */
+  patternCharacters: 1_000,
+  patternDepth: 32,
+  patternPositions: 1_000,
+  /** Readings of one text that the engine may have to follow at a time. */
+  openReadings: 1_000,
+  budgetMs: 500,
+} as const;

@@ -1,0 +1,84 @@
+import type { Atom, RuleBook } from '../rules.ts';
+import { charClass, literal } from '../text.ts';
+import type { Pattern } from './ast.ts';
+import { type CharSet, includes, without } from './charset.ts';
+
+/** Characters that a JSON string cannot hold as they are. */
+const mustEscape: CharSet = [
+  [0x00, 0x1f],
+  [0x22, 0x22],
+  [0x5c, 0x5c],
+];
+
+/** The escapes that are generated, by code point. Other spellings of a character are valid JSON, but never needed. */
+const shortEscapes: readonly (readonly [code: number, letter: string])[] = [
+  [0x22, '"'],
+  [0x5c, '\\'],
+  [0x08, 'b'],
+  [0x0c, 'f'],
+  [0x0a, 'n'],
+  [0x0d, 'r'],
+  [0x09, 't'],
+];
+
+/**
+ * The pattern as GBNF for the inside of a JSON string: a sequence, as text. Returns null when some character of it has
+ * no form that is generated (control characters other than `\b \f \n \r \t`).
+ */
+export function emitPattern(pattern: Pattern, rules: RuleBook): string | null {
+  rules.tick();
+  switch (pattern.type) {
+    case 'set':
+      return emitSet(pattern.set);
+    case 'sequence':
+      return emitSequence(pattern.items, rules);
+    case 'choice': {
+      const items = pattern.items.map((item) => emitPattern(item, rules));
+      const possible = items.filter((item) => item !== null).map((item) => (item === '' ? '""' : item));
+      return possible.length === 0 ? null : `(${possible.join(' | ')})`;
+    }
+    case 'repeat': {
+      const item = emitPattern(pattern.item, rules);
+      if (item === null) return pattern.min === 0 ? '' : null;
+      // A name of its own: the engine multiplies the rules inside a repeated group with the count.
+      const atom: Atom = pattern.item.type === 'set' && item.startsWith('[') ? item : rules.add('part', item);
+      return rules.repeat(atom, pattern.min, pattern.max);
+    }
+  }
+}
+
+function emitSequence(items: readonly Pattern[], rules: RuleBook): string | null {
+  const parts: string[] = [];
+  let run = '';
+  const flush = () => {
+    if (run !== '') parts.push(literal(run));
+    run = '';
+  };
+  for (const item of items) {
+    const fixed = item.type === 'set' ? fixedText(item.set) : null;
+    if (fixed !== null) {
+      run += fixed;
+      continue;
+    }
+    flush();
+    const part = emitPattern(item, rules);
+    if (part === null) return null;
+    if (part !== '') parts.push(part);
+  }
+  flush();
+  return parts.join(' ');
+}
+
+/** The text of a set that holds one plain character. */
+function fixedText(set: CharSet): string | null {
+  const [first, last] = set[0]!;
+  return set.length === 1 && first === last && !includes(mustEscape, first) ? String.fromCodePoint(first) : null;
+}
+
+function emitSet(set: CharSet): string | null {
+  const plain = without(set, mustEscape);
+  const letters = shortEscapes.filter(([code]) => includes(set, code)).map(([, letter]) => letter);
+  const escaped = `"\\\\" ${charClass(letters.map((letter) => [letter.charCodeAt(0), letter.charCodeAt(0)]))}`;
+  if (letters.length === 0) return plain.length === 0 ? null : charClass(plain);
+  return plain.length === 0 ? `(${escaped})` : `(${charClass(plain)} | ${escaped})`;
+}
