@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from './config/schema.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { createCatalog } from './engine/catalog.ts';
 import { createThreadArbiter } from './engine/cpu/arbiter.ts';
 import { usableCores } from './engine/cpu/cores.ts';
+import { createPressureWatch } from './engine/cpu/pressure.ts';
 import { createCrashGuard } from './engine/crash-guard.ts';
 import { createEngine, type Engine } from './engine/engine.ts';
 import { forkWorker, type WorkerProcess } from './engine/ipc/fork.ts';
@@ -51,6 +53,16 @@ export async function createApp(
   const { cores } = usableCores({ readFile: memory.readFile, affinityCount: availableParallelism() });
   const threads = config.engine.threads ?? cores;
   const readResidentBytes = (pid: number) => residentBytes(memory.readFile, pid);
+  const arbiter = createThreadArbiter(threads);
+  const pressure = createPressureWatch({
+    readFile: memory.readFile,
+    clock,
+    cores: threads,
+    onLimit(limit, reason) {
+      log.info({ threads: limit, reason }, 'decoding threads changed');
+      arbiter.setCores(limit);
+    },
+  });
   const catalog = createCatalog({
     folders: [config.models.folder],
     builtinFile: builtinModel,
@@ -89,11 +101,21 @@ export async function createApp(
       });
     },
     residentBytes: readResidentBytes,
-    arbiter: createThreadArbiter(threads),
+    arbiter,
+    pressure,
     crashes,
     clock,
     log,
     metrics,
+    vaultFor: (ref) =>
+      config.models.prefixVaultBytes === 0
+        ? null
+        : {
+            // One folder a variant: a worker owns its own.
+            folder: join(config.dataFolder, 'prefixes', ref.id.replace(/[^A-Za-z0-9._-]/g, '_')),
+            capBytes: config.models.prefixVaultBytes,
+            minSavedMs: config.models.prefixVaultMinMs,
+          },
     maxQueue: config.models.maxQueue,
     loadTimeoutMs: config.models.loadTimeoutMs,
   });
@@ -152,6 +174,7 @@ export async function createApp(
       await http.close();
       // 4. Workers end, and their exits are awaited.
       await engine.close();
+      pressure.close();
     },
   };
 }

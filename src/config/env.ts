@@ -17,6 +17,8 @@ export const settingOfVariable = {
   HEARTH_CONTEXT_LENGTH: ['models', 'context_length'],
   HEARTH_PARALLEL: ['models', 'parallel'],
   HEARTH_MAX_QUEUE: ['models', 'max_queue'],
+  HEARTH_PREFIX_VAULT: ['models', 'prefix_vault'],
+  HEARTH_PREFIX_VAULT_MIN: ['models', 'prefix_vault_min'],
   HEARTH_LOAD_TIMEOUT: ['models', 'load_timeout'],
   HEARTH_THREADS: ['engine', 'threads'],
   HEARTH_GPU: ['engine', 'gpu'],

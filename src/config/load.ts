@@ -131,6 +131,8 @@ function withDefaults(settings: Settings): Config {
       contextTokens: models.context_length ?? null,
       parallel: models.parallel ?? null,
       maxQueue: models.max_queue ?? 64,
+      prefixVaultBytes: models.prefix_vault ?? 2 ** 30,
+      prefixVaultMinMs: models.prefix_vault_min ?? 2_000,
       loadTimeoutMs: models.load_timeout ?? 10 * 60_000,
     },
     engine: {

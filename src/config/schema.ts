@@ -32,6 +32,10 @@ export interface Config {
     parallel: number | null;
     /** Requests that may wait per model. */
     maxQueue: number;
+    /** Room on disk for states of prompts, per model; 0: none are kept. */
+    prefixVaultBytes: number;
+    /** Prompts that are read faster than this are not kept. */
+    prefixVaultMinMs: number;
     /** Longest time a load may take. */
     loadTimeoutMs: number;
   };

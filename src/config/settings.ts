@@ -42,6 +42,8 @@ export const settingsSchema = z
         context_length: integer(1, 2 ** 28),
         parallel: integer(1, 32),
         max_queue: integer(0, 10_000),
+        prefix_vault: converted(parseBytes),
+        prefix_vault_min: converted(parseDurationMs),
         load_timeout: converted(parseDurationMs).pipe(z.number().min(1_000, 'must be at least one second')),
       })
       .partial(),

@@ -46,7 +46,20 @@ export interface Sampling {
   frequencyPenalty?: number;
   /** -2 to 2, OpenAI semantics, over all generated tokens. */
   presencePenalty?: number;
+  /** Added to the logit of a token id, -100 to 100; at most 300 entries. */
+  logitBias?: Record<number, number>;
+  /** Never end by the end token; the answer runs to `maxTokens` or a stop string. */
+  ignoreEnd?: boolean;
+  /** The end token is not chosen before this many tokens. */
+  minTokens?: number;
+  /** Exclude top choices: with `probability`, drop all but the least of the candidates above `threshold`. */
+  xtc?: { probability: number; threshold: number };
+  /** Penalty for repeating sequences ("don't repeat yourself"). */
+  dry?: { multiplier: number; base?: number; allowedLength?: number; lastTokens?: number; sequenceBreakers?: string[] };
 }
+
+/** What the text of an answer must be. A schema that cannot be kept is refused before anything is decoded. */
+export type OutputFormat = { type: 'text' } | { type: 'json' } | { type: 'json-schema'; schema: unknown };
 
 /** A conversation for the model's chat template, or text that is continued as it stands. */
 export type ChatInput =
@@ -61,6 +74,10 @@ export interface ChatRequest {
   model: string;
   input: ChatInput;
   sampling: Sampling;
+  /** Absent: plain text. */
+  format?: OutputFormat;
+  /** Log probabilities of each token wanted, with this many alternatives (0 to 20). */
+  logprobs?: { top: number };
   /** Upper bound for generated tokens; absent means until the end of the context. */
   maxTokens?: number;
   /** Strings that end the answer and are not part of it; at most 16 of at most 256 characters. */

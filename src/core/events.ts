@@ -4,6 +4,19 @@ import { type Timings, type Usage, unknownTimings, unknownUsage } from './usage.
 /** Why an answer ended. `tool_calls`: the model asks for tools; `cancelled` never reaches a client that is still there. */
 export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'cancelled';
 
+/** A candidate for one place of the answer. `bytes` are exact where `text` may show U+FFFD for part of a character. */
+export interface TokenChoice {
+  text: string;
+  bytes: number[];
+  /** Natural logarithm of the probability at temperature 1. */
+  logprob: number;
+}
+
+/** One generated token with the likeliest alternatives, best first. */
+export interface TokenLogprob extends TokenChoice {
+  top: TokenChoice[];
+}
+
 /**
  * The one vocabulary between dialects and providers. An answer is `start`, then blocks one at a time
  * (`…-start`, `…-delta`*, `…-end` with the same `blockId`, ids 0, 1, 2 …), then `finish`; `progress` may come anywhere
@@ -12,6 +25,8 @@ export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'cancelled';
 export type StreamEvent =
   | { type: 'progress'; stage: 'queued' | 'loading' | 'prefill'; position?: number }
   | { type: 'start'; model: string; promptTokens: number | null; cachedPromptTokens: number | null }
+  /** Tokens just generated, in order, when the request asked for log probabilities; comes before their text. */
+  | { type: 'logprobs'; tokens: TokenLogprob[] }
   | { type: 'text-start'; blockId: number }
   | { type: 'text-delta'; blockId: number; text: string }
   | { type: 'text-end'; blockId: number }
@@ -38,6 +53,8 @@ export interface Answer {
   toolCalls: ToolCall[];
   /** Argument text of each tool call as the provider gave it, in the order of `toolCalls`. */
   toolCallArguments: string[];
+  /** Every generated token, when log probabilities were asked for. */
+  logprobs: TokenLogprob[];
   reason: FinishReason;
   stopSequence: string | null;
   usage: Usage;
@@ -55,6 +72,7 @@ export async function foldEvents(events: AsyncIterable<StreamEvent>): Promise<An
     reasoning: '',
     toolCalls: [],
     toolCallArguments: [],
+    logprobs: [],
     reason: 'stop',
     stopSequence: null,
     usage: unknownUsage,
@@ -65,6 +83,9 @@ export async function foldEvents(events: AsyncIterable<StreamEvent>): Promise<An
     switch (event.type) {
       case 'start':
         answer.model = event.model;
+        break;
+      case 'logprobs':
+        answer.logprobs.push(...event.tokens);
         break;
       case 'text-delta':
         answer.text += event.text;

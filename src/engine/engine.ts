@@ -1,5 +1,6 @@
 import type { ChatRequest } from '../core/chat.ts';
 import type { Clock } from '../core/clock.ts';
+import type { EmbeddingRequest, EmbeddingResult, RankRequest, RankResult } from '../core/embedding.ts';
 import { AppError, toAppError } from '../core/errors.ts';
 import type { StreamEvent } from '../core/events.ts';
 import type { LoadWish, ModelInfo } from '../core/model.ts';
@@ -8,9 +9,12 @@ import type { Metrics } from '../observe/metrics.ts';
 import type { Catalog, CatalogModel, CatalogVariant } from './catalog.ts';
 import { chooseVariant } from './catalog.ts';
 import type { CrashGuard } from './crash-guard.ts';
-import type { Lease, LoadSettings, Manager, ModelRef } from './manager.ts';
+import type { Lease } from './lease.ts';
+import type { LoadSettings, Manager, ModelRef } from './manager.ts';
 import { meterRequest } from './metering.ts';
 import { toModelInfo } from './model-info.ts';
+import { askOnce } from './once.ts';
+import { assertPurpose, type Purpose, purposeOf } from './purpose.ts';
 
 /** Memory of the host or container as the engine sees it, in bytes. */
 export interface MemoryStatus {
@@ -32,6 +36,10 @@ export interface Engine {
   unload(name: string): Promise<ModelInfo>;
   /** Generates; loads the model first if need be. */
   stream(request: ChatRequest, context: CallContext): AsyncIterable<StreamEvent>;
+  /** Makes vectors; rejects with `not_supported` for a model that was not made for it. Loads the model first if need be. */
+  embed(request: EmbeddingRequest, context: CallContext): Promise<EmbeddingResult>;
+  /** Rates documents; otherwise as `embed`. */
+  rank(request: RankRequest, context: CallContext): Promise<RankResult>;
   memory(): MemoryStatus;
   /** Refuses new work from now on; resolves when running requests have ended or `deadlineMs` has passed and they were ended. */
   drain(deadlineMs: number): Promise<void>;
@@ -84,12 +92,13 @@ export function createEngine(deps: {
     return quantization === undefined && resident ? resident : chooseVariant(model, quantization);
   };
 
+  const isLoaded = (model: CatalogModel) =>
+    manager.residents().some(({ id }) => model.variants.some((variant) => variant.id === id));
+
   /** Scans the folders only when the answer may have changed: a request for a loaded model touches no disk. */
   const find = async (name: string): Promise<{ model: CatalogModel; variant: CatalogVariant | null }> => {
     const known = attemptResolve(catalog, name);
-    if (known && manager.residents().some(({ id }) => known.model.variants.some((variant) => variant.id === id))) {
-      return known;
-    }
+    if (known && isLoaded(known.model)) return known;
     await catalog.refresh();
     return catalog.resolve(name);
   };
@@ -116,6 +125,65 @@ export function createEngine(deps: {
     if (draining) throw new AppError('shutting_down', 'The server is shutting down.', { retryAfterSeconds: 5 });
   };
 
+  /** Counts a request as running until the returned function is called; refuses it when the server drains. */
+  const enter = (): (() => void) => {
+    refuseWhenDraining();
+    running++;
+    return () => {
+      running--;
+      if (running > 0) return;
+      idle.resolve();
+      idle = Promise.withResolvers<void>();
+    };
+  };
+
+  /** `default` is the default model of the kind that is asked for: where the chat model cannot do it, the first that can. */
+  const findFor = async (purpose: Purpose, name: string) => {
+    const found = await find(name);
+    const canDo = ({ variants }: CatalogModel) =>
+      variants.some(({ facts, invalidReason }) => facts && invalidReason === null && purposeOf(facts) === purpose);
+    if (name.toLowerCase() !== 'default' || canDo(found.model)) return found;
+    const first = () => catalog.models().find(canDo);
+    let other = first();
+    if (!other || !isLoaded(other)) {
+      await catalog.refresh();
+      other = first();
+    }
+    return other ? { model: other, variant: null } : found;
+  };
+
+  /** An answer that comes whole instead of as a stream. */
+  async function once<Result extends { promptTokens: number }>(
+    purpose: Purpose,
+    request: { model: string; keepAliveMs?: number },
+    context: CallContext,
+    ask: (lease: Lease, signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result & { model: string }> {
+    const leave = enter();
+    const meter = meterRequest({ clock, metrics: deps.metrics });
+    try {
+      const { model, variant } = await findFor(purpose, request.model);
+      meter.resolved(model.name);
+      const ref = toRef(model, variantOf(model, variant));
+      assertPurpose(model.name, purposeOf(ref.facts), purpose);
+      const signal = AbortSignal.any([context.signal, drained.signal]);
+      const result = await askOnce({
+        model: model.name,
+        meter,
+        signal,
+        lease: () => manager.lease(ref, settingsFor({}), signal, request.keepAliveMs),
+        ask: (lease) => ask(lease, signal),
+      });
+      // Workers report the steps of a stream; here the answer tells.
+      deps.metrics.evaluatedPromptTokens.inc({ model: model.name }, result.promptTokens);
+      return result;
+    } catch (error) {
+      throw meter.failed(toAppError(error));
+    } finally {
+      leave();
+    }
+  }
+
   /** One try on one lease; yields nothing after the first token that it would have to take back. */
   async function* generate(
     request: ChatRequest,
@@ -129,6 +197,8 @@ export function createEngine(deps: {
         model,
         input: request.input,
         sampling: request.sampling,
+        format: request.format ?? { type: 'text' },
+        topLogprobs: request.logprobs?.top ?? null,
         maxTokens: request.maxTokens ?? null,
         stop: request.stop,
       },
@@ -143,6 +213,7 @@ export function createEngine(deps: {
       const { model, variant } = await find(request.model);
       meter.resolved(model.name);
       const ref = toRef(model, variantOf(model, variant));
+      assertPurpose(model.name, purposeOf(ref.facts), 'generate');
       const settings = settingsFor({});
       let started = false;
       let answered = false;
@@ -199,18 +270,21 @@ export function createEngine(deps: {
       return info(model);
     },
     async *stream(request, context) {
-      refuseWhenDraining();
-      running++;
+      const leave = enter();
       try {
         yield* answer(request, AbortSignal.any([context.signal, drained.signal]));
       } finally {
-        running--;
-        if (running === 0) {
-          idle.resolve();
-          idle = Promise.withResolvers<void>();
-        }
+        leave();
       }
     },
+    embed: (request, context) =>
+      once('embed', request, context, (lease, signal) =>
+        lease.embed({ inputs: request.inputs, dimensions: request.dimensions ?? null }, signal),
+      ),
+    rank: (request, context) =>
+      once('rank', request, context, (lease, signal) =>
+        lease.rank({ query: request.query, documents: request.documents }, signal),
+      ),
     memory: deps.memory,
     async drain(deadlineMs) {
       draining = true;

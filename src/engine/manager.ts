@@ -1,17 +1,19 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import { AppError, toAppError } from '../core/errors.ts';
-import type { StreamEvent } from '../core/events.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { ThreadArbiter, ThreadShare } from './cpu/arbiter.ts';
+import type { PressureWatch } from './cpu/pressure.ts';
 import type { CrashGuard } from './crash-guard.ts';
 import type { GgufFacts } from './gguf.ts';
 import type { WorkerProcess } from './ipc/fork.ts';
-import type { WorkerOptions, WorkerReady, WorkerRequest } from './ipc/protocol.ts';
+import type { WorkerOptions, WorkerReady } from './ipc/protocol.ts';
+import { type Lease, leaseOn } from './lease.ts';
 import { decideRoom, type Occupant } from './memory/evict.ts';
 import { prefersFlashAttention } from './memory/kv-cache.ts';
 import type { LoadPlan, Refusal } from './memory/plan.ts';
 import { refusalError } from './memory/refusal.ts';
+import { purposeOf, slotsFor } from './purpose.ts';
 import { type EndReason, type Resident, startResident } from './resident.ts';
 import { createScheduler, type Scheduler } from './scheduler.ts';
 import { withSignal } from './with-signal.ts';
@@ -47,16 +49,6 @@ export interface ResidentView {
   loadedAt: Date | null;
   loadMs: number | null;
   expiresAt: Date | null;
-}
-
-/** A slot of a loaded model, for one request. */
-export interface Lease {
-  /** Time spent waiting for the slot, without the load. */
-  readonly waitedMs: number;
-  /** May be called once. The slot is free again when the worker confirms the end, not when the caller turns away. */
-  generate(request: WorkerRequest, signal: AbortSignal, onToken: () => void): AsyncIterable<StreamEvent>;
-  /** For a lease on which nothing was generated. */
-  release(): void;
 }
 
 export interface Manager {
@@ -106,10 +98,14 @@ export function createManager(deps: {
   plan: (ref: ModelRef, settings: LoadSettings, reclaimableBytes: number) => LoadPlan | Refusal;
   residentBytes: (pid: number) => number;
   arbiter: ThreadArbiter;
+  /** Is told how long steps take, to notice when others need the cores. */
+  pressure: Pick<PressureWatch, 'observeStep' | 'forget'>;
   crashes: CrashGuard;
   clock: Clock;
   log: Logger;
   metrics: Metrics;
+  /** Where a model keeps states of prompts, or null. */
+  vaultFor: (ref: ModelRef) => WorkerOptions['vault'];
   maxQueue: number;
   loadTimeoutMs: number;
 }): Manager {
@@ -157,6 +153,7 @@ export function createManager(deps: {
   const forget = (entry: Entry) => {
     entry.idleTimer?.cancel();
     entry.share?.remove();
+    deps.pressure.forget(entry.ref.id);
     if (entries.get(entry.ref.id) === entry) entries.delete(entry.ref.id);
     announceRoom();
   };
@@ -229,6 +226,7 @@ export function createManager(deps: {
     const startedMs = clock.monotonicMs();
     const { ref } = entry;
     const plan = await makeRoom(entry);
+    const mode = purposeOf(ref.facts);
     const maxThreads = deps.arbiter.limitFor(ref.facts.tensorBytes);
     let resident: Resident | null = null;
     const share = deps.arbiter.add(maxThreads, (threads) => resident?.setThreads(threads));
@@ -236,11 +234,13 @@ export function createManager(deps: {
     resident = await startResident({
       worker: deps.fork(),
       options: {
+        mode,
         modelPath: ref.filePath,
         contextTokens: plan.contextTokens,
-        slots: plan.slots,
+        slots: slotsFor(mode, plan.slots, entry.settings.slots),
         batchTokens: plan.batchTokens,
         useMmap: plan.useMmap,
+        vault: deps.vaultFor(ref),
         flashAttention: prefersFlashAttention(ref.facts),
         maxThreads,
         threads: share.threads,
@@ -250,8 +250,10 @@ export function createManager(deps: {
       clock,
       log,
       onStep(report) {
+        deps.pressure.observeStep(ref.id, report.milliseconds, share.threads, report.promptTokens + report.sequences);
         metrics.steps.inc({ model: ref.model });
         metrics.stepSequences.observe({ model: ref.model }, report.sequences);
+        metrics.evaluatedPromptTokens.inc({ model: ref.model }, report.promptTokens);
       },
       onEnd: (reason) => onEnd(entry, reason),
     });
@@ -333,12 +335,7 @@ export function createManager(deps: {
         if (keepAliveMs !== undefined) entry.keepAliveMs = keepAliveMs;
         try {
           const ticket = await entry.scheduler!.acquire(signal);
-          return {
-            waitedMs: ticket.waitedMs,
-            release: ticket.release,
-            generate: (request, requestSignal, onToken) =>
-              entry.resident!.generate(request, requestSignal, { onToken, onSettled: ticket.release }),
-          };
+          return leaseOn(entry.resident!, ticket);
         } catch (error) {
           if (error !== movedOn) throw error;
         }

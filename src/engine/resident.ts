@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { StreamEvent } from '../core/events.ts';
 import type { Logger } from '../observe/logger.ts';
+import type { Calls } from './ipc/calls.ts';
 import { createChannel, type RequestHooks } from './ipc/channel.ts';
 import type { WorkerExit, WorkerProcess } from './ipc/fork.ts';
 import type { StepReport, WorkerOptions, WorkerReady, WorkerRequest } from './ipc/protocol.ts';
@@ -10,7 +11,7 @@ import type { StepReport, WorkerOptions, WorkerReady, WorkerRequest } from './ip
 export type EndReason = 'asked' | 'crash' | 'killed' | 'hung';
 
 /** One loaded model: the worker process, its channel and its heartbeat. */
-export interface Resident {
+export interface Resident extends Calls {
   readonly pid: number;
   readonly ready: WorkerReady;
   generate(request: WorkerRequest, signal: AbortSignal, hooks: RequestHooks): AsyncIterable<StreamEvent>;
@@ -111,6 +112,8 @@ export async function startResident(deps: {
     pid: worker.pid,
     ready,
     generate: channel.generate,
+    embed: channel.embed,
+    rank: channel.rank,
     setThreads: (threads) => worker.send({ type: 'threads', threads }),
     stop,
   };

@@ -1,4 +1,5 @@
 import type { ChatRequest } from '../core/chat.ts';
+import type { EmbeddingRequest, EmbeddingResult, RankRequest, RankResult } from '../core/embedding.ts';
 import { AppError, toAppError } from '../core/errors.ts';
 import type { StreamEvent } from '../core/events.ts';
 import type { CallContext, Provider } from '../core/provider.ts';
@@ -18,14 +19,22 @@ export interface Gateway {
    * its iterator, or the slot stays taken until the signal aborts.
    */
   stream(request: ChatRequest, context: CallContext): Promise<BegunAnswer>;
+  /** Vectors of texts. Rejects with an `AppError`, `not_supported` where the provider has none. */
+  embed(request: EmbeddingRequest, context: CallContext): Promise<EmbeddingResult & { providerId: string }>;
+  /** Scores of documents; otherwise as `embed`. */
+  rank(request: RankRequest, context: CallContext): Promise<RankResult & { providerId: string }>;
 }
 
 /** `providers`: by id. Requests that are not marked otherwise go to `local`. */
 export function createGateway(deps: { providers: ReadonlyMap<string, Provider> }): Gateway {
+  const choose = (): Provider => {
+    const provider = deps.providers.get('local');
+    if (!provider) throw new AppError('internal_error', 'The local provider is missing.');
+    return provider;
+  };
   return {
     async stream(request, context) {
-      const provider = deps.providers.get('local');
-      if (!provider) throw new AppError('internal_error', 'The local provider is missing.');
+      const provider = choose();
       const iterator = provider.stream(request, context)[Symbol.asyncIterator]();
       try {
         let first = await iterator.next();
@@ -39,7 +48,21 @@ export function createGateway(deps: { providers: ReadonlyMap<string, Provider> }
         throw toAppError(error);
       }
     },
+    async embed(request, context) {
+      const provider = choose();
+      if (!provider.embed) throw lacking(provider, 'embeddings');
+      return { ...(await provider.embed(request, context)), providerId: provider.id };
+    },
+    async rank(request, context) {
+      const provider = choose();
+      if (!provider.rank) throw lacking(provider, 'reranking');
+      return { ...(await provider.rank(request, context)), providerId: provider.id };
+    },
   };
+}
+
+function lacking(provider: Provider, what: string): AppError {
+  return new AppError('not_supported', `The provider ${provider.id} has no ${what}.`, { field: 'model' });
 }
 
 /**

@@ -95,6 +95,12 @@ export function createMetrics(version: string) {
       labelNames: ['model'],
       registers,
     }),
+    evaluatedPromptTokens: new Counter({
+      name: 'hearth_prompt_tokens_evaluated_total',
+      help: 'Prompt tokens that were computed; what several requests share counts once',
+      labelNames: ['model'],
+      registers,
+    }),
     generatedTokens: new Counter({
       name: 'hearth_generated_tokens_total',
       help: 'Generated tokens',

@@ -69,6 +69,8 @@ function setup() {
       notes: [],
     }),
     residentBytes: () => 77,
+    vaultFor: () => null,
+    pressure: { observeStep: () => {}, forget: () => {} },
     arbiter: createThreadArbiter(2),
     crashes,
     clock,

@@ -4,7 +4,8 @@ import { createThreadArbiter } from '../../src/engine/cpu/arbiter.ts';
 import { createCrashGuard } from '../../src/engine/crash-guard.ts';
 import type { GgufFacts } from '../../src/engine/gguf.ts';
 import type { WorkerRequest } from '../../src/engine/ipc/protocol.ts';
-import { createManager, type Lease, type LoadSettings, type ModelRef } from '../../src/engine/manager.ts';
+import type { Lease } from '../../src/engine/lease.ts';
+import { createManager, type LoadSettings, type ModelRef } from '../../src/engine/manager.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import { type FakeWorker, type FakeWorkerBehaviour, fakeWorker, settle } from '../support/fake-worker.ts';
@@ -14,6 +15,8 @@ const request: WorkerRequest = {
   model: 'm',
   input: { type: 'text', prompt: 'x' },
   sampling: {},
+  format: { type: 'text' },
+  topLogprobs: null,
   maxTokens: null,
   stop: [],
 };
@@ -72,6 +75,8 @@ function setup(
       };
     },
     residentBytes: () => modelBytes,
+    vaultFor: () => null,
+    pressure: { observeStep: () => {}, forget: () => {} },
     arbiter: createThreadArbiter(4),
     crashes,
     clock,

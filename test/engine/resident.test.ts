@@ -10,6 +10,8 @@ const request: WorkerRequest = {
   model: 'm',
   input: { type: 'text', prompt: 'x' },
   sampling: {},
+  format: { type: 'text' },
+  topLogprobs: null,
   maxTokens: null,
   stop: [],
 };
@@ -21,11 +23,13 @@ function setup(behaviour: FakeWorkerBehaviour = {}) {
   const starting = startResident({
     worker,
     options: {
+      mode: 'generate',
       modelPath: 'm.gguf',
       contextTokens: 512,
       slots: 2,
       batchTokens: 128,
       useMmap: true,
+      vault: null,
       flashAttention: true,
       maxThreads: 2,
       threads: 2,

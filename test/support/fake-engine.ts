@@ -1,4 +1,5 @@
 import type { ChatRequest } from '../../src/core/chat.ts';
+import type { EmbeddingRequest, EmbeddingResult, RankRequest, RankResult } from '../../src/core/embedding.ts';
 import { AppError } from '../../src/core/errors.ts';
 import type { FinishReason, StreamEvent } from '../../src/core/events.ts';
 import type { LoadWish, ModelInfo } from '../../src/core/model.ts';
@@ -17,7 +18,23 @@ export interface FakeCall {
   released: Promise<void>;
 }
 
+/** One call for vectors or scores that reached the provider. */
+export interface FakeWholeCall {
+  request: EmbeddingRequest | RankRequest;
+  context: CallContext;
+}
+
+/** What the fake answers to a request that has one answer; a thrown error is the answer too. */
+export interface WholeScript {
+  embed?: (request: EmbeddingRequest) => EmbeddingResult | Promise<EmbeddingResult>;
+  rank?: (request: RankRequest) => RankResult | Promise<RankResult>;
+}
+
 export interface FakeGateway extends Gateway {
+  /** Every call for vectors or scores so far, in order. */
+  wholeCalls: FakeWholeCall[];
+  /** Replaces the answers for the calls to come; left out: as they were. */
+  playWhole(script: WholeScript): void;
   /** Every call so far, in order. */
   calls: FakeCall[];
   /** Replaces the script for the calls to come. */
@@ -30,6 +47,8 @@ export interface FakeGateway extends Gateway {
 export function createFakeGateway(script: Script = () => answerEvents(['Hello', ' world'])): FakeGateway {
   let current = script;
   const calls: FakeCall[] = [];
+  const wholeCalls: FakeWholeCall[] = [];
+  let whole: Required<WholeScript> = { embed: embedByLength, rank: rankByLength };
   const waiting = new Map<number, (call: FakeCall) => void>();
   const provider = {
     id: 'local',
@@ -47,9 +66,21 @@ export function createFakeGateway(script: Script = () => answerEvents(['Hello', 
         release();
       }
     },
+    async embed(request: EmbeddingRequest, context: CallContext) {
+      wholeCalls.push({ request, context });
+      return whole.embed(request);
+    },
+    async rank(request: RankRequest, context: CallContext) {
+      wholeCalls.push({ request, context });
+      return whole.rank(request);
+    },
   };
   return {
     ...createGateway({ providers: new Map([['local', provider]]) }),
+    wholeCalls,
+    playWhole(script) {
+      whole = { ...whole, ...script };
+    },
     calls,
     play(next) {
       current = next;
@@ -59,6 +90,24 @@ export function createFakeGateway(script: Script = () => answerEvents(['Hello', 
       if (call) return Promise.resolve(call);
       return new Promise((resolve) => waiting.set(number, resolve));
     },
+  };
+}
+
+/** Vectors of length 1 in two dimensions that tell the inputs apart; one token for each letter or token. */
+export function embedByLength({ inputs }: EmbeddingRequest): EmbeddingResult {
+  return {
+    model: 'tiny-embed',
+    vectors: inputs.map((input) => [Math.cos(input.length), Math.sin(input.length)].map(Math.fround)),
+    promptTokens: inputs.reduce((sum, input) => sum + input.length, 0),
+  };
+}
+
+/** The longer a document, the better; one token for each letter. */
+export function rankByLength({ query, documents }: RankRequest): RankResult {
+  return {
+    model: 'tiny-rank',
+    scores: documents.map((document) => document.length / 100),
+    promptTokens: documents.reduce((sum, document) => sum + query.length + document.length, 0),
   };
 }
 
@@ -184,6 +233,12 @@ export function createFakeEngine(models: ModelInfo[] = [modelInfo()]): FakeEngin
     },
     stream() {
       throw new Error('the HTTP layer asks the gateway for answers, never the engine');
+    },
+    embed() {
+      throw new Error('the HTTP layer asks the gateway for vectors, never the engine');
+    },
+    rank() {
+      throw new Error('the HTTP layer asks the gateway for scores, never the engine');
     },
     memory: () => ({ budgetBytes: 8 * 1024 ** 3, usedBytes: Math.round(2.1 * 1024 ** 3) }),
     drain: async () => {},

@@ -1,5 +1,9 @@
+import { AppError } from '../../src/core/errors.ts';
 import type { WorkerExit, WorkerProcess } from '../../src/engine/ipc/fork.ts';
 import type { FromWorker, ToWorker, WorkerItem, WorkerRequest } from '../../src/engine/ipc/protocol.ts';
+
+/** A request for vectors or scores. */
+export type FakeCallMessage = Extract<ToWorker, { type: 'embed' | 'rank' }>;
 
 /** A worker that speaks the real protocol and does only what a test tells it. */
 export interface FakeWorker extends WorkerProcess {
@@ -7,6 +11,8 @@ export interface FakeWorker extends WorkerProcess {
   readonly received: ToWorker[];
   /** Requests that were started and have not ended. */
   readonly running: { id: number; request: WorkerRequest }[];
+  /** Requests for vectors and scores that have no answer yet. */
+  readonly calls: FakeCallMessage[];
   emit(message: FromWorker): void;
   /** Sends items as one step. */
   step(...items: WorkerItem[]): void;
@@ -33,6 +39,7 @@ export function fakeWorker(behaviour: FakeWorkerBehaviour = {}): FakeWorker {
   const { readyAtOnce = true, pongs = true, obeysShutdown = true, obeysCancel = true } = behaviour;
   const received: ToWorker[] = [];
   const running: { id: number; request: WorkerRequest }[] = [];
+  const calls: FakeCallMessage[] = [];
   const listeners: ((message: FromWorker) => void)[] = [];
   let onExit: ((exit: WorkerExit) => void) | null = null;
   let exited = false;
@@ -45,7 +52,16 @@ export function fakeWorker(behaviour: FakeWorkerBehaviour = {}): FakeWorker {
         if (index !== -1) running.splice(index, 1);
       }
     }
+    if (message.type === 'embedded' || message.type === 'ranked' || message.type === 'refused') {
+      const index = calls.findIndex((call) => call.id === message.id);
+      if (index !== -1) calls.splice(index, 1);
+    }
     for (const listener of listeners) listener(message);
+  };
+  const confirmCancel = (id: number) => {
+    if (!calls.some((call) => call.id === id))
+      return emit({ type: 'step', items: [finish(id, 'cancelled')], report: null });
+    emit({ type: 'refused', id, error: new AppError('client_closed_request', 'cancelled').toWire() });
   };
   const exit = (given: Partial<WorkerExit>) => {
     if (exited) return;
@@ -67,6 +83,7 @@ export function fakeWorker(behaviour: FakeWorkerBehaviour = {}): FakeWorker {
     pid: nextPid++,
     received,
     running,
+    calls,
     emit,
     step: (...items) => emit({ type: 'step', items, report: null }),
     answer(id, text) {
@@ -79,7 +96,7 @@ export function fakeWorker(behaviour: FakeWorkerBehaviour = {}): FakeWorker {
           { id, event: { type: 'text-end', blockId: 0 } },
           finish(id, 'stop'),
         ],
-        report: { sequences: 1, promptTokens: 3, decoded: [id] },
+        report: { sequences: 1, promptTokens: 3, decoded: [id], milliseconds: 0 },
       });
     },
     exit,
@@ -96,8 +113,8 @@ export function fakeWorker(behaviour: FakeWorkerBehaviour = {}): FakeWorker {
         );
       } else if (message.type === 'ping' && pongs) emit({ type: 'pong', sequence: message.sequence });
       else if (message.type === 'generate') running.push({ id: message.id, request: message.request });
-      else if (message.type === 'cancel' && obeysCancel)
-        queueMicrotask(() => emit({ type: 'step', items: [finish(message.id, 'cancelled')], report: null }));
+      else if (message.type === 'embed' || message.type === 'rank') calls.push(message);
+      else if (message.type === 'cancel' && obeysCancel) queueMicrotask(() => confirmCancel(message.id));
       else if (message.type === 'shutdown' && obeysShutdown) queueMicrotask(() => exit({ code: 0 }));
     },
     onMessage: (listener) => {

@@ -1,5 +1,6 @@
 import { AppError, toAppError } from '../../core/errors.ts';
 import type { StreamEvent } from '../../core/events.ts';
+import { type Calls, createCalls } from './calls.ts';
 import type { FromWorker, StepReport, ToWorker, WorkerItem, WorkerRequest } from './protocol.ts';
 
 /** The two ends of a process boundary, as little of it as the channel needs; tests pass a fake. */
@@ -15,7 +16,7 @@ export interface RequestHooks {
   onSettled: () => void;
 }
 
-export interface Channel {
+export interface Channel extends Calls {
   /**
    * Starts a request and yields its events. An abort or an early return cancels it in the worker; an abort is thrown
    * as its reason. Fails with the reason of the channel's close.
@@ -40,6 +41,7 @@ export function createChannel(deps: { port: Port; onStep: (report: StepReport) =
   const inboxes = new Map<number, Inbox>();
   let nextId = 1;
   let closed: AppError | null = null;
+  const calls = createCalls({ send: deps.port.send, newId: () => nextId++ });
 
   const deliver = (item: WorkerItem) => {
     const inbox = inboxes.get(item.id);
@@ -53,6 +55,7 @@ export function createChannel(deps: { port: Port; onStep: (report: StepReport) =
   };
 
   deps.port.onMessage((message) => {
+    if (message.type === 'embedded' || message.type === 'ranked' || message.type === 'refused') calls.deliver(message);
     if (message.type !== 'step') return;
     if (message.report) {
       deps.onStep(message.report);
@@ -110,9 +113,12 @@ export function createChannel(deps: { port: Port; onStep: (report: StepReport) =
 
   return {
     generate,
+    embed: calls.embed,
+    rank: calls.rank,
     close(reason) {
       if (closed) return;
       closed = reason;
+      calls.close(reason);
       const open = [...inboxes.values()];
       inboxes.clear();
       for (const inbox of open) {

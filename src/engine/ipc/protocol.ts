@@ -1,9 +1,11 @@
-import type { ChatInput, Sampling } from '../../core/chat.ts';
+import type { ChatInput, OutputFormat, Sampling } from '../../core/chat.ts';
 import type { WireError } from '../../core/errors.ts';
 import type { StreamEvent } from '../../core/events.ts';
 
 /** What a worker needs to load its model; everything is explicit, the library decides nothing by itself. */
 export interface WorkerOptions {
+  /** What the model is for: text token by token, a vector for each text, or a score for each document. */
+  mode: 'generate' | 'embed' | 'rank';
   /** Absolute path of the model file (first part of a split set). */
   modelPath: string;
   /** Context of one slot in tokens. */
@@ -12,6 +14,8 @@ export interface WorkerOptions {
   /** Largest number of tokens in one decode call. */
   batchTokens: number;
   useMmap: boolean;
+  /** Where states of prompts are kept beyond the process; null: nowhere. */
+  vault: { folder: string; capBytes: number; minSavedMs: number } | null;
   /** Use the fused attention kernel where the model allows it. */
   flashAttention: boolean;
   /** Upper bound for `threads` messages later on. */
@@ -27,8 +31,23 @@ export interface WorkerRequest {
   model: string;
   input: ChatInput;
   sampling: Sampling;
+  format: OutputFormat;
+  /** Alternatives per token, or null when no log probabilities are wanted. */
+  topLogprobs: number | null;
   maxTokens: number | null;
   stop: string[];
+}
+
+/** Texts to turn into vectors; fields as in `core/embedding.ts`. */
+export interface WorkerEmbedRequest {
+  inputs: (string | number[])[];
+  dimensions: number | null;
+}
+
+/** Documents to rate against a query. */
+export interface WorkerRankRequest {
+  query: string;
+  documents: string[];
 }
 
 /** Facts that only a loaded model can tell. */
@@ -50,11 +69,15 @@ export interface StepReport {
   decoded: number[];
   /** Prompt tokens evaluated. */
   promptTokens: number;
+  /** Time from issuing the step to its last result. */
+  milliseconds: number;
 }
 
 export type ToWorker =
   | { type: 'load'; options: WorkerOptions }
   | { type: 'generate'; id: number; request: WorkerRequest }
+  | { type: 'embed'; id: number; request: WorkerEmbedRequest }
+  | { type: 'rank'; id: number; request: WorkerRankRequest }
   | { type: 'cancel'; id: number }
   | { type: 'threads'; threads: number }
   | { type: 'ping'; sequence: number }
@@ -63,9 +86,16 @@ export type ToWorker =
 /** One item of a step: an event of request `id`, or its failure. `finish` and errors are the last item of an id. */
 export type WorkerItem = { id: number; event: StreamEvent } | { id: number; error: WireError };
 
+/** The one answer to an `embed` or `rank` message, also after a cancel. `packed`: vectors as `packVector` writes them. */
+export type WorkerAnswer =
+  | { type: 'embedded'; id: number; packed: string[]; promptTokens: number }
+  | { type: 'ranked'; id: number; scores: number[]; promptTokens: number }
+  | { type: 'refused'; id: number; error: WireError };
+
 export type FromWorker =
   | { type: 'ready'; ready: WorkerReady }
   | { type: 'load-failed'; error: WireError }
   /** All events of one step travel together. */
   | { type: 'step'; items: WorkerItem[]; report: StepReport | null }
+  | WorkerAnswer
   | { type: 'pong'; sequence: number };

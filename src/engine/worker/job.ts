@@ -1,6 +1,7 @@
 import type { Sampling } from '../../core/chat.ts';
-import type { FinishReason, StreamEvent } from '../../core/events.ts';
+import type { FinishReason, StreamEvent, TokenChoice } from '../../core/events.ts';
 import type { OutputParser } from './output-parser.ts';
+import type { GeneratedToken, GenerationSettings, GrammarSource } from './sequence.ts';
 import type { StopMatcher } from './stop-matcher.ts';
 import type { TextStream } from './text-stream.ts';
 
@@ -8,13 +9,12 @@ import type { TextStream } from './text-stream.ts';
 export interface Job {
   readonly id: number;
   readonly prompt: readonly number[];
-  readonly sampling: Sampling;
-  /** Tokens generated so far, without the end token. */
-  readonly generated: readonly number[];
+  /** How its tokens are chosen; `generated` holds those so far, without the end token. */
+  readonly settings: GenerationSettings;
   /** Called once a slot is taken; `cachedTokens` of the prompt need no evaluation. */
   begin(cachedTokens: number): StreamEvent[];
   /** Takes one generated token; `finished` when the answer is complete. */
-  accept(token: number): { events: StreamEvent[]; finished: boolean };
+  accept(token: GeneratedToken): { events: StreamEvent[]; finished: boolean };
   /** Ends the answer early: the context is full, or the request was cancelled. */
   finish(reason: FinishReason): StreamEvent[];
 }
@@ -24,6 +24,8 @@ export interface JobDeps {
   model: string;
   prompt: number[];
   sampling: Sampling;
+  topLogprobs: number | null;
+  grammar: GrammarSource | null;
   maxTokens: number | null;
   isEnd: (token: number) => boolean;
   text: TextStream;
@@ -31,6 +33,8 @@ export interface JobDeps {
   parser: OutputParser;
   /** Text that was forced to begin the answer and is part of it (the opening of a required tool call). */
   answerPrefix: string;
+  /** Text and exact bytes of a token, for log probabilities. */
+  describe: (token: number) => { text: string; bytes: number[] };
   nowMs: () => number;
 }
 
@@ -70,11 +74,29 @@ export function createJob(deps: JobDeps): Job {
     return events;
   };
 
+  const describeChoice = ({ token, logprob, top }: GeneratedToken): StreamEvent[] => {
+    if (logprob === null) return [];
+    const describe = (candidate: number, value: number): TokenChoice => ({
+      ...deps.describe(candidate),
+      logprob: value,
+    });
+    return [
+      {
+        type: 'logprobs',
+        tokens: [{ ...describe(token, logprob), top: top.map((other) => describe(other.token, other.logprob)) }],
+      },
+    ];
+  };
+
   return {
     id: deps.id,
     prompt: deps.prompt,
-    sampling: deps.sampling,
-    generated,
+    settings: {
+      sampling: deps.sampling,
+      generated,
+      topLogprobs: deps.topLogprobs,
+      grammar: deps.grammar,
+    },
     begin(cachedTokens) {
       cached = cachedTokens;
       beganAtMs = deps.nowMs();
@@ -88,13 +110,15 @@ export function createJob(deps: JobDeps): Job {
         ...deps.parser.push(deps.answerPrefix),
       ];
     },
-    accept(token) {
+    accept(choice) {
+      const { token } = choice;
       lastTokenAtMs = deps.nowMs();
       firstTokenAtMs ??= lastTokenAtMs;
       if (deps.isEnd(token)) return { events: finishWith('stop', null), finished: true };
       generated.push(token);
+      const logprobs = describeChoice(choice);
       const { text, stopped } = deps.stops.push(deps.text.push(token));
-      const events = deps.parser.push(text);
+      const events = [...logprobs, ...deps.parser.push(text)];
       if (deps.parser.inReasoning) reasoningTokens++;
       if (stopped !== null) return { events: [...events, ...finishWith('stop', stopped)], finished: true };
       if (deps.maxTokens !== null && generated.length >= deps.maxTokens) {

@@ -1,4 +1,11 @@
-import { getLlama, type Llama, LlamaLogLevel, type LlamaModel, NoBinaryFoundError } from 'node-llama-cpp';
+import {
+  getLlama,
+  type Llama,
+  LlamaContextSequence,
+  LlamaLogLevel,
+  type LlamaModel,
+  NoBinaryFoundError,
+} from 'node-llama-cpp';
 import { AppError } from '../../core/errors.ts';
 import type { WorkerOptions } from '../ipc/protocol.ts';
 
@@ -53,4 +60,13 @@ export async function loadModel(llama: Llama, options: WorkerOptions): Promise<L
 /** A failure of the library: what an operator can do goes to the client, the native text stays the cause. */
 export function loadFailure(message: string, reason: string, cause: unknown): AppError {
   return new AppError('model_load_failed', message, { details: { reason }, cause });
+}
+
+/**
+ * Whether the installed library carries our two-line mend of its speculative evaluation (`patches/`). As published, the
+ * list of verified tokens is read but never filled, so the second guess of a step always counts as refuted.
+ */
+export function acceptsSeveralGuesses(): boolean {
+  const evaluate: unknown = Reflect.get(LlamaContextSequence.prototype, '_speculativeEvaluate');
+  return typeof evaluate === 'function' && evaluate.toString().includes('validatedTokens.push(');
 }

@@ -1,17 +1,18 @@
+import type { Sampling } from '../../core/chat.ts';
 import { AppError, toAppError } from '../../core/errors.ts';
 import type { FinishReason } from '../../core/events.ts';
 import type { StepReport, WorkerItem } from '../ipc/protocol.ts';
+import type { DraftController } from './draft/controller.ts';
 import type { Job } from './job.ts';
-import type { Generation, Sequence } from './sequence.ts';
+import type { PrefillPacer } from './pacer.ts';
+import type { PrefixStore, StoredPrefix } from './prefix-store.ts';
+import type { GeneratedToken, Generation, Sequence } from './sequence.ts';
 
-/**
- * Prompt tokens per step while other slots decode. The kernels change gear at 64 rows, so less is not worth it, and
- * more makes the decoders wait. Source: measured, see the folder's README.
- */
-const prefillChunkTokens = 64;
-
-/** A reused prefix shorter than this is not worth leaving the lowest free slot, which keeps the batch contiguous. */
+/** A shared or reused prefix shorter than this is not worth leaving the lowest free slot or waiting for a leader. */
 const minReuseTokens = 16;
+
+/** Reading a state from the disk has a price of its own. */
+const minRestoreTokens = 64;
 
 interface Slot {
   readonly index: number;
@@ -20,8 +21,16 @@ interface Slot {
   /** Prompt tokens that are not evaluated yet. */
   pending: number[];
   generation: Generation | null;
-  /** Order of admission: the oldest prefill goes first. */
-  admittedAt: number;
+  /** The slot whose prefill this one waits for, to take over its first `length` tokens. */
+  follows: { leader: Slot; job: Job; length: number } | null;
+  /** Turn in which it was last given prompt tokens: the one that waited longest goes first. */
+  servedAt: number;
+  /** Its batch failed once: it is tried again, alone. */
+  suspect: boolean;
+  /** When the prompt's evaluation began, and how much of it was there already. */
+  begun: { atMs: number; kept: number };
+  /** Cost in ms of a state that is worth keeping beyond the slot; null: it is not, or it is stored. */
+  worthMs: number | null;
 }
 
 export interface BatchLoop {
@@ -37,6 +46,7 @@ export interface BatchLoop {
  * Lock-step continuous batching over fixed slots. Every step puts all decoding slots and one bounded portion of
  * prompt tokens into one decode call, in ascending slot order, and waits for all of them: nobody overtakes, nobody is
  * left out, and the order of sequence ids in the batch is what llama.cpp needs to run it as one pass.
+ * Requests that share a prefix evaluate it once: a later one waits for the earlier one and takes its state over.
  * `publish` gets everything that happened in a step at once.
  */
 export function createBatchLoop(deps: {
@@ -45,7 +55,12 @@ export function createBatchLoop(deps: {
   contextTokens: number;
   /** Largest decode call. */
   batchTokens: number;
+  pacer: PrefillPacer;
+  drafts: DraftController;
+  /** States that outlive their slot, or null. */
+  prefixes: PrefixStore | null;
   publish: (items: WorkerItem[], report: StepReport | null) => void;
+  nowMs: () => number;
   /** Takes a line for the operator; native text never reaches a client. */
   log: (line: string) => void;
 }): BatchLoop {
@@ -55,11 +70,16 @@ export function createBatchLoop(deps: {
     job: null,
     pending: [],
     generation: null,
-    admittedAt: 0,
+    follows: null,
+    servedAt: 0,
+    suspect: false,
+    begun: { atMs: 0, kept: 0 },
+    worthMs: null,
   }));
   const waiting: Job[] = [];
   const cancelled = new Set<number>();
-  let admissions = 0;
+  const { pacer, drafts } = deps;
+  let turn = 0;
   let items: WorkerItem[] = [];
   let wake: (() => void) | null = null;
   let stopReason: AppError | null = null;
@@ -69,6 +89,8 @@ export function createBatchLoop(deps: {
     slot.job = null;
     slot.pending = [];
     slot.generation = null;
+    slot.follows = null;
+    slot.suspect = false;
     await generation?.stop();
   };
 
@@ -76,6 +98,14 @@ export function createBatchLoop(deps: {
     const job = slot.job!;
     for (const event of job.finish(reason)) items.push({ id: job.id, event });
     await release(slot);
+  };
+
+  const fail = async (slot: Slot, reason: unknown) => {
+    deps.log(`slot ${slot.index}: ${reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)}`);
+    items.push({ id: slot.job!.id, error: toAppError(reason).toWire() });
+    await release(slot);
+    // What the failed call left in the context is unknown.
+    await slot.sequence.reset();
   };
 
   const applyCancels = async () => {
@@ -91,116 +121,241 @@ export function createBatchLoop(deps: {
   };
 
   /** The free slot that saves the most prompt, or the lowest free one. */
-  const chooseSlot = (job: Job): Slot | null => {
-    let chosen: Slot | null = null;
-    let saved = minReuseTokens - 1;
-    let lowest: Slot | null = null;
+  const chooseSlot = (job: Job): { slot: Slot; saved: number } | null => {
+    let chosen: { slot: Slot; saved: number } | null = null;
     for (const slot of slots) {
       if (slot.job) continue;
-      lowest ??= slot;
       const prefix = slot.sequence.reusablePrefix(job.prompt);
-      if (prefix > saved) {
-        chosen = slot;
-        saved = prefix;
-      }
+      const saved = prefix < minReuseTokens ? 0 : prefix;
+      if (!chosen || saved > chosen.saved) chosen = { slot, saved };
     }
-    return chosen ?? lowest;
+    return chosen;
+  };
+
+  /** The working slot whose prompt begins like this one's for longer than `saved`, if waiting for it pays. */
+  const chooseLeader = (job: Job, saved: number): { leader: Slot; length: number } | null => {
+    let best: { leader: Slot; length: number } | null = null;
+    for (const leader of slots) {
+      if (!leader.job || leader.suspect) continue;
+      const length = commonLength(leader.job.prompt, job.prompt);
+      if (length >= Math.max(saved + minReuseTokens, (best?.length ?? 0) + 1)) best = { leader, length };
+    }
+    return best;
   };
 
   const admit = async () => {
     while (waiting.length > 0) {
-      const slot = chooseSlot(waiting[0]!);
-      if (!slot) return;
+      const choice = chooseSlot(waiting[0]!);
+      if (!choice) return;
       const job = waiting.shift()!;
+      const { slot } = choice;
+      const lead = chooseLeader(job, choice.saved);
+      const stored = deps.prefixes?.find(job.prompt) ?? null;
       // Taken before the first await: a cancel that arrives meanwhile must find its job.
       slot.job = job;
-      slot.admittedAt = admissions++;
-      try {
-        const kept = await slot.sequence.adapt(job.prompt);
-        slot.pending = job.prompt.slice(kept);
-        for (const event of job.begin(kept)) items.push({ id: job.id, event });
-      } catch (error) {
-        await fail(slot, error);
-      }
+      slot.servedAt = ++turn;
+      if (stored && stored.length >= Math.max(choice.saved, lead?.length ?? 0) + minRestoreTokens) {
+        await restore(slot, stored);
+      } else if (lead) slot.follows = { ...lead, job: lead.leader.job! };
+      else await begin(slot);
     }
   };
 
-  /** Prompt tokens that each prefilling slot may evaluate in this step, the oldest first. */
+  /** Starts a slot on a state from the store, which is better than anything a slot holds. */
+  const restore = async (slot: Slot, stored: StoredPrefix) => {
+    try {
+      await persist(slot);
+      if (!(await stored.load(slot.sequence))) await slot.sequence.reset();
+    } catch (error) {
+      await fail(slot, error);
+      return;
+    }
+    await begin(slot);
+  };
+
+  /** Keeps a state that is worth it, before the slot loses it. */
+  const persist = async (slot: Slot) => {
+    const { worthMs } = slot;
+    slot.worthMs = null;
+    if (worthMs !== null) await deps.prefixes?.save(slot.sequence, worthMs);
+  };
+
+  /** Once a prompt is read: what it cost tells whether its state is worth keeping. */
+  const noteCost = (slot: Slot) => {
+    const { prompt } = slot.job!;
+    const evaluated = prompt.length - slot.begun.kept;
+    const spentMs = deps.nowMs() - slot.begun.atMs;
+    // A few tokens say little about the cost of all of them.
+    const prefillMs = evaluated < minReuseTokens ? 0 : (spentMs / evaluated) * prompt.length;
+    if (deps.prefixes?.note(prompt, prefillMs)) slot.worthMs = prefillMs;
+  };
+
+  /** Starts a slot on what its own state already holds of the prompt. */
+  const begin = async (slot: Slot) => {
+    try {
+      if (slot.worthMs !== null) await persist(slot);
+      started(slot, await slot.sequence.adapt(slot.job!.prompt));
+    } catch (error) {
+      await fail(slot, error);
+    }
+  };
+
+  const started = (slot: Slot, kept: number) => {
+    const job = slot.job!;
+    slot.follows = null;
+    slot.begun = { atMs: deps.nowMs(), kept };
+    slot.pending = job.prompt.slice(kept);
+    for (const event of job.begin(kept)) items.push({ id: job.id, event });
+  };
+
+  /** Takes the shared prefix over where the leader has it, and goes on alone where the leader is gone. */
+  const resolveFollowers = async () => {
+    for (const slot of slots) {
+      if (!slot.job || !slot.follows) continue;
+      const { leader, job, length } = slot.follows;
+      const held = Math.min(length, leader.sequence.length);
+      if (held < length && leader.job === job) continue;
+      try {
+        if (held >= minReuseTokens && (await slot.sequence.copyFrom(leader.sequence, held))) started(slot, held);
+        else await begin(slot);
+      } catch (error) {
+        await fail(slot, error);
+      }
+      if (held < length) followHeir(slot, leader);
+    }
+  };
+
+  /** A leader that went early leaves its other followers to the first of them: they must not all do its work. */
+  const followHeir = (heir: Slot, gone: Slot) => {
+    for (const slot of slots) {
+      if (!heir.job || !slot.job || slot.follows?.leader !== gone) continue;
+      slot.follows = { leader: heir, job: heir.job, length: commonLength(heir.job.prompt, slot.job.prompt) };
+    }
+  };
+
+  /** Prompt tokens that each prefilling slot may evaluate in this step; who waited longest goes first. */
   const sharePrefill = (decoding: number): Map<Slot, number> => {
-    let left = decoding === 0 ? deps.batchTokens : Math.min(prefillChunkTokens, deps.batchTokens - decoding);
+    let left = pacer.chunkTokens(decoding);
     const shares = new Map<Slot, number>();
     const prefilling = slots.filter((slot) => slot.job && slot.pending.length > 0);
-    for (const slot of prefilling.sort((a, b) => a.admittedAt - b.admittedAt)) {
-      const share = Math.min(slot.pending.length, left);
-      if (share <= 0) break;
+    for (const slot of prefilling.sort((a, b) => a.servedAt - b.servedAt)) {
+      const share = Math.min(slot.pending.length, left, nextMark(slot) - slot.sequence.length);
+      if (share <= 0) continue;
       shares.set(slot, share);
+      slot.servedAt = ++turn;
       left -= share;
     }
     return shares;
   };
 
+  /** Where the next follower of a slot wants to take over: the prefill stops exactly there once. */
+  const nextMark = (leader: Slot): number =>
+    slots.reduce(
+      (mark, { follows }) =>
+        follows?.leader === leader && follows.length > leader.sequence.length ? Math.min(mark, follows.length) : mark,
+      Number.POSITIVE_INFINITY,
+    );
+
+  /** Issues one slot's part of the step; null when it has none. */
+  const issue = (slot: Slot, share: number, report: StepReport): Promise<GeneratedToken | null> | null => {
+    if (slot.generation) return slot.generation.next();
+    if (share === 0) return null;
+    const chunk = slot.pending.slice(0, share);
+    slot.pending = slot.pending.slice(share);
+    report.promptTokens += share;
+    if (slot.pending.length > 0) return slot.sequence.prefill(chunk).then(() => null);
+    // The last chunk also samples the first token.
+    slot.generation = slot.sequence.generate(chunk, slot.job!.settings);
+    return slot.generation.next();
+  };
+
   const step = async () => {
     await applyCancels();
+    await resolveFollowers();
     await admit();
     // A slot whose context is full cannot take its last token in: its answer ends here.
     for (const slot of slots) {
       if (slot.job && slot.generation && slot.sequence.length + 1 > deps.contextTokens - 1) await end(slot, 'length');
     }
-    const decoding = slots.filter((slot) => slot.generation !== null);
-    const shares = sharePrefill(decoding.length);
-    const report: StepReport = { sequences: 0, decoded: [], promptTokens: 0 };
+    // A batch that failed is looked at one slot at a time, until the guilty one is found.
+    const suspect = slots.find((slot) => slot.suspect);
+    const taking = suspect ? [suspect] : slots.filter((slot) => slot.job);
+    const decoding = taking.filter((slot) => slot.generation).length;
+    for (const slot of slots) if (slot.sequence.draft) slot.sequence.draft.limit = draftLimit(slot, decoding);
+    const shares = suspect
+      ? new Map([[suspect, Math.min(suspect.pending.length, deps.batchTokens)]])
+      : sharePrefill(decoding);
+    const report: StepReport = { sequences: 0, decoded: [], promptTokens: 0, milliseconds: 0 };
+    const startedMs = deps.nowMs();
     // Everything is queued in one tick and in slot order, so that it lands in one decode call.
-    const running: { slot: Slot; result: Promise<number | null> }[] = [];
-    for (const slot of slots) {
-      if (!slot.job) continue;
-      if (slot.generation) {
-        running.push({ slot, result: slot.generation.next() });
-        continue;
-      }
-      const share = shares.get(slot) ?? 0;
-      if (share === 0) continue;
-      const chunk = slot.pending.slice(0, share);
-      slot.pending = slot.pending.slice(share);
-      report.promptTokens += share;
-      if (slot.pending.length > 0) {
-        running.push({ slot, result: slot.sequence.prefill(chunk).then(() => null) });
-      } else {
-        // The last chunk also samples the first token.
-        slot.generation = slot.sequence.generate(chunk, slot.job.sampling, slot.job.generated);
-        running.push({ slot, result: slot.generation.next() });
-      }
+    const running: { slot: Slot; result: Promise<GeneratedToken | null> }[] = [];
+    for (const slot of taking) {
+      const result = issue(slot, shares.get(slot) ?? 0, report);
+      if (result) running.push({ slot, result });
     }
     report.sequences = running.length;
     const settled = await Promise.allSettled(running.map(({ result }) => result));
+    const milliseconds = deps.nowMs() - startedMs;
+    report.milliseconds = milliseconds;
+    pacer.observe({ milliseconds, promptTokens: report.promptTokens, decoding });
+    let generated = 0;
     for (const [index, outcome] of settled.entries()) {
       const { slot } = running[index]!;
-      if (outcome.status === 'rejected') await fail(slot, outcome.reason);
+      if (outcome.status === 'rejected') await retryAlone(slot, outcome.reason, running.length);
       else if (outcome.value !== null) {
-        const job = slot.job!;
-        const before = job.generated.length;
-        await accept(slot, outcome.value);
-        // The end token is no token of the answer.
-        if (job.generated.length > before) report.decoded.push(job.id);
+        await accept(slot, outcome.value, report);
+        generated += 1 + (await drain(slot, report));
       }
     }
+    const proposed = slots.reduce((sum, slot) => sum + (slot.sequence.draft?.takeProposed() ?? 0), 0);
+    if (report.promptTokens === 0) drafts.observe({ milliseconds, active: decoding, proposed, generated });
     const published = items;
     items = [];
     if (published.length > 0 || running.length > 0) deps.publish(published, running.length > 0 ? report : null);
   };
 
-  const accept = async (slot: Slot, token: number) => {
+  /** Guesses a slot may make: only where they change neither the text nor a seeded run. */
+  const draftLimit = (slot: Slot, decoding: number): number => {
+    if (!slot.generation || !slot.job) return 0;
+    const { settings } = slot.job;
+    if (settings.grammar || settings.topLogprobs !== null || !allowsDrafts(settings.sampling)) return 0;
+    return drafts.limit(decoding);
+  };
+
+  /** Takes the tokens that this step's guesses already made; the slot must not lag behind its own state. */
+  const drain = async (slot: Slot, report: StepReport): Promise<number> => {
+    let taken = 0;
+    while (slot.generation && (slot.sequence.draft?.ready ?? 0) > 0) {
+      await accept(slot, await slot.generation.next(), report);
+      taken++;
+    }
+    return taken;
+  };
+
+  const accept = async (slot: Slot, token: GeneratedToken, report: StepReport) => {
     const job = slot.job!;
+    const before = job.settings.generated.length;
+    if (before === 0 && !slot.suspect) noteCost(slot);
+    slot.suspect = false;
     const { events, finished } = job.accept(token);
     for (const event of events) items.push({ id: job.id, event });
     if (finished) await release(slot);
+    // The end token is no token of the answer.
+    if (job.settings.generated.length > before) report.decoded.push(job.id);
   };
 
-  const fail = async (slot: Slot, reason: unknown) => {
-    deps.log(`slot ${slot.index}: ${reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)}`);
-    items.push({ id: slot.job!.id, error: toAppError(reason).toWire() });
-    await release(slot);
-    // What the failed call left in the context is unknown.
+  /** One bad item fails its whole batch. The innocent are evaluated anew, alone, and go on where they were. */
+  const retryAlone = async (slot: Slot, reason: unknown, batchSize: number) => {
+    if (batchSize === 1 || slot.suspect) {
+      await fail(slot, reason);
+      return;
+    }
+    const job = slot.job!;
+    await slot.generation?.stop();
     await slot.sequence.reset();
+    slot.generation = null;
+    slot.suspect = true;
+    slot.pending = [...job.prompt, ...job.settings.generated];
   };
 
   const idle = () => waiting.length === 0 && cancelled.size === 0 && slots.every((slot) => slot.job === null);
@@ -208,6 +363,12 @@ export function createBatchLoop(deps: {
   const run = async () => {
     while (stopReason === null) {
       if (idle()) {
+        const worthy = slots.find((slot) => slot.worthMs !== null);
+        if (worthy) {
+          // One at a time: a request that arrives meanwhile waits for one save at most.
+          await persist(worthy);
+          continue;
+        }
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
@@ -224,6 +385,8 @@ export function createBatchLoop(deps: {
       await release(slot);
     }
     if (items.length > 0) deps.publish(items, null);
+    for (const slot of slots) await persist(slot);
+    await deps.prefixes?.close();
   };
   const running = run();
 
@@ -243,6 +406,24 @@ export function createBatchLoop(deps: {
       await running;
     },
   };
+}
+
+/**
+ * Penalties would not see the guesses before them, and a seed promises the same text again, while a guess spends random
+ * numbers of its own.
+ */
+function allowsDrafts(sampling: Sampling): boolean {
+  const { repeatPenalty = 1, frequencyPenalty = 0, presencePenalty = 0, dry, xtc, seed, temperature } = sampling;
+  const seeded = seed !== undefined && temperature !== 0;
+  return repeatPenalty === 1 && frequencyPenalty === 0 && presencePenalty === 0 && !dry && !xtc && !seeded;
+}
+
+/** Tokens that two prompts have in common at the start; at least one of the second is left out, to be evaluated. */
+function commonLength(a: readonly number[], b: readonly number[]): number {
+  const most = Math.min(a.length, b.length - 1);
+  let length = 0;
+  while (length < most && a[length] === b[length]) length++;
+  return length;
 }
 
 /** The error of a prompt that does not fit: both numbers, before anything is decoded. */

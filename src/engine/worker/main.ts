@@ -4,7 +4,12 @@
  */
 import { AppError, toAppError } from '../../core/errors.ts';
 import type { FromWorker, StepReport, ToWorker, WorkerItem, WorkerOptions } from '../ipc/protocol.ts';
+import { createDraftController } from './draft/controller.ts';
+import { createEmbedder, type Embedder } from './embedder.ts';
+import { createEmbeddingRuntime, type EmbeddingRuntime } from './embedding-runtime.ts';
 import { type BatchLoop, createBatchLoop } from './loop.ts';
+import { createPrefillPacer } from './pacer.ts';
+import { openPrefixStore } from './prefix-store.ts';
 import { prepareJob } from './requests.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
 import { type ChatTemplate, createChatTemplate } from './template.ts';
@@ -15,7 +20,14 @@ interface Loaded {
   loop: BatchLoop;
 }
 
+/** The other kind of worker: vectors or scores instead of text. A process is one or the other, by its model. */
+interface LoadedEmbedder {
+  runtime: EmbeddingRuntime;
+  embedder: Embedder;
+}
+
 let loaded: Loaded | null = null;
+let loadedEmbedder: LoadedEmbedder | null = null;
 
 function send(message: FromWorker): void {
   // The callback keeps a vanished parent from becoming an uncaught error; `disconnect` ends the process.
@@ -23,6 +35,7 @@ function send(message: FromWorker): void {
 }
 
 async function load(options: WorkerOptions): Promise<void> {
+  if (options.mode !== 'generate') return loadEmbedder(options);
   const runtime = await createRuntime(options);
   const template = createChatTemplate({
     source: runtime.templateSource,
@@ -32,12 +45,20 @@ async function load(options: WorkerOptions): Promise<void> {
     eosText: runtime.eosText,
   });
   probe(template);
+  const log = (line: string) => process.stderr.write(`${line}\n`);
+  const prefixes =
+    options.vault &&
+    (await openPrefixStore({ ...options.vault, modelPath: options.modelPath }, runtime.stateFormat, log));
   const loop = createBatchLoop({
+    prefixes,
     sequences: runtime.sequences,
     contextTokens: runtime.contextTokens,
     batchTokens: runtime.batchTokens,
+    pacer: createPrefillPacer(runtime.batchTokens),
+    drafts: createDraftController(),
+    nowMs: () => performance.now(),
     publish: (items: WorkerItem[], report: StepReport | null) => send({ type: 'step', items, report }),
-    log: (line) => process.stderr.write(`${line}\n`),
+    log,
   });
   loaded = { runtime, template, loop };
   send({
@@ -49,6 +70,23 @@ async function load(options: WorkerOptions): Promise<void> {
       gpu: runtime.gpu,
       gpuReason: runtime.gpuReason,
       warnings: template.isFallback ? ['the file has no chat template; ChatML is used'] : [],
+    },
+  });
+}
+
+async function loadEmbedder(options: WorkerOptions): Promise<void> {
+  const runtime = await createEmbeddingRuntime(options);
+  const embedder = createEmbedder({ model: runtime.model, log: (line) => process.stderr.write(`${line}\n`) });
+  loadedEmbedder = { runtime, embedder };
+  send({
+    type: 'ready',
+    ready: {
+      contextTokens: options.contextTokens,
+      slots: options.slots,
+      threads: options.threads,
+      gpu: runtime.gpu,
+      gpuReason: runtime.gpuReason,
+      warnings: [],
     },
   });
 }
@@ -76,11 +114,25 @@ function generate(message: Extract<ToWorker, { type: 'generate' }>): void {
   }
 }
 
-async function shutdown(): Promise<void> {
-  if (loaded) {
-    await loaded.loop.stop(new AppError('shutting_down', 'The model is being unloaded.', { retryAfterSeconds: 1 }));
-    await loaded.runtime.dispose();
+async function answerWhole(message: Extract<ToWorker, { type: 'embed' | 'rank' }>): Promise<void> {
+  if (!loadedEmbedder) {
+    const error = new AppError('internal_error', 'The worker has no model for this.').toWire();
+    return send({ type: 'refused', id: message.id, error });
   }
+  const { embedder } = loadedEmbedder;
+  send(
+    await (message.type === 'embed'
+      ? embedder.embed(message.id, message.request)
+      : embedder.rank(message.id, message.request)),
+  );
+}
+
+async function shutdown(): Promise<void> {
+  const reason = new AppError('shutting_down', 'The model is being unloaded.', { retryAfterSeconds: 1 });
+  await loaded?.loop.stop(reason);
+  await loaded?.runtime.dispose();
+  await loadedEmbedder?.embedder.stop(reason);
+  await loadedEmbedder?.runtime.dispose();
   process.exit(0);
 }
 
@@ -96,11 +148,17 @@ process.on('message', (message: ToWorker) => {
     case 'generate':
       generate(message);
       break;
+    case 'embed':
+    case 'rank':
+      void answerWhole(message);
+      break;
     case 'cancel':
       loaded?.loop.cancel(message.id);
+      loadedEmbedder?.embedder.cancel(message.id);
       break;
     case 'threads':
       loaded?.runtime.setThreads(message.threads);
+      loadedEmbedder?.runtime.setThreads(message.threads);
       break;
     case 'ping':
       send({ type: 'pong', sequence: message.sequence });

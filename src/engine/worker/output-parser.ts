@@ -9,6 +9,8 @@ export interface OutputParser {
   /** Whether the text pushed last belongs to reasoning. */
   readonly inReasoning: boolean;
   readonly toolCallCount: number;
+  /** What of an open tool call was written after its tag, or null outside of one. */
+  readonly openCall: string | null;
 }
 
 export interface OutputParserOptions {
@@ -165,6 +167,9 @@ export function createOutputParser(options: OutputParserOptions): OutputParser {
     },
     get toolCallCount() {
       return toolCallCount;
+    },
+    get openCall() {
+      return mode === 'call' ? buffer : null;
     },
   };
 }

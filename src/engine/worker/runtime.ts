@@ -1,7 +1,9 @@
-import type { LlamaContext, LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
+import { getModuleVersion, type LlamaContext, type LlamaModel, type Token } from 'node-llama-cpp';
 import type { WorkerOptions } from '../ipc/protocol.ts';
-import { loadFailure, loadModel, startLibrary } from './library.ts';
-import { evaluateOptions } from './sampler.ts';
+import { DraftPredictor } from './draft/predictor.ts';
+import { acceptsSeveralGuesses, loadFailure, loadModel, startLibrary } from './library.ts';
+import { toSequence } from './native-sequence.ts';
+import type { StateFormat } from './prefix-store.ts';
 import type { Sequence } from './sequence.ts';
 import { createVocabulary, type Vocabulary } from './vocabulary.ts';
 
@@ -12,6 +14,8 @@ export interface Runtime {
   readonly batchTokens: number;
   readonly gpu: string;
   readonly gpuReason: string | null;
+  /** What decides whether a stored state fits. */
+  readonly stateFormat: StateFormat;
   readonly vocabulary: Vocabulary;
   readonly templateSource: string | null;
   readonly bosText: string;
@@ -31,9 +35,15 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
   const model = await loadModel(llama, options);
   const context = await createContext(model, options);
   // Ids equal the order of these calls, and sequences are never disposed: slot n is sequence n for ever.
-  const sequences = Array.from({ length: options.slots }, (_, slot) =>
-    toSequence(context.getSequence({ checkpoints: { max: 4, interval: false, maxMemory: 256 * 1024 * 1024 } }), slot),
-  );
+  const guesses = supportsDrafts(model);
+  const sequences = Array.from({ length: options.slots }, (_, slot) => {
+    const predictor = guesses ? new DraftPredictor() : null;
+    const native = context.getSequence({
+      checkpoints: { max: 4, interval: false, maxMemory: 256 * 1024 * 1024 },
+      ...(predictor && { tokenPredictor: predictor }),
+    });
+    return toSequence(native, slot, llama, predictor);
+  });
   llama.maxThreads = options.threads;
 
   const metadata = model.fileInfo.metadata;
@@ -46,6 +56,14 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
     batchTokens: context.batchSize,
     gpu: llama.gpu === false ? 'off' : llama.gpu,
     gpuReason,
+    stateFormat: {
+      engineVersion: `${await getModuleVersion()} ${llama.llamaCppRelease.release}`,
+      contextTokens: options.contextTokens,
+      slots: options.slots,
+      flashAttention: options.flashAttention,
+      slidingWindow: model.fileInsights.swaSize ?? null,
+      cuttable: !model.fileInsights.isRecurrent && !model.fileInsights.isHybrid,
+    },
     vocabulary: createVocabulary({
       model: ggml?.model ?? '',
       tokens: (ggml?.tokens ?? []) as string[],
@@ -76,6 +94,15 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
   };
 }
 
+/**
+ * Guesses need the mended library (`patches/`): as published it never accepts more than one guess a step. On models with
+ * a recurrent state or a sliding window a refuted guess would have to be taken back through a checkpoint every time.
+ */
+function supportsDrafts(model: LlamaModel): boolean {
+  const { isRecurrent, isHybrid, swaSize } = model.fileInsights;
+  return acceptsSeveralGuesses() && !isRecurrent && !isHybrid && swaSize === undefined;
+}
+
 async function createContext(model: LlamaModel, options: WorkerOptions): Promise<LlamaContext> {
   try {
     return await model.createContext({
@@ -99,52 +126,4 @@ async function createContext(model: LlamaModel, options: WorkerOptions): Promise
   } catch (error) {
     throw loadFailure('The context for this model could not be created.', 'native_context', error);
   }
-}
-
-function toSequence(native: LlamaContextSequence, slot: number): Sequence {
-  // Any number is handed through to the strategy unchanged: the slot index orders the batch.
-  const evaluationPriority = slot as 1;
-  const windowTokens = native.model.fileInsights.swaSize ?? null;
-  /** Sliding-window models keep only the window: a cut inside what was dropped must not be reused. */
-  const reusable = (tokens: readonly number[]): number => {
-    const common = Math.min(native.compareContextTokens(tokens as Token[]).firstDifferentIndex, tokens.length - 1);
-    if (common <= 0) return 0;
-    if (common === native.nextTokenIndex) return common;
-    if (windowTokens !== null) {
-      const firstCell = native.stateCellsStartIndex;
-      if (firstCell > 0 && firstCell > common - windowTokens) return 0;
-    }
-    return common;
-  };
-  return {
-    get length() {
-      return native.nextTokenIndex;
-    },
-    reusablePrefix: reusable,
-    async adapt(tokens) {
-      const common = reusable(tokens);
-      if (common === 0) await native.clearHistory();
-      // Without a shift: shifted keys are only an approximation of the ones a fresh run would compute.
-      else await native.adaptStateToTokens(tokens.slice(0, common) as Token[], false);
-      return native.nextTokenIndex;
-    },
-    prefill: (tokens) => native.evaluateWithoutGeneratingNewTokens(tokens as Token[], { evaluationPriority }),
-    generate(tokens, sampling, generated) {
-      const iterator = native.evaluate(tokens as Token[], {
-        ...evaluateOptions(sampling, generated),
-        evaluationPriority,
-      });
-      return {
-        async next() {
-          const result = await iterator.next();
-          if (result.done) throw new Error('the generation ended by itself');
-          return result.value;
-        },
-        async stop() {
-          await iterator.return();
-        },
-      };
-    },
-    reset: () => native.clearHistory(),
-  };
 }

@@ -9,6 +9,8 @@ const request: WorkerRequest = {
   model: 'm',
   input: { type: 'text', prompt: 'x' },
   sampling: {},
+  format: { type: 'text' },
+  topLogprobs: null,
   maxTokens: null,
   stop: [],
 };
@@ -41,7 +43,7 @@ describe('the channel to a worker', () => {
         { id: idA, event: text('a1') },
         { id: idB, event: text('b2') },
       ],
-      report: { sequences: 2, promptTokens: 0, decoded: [idA, idB] },
+      report: { sequences: 2, promptTokens: 0, decoded: [idA, idB], milliseconds: 0 },
     });
     expect((await firstA).value).toEqual(text('a1'));
     expect((await firstB).value).toEqual(text('b1'));

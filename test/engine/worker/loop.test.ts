@@ -2,8 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
 import type { StepReport, WorkerItem } from '../../../src/engine/ipc/protocol.ts';
+import type { DraftController } from '../../../src/engine/worker/draft/controller.ts';
 import type { Job } from '../../../src/engine/worker/job.ts';
 import { createBatchLoop } from '../../../src/engine/worker/loop.ts';
+import type { PrefixStore } from '../../../src/engine/worker/prefix-store.ts';
 import type { Sequence } from '../../../src/engine/worker/sequence.ts';
 
 /** What one step asked of the sequences, in the order of the calls: `3:prefill 64`, `0:next`. */
@@ -11,17 +13,27 @@ type Step = string[];
 
 const endToken = 0;
 
+type FakeSequence = Sequence & { held: number[] };
+
 /**
  * Sequences without a model: generation counts down from the last prompt token to 0, the end token. All calls of a step
  * settle together, once the loop has issued them all, as they do in one decode call.
  */
-function fakeSequences(count: number, failOn: (token: number) => boolean = () => false) {
+function fakeSequences({
+  slots: count,
+  failOn = () => false,
+  failBatchOn = () => false,
+  guesses = 0,
+  onLimit = () => {},
+}: SetupOptions) {
   const steps: Step[] = [];
   let current: Step | null = null;
-  const decode = async (call: string) => {
+  let poisoned: { batch: boolean } = { batch: false };
+  const decode = async (call: string, lastToken: number) => {
     if (!current) {
       const step: Step = [];
       current = step;
+      poisoned = { batch: false };
       steps.push(step);
       // The batch runs when everything of this tick is queued.
       setImmediate(() => {
@@ -29,17 +41,25 @@ function fakeSequences(count: number, failOn: (token: number) => boolean = () =>
       });
     }
     current.push(call);
+    const batch = poisoned;
+    if (failBatchOn(lastToken)) batch.batch = true;
     await new Promise((resolve) => setImmediate(resolve));
+    // One bad item fails everything in its decode call.
+    if (batch.batch) throw new Error('decode failed');
   };
-  const sequences = Array.from({ length: count }, (_, index): Sequence & { tokens: number[] } => {
+  const copies: string[] = [];
+  const sequences: FakeSequence[] = Array.from({ length: count }, (_, index): FakeSequence => {
     const tokens: number[] = [];
+    let limit = 0;
+    let ready = 0;
+    let proposed = 0;
     const common = (prompt: readonly number[]) => {
       let length = 0;
       while (length < tokens.length && length < prompt.length - 1 && tokens[length] === prompt[length]) length++;
       return length;
     };
     return {
-      tokens,
+      held: tokens,
       get length() {
         return tokens.length;
       },
@@ -48,35 +68,74 @@ function fakeSequences(count: number, failOn: (token: number) => boolean = () =>
         tokens.length = common(prompt);
         return tokens.length;
       },
+      draft:
+        guesses === 0
+          ? null
+          : {
+              get limit() {
+                return limit;
+              },
+              set limit(tokens) {
+                limit = tokens;
+                onLimit(tokens);
+              },
+              get ready() {
+                return ready;
+              },
+              takeProposed() {
+                const taken = proposed;
+                proposed = 0;
+                return taken;
+              },
+            },
+      async copyFrom(other, length) {
+        copies.push(`${sequences.indexOf(other as FakeSequence)}>${index} ${length}`);
+        tokens.length = 0;
+        tokens.push(...(other as FakeSequence).held.slice(0, length));
+        return true;
+      },
       async prefill(chunk) {
-        await decode(`${index}:prefill ${chunk.length}`);
+        await decode(`${index}:prefill ${chunk.length}`, chunk.at(-1)!);
         tokens.push(...chunk);
       },
       generate(chunk) {
         let input = chunk;
         return {
           async next() {
-            await decode(input === chunk ? `${index}:last ${chunk.length}` : `${index}:next`);
-            if (failOn(input.at(-1)!)) throw new Error('decode failed');
+            if (ready > 0) ready--;
+            else {
+              await decode(input === chunk ? `${index}:last ${chunk.length}` : `${index}:next`, input.at(-1)!);
+              if (input !== chunk && limit > 0) {
+                proposed += limit;
+                ready = Math.min(limit, input.at(-1)! - 1);
+              }
+            }
+            if (failOn(input.at(-1)!)) throw new Error('sampling failed');
             tokens.push(...input);
             const token = Math.max(endToken, input.at(-1)! - 1);
             input = [token];
-            return token;
+            return { token, logprob: null, top: [] };
           },
           async stop() {},
         };
       },
+      tokens: () => tokens,
+      async saveState() {},
+      async loadState() {},
       async reset() {
         tokens.length = 0;
       },
     };
   });
-  return { sequences, steps };
+  return { sequences, steps, copies };
 }
 
-/** A prompt of `length` tokens whose answer has `answerTokens` tokens. */
+let prompts = 0;
+
+/** A prompt of `length` tokens, unlike any other, whose answer has `answerTokens` tokens. */
 function prompt(length: number, answerTokens: number): number[] {
-  return Array.from({ length }, (_, index) => (index === length - 1 ? answerTokens + 1 : 100_000 + index));
+  const base = ++prompts * 1_000_000;
+  return Array.from({ length }, (_, index) => (index === length - 1 ? answerTokens + 1 : base + index));
 }
 
 function fakeJob(id: number, tokens: number[]): Job {
@@ -98,10 +157,9 @@ function fakeJob(id: number, tokens: number[]): Job {
   return {
     id,
     prompt: tokens,
-    sampling: {},
-    generated,
+    settings: { sampling: {}, generated, topLogprobs: null, grammar: null },
     begin: (cached) => [{ type: 'start', model: 'm', promptTokens: tokens.length, cachedPromptTokens: cached }],
-    accept(token) {
+    accept({ token }) {
       if (token === endToken) return { events: finish('stop'), finished: true };
       generated.push(token);
       return { events: [{ type: 'text-delta', blockId: 0, text: `${token} ` }], finished: false };
@@ -110,13 +168,23 @@ function fakeJob(id: number, tokens: number[]): Job {
   };
 }
 
-function setup(options: {
+interface SetupOptions {
   slots: number;
   contextTokens?: number;
   batchTokens?: number;
+  /** Fails the one sequence that evaluates this token. */
   failOn?: (token: number) => boolean;
-}) {
-  const { sequences, steps } = fakeSequences(options.slots, options.failOn);
+  /** Fails everything in the decode call that holds this token. */
+  failBatchOn?: (token: number) => boolean;
+  /** Guesses that a step makes and that all come true; 0: a library without guesses. */
+  guesses?: number;
+  drafts?: DraftController;
+  prefixes?: PrefixStore;
+  onLimit?: (limit: number) => void;
+}
+
+function setup(options: SetupOptions) {
+  const { sequences, steps, copies } = fakeSequences(options);
   const items: WorkerItem[] = [];
   const reports: StepReport[] = [];
   const ends = new Map<number, PromiseWithResolvers<string>>();
@@ -129,6 +197,10 @@ function setup(options: {
     sequences,
     contextTokens: options.contextTokens ?? 4096,
     batchTokens: options.batchTokens ?? 512,
+    pacer: { chunkTokens: (decoding) => (decoding === 0 ? (options.batchTokens ?? 512) : 64), observe: () => {} },
+    prefixes: options.prefixes ?? null,
+    drafts: options.drafts ?? { limit: () => 0, observe: () => {} },
+    nowMs: () => 0,
     log: () => {},
     publish(published, report) {
       items.push(...published);
@@ -149,6 +221,8 @@ function setup(options: {
     loop,
     sequences,
     steps,
+    copies,
+    forget: (id: number) => void ends.delete(id),
     items,
     reports,
     ended,
@@ -172,7 +246,7 @@ describe('the batch loop', () => {
     expect(steps[0]).toEqual(['0:last 5', '1:last 5', '2:last 5', '3:last 5']);
     for (const step of steps.slice(1)) expect(step).toEqual(['0:next', '1:next', '2:next', '3:next']);
     expect(reports.every((report) => report.sequences === 4)).toBe(true);
-    expect(reports[0]).toEqual({ sequences: 4, promptTokens: 20, decoded: [1, 2, 3, 4] });
+    expect(reports[0]).toEqual({ sequences: 4, promptTokens: 20, decoded: [1, 2, 3, 4], milliseconds: 0 });
   });
 
   it('lets decoders advance in every step while a long prompt is read 64 tokens at a time', async () => {
@@ -224,6 +298,168 @@ describe('the batch loop', () => {
       'event' in item && item.event.type === 'start' ? [item.event.cachedPromptTokens] : [],
     );
     expect(cached).toEqual([0, 0, 49]);
+  });
+
+  it('evaluates a prefix that several requests share once, and copies it', async () => {
+    const { loop, ended, reports, copies, textOf, items } = setup({ slots: 4, batchTokens: 128 });
+    const prefix = prompt(400, 0).slice(0, 399);
+    const tails = [1, 2, 3, 4].map((id) => [900 + id, 901 + id, id + 2]);
+    for (const [index, tail] of tails.entries()) loop.add(fakeJob(index + 1, [...prefix, ...tail]));
+    await Promise.all([1, 2, 3, 4].map(ended));
+    expect(reports.reduce((sum, report) => sum + report.promptTokens, 0)).toBe(399 + 4 * 3);
+    expect(copies).toEqual(['0>1 399', '0>2 399', '0>3 399']);
+    expect([1, 2, 3, 4].map(textOf)).toEqual([2, 3, 4, 5].map(countdown));
+    const cached = items.flatMap((item) =>
+      'event' in item && item.event.type === 'start' ? [item.event.cachedPromptTokens] : [],
+    );
+    expect(cached).toEqual([0, 399, 399, 399]);
+  });
+
+  it('evaluates one prompt once for several answers to it', async () => {
+    const { loop, ended, reports } = setup({ slots: 3 });
+    const same = prompt(100, 3);
+    for (let id = 1; id <= 3; id++) loop.add(fakeJob(id, same));
+    await Promise.all([1, 2, 3].map(ended));
+    // The last token is evaluated by each: its result is what each answer begins with.
+    expect(reports.reduce((sum, report) => sum + report.promptTokens, 0)).toBe(102);
+  });
+
+  it('copies from a slot that decodes already', async () => {
+    const { loop, ended, copies, onPublish, textOf } = setup({ slots: 2 });
+    const first = prompt(60, 40);
+    loop.add(fakeJob(1, first));
+    let added = false;
+    onPublish(() => {
+      if (added) return;
+      added = true;
+      loop.add(fakeJob(2, [...first.slice(0, 50), 77, 6]));
+    });
+    await Promise.all([ended(1), ended(2)]);
+    expect(copies).toEqual(['0>1 50']);
+    expect(textOf(1)).toBe(countdown(40));
+    expect(textOf(2)).toBe(countdown(5));
+  });
+
+  it('goes on with what a leader had done when the leader goes, and only one follower does the rest', async () => {
+    const { loop, ended, copies, onPublish, reports, textOf } = setup({ slots: 3, batchTokens: 64 });
+    const prefix = prompt(300, 0).slice(0, 299);
+    for (let id = 1; id <= 3; id++) loop.add(fakeJob(id, [...prefix, 500 + id, id + 3]));
+    let published = 0;
+    onPublish(() => {
+      if (++published === 2) loop.cancel(1);
+    });
+    expect(await Promise.all([1, 2, 3].map(ended))).toEqual(['cancelled', 'stop', 'stop']);
+    expect(copies).toEqual(['0>1 128', '1>2 299']);
+    expect(reports.reduce((sum, report) => sum + report.promptTokens, 0)).toBe(128 + (299 - 128) + 2 + 2);
+    expect([2, 3].map(textOf)).toEqual([4, 5].map(countdown));
+  });
+
+  it('gives a short prompt its turn beside a long one', async () => {
+    const { loop, ended, steps } = setup({ slots: 2, batchTokens: 64 });
+    loop.add(fakeJob(1, prompt(1_000, 1)));
+    loop.add(fakeJob(2, prompt(64, 1)));
+    await Promise.all([ended(1), ended(2)]);
+    expect(steps[0]).toEqual(['0:prefill 64']);
+    expect(steps[1]).toEqual(['1:last 64']);
+  });
+
+  it('evaluates the innocent of a failed batch again, alone, and fails only the guilty one', async () => {
+    const { loop, ended, steps, textOf } = setup({ slots: 3, failBatchOn: (token) => token === 5_000 });
+    loop.add(fakeJob(1, prompt(3, 4)));
+    loop.add(fakeJob(2, prompt(3, 4_999)));
+    loop.add(fakeJob(3, prompt(3, 6)));
+    expect(await Promise.all([1, 2, 3].map(ended))).toEqual(['stop', 'internal_error', 'stop']);
+    expect([1, 3].map(textOf)).toEqual([4, 6].map(countdown));
+    expect(steps[0]).toEqual(['0:last 3', '1:last 3', '2:last 3']);
+    expect(steps.slice(1, 4)).toEqual([['0:last 3'], ['1:last 3'], ['2:last 3']]);
+  });
+
+  it('takes what was guessed within the step, and asks for no guess where it would change the text', async () => {
+    const limits: number[] = [];
+    const observed: { proposed: number; generated: number }[] = [];
+    const { loop, ended, textOf, steps, forget } = setup({
+      slots: 1,
+      guesses: 3,
+      drafts: {
+        limit: (active) => (active === 1 ? 3 : 0),
+        observe: ({ proposed, generated }) => void observed.push({ proposed, generated }),
+      },
+      onLimit: (limit) => limits.push(limit),
+    });
+    loop.add(fakeJob(1, prompt(3, 12)));
+    expect(await ended(1)).toBe('stop');
+    expect(textOf(1)).toBe(countdown(12));
+    // The first token comes with the prompt, then four come with each step.
+    expect(steps).toHaveLength(1 + Math.ceil(12 / 4));
+    expect(observed[0]).toEqual({ proposed: 3, generated: 4 });
+
+    for (const settings of [
+      { sampling: { frequencyPenalty: 0.5 } },
+      { sampling: { seed: 1, temperature: 0.7 } },
+      { sampling: {}, grammar: { current: () => null } },
+      { sampling: {}, topLogprobs: 2 },
+    ]) {
+      limits.length = 0;
+      const job = fakeJob(9, prompt(3, 5));
+      Object.assign(job.settings, settings);
+      loop.add(job);
+      await ended(9);
+      expect(new Set(limits)).toEqual(new Set([0]));
+      forget(9);
+    }
+  });
+
+  it('keeps a state that is worth it when it is idle, and starts from the store when that saves most', async () => {
+    const noted: number[] = [];
+    const saved: number[][] = [];
+    const shelf: number[][] = [];
+    const { loop, ended, textOf, sequences, reports, items, forget } = setup({
+      slots: 1,
+      prefixes: {
+        find(prompt) {
+          const state = shelf.find((tokens) => tokens[0] === prompt[0]);
+          if (!state) return null;
+          let length = 0;
+          while (length < prompt.length - 1 && state[length] === prompt[length]) length++;
+          return {
+            length,
+            async load(sequence) {
+              const { held } = sequence as FakeSequence;
+              held.splice(0, held.length, ...state);
+              return true;
+            },
+          };
+        },
+        note(prompt) {
+          noted.push(prompt.length);
+          return prompt.length > 100;
+        },
+        async save(sequence) {
+          saved.push([...sequence.tokens()]);
+          shelf.push([...sequence.tokens()]);
+        },
+        async close() {},
+      },
+    });
+    const long = prompt(300, 3);
+    loop.add(fakeJob(1, long));
+    await ended(1);
+    await new Promise((resolve) => setImmediate(resolve));
+    // The state of prompt and answer; the last token of an answer is never evaluated.
+    expect(saved).toEqual([[...long, 3, 2, 1]]);
+    loop.add(fakeJob(2, prompt(50, 2)));
+    await ended(2);
+    expect(saved).toHaveLength(1);
+    const before = reports.reduce((sum, report) => sum + report.promptTokens, 0);
+    forget(3);
+    loop.add(fakeJob(3, [...long.slice(0, 290), 99, 5]));
+    await ended(3);
+    expect(reports.reduce((sum, report) => sum + report.promptTokens, 0) - before).toBe(2);
+    expect(textOf(3)).toBe(countdown(4));
+    expect(noted).toEqual([300, 50, 292]);
+    expect(sequences[0]!.held.slice(0, 292)).toEqual([...long.slice(0, 290), 99, 5]);
+    const starts = items.flatMap((item) => ('event' in item && item.event.type === 'start' ? [item.event] : []));
+    expect(starts.at(-1)).toMatchObject({ cachedPromptTokens: 290 });
   });
 
   it('frees the slot of a cancelled request at the next step and tells so', async () => {

@@ -1,0 +1,175 @@
+import {
+  type Llama,
+  type LlamaContextSequence,
+  LlamaGrammar,
+  LlamaGrammarEvaluationState,
+  type LlamaModel,
+  type Token,
+} from 'node-llama-cpp';
+import type { DraftPredictor } from './draft/predictor.ts';
+import { createPicker, seededRandom } from './picker.ts';
+import { candidateOptions, evaluateOptions, randomSeed } from './sampler.ts';
+import type { Generation, GenerationSettings, GrammarSource, Sequence } from './sequence.ts';
+
+/** Sequences by the interface that the loop sees, to find the native one of a neighbour. */
+const nativeOf = new WeakMap<Sequence, LlamaContextSequence>();
+
+/** Not public: the copy that the library's decision contexts use. Looked for, never taken for granted. */
+interface CopySource {
+  _copyStateFromOtherSequence?: (other: LlamaContextSequence, upToTokenIndex: number) => Promise<boolean>;
+}
+
+/** A slot over one sequence of the library. `slot`: its id in the context, which orders the batch. */
+export function toSequence(
+  native: LlamaContextSequence,
+  slot: number,
+  llama: Llama,
+  predictor: DraftPredictor | null,
+): Sequence {
+  const { model } = native;
+  // Any number is handed through to the strategy unchanged: the slot index orders the batch.
+  const evaluationPriority = slot as 1;
+  const windowTokens = model.fileInsights.swaSize ?? null;
+  const wholeCopiesOnly = windowTokens !== null || model.fileInsights.isRecurrent || model.fileInsights.isHybrid;
+  /** Sliding-window models keep only the window: a cut inside what was dropped must not be reused. */
+  const reusable = (tokens: readonly number[]): number => {
+    const common = Math.min(native.compareContextTokens(tokens as Token[]).firstDifferentIndex, tokens.length - 1);
+    if (common <= 0) return 0;
+    if (common === native.nextTokenIndex) return common;
+    if (windowTokens !== null) {
+      const firstCell = native.stateCellsStartIndex;
+      if (firstCell > 0 && firstCell > common - windowTokens) return 0;
+    }
+    return common;
+  };
+  const sequence: Sequence = {
+    get length() {
+      return native.nextTokenIndex;
+    },
+    reusablePrefix: reusable,
+    async adapt(tokens) {
+      const common = reusable(tokens);
+      if (common === 0) await native.clearHistory();
+      // Without a shift: shifted keys are only an approximation of the ones a fresh run would compute.
+      else await native.adaptStateToTokens(tokens.slice(0, common) as Token[], false);
+      return native.nextTokenIndex;
+    },
+    async copyFrom(other, length) {
+      const source = nativeOf.get(other);
+      const target: CopySource = native as CopySource;
+      if (!source || !target._copyStateFromOtherSequence) return false;
+      if (wholeCopiesOnly && other.length !== length) return false;
+      return (await target._copyStateFromOtherSequence(source, length)) && native.nextTokenIndex === length;
+    },
+    prefill: (tokens) => native.evaluateWithoutGeneratingNewTokens(tokens as Token[], { evaluationPriority }),
+    generate: (tokens, how) =>
+      needsPicker(how)
+        ? generatePicked(native, evaluationPriority, tokens as Token[], how)
+        : generateNative(native, evaluationPriority, tokens as Token[], how, llama),
+    draft: predictor && {
+      get limit() {
+        return predictor.limit;
+      },
+      set limit(tokens) {
+        predictor.limit = tokens;
+      },
+      get ready() {
+        return native.tokenPredictions.unused;
+      },
+      takeProposed: () => predictor.takeProposed(),
+    },
+    tokens: () => native.contextTokens,
+    async saveState(path) {
+      await native.saveStateToFile(path);
+    },
+    loadState: (path) => native.loadStateFromFile(path, { acceptRisk: true }),
+    reset: () => native.clearHistory(),
+  };
+  nativeOf.set(sequence, native);
+  return sequence;
+}
+
+/** What the library's sampler cannot do, or only at a forbidding price. */
+function needsPicker(how: GenerationSettings): boolean {
+  return how.topLogprobs !== null || how.sampling.ignoreEnd === true || (how.sampling.minTokens ?? 0) > 0;
+}
+
+/** The library samples; the usual way. */
+function generateNative(
+  native: LlamaContextSequence,
+  evaluationPriority: 1,
+  tokens: Token[],
+  how: GenerationSettings,
+  llama: Llama,
+): Generation {
+  const state = how.grammar && followGrammar(how.grammar, native.model, llama);
+  let iterator: AsyncGenerator<Token, void> | null = null;
+  return {
+    async next() {
+      iterator ??= native.evaluate(tokens, {
+        ...evaluateOptions(how.sampling, how.generated, native.model),
+        ...(state && { grammarEvaluationState: state }),
+        evaluationPriority,
+      });
+      const result = await iterator.next();
+      if (result.done) throw new Error('the generation ended by itself');
+      return { token: result.value, logprob: null, top: [] };
+    },
+    async stop() {
+      await iterator?.return();
+    },
+  };
+}
+
+/** The state that binds the next token, begun anew whenever the source begins anew. */
+function followGrammar(
+  source: GrammarSource,
+  model: LlamaModel,
+  llama: Llama,
+): () => LlamaGrammarEvaluationState | undefined {
+  let state: LlamaGrammarEvaluationState | undefined;
+  let id: number | null = null;
+  return () => {
+    const current = source.current();
+    if (!current) return undefined;
+    if (current.id !== id) {
+      id = current.id;
+      state = new LlamaGrammarEvaluationState({ model, grammar: new LlamaGrammar(llama, { grammar: current.gbnf }) });
+    }
+    return state;
+  };
+}
+
+/** The library gives the best candidates, our own code chooses, and the choice is handed back. */
+function generatePicked(
+  native: LlamaContextSequence,
+  evaluationPriority: 1,
+  tokens: Token[],
+  how: GenerationSettings,
+): Generation {
+  const { model } = native;
+  const picker = createPicker({
+    sampling: how.sampling,
+    topLogprobs: how.topLogprobs,
+    isEnd: (token) => model.isEogToken(token as Token),
+    random: seededRandom(how.sampling.seed ?? randomSeed()),
+  });
+  const iterator = native.evaluateWithMetadata(
+    tokens,
+    { probabilities: true },
+    { ...candidateOptions(how.sampling, how.generated, model, how.topLogprobs), evaluationPriority },
+  );
+  let chosen: Token | undefined;
+  return {
+    async next() {
+      const result = await (chosen === undefined ? iterator.next() : iterator.next(chosen));
+      if (result.done) throw new Error('the generation ended by itself');
+      const picked = picker.pick(result.value.probabilities, how.generated.length);
+      chosen = picked.token as Token;
+      return picked;
+    },
+    async stop() {
+      await iterator.return();
+    },
+  };
+}
