@@ -1,16 +1,16 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { AppError } from '../core/errors.ts';
 
-/** The two headers that may carry a key, as Node gives them. */
+/** Every value of the two headers that may carry a key, in the order in which they were sent. */
 export interface KeyHeaders {
-  authorization?: string | undefined;
-  'x-api-key'?: string | string[] | undefined;
+  authorization: readonly string[];
+  apiKey: readonly string[];
 }
 
 /**
  * Checks the key of a request against the configured one. `configuredKey` null: no key is asked for.
- * Throws `invalid_request` when both headers carry different keys (a proxy and a client that disagree are a mistake,
- * not a choice for the server to make) and `unauthorized` when the key is missing or wrong.
+ * Throws `invalid_request` when the headers carry different keys (a proxy and a client that disagree are a mistake, not
+ * a choice for the server to make) and `unauthorized` when the key is missing or wrong.
  */
 export function checkKey(headers: KeyHeaders, configuredKey: string | null): void {
   if (configuredKey === null) return;
@@ -23,15 +23,15 @@ export function checkKey(headers: KeyHeaders, configuredKey: string | null): voi
   if (!equalKeys(given, configuredKey)) throw new AppError('unauthorized', 'The API key is not valid.');
 }
 
-/** The key that the headers carry, or null. A scheme other than Bearer carries none. */
+/** The one key that the headers carry, or null. A scheme other than Bearer carries none. */
 function readKey(headers: KeyHeaders): string | null {
-  const bearer = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1] ?? null;
-  const header = headers['x-api-key'];
-  const plain = typeof header === 'string' && header !== '' ? header : null;
-  if (bearer !== null && plain !== null && !equalKeys(bearer, plain)) {
-    throw new AppError('invalid_request', 'Authorization and X-API-Key carry different keys.', { fix: 'Send one.' });
+  const bearers = headers.authorization.map((value) => /^bearer +(\S+) *$/i.exec(value)?.[1] ?? '');
+  const [first, ...others] = [...bearers, ...headers.apiKey].filter((key) => key !== '');
+  if (first === undefined) return null;
+  if (others.some((key) => !equalKeys(key, first))) {
+    throw new AppError('invalid_request', 'The headers carry different keys.', { fix: 'Send one.' });
   }
-  return bearer ?? plain;
+  return first;
 }
 
 /** Equality in time that depends on neither key: hashes have one length, and are compared in constant time. */

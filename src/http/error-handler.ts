@@ -3,6 +3,9 @@ import type { AppError } from '../core/errors.ts';
 import type { HttpDeps } from './deps.ts';
 import { normalizeError } from './errors.ts';
 
+/** A client that sends so much at once has no honest reason. */
+const maxDroppedBytes = 64 * 1024 * 1024;
+
 /** How a dialect words an error; its `errors.ts` has the only place that does. */
 export type ErrorBody = (error: AppError, context: { requestId: string; now: Date }) => unknown;
 
@@ -24,11 +27,18 @@ export function createErrorHandler(
     if (error.retryAfterSeconds !== null) reply.header('retry-after', String(Math.ceil(error.retryAfterSeconds)));
     // The SDKs of OpenAI and Anthropic retry every 5xx unless told otherwise.
     if (error.status >= 500 && !error.retryable) reply.header('x-should-retry', 'false');
-    // The rest of the body was not read and would be taken for the next request.
-    if (error.code === 'payload_too_large') reply.header('connection', 'close');
+    if (error.code === 'payload_too_large' && willReadRest(request)) reply.removeHeader('connection');
     reply.type('application/json; charset=utf-8');
     reply.send(errorBody(error, { requestId: request.id, now: deps.clock.now() }));
   };
+}
+
+/**
+ * Whether Node may read the rest of a refused body and drop it. Fastify would close at once; Go's client and Node's
+ * fetch then fail on the write and never see the 413. A body of unknown length, or a very long one, is cut off.
+ */
+function willReadRest(request: FastifyRequest): boolean {
+  return Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY) <= maxDroppedBytes;
 }
 
 /** Logs a failure of the server with its cause, a refusal only for those who debug. */

@@ -1,4 +1,5 @@
 import { AppError } from '../core/errors.ts';
+import { fieldOf } from './field.ts';
 
 /** Deeper values crash or stall whatever walks them later; no honest request comes near. */
 const maxDepth = 64;
@@ -88,7 +89,7 @@ function refuseUnsafeKey(key: string, item: unknown, path: (string | number)[]):
 }
 
 function fail(path: (string | number)[], problem: string): never {
-  const field = path.join('.');
+  const field = fieldOf(path);
   throw new AppError('invalid_request', `${field === '' ? 'The body' : `"${field}"`} ${problem}.`, {
     ...(field !== '' && { field }),
   });

@@ -34,10 +34,12 @@ export const stopField = z.union([stopString, z.array(stopString).max(16)]).meta
 /** The values of `samplingFields`, as a body may hold them. */
 export type SamplingValues = { [Name in keyof typeof samplingFields]?: number | null | undefined };
 
+type NumberOption = { [Name in keyof Sampling]-?: number extends Sampling[Name] ? Name : never }[keyof Sampling];
+
 /** Sampling in the words of the core; null and absent both mean the provider's default. */
 export function toSampling(values: SamplingValues): Sampling {
   const sampling: Sampling = {};
-  const set = (name: keyof Sampling, value: number | null | undefined) => {
+  const set = (name: NumberOption, value: number | null | undefined) => {
     if (value !== null && value !== undefined) sampling[name] = value;
   };
   set('temperature', values.temperature);

@@ -1,11 +1,11 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import websocket from '@fastify/websocket';
 import fastify from 'fastify';
 import { clientErrorHandler } from './client-errors.ts';
 import type { HttpDeps, HttpServer, RouteDeps } from './deps.ts';
 import { addDocs, addDocument } from './docs/docs.ts';
-import { createErrorHandler } from './error-handler.ts';
+import { createErrorHandler, type ErrorBody } from './error-handler.ts';
 import { apiMount, rootMount } from './native/mount.ts';
 import { nativeRoutes } from './native/routes.ts';
 import { errorBody as openaiErrorBody } from './openai/errors.ts';
@@ -17,7 +17,7 @@ import { addHostCheck } from './plugins/host-check.ts';
 import { addJsonBody } from './plugins/json-body.ts';
 import { addMetrics } from './plugins/metrics.ts';
 import { addRequestId, requestIdOf } from './plugins/request-id.ts';
-import { addUnknownUrls, answerFrameworkError, type HandlersByPrefix } from './unknown-url.ts';
+import { addUnknownUrls, answerFrameworkError, type ByPrefix } from './unknown-url.ts';
 import { requestValidator } from './validation.ts';
 import { webSocketPath, webSocketRoutes } from './ws/routes.ts';
 import type { Session } from './ws/session.ts';
@@ -32,18 +32,19 @@ const webSocketMessageBytes = 1024 * 1024;
 export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   const { config, clock } = deps;
   const sockets = new Set<Socket>();
-  const answering = new WeakSet<Socket>();
+  const openResponses = new WeakMap<Socket, Set<ServerResponse>>();
   const sessions = new Set<Session>();
   const routeDeps: RouteDeps = { ...deps, activeConnections: () => sockets.size };
-  const handlers: HandlersByPrefix = [
-    [rootMount.prefix, createErrorHandler(rootMount.errorBody, deps)],
-    [apiMount.prefix, createErrorHandler(apiMount.errorBody, deps)],
-    ['/v1', createErrorHandler(openaiErrorBody, deps)],
+  const errorBodies: ByPrefix<ErrorBody> = [
+    [rootMount.prefix, rootMount.errorBody],
+    [apiMount.prefix, apiMount.errorBody],
+    ['/v1', openaiErrorBody],
   ];
+  const handlers = errorBodies.map(([prefix, errorBody]) => [prefix, createErrorHandler(errorBody, deps)] as const);
 
   const app = fastify({
-    serverFactory: (handler) => trackSockets(createNodeServer(handler), sockets, answering),
-    clientErrorHandler: clientErrorHandler(deps, (socket) => answering.has(socket)),
+    serverFactory: (handler) => trackSockets(createNodeServer(handler), sockets, openResponses),
+    clientErrorHandler: clientErrorHandler(deps, errorBodies, (socket) => openResponses.get(socket) ?? new Set()),
     frameworkErrors: answerFrameworkError(handlers),
     genReqId: requestIdOf,
     bodyLimit: config.server.bodyLimitBytes,
@@ -59,7 +60,15 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   // Schemas describe answers, they do not shape them: what a dialect builds goes out as it is, and tests compare both.
   app.setSerializerCompiler(() => JSON.stringify);
 
-  // 1. What every request passes, in this order.
+  // 1. What every request passes, in this order. The WebSocket plugin marks upgrades, and ends the sockets only of the
+  // marked ones: it comes before whatever may refuse one.
+  await app.register(websocket, {
+    options: { maxPayload: webSocketMessageBytes, perMessageDeflate: false },
+    preClose: async () => {
+      await Promise.all([...sessions].map((session) => session.shutdown()));
+      app.websocketServer.close();
+    },
+  });
   addRequestId(app);
   addMetrics(app, deps);
   addHostCheck(app, config);
@@ -70,13 +79,6 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   addUnknownUrls(app, handlers);
 
   // 2. What must see the routes as they are registered.
-  await app.register(websocket, {
-    options: { maxPayload: webSocketMessageBytes, perMessageDeflate: false },
-    preClose: async () => {
-      await Promise.all([...sessions].map((session) => session.shutdown()));
-      app.websocketServer.close();
-    },
-  });
   await addDocs(app, deps.version);
 
   // 3. The mounts: one speaks one shape.
@@ -102,7 +104,11 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   };
 }
 
-/** Node's server with limits on how slowly and how much a client may send. */
+/**
+ * Node's server with limits on how slowly and how much a client may send. A client that closes its side counts as gone,
+ * also when it would still read: whether it closed one direction or both looks the same from here, and work for nobody
+ * must not hold a slot.
+ */
 function createNodeServer(handler: (request: IncomingMessage, response: never) => void): Server {
   const options = {
     headersTimeout: 10_000,
@@ -110,6 +116,8 @@ function createNodeServer(handler: (request: IncomingMessage, response: never) =
     requestTimeout: 30_000,
     connectionsCheckingInterval: 1_000,
     keepAliveTimeout: 72_000,
+    // The Host check refuses a missing one in words; Node would answer without a body.
+    requireHostHeader: false,
     // Without it Node hands every Upgrade to the WebSocket plugin, and clients that offer h2c with each request
     // (Java's) would be refused instead of being answered in HTTP/1.1.
     shouldUpgradeCallback: isWebSocketUpgrade,
@@ -125,15 +133,21 @@ function isWebSocketUpgrade(request: IncomingMessage): boolean {
   return isKnownPath && request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
 }
 
-/** Keeps `sockets` the set of open sockets, and `answering` of those with a response under way. */
-function trackSockets(server: Server, sockets: Set<Socket>, answering: WeakSet<Socket>): Server {
+/** Keeps `sockets` the set of open sockets, and `openResponses` those of their responses that have not ended. */
+function trackSockets(
+  server: Server,
+  sockets: Set<Socket>,
+  openResponses: WeakMap<Socket, Set<ServerResponse>>,
+): Server {
   server.on('connection', (socket) => {
     sockets.add(socket);
+    openResponses.set(socket, new Set());
     socket.once('close', () => sockets.delete(socket));
   });
   server.on('request', (request, response) => {
-    answering.add(request.socket);
-    response.once('close', () => answering.delete(request.socket));
+    const responses = openResponses.get(request.socket);
+    responses?.add(response);
+    response.once('close', () => responses?.delete(response));
   });
   return server;
 }

@@ -2,20 +2,29 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../core/errors.ts';
 import type { ErrorHandler } from './error-handler.ts';
 
-/** The error handlers of the mounts by the prefix of their URLs, the root's included; the longest match wins. */
-export type HandlersByPrefix = readonly (readonly [prefix: string, handler: ErrorHandler])[];
+/** What differs between the mounts, by the prefix of their URLs, the root's included. */
+export type ByPrefix<Value> = readonly (readonly [prefix: string, value: Value])[];
+
+/** The value of the mount that a path belongs to: the longest prefix that matches. */
+export function valueFor<Value>(values: ByPrefix<Value>, path: string): Value {
+  // The root's prefix is empty and fits everything, `OPTIONS *` included.
+  const matching = values.filter(([prefix]) => prefix === '' || path === prefix || path.startsWith(`${prefix}/`));
+  return matching.reduce((best, next) => (next[0].length > best[0].length ? next : best))[1];
+}
 
 /**
  * Answers URLs that no route has: 404 `not_found`, or 405 with `Allow` where another method would do. Both in the
- * dialect that speaks under the URL's prefix, as are errors that come before any route is known.
- * Call it before the routes are registered; it learns them as they come.
+ * dialect that speaks under the URL's prefix, as are errors that come before any route is known. The body is not looked
+ * at: whatever is wrong with it, the URL is the mistake to be told.
+ * Call it before the routes are registered, as it learns them as they come, and after the hooks that may refuse first.
  */
-export function addUnknownUrls(app: FastifyInstance, handlers: HandlersByPrefix): void {
+export function addUnknownUrls(app: FastifyInstance, handlers: ByPrefix<ErrorHandler>): void {
   const routes: { pattern: RegExp; methods: string[] }[] = [];
   app.addHook('onRoute', (route) => {
     routes.push({ pattern: patternOf(route.url), methods: [route.method].flat() });
   });
-  app.setNotFoundHandler((request, reply) => {
+  app.addHook('onRequest', async (request, reply) => {
+    if (!request.is404) return;
     const path = pathOf(request);
     const methods = new Set(routes.filter((route) => route.pattern.test(path)).flatMap((route) => route.methods));
     if (methods.size === 0) throw new AppError('not_found', `There is nothing at ${request.method} ${shown(path)}.`);
@@ -23,22 +32,15 @@ export function addUnknownUrls(app: FastifyInstance, handlers: HandlersByPrefix)
     reply.header('allow', allowed);
     throw new AppError('method_not_allowed', `${request.method} is not possible here.`, { fix: `Use ${allowed}.` });
   });
-  app.setErrorHandler((error, request, reply) => handlerFor(handlers, request)(error, request, reply));
+  app.setErrorHandler((error, request, reply) => valueFor(handlers, pathOf(request))(error, request, reply));
 }
 
 /** The handler of Fastify's own refusals (a malformed URL), which run no hooks: the id must be sent here. */
-export function answerFrameworkError(handlers: HandlersByPrefix) {
+export function answerFrameworkError(handlers: ByPrefix<ErrorHandler>) {
   return (error: Error, request: FastifyRequest, reply: FastifyReply): void => {
     reply.header('x-request-id', request.id);
-    handlerFor(handlers, request)(error, request, reply);
+    valueFor(handlers, pathOf(request))(error, request, reply);
   };
-}
-
-function handlerFor(handlers: HandlersByPrefix, request: FastifyRequest): ErrorHandler {
-  const path = pathOf(request);
-  // The root's prefix is empty and fits everything, `OPTIONS *` included.
-  const matching = handlers.filter(([prefix]) => prefix === '' || path === prefix || path.startsWith(`${prefix}/`));
-  return matching.reduce((best, next) => (next[0].length > best[0].length ? next : best))[1];
 }
 
 function pathOf(request: FastifyRequest): string {

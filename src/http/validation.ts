@@ -2,6 +2,7 @@ import type { FastifySchemaCompiler } from 'fastify';
 import { validatorCompiler } from 'fastify-zod-openapi';
 import type { z } from 'zod';
 import { AppError } from '../core/errors.ts';
+import { fieldOf } from './field.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -21,13 +22,13 @@ export function validationError(issues: readonly Issue[]): AppError {
   const issue = mostTelling(issues);
   if (issue === null) return new AppError('invalid_request', 'The request is not valid.');
   if (issue.code === 'unrecognized_keys') {
-    const field = [...issue.path, issue.keys[0]].join('.');
+    const field = fieldOf([...issue.path, issue.keys[0]!]);
     return new AppError('invalid_request', `Unknown field "${field}".`, {
       field,
       fix: 'Remove it, or check its spelling in /docs.',
     });
   }
-  const field = issue.path.join('.');
+  const field = fieldOf(issue.path);
   if (field === '' && isMissing(issue)) return new AppError('invalid_request', 'A body is required: a JSON object.');
   if (field === '') return new AppError('invalid_request', `The body is not valid: ${reason(issue)}.`);
   const message = isMissing(issue) ? `"${field}" is required.` : `"${field}" is not valid: ${reason(issue)}.`;
@@ -47,8 +48,18 @@ function mostTelling(issues: readonly Issue[]): Issue | null {
     (best, found) => (best === null || rank(found) > rank(best) ? found : best),
     null,
   );
-  if (deepest === null || rank(deepest) === 0) return first;
-  return { ...deepest, path: [...first.path, ...deepest.path] };
+  if (deepest === null) return first;
+  const telling = rank(deepest) === 0 ? ofAllTypes(options) : deepest;
+  return { ...telling, path: [...first.path, ...deepest.path] };
+}
+
+/** No option fits even in its type: one complaint that names the types of them all. */
+function ofAllTypes(options: readonly Issue[]): Issue {
+  const first = options[0]!;
+  const types = options.map((option) => (option.code === 'invalid_type' ? option.expected : null));
+  const received = /, received \w+$/.exec(first.message)?.[0];
+  if (types.includes(null) || received === undefined) return first;
+  return { ...first, message: `Invalid input: expected ${[...new Set(types)].join(' or ')}${received}` };
 }
 
 /** A wrong type at the union's own level says nothing about which option was meant. */
@@ -63,5 +74,6 @@ function isMissing(issue: Issue): boolean {
 function reason(issue: Issue): string {
   const text = issue.message.replace(/^Invalid input: /, '').replace(/\.$/, '');
   if (issue.code === 'invalid_union' && text === 'Invalid input') return 'none of the allowed forms';
-  return text.charAt(0).toLowerCase() + text.slice(1);
+  // Zod's sentences begin with a capital; an abbreviation keeps its own.
+  return /^[A-Z][a-z]/.test(text) ? text.charAt(0).toLowerCase() + text.slice(1) : text;
 }

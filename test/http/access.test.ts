@@ -19,8 +19,10 @@ describe('the API key', () => {
     ['/', 200],
     ['/models', 401],
     ['/metrics', 401],
-    ['/docs', 401],
-    ['/openapi.json', 401],
+    ['/docs', 200],
+    ['/docs/static/swagger-initializer.js', 200],
+    ['/docs/json', 200],
+    ['/openapi.json', 200],
     ['/v1/models', 401],
     ['/api/v1/models', 401],
     ['/ws/generate', 401],
@@ -51,6 +53,12 @@ describe('the API key', () => {
     expect(response.headers['www-authenticate']).toBe('Bearer');
     check(response.json() as never);
     expect(response.body).not.toContain('secret-key');
+  });
+
+  it('is refused when a header is doubled and the two disagree', async () => {
+    const { http } = await serve({ apiKey: 'secret-key' });
+    const headers = { authorization: ['Bearer secret-key', 'Bearer other'] };
+    expect((await http.app.inject({ url: '/models', headers } as never)).statusCode).toBe(400);
   });
 
   it.each<Record<string, string>>([{ authorization: 'Bearer secret-key' }, { 'x-api-key': 'secret-key' }])(
@@ -230,7 +238,14 @@ describe('URLs without a route', () => {
     check(response.json() as never);
   });
 
+  it('give 404 before anything is said of the body', async () => {
+    const { send } = await serve();
+    expect((await send('POST', '/v1/nowhere', '{broken')).statusCode).toBe(404);
+    expect((await send('POST', '/nowhere', 'a=b', { 'content-type': 'text/plain' })).statusCode).toBe(404);
+  });
+
   it.each([
+    ['QUERY', '/generate', 'POST'],
     ['GET', '/generate', 'POST'],
     ['DELETE', '/models/tiny', 'GET, HEAD'],
     ['PUT', '/v1/models', 'GET, HEAD'],

@@ -113,11 +113,10 @@ describe.each(targets)('POST $url', (target) => {
     await refused(target, Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]));
   });
 
-  it('refuses a body over the limit and closes the connection', async () => {
+  it('refuses a body over the limit', async () => {
     const body = { ...target.valid, padding: 'x'.repeat(4 * 1024 * 1024) };
     const response = await harness.send('POST', target.url, body);
     expect(response.statusCode).toBe(413);
-    expect(response.headers.connection).toBe('close');
     target.check(response.json() as never, null);
   });
 

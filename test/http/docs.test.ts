@@ -1,6 +1,7 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
+import { embeddingAnswer as nativeEmbeddingAnswer } from '../../src/http/native/embedding-schema.ts';
 import {
   apiError,
   generateAnswer,
@@ -10,18 +11,22 @@ import {
   modelListEnvelope,
   nativeError,
 } from '../../src/http/native/schema.ts';
+import { embeddingAnswer } from '../../src/http/openai/embedding-schema.ts';
 import { chatAnswer, chatChunk, completionAnswer, openaiError, openaiModelList } from '../../src/http/openai/schema.ts';
+import { rerankAnswer } from '../../src/http/rerank/schema.ts';
 import { createHarness, type Harness, sseData } from './harness.ts';
 
 interface Operation {
   summary?: string;
   tags?: string[];
+  security?: object[];
   requestBody?: { required?: boolean; content: Record<string, { schema: object }> };
   responses: Record<string, { description: string; content?: Record<string, { schema: object }> }>;
 }
 interface Document {
   openapi: string;
   paths: Record<string, Record<string, Operation>>;
+  tags: { name: string; description: string }[];
   components: { schemas: Record<string, object> };
 }
 
@@ -60,6 +65,7 @@ describe('/openapi.json', () => {
       'get /v1/models',
       'get /v1/models/{model}',
       'get /ws/generate',
+      'post /api/v1/embeddings',
       'post /api/v1/generate',
       'post /api/v1/generate/stream',
       'post /api/v1/models/{name}/load',
@@ -68,8 +74,11 @@ describe('/openapi.json', () => {
       'post /generate/stream',
       'post /models/{name}/load',
       'post /models/{name}/unload',
+      'post /rerank',
       'post /v1/chat/completions',
       'post /v1/completions',
+      'post /v1/embeddings',
+      'post /v1/rerank',
     ]);
     for (const [name, operation] of operations) {
       expect(operation.summary, name).toBeTruthy();
@@ -77,6 +86,20 @@ describe('/openapi.json', () => {
       if (name.startsWith('post'))
         expect(Object.keys(operation.responses), name).toEqual(expect.arrayContaining(['400', '401', '500']));
     }
+  });
+
+  it('shows a lock on what asks for a key, and only there', () => {
+    const open = Object.entries(document.paths)
+      .filter(([, methods]) => methods['get']?.security?.length === 0)
+      .map(([path]) => path);
+    expect(open.sort()).toEqual(['/', '/api/v1/health', '/health', '/livez', '/readyz']);
+    expect(document.paths['/generate']!['post']!.security).toBeUndefined();
+  });
+
+  it('describes every tag that a route has', () => {
+    const used = Object.values(document.paths).flatMap((methods) => Object.values(methods).flatMap(({ tags }) => tags));
+    const described = document.tags.filter(({ description }) => description !== '').map(({ name }) => name);
+    expect(described.sort()).toEqual([...new Set(used)].sort());
   });
 
   it('names its schemas instead of repeating them', () => {
@@ -106,6 +129,21 @@ describe('/openapi.json', () => {
     ]);
   });
 
+  it('says what the items of an input may be', () => {
+    const { EmbeddingRequest } = document.components.schemas as Record<string, { properties: Record<string, object> }>;
+    expect(EmbeddingRequest!.properties['input']).toMatchObject({
+      anyOf: [
+        { type: 'string' },
+        {
+          type: 'array',
+          items: {
+            anyOf: [{ type: 'string' }, { type: 'integer' }, { type: 'array', items: { type: 'integer' } }],
+          },
+        },
+      ],
+    });
+  });
+
   it('lets a load go without a body, and asks for one where text is generated', () => {
     expect(document.paths['/models/{name}/load']!['post']!.requestBody?.required ?? false).toBe(false);
     expect(document.paths['/generate']!['post']!.requestBody!.required).toBe(true);
@@ -127,6 +165,10 @@ describe('the schemas of answers', () => {
     ['POST', '/api/v1/generate', { prompt: '' }, apiError],
     ['POST', '/v1/chat/completions', chat, chatAnswer],
     ['POST', '/v1/completions', { prompt: 'Hi' }, completionAnswer],
+    ['POST', '/v1/embeddings', { input: ['a', 'b'] }, embeddingAnswer],
+    ['POST', '/v1/embeddings', { input: 'a', encoding_format: 'base64' }, embeddingAnswer],
+    ['POST', '/api/v1/embeddings', { input: 'a' }, nativeEmbeddingAnswer],
+    ['POST', '/v1/rerank', { query: 'a', documents: ['b'], return_documents: true }, rerankAnswer],
     ['GET', '/v1/models', undefined, openaiModelList],
     ['GET', '/v1/nowhere', undefined, openaiError],
   ])('describe all of what %s %s answers', async (method, url, body, schema) => {

@@ -41,6 +41,8 @@ export function testConfig(server: Partial<Config['server']> = {}): Config {
       contextTokens: null,
       parallel: null,
       maxQueue: 16,
+      prefixVaultBytes: 0,
+      prefixVaultMinMs: 0,
       loadTimeoutMs: 60_000,
     },
     engine: { threads: null, gpu: 'off', memoryReserveBytes: 0, memoryLimitBytes: null },

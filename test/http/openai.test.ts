@@ -46,6 +46,13 @@ describe('POST /v1/chat/completions', () => {
     });
   });
 
+  it('says in its headers who answered', async () => {
+    for (const url of ['/v1/chat/completions', '/v1/completions']) {
+      const response = await harness.send('POST', url, { ...hello, prompt: 'Hi', model: 'tiny' });
+      expect(response.headers).toMatchObject({ 'x-model-used': 'tiny', 'x-provider-used': expect.any(String) });
+    }
+  });
+
   it('streams role, text, finish reason and [DONE], byte for byte', async () => {
     const response = await chat({ stream: true });
     expect(response.statusCode).toBe(200);

@@ -181,6 +181,17 @@ describe('a WebSocket', () => {
     expect(harness.gateway.calls).toEqual([]);
   });
 
+  it('says which generation an error is about, whatever else is wrong with its message', async () => {
+    await serve();
+    const client = await open();
+    client.send({ action: 'generate', id: 'a', prompt: 5 });
+    expect(await client.next()).toMatchObject({ type: 'error', id: 'a' });
+    client.send({ action: 'explode', id: 'b' });
+    expect(await client.next()).toMatchObject({ type: 'error', id: 'b' });
+    client.send({ ...generate, id: 7 });
+    expect(await client.next()).not.toHaveProperty('id');
+  });
+
   it('refuses binary messages and stays open', async () => {
     await serve();
     const client = await open();
@@ -229,6 +240,18 @@ describe('a WebSocket', () => {
     const client = await open();
     for (let number = 0; number < 101; number++) client.send({ action: 'ping' });
     expect((await client.closed).code).toBe(1008);
+  });
+
+  it('is closed once, however long the flood that ended it goes on', async () => {
+    await serve();
+    const warnings: Error[] = [];
+    const warned = (warning: Error) => warnings.push(warning);
+    process.on('warning', warned);
+    const client = await open();
+    for (let number = 0; number < 300; number++) client.send({ action: 'ping' });
+    await client.closed;
+    process.off('warning', warned);
+    expect(warnings).toEqual([]);
   });
 
   it('is closed with 1009 by a message over 1 MiB', async () => {
@@ -357,6 +380,8 @@ describe('an upgrade', () => {
         `Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n${headers}\r\n`,
     );
     const [text] = await once(socket, 'data');
+    // A refused one is ended by the server: whoever asks for many must not fill it with sockets.
+    if (!String(text).includes(' 101 ')) await once(socket.resume(), 'close');
     socket.destroy();
     return String(text).split('\r\n')[0]!;
   }
@@ -389,8 +414,8 @@ describe('an upgrade', () => {
 
   it('of another URL is an ordinary request', async () => {
     await serve();
-    expect(await upgrade('Host: localhost\r\n', '/livez')).toContain(' 200 ');
-    expect(await upgrade('Host: localhost\r\n', '/nowhere')).toContain(' 404 ');
+    expect(await upgrade('Host: localhost\r\nConnection: close\r\n', '/livez')).toContain(' 200 ');
+    expect(await upgrade('Host: localhost\r\nConnection: close\r\n', '/nowhere')).toContain(' 404 ');
   });
 
   it('that is none is told so', async () => {

@@ -3,6 +3,17 @@ import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import { fastifyZodOpenApiPlugin, fastifyZodOpenApiTransformers } from 'fastify-zod-openapi';
 
+const tags = [
+  { name: 'OpenAI', description: 'What the OpenAI SDKs speak; give them `/v1` as their base URL.' },
+  { name: 'Native', description: 'Generate text, and list, load and unload models.' },
+  { name: 'Operation', description: 'Probes and metrics.' },
+  {
+    name: 'Native at /api/v1',
+    description:
+      'The native routes again; errors have another form, streams end with `[DONE]`, lists have an envelope.',
+  },
+];
+
 const description = `Local models behind the OpenAI API and a native API.
 
 With a key configured, send it as \`Authorization: Bearer KEY\` or \`X-API-Key: KEY\`.`;
@@ -15,7 +26,7 @@ const pagePolicy =
   "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; " +
   "base-uri 'self'; frame-ancestors 'self'";
 
-/** Collects the schemas of all routes registered after it, and serves them as `/openapi.json` and `/docs`. */
+/** Collects the schemas of all routes registered after it, and serves them as `/openapi.json` and `/docs`; neither asks for a key. */
 export async function addDocs(app: FastifyInstance, version: string): Promise<void> {
   await app.register(fastifyZodOpenApiPlugin);
   await app.register(swagger, {
@@ -28,28 +39,39 @@ export async function addDocs(app: FastifyInstance, version: string): Promise<vo
           apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
         },
       },
+      tags,
       // The empty alternative: no key is needed where none is configured.
       security: [{ bearer: [] }, { apiKey: [] }, {}],
     },
-    transform: fastifyZodOpenApiTransformers.transform,
+    transform: (input) => {
+      const { schema, url } = fastifyZodOpenApiTransformers.transform(input);
+      // What answers without a key shows no lock.
+      return { url, schema: input.route.config?.isPublic ? { ...schema, security: [] } : schema };
+    },
     transformObject: (input) => {
       const document = fastifyZodOpenApiTransformers.transformObject(input);
       markOptionalBodies(document.paths ?? {});
       return document;
     },
   });
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    staticCSP: pagePolicy,
-    // The validator badge would ask a server of Swagger.
-    uiConfig: { validatorUrl: null, docExpansion: 'list', deepLinking: true },
-    theme: { title: 'Hearth API' },
+  await app.register(async (page) => {
+    // A browser cannot send a key with a page that it opens; the page itself asks for one.
+    page.addHook('onRoute', (route) => {
+      route.config = { ...route.config, isPublic: true };
+    });
+    await page.register(swaggerUi, {
+      routePrefix: '/docs',
+      staticCSP: pagePolicy,
+      // The validator badge would ask a server of Swagger; the standalone layout has Fastify's name and a box for URLs.
+      uiConfig: { validatorUrl: null, docExpansion: 'list', deepLinking: true, layout: 'BaseLayout' },
+      theme: { title: 'Hearth API' },
+    });
   });
 }
 
 /** `GET /openapi.json`: the document that `/docs` shows. */
 export function addDocument(app: FastifyInstance): void {
-  app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) =>
+  app.get('/openapi.json', { config: { isPublic: true }, schema: { hide: true } }, async (_request, reply) =>
     // The document has no schema of its own to be serialised by.
     reply.type('application/json; charset=utf-8').send(JSON.stringify(app.swagger())),
   );

@@ -2,10 +2,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { toAppError } from '../../core/errors.ts';
 import { foldEvents } from '../../core/events.ts';
+import { beginAnswer } from '../begin.ts';
 import type { RouteDeps } from '../deps.ts';
 import { workErrorAnswers } from '../describe.ts';
 import { logError } from '../error-handler.ts';
-import { clientGone, sendSse } from '../reply.ts';
+import { sendSse } from '../reply.ts';
 import { type AnswerFacts, toGenerateAnswer, toGenerateRecords } from './from-core.ts';
 import type { NativeMount } from './mount.ts';
 import { type GenerateBody, generateAnswer, generateBody, generateItem } from './schema.ts';
@@ -56,9 +57,7 @@ export function addGenerateRoutes(instance: FastifyInstance, deps: RouteDeps, mo
 
   async function begin(request: FastifyRequest, reply: FastifyReply, body: GenerateBody) {
     const startMs = deps.clock.monotonicMs();
-    const gone = clientGone(reply);
-    const answer = await deps.gateway.stream(generateToCore(body), { signal: gone.signal, requestId: request.id });
-    reply.header('x-provider-used', answer.providerId).header('x-model-used', answer.model);
+    const { gone, answer } = await beginAnswer(deps, request, reply, generateToCore(body));
     const facts: AnswerFacts = {
       model: answer.model,
       provider: answer.providerId,

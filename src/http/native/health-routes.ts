@@ -18,7 +18,8 @@ export function addHealthRoute(instance: FastifyInstance, deps: RouteDeps, mount
     config: { isPublic: true },
     schema: {
       summary: 'Health of the server',
-      description: 'Degraded: it draws down, or no model can be used. Unhealthy: the engine does not answer.',
+      description:
+        'Degraded: it shuts down, a model rests after crashes, or no model can be used. Unhealthy: the engine does not answer.',
       tags: [mount.tag],
       response: {
         200: jsonAnswer(healthAnswer, 'Healthy or degraded'),

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { RouteDeps } from '../deps.ts';
 import { createErrorHandler } from '../error-handler.ts';
+import { addRerankRoute } from '../rerank/routes.ts';
+import { addEmbeddingRoute } from './embedding-routes.ts';
 import { addGenerateRoutes } from './generate-routes.ts';
 import { addHealthRoute } from './health-routes.ts';
 import { addModelRoutes } from './model-routes.ts';
@@ -14,6 +16,10 @@ export function nativeRoutes(deps: RouteDeps, mount: NativeMount) {
     addGenerateRoutes(app, deps, mount);
     addModelRoutes(app, deps, mount);
     addHealthRoute(app, deps, mount);
-    if (mount.prefix === '') addProbeRoutes(app, deps);
+    if (mount.prefix === '/api/v1') addEmbeddingRoute(app, deps, mount);
+    if (mount.prefix === '') {
+      addRerankRoute(app, deps, mount);
+      addProbeRoutes(app, deps);
+    }
   };
 }

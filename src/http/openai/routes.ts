@@ -5,14 +5,26 @@ import { toAppError } from '../../core/errors.ts';
 import { foldEvents } from '../../core/events.ts';
 import type { ModelInfo } from '../../core/model.ts';
 import type { BegunAnswer } from '../../gateway/gateway.ts';
+import { beginAnswer } from '../begin.ts';
 import type { RouteDeps } from '../deps.ts';
 import { errorAnswers, jsonAnswer, workErrorAnswers } from '../describe.ts';
 import { createErrorHandler, logError } from '../error-handler.ts';
 import { checkModelName } from '../model-name.ts';
-import { clientGone, sendSse } from '../reply.ts';
+import { sendSse } from '../reply.ts';
+import { addRerankRoute } from '../rerank/routes.ts';
+import { addEmbeddingRoute } from './embedding-routes.ts';
 import { errorBody } from './errors.ts';
-import { type AnswerHead, toChatCompletion, toChatRecords, toCompletion, toCompletionRecords } from './from-core.ts';
 import {
+  type AnswerHead,
+  type StreamOptions,
+  toChatCompletion,
+  toChatRecords,
+  toCompletion,
+  toCompletionRecords,
+} from './from-core.ts';
+import {
+  type ChatBody,
+  type CompletionBody,
   chatAnswer,
   chatBody,
   chatChunk,
@@ -25,7 +37,8 @@ import {
 } from './schema.ts';
 import { chatToCore, completionToCore } from './to-core.ts';
 
-const tags = ['OpenAI'];
+const tag = 'OpenAI';
+const tags = [tag];
 
 /** The OpenAI dialect; mount it under `/v1`. */
 export function openaiRoutes(deps: RouteDeps) {
@@ -38,7 +51,10 @@ export function openaiRoutes(deps: RouteDeps) {
       created: Math.floor(deps.clock.now().getTime() / 1000),
       model: answer.model,
     });
-    const onFailureOf = (requestId: string) => (error: unknown) => logError(deps.log, toAppError(error), requestId);
+    const optionsOf = (request: { id: string; body: ChatBody | CompletionBody }): StreamOptions => ({
+      includeUsage: request.body.stream_options?.include_usage ?? false,
+      onFailure: (error) => logError(deps.log, toAppError(error), request.id),
+    });
 
     app.post('/chat/completions', {
       config: { startsWork: true },
@@ -57,14 +73,10 @@ export function openaiRoutes(deps: RouteDeps) {
         },
       },
       handler: async (request, reply) => {
-        const { body } = request;
-        const gone = clientGone(reply);
-        const answer = await deps.gateway.stream(chatToCore(body), { signal: gone.signal, requestId: request.id });
+        const { gone, answer } = await beginAnswer(deps, request, reply, chatToCore(request.body));
         const head = headOf('chatcmpl', answer);
-        if (!body.stream) return toChatCompletion(head, await foldEvents(answer.events));
-        const includeUsage = body.stream_options?.include_usage ?? false;
-        const records = toChatRecords(head, answer.events, { includeUsage, onFailure: onFailureOf(request.id) });
-        return sendSse(reply, records, { gone, clock: deps.clock, log: deps.log });
+        if (!request.body.stream) return toChatCompletion(head, await foldEvents(answer.events));
+        return sendSse(reply, toChatRecords(head, answer.events, optionsOf(request)), { gone, ...deps });
       },
     });
 
@@ -87,19 +99,15 @@ export function openaiRoutes(deps: RouteDeps) {
         },
       },
       handler: async (request, reply) => {
-        const { body } = request;
-        const gone = clientGone(reply);
-        const answer = await deps.gateway.stream(completionToCore(body), {
-          signal: gone.signal,
-          requestId: request.id,
-        });
+        const { gone, answer } = await beginAnswer(deps, request, reply, completionToCore(request.body));
         const head = headOf('cmpl', answer);
-        if (!body.stream) return toCompletion(head, await foldEvents(answer.events));
-        const includeUsage = body.stream_options?.include_usage ?? false;
-        const records = toCompletionRecords(head, answer.events, { includeUsage, onFailure: onFailureOf(request.id) });
-        return sendSse(reply, records, { gone, clock: deps.clock, log: deps.log });
+        if (!request.body.stream) return toCompletion(head, await foldEvents(answer.events));
+        return sendSse(reply, toCompletionRecords(head, answer.events, optionsOf(request)), { gone, ...deps });
       },
     });
+
+    addEmbeddingRoute(app, deps, tags);
+    addRerankRoute(app, deps, { tag, errorSchema: openaiError });
 
     app.get('/models', {
       schema: {

@@ -21,7 +21,7 @@ export function chatToCore(body: ChatBody): ChatRequest {
   refuseCommon(body);
   const format = body.response_format?.type ?? 'text';
   if (format !== 'text') throw notYet('response_format', `The format "${format.slice(0, 64)}"`, 'Use {"type":"text"}.');
-  if (body.logprobs || (body.top_logprobs ?? 0) > 0) throw notYet(body.logprobs ? 'logprobs' : 'top_logprobs', 'This');
+  if (body.logprobs || (body.top_logprobs ?? 0) > 0) throw notYet(body.logprobs ? 'logprobs' : 'top_logprobs');
   const tools = toTools(body.tools ?? []);
   const input: ChatInput = {
     type: 'chat',
@@ -38,7 +38,7 @@ export function completionToCore(body: CompletionBody): ChatRequest {
   if (body.echo) throw notYet('echo', 'Repeating the prompt');
   if (body.suffix !== null && body.suffix !== undefined) throw notYet('suffix', 'Filling in before a suffix');
   if ((body.best_of ?? 1) !== 1) throw notYet('best_of', 'More than one candidate', 'Use 1.');
-  if ((body.logprobs ?? null) !== null) throw notYet('logprobs', 'This');
+  if ((body.logprobs ?? null) !== null) throw notYet('logprobs');
   const input: ChatInput = { type: 'text', prompt: toPrompt(body.prompt) };
   return { ...toCommon(body, body.max_tokens ?? defaultCompletionTokens), input };
 }
@@ -56,11 +56,13 @@ function toCommon(body: ChatBody | CompletionBody, maxTokens: number | null): Om
 
 function refuseCommon(body: ChatBody | CompletionBody): void {
   if ((body.n ?? 1) !== 1) throw notYet('n', 'More than one choice', 'Use 1.');
-  if (Object.keys(body.logit_bias ?? {}).length > 0) throw notYet('logit_bias', 'This');
+  if (Object.keys(body.logit_bias ?? {}).length > 0) throw notYet('logit_bias');
 }
 
-function notYet(field: string, what: string, fix = 'Leave it out.'): AppError {
-  return new AppError('invalid_request', `"${field}": ${what} is not supported yet.`, { field, fix });
+/** `what` of the field we do not have; left out, it is the field itself. */
+function notYet(field: string, what?: string, fix = 'Leave it out.'): AppError {
+  const subject = what === undefined ? `"${field}"` : `"${field}": ${what}`;
+  return new AppError('invalid_request', `${subject} is not supported yet.`, { field, fix });
 }
 
 function toPrompt(prompt: CompletionBody['prompt']): string {

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import type { AppError } from '../../core/errors.ts';
 import type { FinishReason } from '../../core/events.ts';
-import { decodeUtf8, parseJsonObject } from '../json.ts';
 import { errorObject } from '../native/errors.ts';
 import type { toUsage } from '../native/from-core.ts';
 import { generateFields } from '../native/schema.ts';
 import { validationError } from '../validation.ts';
 
 /** Chosen by the client; tells the generations of one socket apart. */
-const id = z.string().min(1).max(64).optional();
+const givenId = z.string().min(1).max(64);
+const id = givenId.optional();
 
 const clientMessage = z.discriminatedUnion(
   'action',
@@ -40,9 +40,14 @@ export type ServerMessage =
   | { type: 'error'; error: ReturnType<typeof errorObject>; id?: string }
   | { type: 'pong' };
 
-/** Reads one message. Throws `invalid_request`; a field at fault is named. */
-export function parseClientMessage(bytes: Uint8Array): ClientMessage {
-  const result = clientMessage.safeParse(parseJsonObject(decodeUtf8(bytes)));
+/** The id of a message that may have other faults, if it is fit to be repeated. */
+export function idOf(sent: Record<string, unknown>): string | undefined {
+  return givenId.safeParse(sent['id']).data;
+}
+
+/** Throws `invalid_request`; a field at fault is named. */
+export function checkClientMessage(sent: Record<string, unknown>): ClientMessage {
+  const result = clientMessage.safeParse(sent);
   if (!result.success) throw validationError(result.error.issues);
   return result.data;
 }

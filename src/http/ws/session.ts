@@ -4,12 +4,13 @@ import { unknownUsage } from '../../core/usage.ts';
 import type { RouteDeps } from '../deps.ts';
 import { logError } from '../error-handler.ts';
 import { normalizeError } from '../errors.ts';
+import { decodeUtf8, parseJsonObject } from '../json.ts';
 import { toUsage } from '../native/from-core.ts';
 import { generateToCore } from '../native/to-core.ts';
 import { shuttingDown } from '../plugins/drain.ts';
 import { newRequestId } from '../plugins/request-id.ts';
 import { createMessageBudget } from './message-budget.ts';
-import { errorMessage, type GenerateMessage, parseClientMessage, type ServerMessage } from './protocol.ts';
+import { checkClientMessage, errorMessage, type GenerateMessage, idOf, type ServerMessage } from './protocol.ts';
 
 const maxGenerations = 8;
 const maxMessages = 100;
@@ -41,6 +42,7 @@ export function createSession(socket: WebSocket, deps: RouteDeps, connectionId: 
   const running = new Map<string | null, Generation>();
   const withinBudget = createMessageBudget(deps.clock, maxMessages, messageWindowMs);
   let closing = false;
+  let hasEnded = false;
   let missedPongs = 0;
 
   const send = (message: ServerMessage) => {
@@ -59,6 +61,8 @@ export function createSession(socket: WebSocket, deps: RouteDeps, connectionId: 
     for (const generation of running.values()) generation.controller.abort(reason);
   };
   const end = (code: number, reason: string) => {
+    if (hasEnded) return;
+    hasEnded = true;
     socket.close(code, reason);
     abortAll();
     // A peer that reads nothing never sees our close.
@@ -80,6 +84,8 @@ export function createSession(socket: WebSocket, deps: RouteDeps, connectionId: 
   });
   socket.on('message', (data, isBinary) => {
     deps.metrics.websocketMessages.inc({ direction: 'in' });
+    // A flood goes on arriving until the peer has seen our close.
+    if (hasEnded) return;
     if (!withinBudget()) return end(1008, 'too many messages');
     // ws gives a Buffer unless told otherwise.
     if (Buffer.isBuffer(data)) receive(data, isBinary);
@@ -89,8 +95,10 @@ export function createSession(socket: WebSocket, deps: RouteDeps, connectionId: 
     let id: string | undefined;
     try {
       if (isBinary) throw new AppError('invalid_request', 'Messages are text, not binary.');
-      const message = parseClientMessage(data);
-      if ('id' in message) id = message.id;
+      const sent = parseJsonObject(decodeUtf8(data));
+      // Known before the rest is checked: the client must learn which of its generations was refused.
+      id = idOf(sent);
+      const message = checkClientMessage(sent);
       if (message.action === 'ping') send({ type: 'pong' });
       else if (message.action === 'cancel') cancel(message.id);
       else begin(message);
