@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ConfigError } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { createCatalog } from './engine/catalog.ts';
@@ -46,6 +47,7 @@ export async function createApp(
   overrides: AppOverrides = {},
 ): Promise<App> {
   const { config, log } = deps;
+  prepareFolders(config);
   const clock = overrides.clock ?? systemClock;
   const version = packageVersion();
   const metrics = createMetrics(version);
@@ -179,7 +181,23 @@ export async function createApp(
   };
 }
 
-function packageVersion(): string {
+/** Throws `ConfigError` for folders that cannot be used: later they would only show as failures of something else. */
+function prepareFolders(config: Config): void {
+  try {
+    mkdirSync(config.dataFolder, { recursive: true });
+    accessSync(config.dataFolder, constants.W_OK);
+  } catch (error) {
+    throw new ConfigError(`the data folder ${config.dataFolder} cannot be written to; see --data and HEARTH_DATA`, {
+      cause: error,
+    });
+  }
+  if (existsSync(config.models.folder) && !statSync(config.models.folder).isDirectory()) {
+    throw new ConfigError(`${config.models.folder} is no folder; see --models and HEARTH_MODELS`);
+  }
+}
+
+/** Version of this Hearth, from its package.json. */
+export function packageVersion(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }

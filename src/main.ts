@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
+import { packageVersion } from './app.ts';
 import { serve } from './cli/serve.ts';
 import { ConfigError, loadConfig } from './config/load.ts';
 
 const program = new Command('hearth')
   .description('Serve language models from this machine')
+  .version(packageVersion())
   .option('--host <address>', 'address to bind (HEARTH_HOST)')
   .option('--port <number>', 'port to bind, 0 for any (HEARTH_PORT)')
   .option('--models <folder>', 'folder with GGUF files (HEARTH_MODELS)')
@@ -18,12 +20,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   // One line says what to do; a stack would only hide it. Anything unexpected keeps its stack.
-  const code = (error as NodeJS.ErrnoException).code;
   if (error instanceof ConfigError) console.error(`hearth: ${error.message}`);
-  else if (code === 'EADDRINUSE')
-    console.error('hearth: the port is in use; choose another with --port or HEARTH_PORT');
-  else if (code === 'EACCES' || code === 'EADDRNOTAVAIL')
-    console.error(`hearth: cannot bind: ${(error as Error).message}`);
   else console.error(error);
   process.exit(1);
 }

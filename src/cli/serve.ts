@@ -1,4 +1,5 @@
 import { createApp } from '../app.ts';
+import { ConfigError } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { createLogger } from '../observe/logger.ts';
 
@@ -9,7 +10,9 @@ import { createLogger } from '../observe/logger.ts';
 export async function serve(config: Config, env: NodeJS.ProcessEnv): Promise<void> {
   const log = createLogger(config.log.level);
   const app = await createApp({ config, log, env });
-  const baseUrl = await app.http.listen();
+  const baseUrl = await app.http.listen().catch((error: NodeJS.ErrnoException) => {
+    throw listenProblem(error, config) ?? error;
+  });
   process.stdout.write(await banner(app, config, baseUrl));
 
   let stopping = false;
@@ -30,6 +33,18 @@ export async function serve(config: Config, env: NodeJS.ProcessEnv): Promise<voi
   process.on('SIGINT', stop);
 }
 
+/** What an operator can do about an address that cannot be bound; null for anything else. */
+function listenProblem(error: NodeJS.ErrnoException, config: Config): ConfigError | null {
+  const { host, port } = config.server;
+  if (error.code === 'EADDRINUSE') {
+    return new ConfigError(`port ${port} is in use; choose another with --port or HEARTH_PORT`);
+  }
+  if (error.code === 'EACCES' || error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') {
+    return new ConfigError(`${host} port ${port} cannot be bound (${error.code}); see --host and --port`);
+  }
+  return null;
+}
+
 async function banner(app: Awaited<ReturnType<typeof createApp>>, config: Config, baseUrl: string): Promise<string> {
   const models = await app.engine.listModels();
   const usable = models.filter((model) => model.state !== 'invalid');
@@ -37,6 +52,7 @@ async function banner(app: Awaited<ReturnType<typeof createApp>>, config: Config
   const { budgetBytes } = app.engine.memory();
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   const invalid = models.length - usable.length;
+  const key = config.server.apiKey === null ? '' : ' -H "Authorization: Bearer $HEARTH_API_KEY"';
   return `Hearth ${app.version} is serving ${baseUrl}
   APIs      OpenAI at /v1, native at / and /api/v1, WebSocket at /ws/generate; all of them: ${baseUrl}/docs
   models    ${usable.length} in ${config.models.folder}${invalid > 0 ? ` (${invalid} more cannot be used, see /models)` : ''}
@@ -45,6 +61,6 @@ async function banner(app: Awaited<ReturnType<typeof createApp>>, config: Config
   cores     ${config.engine.threads ?? app.cores}
 
 Try it:
-  curl ${baseUrl}/v1/chat/completions -H 'Content-Type: application/json' -d '{"model":"default","messages":[{"role":"user","content":"What is Hearth?"}]}'
+  curl ${baseUrl}/v1/chat/completions${key} -H 'Content-Type: application/json' -d '{"model":"default","messages":[{"role":"user","content":"What is Hearth?"}]}'
 `;
 }

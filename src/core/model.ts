@@ -49,6 +49,8 @@ export interface LoadedModel {
   gpu: string;
   /** Why the GPU that was asked for is not used, or null. */
   gpuReason: string | null;
+  /** What was changed against the wish or the default when it was loaded, one sentence each. */
+  notes: string[];
   loadedAt: Date;
   loadMs: number;
   /** When idle unload is due; null: never, or busy now. */

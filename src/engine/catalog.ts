@@ -36,6 +36,9 @@ export interface CatalogDeps {
   log: Logger;
 }
 
+/** Texts of warnings that are remembered. */
+const maxWarnings = 1_000;
+
 /** Throws `invalid_request` when the aliases lead in a circle. The catalogue is empty until the first refresh. */
 export function createCatalog(deps: CatalogDeps): Catalog {
   const { log } = deps;
@@ -44,6 +47,14 @@ export function createCatalog(deps: CatalogDeps): Catalog {
   let resolver = createResolver([], aliases, null);
   let running: Promise<void> | null = null;
   let next: Promise<void> | null = null;
+  const warned = new Set<string>();
+
+  /** A scan runs with every listing; what stays as it was is not said again. */
+  function warnOnce(fields: Record<string, unknown>, message: string): void {
+    if (warned.has(message)) return;
+    if (warned.size < maxWarnings) warned.add(message);
+    log.warn(fields, message);
+  }
 
   async function scan(): Promise<void> {
     const files = await findFiles();
@@ -65,7 +76,7 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     }
     for (const folder of deps.folders) {
       const { files, problems } = await scanFolder(folder);
-      for (const problem of problems) log.warn({ folder }, problem);
+      for (const problem of problems) warnOnce({ folder }, problem);
       for (const file of files) if (!found.some((other) => other.realPath === file.realPath)) found.push(file);
     }
     return found;
@@ -76,7 +87,8 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     if (cached && cached.sizeBytes === file.sizeBytes && cached.modifiedMs === file.modifiedMs) return cached.facts;
     const facts = await readGguf(file.filePath).catch((error: unknown) => {
       const problem = toAppError(error);
-      log.warn({ file: file.relativePath, err: error }, `model file cannot be used: ${problem.message}`);
+      // The reason is known and shown in the listing; a stack would say nothing more about the file.
+      log.warn({ file: file.relativePath, ...problem.details }, `model file cannot be used: ${problem.message}`);
       return problem;
     });
     readCache.set(file.filePath, { sizeBytes: file.sizeBytes, modifiedMs: file.modifiedMs, facts });

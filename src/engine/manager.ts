@@ -49,6 +49,8 @@ export interface ResidentView {
   loadedAt: Date | null;
   loadMs: number | null;
   expiresAt: Date | null;
+  /** What the plan changed against the wish, and what the worker warned of. */
+  notes: string[];
 }
 
 export interface Manager {
@@ -78,6 +80,7 @@ interface Entry {
   idleSinceMs: number;
   idleTimer: Timer | null;
   expiresAt: Date | null;
+  notes: string[];
   /** Resolved when the last request ends, while unloading. */
   drained: PromiseWithResolvers<void> | null;
 }
@@ -271,7 +274,8 @@ export function createManager(deps: {
     entry.idleSinceMs = clock.monotonicMs();
     metrics.loads.inc({ model: ref.model, result: 'loaded' });
     metrics.loadSeconds.observe({ model: ref.model }, entry.loadMs / 1000);
-    for (const note of [...plan.notes, ...resident.ready.warnings]) log.warn({ model: ref.model }, note);
+    entry.notes = [...plan.notes, ...resident.ready.warnings];
+    for (const note of entry.notes) log.warn({ model: ref.model }, note);
     log.info(
       { model: ref.model, loadMs: Math.round(entry.loadMs), ...resident.ready, pid: resident.pid },
       'model loaded',
@@ -298,6 +302,7 @@ export function createManager(deps: {
       idleSinceMs: 0,
       idleTimer: null,
       expiresAt: null,
+      notes: [],
       drained: null,
     };
     entries.set(ref.id, entry);
@@ -368,6 +373,7 @@ export function createManager(deps: {
         loadedAt: entry.loadedAt,
         loadMs: entry.loadMs,
         expiresAt: entry.expiresAt,
+        notes: entry.notes,
       })),
     async close() {
       closing = true;

@@ -63,6 +63,7 @@ function toLoaded(resident: ResidentView, residentBytes: (pid: number) => number
     threads: resident.threads,
     gpu: ready.gpu,
     gpuReason: ready.gpuReason,
+    notes: resident.notes,
     loadedAt: resident.loadedAt ?? new Date(0),
     loadMs: resident.loadMs ?? 0,
     expiresAt: resident.expiresAt,

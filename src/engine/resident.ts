@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Timer } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { StreamEvent } from '../core/events.ts';
 import type { Logger } from '../observe/logger.ts';
@@ -24,6 +24,8 @@ const pingIntervalMs = 1_000;
 /** Unanswered pings after which a worker counts as hung. Its event loop is free while it decodes, so 8 s is long. */
 const maxMissedPings = 8;
 const stopGraceMs = 10_000;
+/** A template renders a greeting in a millisecond; one that takes this long will not end, or is not fit to be used. */
+const probeMs = 2_000;
 
 /**
  * Starts a worker and loads a model into it. Rejects with what the worker said, or `model_load_failed` when it died,
@@ -47,10 +49,12 @@ export async function startResident(deps: {
   let killedFor: 'hung' | 'asked' | null = null;
   let missedPings = 0;
   let sequence = 0;
+  let probeTimer: Timer | null = null;
 
   worker.onMessage((message) => {
     if (message.type === 'pong') missedPings = 0;
     else if (message.type === 'ready') loading.resolve(message.ready);
+    else if (message.type === 'probing') probeTimer = clock.after(probeMs, () => loading.reject(endlessTemplate()));
     else if (message.type === 'load-failed') loading.reject(AppError.fromWire(message.error));
   });
   worker.onExit((exit) => {
@@ -104,6 +108,8 @@ export async function startResident(deps: {
     throw error;
   } finally {
     timeout.cancel();
+    // Assigned in a listener, which the compiler does not follow.
+    (probeTimer as Timer | null)?.cancel();
   }
   // The process may have died between its `ready` and this turn; `onEnd` would then never be called.
   if ((phase as string) === 'ended') throw loadError('crash', { code: null, signal: null, stderrTail: [] });
@@ -117,6 +123,13 @@ export async function startResident(deps: {
     setThreads: (threads) => worker.send({ type: 'threads', threads }),
     stop,
   };
+}
+
+function endlessTemplate(): AppError {
+  return new AppError('invalid_model_file', "The model's chat template does not come to an end on a simple greeting.", {
+    fix: 'Use another file of this model.',
+    details: { reason: 'template_endless' },
+  });
 }
 
 function exitWords(exit: WorkerExit): string {

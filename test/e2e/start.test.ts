@@ -105,10 +105,26 @@ describe('starting the server', () => {
     expect(open.lines[0]).toMatch(/HEARTH_API_KEY.*HEARTH_ALLOW_ANONYMOUS/);
   });
 
+  it('refuses folders that cannot be used', async () => {
+    const file = join(folder, 'a-file');
+    await writeFile(file, '');
+    expect(refused(['--port', '0', '--models', file])).toMatchObject({
+      code: 1,
+      lines: [expect.stringMatching(/--models/)],
+    });
+    expect(refused(['--port', '0', '--data', join(file, 'x')])).toMatchObject({
+      code: 1,
+      lines: [expect.stringMatching(/data folder .*--data/)],
+    });
+  });
+
   it('says that the port is in use', async () => {
     const server = await startServer();
     const { port } = new URL(server.baseUrl);
-    expect(refused(['--port', port])).toMatchObject({ code: 1, lines: [expect.stringMatching(/port .*in use/)] });
+    expect(refused(['--port', port])).toMatchObject({
+      code: 1,
+      lines: [expect.stringContaining(`port ${port} is in use`)],
+    });
     await server.stop();
   });
 

@@ -72,6 +72,18 @@ describe('a resident model', () => {
     await expect(starting).rejects.toMatchObject({ code: 'model_load_failed', details: { reason: 'crash' } });
   });
 
+  it('ends a worker whose template does not come to an end', async () => {
+    const { clock, worker, starting } = setup({ readyAtOnce: false });
+    const failed = expect(starting).rejects.toMatchObject({
+      code: 'invalid_model_file',
+      details: { reason: 'template_endless' },
+    });
+    worker.emit({ type: 'probing' });
+    clock.advance(2_000);
+    await failed;
+    expect(worker.exited).toBe(true);
+  });
+
   it('ends a load that takes too long', async () => {
     const { clock, worker, starting } = setup({ readyAtOnce: false });
     const failed = expect(starting).rejects.toMatchObject({

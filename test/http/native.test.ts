@@ -201,6 +201,7 @@ describe('models', () => {
       threads: null,
       gpu: null,
       gpu_reason: null,
+      notes: [],
       loaded_at: null,
       load_ms: null,
       expires_at: null,

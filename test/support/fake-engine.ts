@@ -217,6 +217,7 @@ export function createFakeEngine(models: ModelInfo[] = [modelInfo()]): FakeEngin
         threads: 2,
         gpu: 'none',
         gpuReason: null,
+        notes: [],
         loadedAt: new Date('2026-02-03T04:05:06.789Z'),
         loadMs: 12.4,
         expiresAt: new Date('2026-02-03T04:10:06.789Z'),

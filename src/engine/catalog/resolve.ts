@@ -55,9 +55,10 @@ export function createResolver(models: CatalogModel[], aliases: Aliases, builtin
     if (found) return found;
     assertWellFormedName(name);
     const target = aliases.follow(name);
+    const usable = models.filter((model) => model.variants.some((variant) => variant.invalidReason === null));
     const close = closeNames(
       target ?? name,
-      models.map((model) => model.name),
+      usable.map((model) => model.name),
     );
     throw new AppError(
       'model_not_found',

@@ -95,6 +95,8 @@ export type WorkerAnswer =
 export type FromWorker =
   | { type: 'ready'; ready: WorkerReady }
   | { type: 'load-failed'; error: WireError }
+  /** The model is loaded and its template is about to be tried: an endless one never gets to `ready`. */
+  | { type: 'probing' }
   /** All events of one step travel together. */
   | { type: 'step'; items: WorkerItem[]; report: StepReport | null }
   | WorkerAnswer

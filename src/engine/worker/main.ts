@@ -44,6 +44,7 @@ async function load(options: WorkerOptions): Promise<void> {
     bosText: runtime.bosText,
     eosText: runtime.eosText,
   });
+  send({ type: 'probing' });
   probe(template);
   const log = (line: string) => process.stderr.write(`${line}\n`);
   const prefixes =

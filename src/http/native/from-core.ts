@@ -118,6 +118,7 @@ export function toNativeModel(model: ModelInfo) {
     threads: loaded?.threads ?? null,
     gpu: loaded?.gpu ?? null,
     gpu_reason: loaded?.gpuReason ?? null,
+    notes: loaded?.notes ?? [],
     loaded_at: loaded?.loadedAt.toISOString() ?? null,
     load_ms: loaded === null ? null : Math.round(loaded.loadMs),
     expires_at: loaded?.expiresAt?.toISOString() ?? null,

@@ -134,6 +134,7 @@ export const nativeModel = z
     threads: count.nullable(),
     gpu: z.string().nullable(),
     gpu_reason: z.string().nullable().meta({ description: 'Why the GPU that was asked for is not used.' }),
+    notes: z.array(z.string()).meta({ description: 'What was changed against the wish or the default when it was loaded.' }),
     loaded_at: timestamp.nullable(),
     load_ms: z.number().nullable(),
     expires_at: timestamp.nullable(),
