@@ -32,8 +32,9 @@ const stderrTailLines = 40;
  */
 export function forkWorker(deps: { env: NodeJS.ProcessEnv; libuvThreads: number }): WorkerProcess {
   const child = fork(fileURLToPath(new URL('../worker/main.ts', import.meta.url)), [], {
-    // The server's own flags (a debugger port, a test runner's loader) are not the worker's.
-    execArgv: [],
+    // The server's own flags (a debugger port, a test runner's loader) are not the worker's. A small young generation
+    // saves 13 MB a worker; decoding makes little garbage, and was no slower with it.
+    execArgv: ['--max-semi-space-size=2'],
     env: {
       ...deps.env,
       NODE_OPTIONS: '',
