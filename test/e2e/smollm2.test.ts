@@ -67,7 +67,7 @@ describe.skipIf('skip' in real)(`SmolLM2-135M, greedy, against llama-server's an
   beforeAll(async () => {
     recorded = JSON.parse(readFileSync(join(folder, 'smollm2-135m-instruct-q4_1.expected.json'), 'utf8'));
     expected = references(join(folder, 'smollm2-135m-instruct-q4_1.gguf'), recorded);
-    server = await startServer({ models: folder });
+    server = await startServer({ models: folder, env: { HEARTH_THREADS: '1' } });
     const loaded = await postJson(`${server.baseUrl}/models/${name}/load`, { parallel: 8, context_length: 2048 });
     expect(loaded.status).toBe(200);
   });

@@ -8,6 +8,7 @@ import { createDraftController } from './draft/controller.ts';
 import { createEmbedder, type Embedder } from './embedder.ts';
 import { createEmbeddingRuntime, type EmbeddingRuntime } from './embedding-runtime.ts';
 import { type BatchLoop, createBatchLoop } from './loop.ts';
+import { createOutbox } from './outbox.ts';
 import { createPrefillPacer } from './pacer.ts';
 import { openPrefixStore } from './prefix-store.ts';
 import { prepareJob } from './requests.ts';
@@ -34,6 +35,8 @@ function send(message: FromWorker): void {
   process.send?.(message, undefined, undefined, () => {});
 }
 
+const outbox = createOutbox(send);
+
 async function load(options: WorkerOptions): Promise<void> {
   if (options.mode !== 'generate') return loadEmbedder(options);
   const runtime = await createRuntime(options);
@@ -58,7 +61,7 @@ async function load(options: WorkerOptions): Promise<void> {
     pacer: createPrefillPacer(runtime.batchTokens),
     drafts: createDraftController(),
     nowMs: () => performance.now(),
-    publish: (items: WorkerItem[], report: StepReport | null) => send({ type: 'step', items, report }),
+    publish: (items: WorkerItem[], report: StepReport | null) => outbox.post({ type: 'step', items, report }),
     log,
   });
   loaded = { runtime, template, loop };
@@ -131,6 +134,7 @@ async function answerWhole(message: Extract<ToWorker, { type: 'embed' | 'rank' }
 async function shutdown(): Promise<void> {
   const reason = new AppError('shutting_down', 'The model is being unloaded.', { retryAfterSeconds: 1 });
   await loaded?.loop.stop(reason);
+  outbox.flush();
   await loaded?.runtime.dispose();
   await loadedEmbedder?.embedder.stop(reason);
   await loadedEmbedder?.runtime.dispose();

@@ -103,20 +103,24 @@ function generateNative(
   llama: Llama,
 ): Generation {
   const state = how.grammar && followGrammar(how.grammar, native.model, llama);
-  let iterator: AsyncGenerator<Token, void> | null = null;
+  // One generator fewer per token than the library's shorter call.
+  const iterator = native.evaluateWithMetadata(
+    tokens,
+    {},
+    {
+      ...evaluateOptions(how.sampling, how.generated, native.model),
+      ...(state && { grammarEvaluationState: state }),
+      evaluationPriority,
+    },
+  );
   return {
     async next() {
-      iterator ??= native.evaluate(tokens, {
-        ...evaluateOptions(how.sampling, how.generated, native.model),
-        ...(state && { grammarEvaluationState: state }),
-        evaluationPriority,
-      });
       const result = await iterator.next();
       if (result.done) throw new Error('the generation ended by itself');
-      return { token: result.value, logprob: null, top: [] };
+      return { token: result.value.token, logprob: null, top: [] };
     },
     async stop() {
-      await iterator?.return();
+      await iterator.return();
     },
   };
 }
