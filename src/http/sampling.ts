@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Sampling } from '../core/chat.ts';
+import { type ExtraSamplingValues, toExtraSampling } from './sampling-extras.ts';
 
 const maxInt32 = 2 ** 31 - 1;
 
@@ -31,14 +32,16 @@ export const stopField = z.union([stopString, z.array(stopString).max(16)]).meta
   description: 'Text that ends the answer and is not part of it: one string or up to 16.',
 });
 
-/** The values of `samplingFields`, as a body may hold them. */
-export type SamplingValues = { [Name in keyof typeof samplingFields]?: number | null | undefined };
+/** The values of `samplingFields` and of the extras, as a body may hold them. */
+export type SamplingValues = {
+  [Name in keyof typeof samplingFields]?: number | null | undefined;
+} & ExtraSamplingValues;
 
 type NumberOption = { [Name in keyof Sampling]-?: number extends Sampling[Name] ? Name : never }[keyof Sampling];
 
 /** Sampling in the words of the core; null and absent both mean the provider's default. */
 export function toSampling(values: SamplingValues): Sampling {
-  const sampling: Sampling = {};
+  const sampling = toExtraSampling(values);
   const set = (name: NumberOption, value: number | null | undefined) => {
     if (value !== null && value !== undefined) sampling[name] = value;
   };
@@ -60,7 +63,7 @@ export function toStop(stop: string | string[] | null | undefined): string[] {
 }
 
 /** Any safe integer to 0 … 2^32 - 1; negative ones count from the top, as two's complement does. */
-function wrapSeed(seed: number): number {
+export function wrapSeed(seed: number): number {
   const range = 2 ** 32;
   return ((seed % range) + range) % range;
 }

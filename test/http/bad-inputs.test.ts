@@ -169,6 +169,28 @@ describe.each(targets)('POST $url', (target) => {
     ['stop', '5'],
     ['stop', JSON.stringify('x'.repeat(257))],
     ['stop', JSON.stringify(Array.from({ length: 17 }, () => 'x'))],
+    ['logit_bias', '[]'],
+    ['logit_bias', '{"a":1}'],
+    ['logit_bias', '{"-1":1}'],
+    ['logit_bias', '{"1.5":1}'],
+    ['logit_bias', '{"99999999999999999999":1}'],
+    ['logit_bias', '{"5":101}'],
+    ['logit_bias', '{"5":-101}'],
+    ['logit_bias', '{"5":"1"}'],
+    ['logit_bias', '{"5":null}'],
+    ['ignore_eos', '1'],
+    ['min_tokens', '-1'],
+    ['min_tokens', '0.5'],
+    ['xtc_probability', '1.1'],
+    ['xtc_threshold', '-0.1'],
+    ['dry_multiplier', '-1'],
+    ['dry_multiplier', '1e300'],
+    ['dry_base', '0.5'],
+    ['dry_allowed_length', '-1'],
+    ['dry_penalty_last_n', '-2'],
+    ['dry_penalty_last_n', '2147483647'],
+    ['dry_sequence_breakers', '"x"'],
+    ['dry_sequence_breakers', JSON.stringify(Array.from({ length: 17 }, () => 'x'))],
     ['stream', '"yes"'],
     ['stream', '1'],
     ['keep_alive', '"soon"'],
@@ -191,6 +213,17 @@ describe.each(targets)('POST $url', (target) => {
     await refused(target, withField('stop', '["a",""]'), { field: 'stop.1' });
   });
 
+  it('refuses more than 300 biases', async () => {
+    const biases = (length: number) => Object.fromEntries(Array.from({ length }, (_, token) => [token, 1]));
+    await refused(target, withField('logit_bias', JSON.stringify(biases(301))), { field: 'logit_bias' });
+    const response = await harness.send('POST', target.url, withField('logit_bias', JSON.stringify(biases(300))));
+    expect(response.statusCode).toBe(200);
+  });
+
+  it.each(['[""]', JSON.stringify(['x'.repeat(65)])])('refuses the sequence breakers %s by item', async (json) => {
+    await refused(target, withField('dry_sequence_breakers', json), { field: 'dry_sequence_breakers.0' });
+  });
+
   it('asks for the prompt by name', async () => {
     await refused(target, { model: 'tiny' }, { field: target.promptField });
   });
@@ -206,6 +239,10 @@ describe.each(targets.filter((target) => target.check !== openai.check))('POST $
 
   it.each(['temperature', 'max_tokens', 'stop', 'model', 'stream'])('refuses null for %s', async (field) => {
     await refused(target, { ...target.valid, [field]: null }, { field });
+  });
+
+  it.each([null, 5, 'xml', []])('refuses the format %j', async (format) => {
+    await refused(target, { ...target.valid, format }, { field: 'format' });
   });
 
   it('refuses an empty prompt', async () => {
@@ -229,6 +266,7 @@ describe('POST /v1/chat/completions, by its own rules', () => {
     content: null,
     tool_calls: [{ id: 'c', type: 'function', function: { name: 'f', arguments: args } }],
   });
+  const schemaField = 'response_format.json_schema.schema';
   const tool = (name: string, parameters?: unknown) => ({ type: 'function', function: { name, parameters } });
 
   it.each<[string, Record<string, unknown>, string]>([
@@ -286,13 +324,26 @@ describe('POST /v1/chat/completions, by its own rules', () => {
       { tools: [tool('f')], tool_choice: { type: 'function', function: { name: 'g' } } },
       'tool_choice',
     ],
-    ['two choices', { n: 2 }, 'n'],
+    ['nine choices', { n: 9 }, 'n'],
     ['no choices', { n: 0 }, 'n'],
     ['a million choices', { n: 1_000_000 }, 'n'],
-    ['logprobs', { logprobs: true }, 'logprobs'],
-    ['a million top_logprobs', { top_logprobs: 1_000_000 }, 'top_logprobs'],
-    ['a logit bias', { logit_bias: { '5': 1 } }, 'logit_bias'],
-    ['JSON mode', { response_format: { type: 'json_object' } }, 'response_format'],
+    ['logprobs that are a number', { logprobs: 5 }, 'logprobs'],
+    ['21 top_logprobs', { logprobs: true, top_logprobs: 21 }, 'top_logprobs'],
+    ['top_logprobs without logprobs', { top_logprobs: 2 }, 'top_logprobs'],
+    ['an unknown response format', { response_format: { type: 'xml' } }, 'response_format.type'],
+    ['a response format without a type', { response_format: {} }, 'response_format.type'],
+    ['a JSON schema that is not there', { response_format: { type: 'json_schema' } }, schemaField],
+    ['a JSON schema without a schema', { response_format: { type: 'json_schema', json_schema: {} } }, schemaField],
+    [
+      'a JSON schema that is a list',
+      { response_format: { type: 'json_schema', json_schema: { schema: [] } } },
+      schemaField,
+    ],
+    [
+      'a schema of JSON mode that is a text',
+      { response_format: { type: 'json_object', schema: '{}' } },
+      'response_format.schema',
+    ],
     ['stream options of a wrong type', { stream_options: { include_usage: 'yes' } }, 'stream_options.include_usage'],
     ['max_completion_tokens 0', { max_completion_tokens: 0 }, 'max_completion_tokens'],
   ])('refuses %s by name', async (_title, fields, field) => {
@@ -322,7 +373,10 @@ describe('POST /v1/completions, by its own rules', () => {
     [{ echo: true }, 'echo'],
     [{ suffix: 'x' }, 'suffix'],
     [{ best_of: 2 }, 'best_of'],
-    [{ logprobs: 1 }, 'logprobs'],
+    [{ n: 2, best_of: 3 }, 'best_of'],
+    [{ n: 9 }, 'n'],
+    [{ logprobs: 6 }, 'logprobs'],
+    [{ logprobs: true }, 'logprobs'],
   ])('refuses %j by name', async (fields, field) => {
     await refused({ ...openai, url: '/v1/completions' }, { prompt: 'Hi', ...fields }, { field });
   });

@@ -11,9 +11,16 @@ import {
   modelListEnvelope,
   nativeError,
 } from '../../src/http/native/schema.ts';
+import {
+  chatAnswer,
+  chatChunk,
+  completionAnswer,
+  openaiError,
+  openaiModelList,
+} from '../../src/http/openai/answer-schema.ts';
 import { embeddingAnswer } from '../../src/http/openai/embedding-schema.ts';
-import { chatAnswer, chatChunk, completionAnswer, openaiError, openaiModelList } from '../../src/http/openai/schema.ts';
 import { rerankAnswer } from '../../src/http/rerank/schema.ts';
+import { finishEvent, startEvent, textEvents } from '../support/fake-engine.ts';
 import { createHarness, type Harness, sseData } from './harness.ts';
 
 interface Operation {
@@ -34,6 +41,13 @@ let harness: Harness;
 let document: Document;
 beforeAll(async () => {
   harness = await createHarness();
+  const choice = { text: 'Hello', bytes: [72, 101, 108, 108, 111], logprob: -0.25 };
+  harness.gateway.play(({ logprobs }) => [
+    startEvent(),
+    ...(logprobs ? [{ type: 'logprobs' as const, tokens: [{ ...choice, top: [choice] }] }] : []),
+    ...textEvents(['Hello', ' world'], 0),
+    finishEvent(2),
+  ]);
   document = (await harness.send('GET', '/openapi.json')).json();
 });
 afterAll(() => harness.close());
@@ -164,7 +178,9 @@ describe('the schemas of answers', () => {
     ['GET', '/nowhere', undefined, nativeError],
     ['POST', '/api/v1/generate', { prompt: '' }, apiError],
     ['POST', '/v1/chat/completions', chat, chatAnswer],
+    ['POST', '/v1/chat/completions', { ...chat, n: 2, logprobs: true, top_logprobs: 1 }, chatAnswer],
     ['POST', '/v1/completions', { prompt: 'Hi' }, completionAnswer],
+    ['POST', '/v1/completions', { prompt: 'Hi', n: 2, logprobs: 1 }, completionAnswer],
     ['POST', '/v1/embeddings', { input: ['a', 'b'] }, embeddingAnswer],
     ['POST', '/v1/embeddings', { input: 'a', encoding_format: 'base64' }, embeddingAnswer],
     ['POST', '/api/v1/embeddings', { input: 'a' }, nativeEmbeddingAnswer],
@@ -179,7 +195,9 @@ describe('the schemas of answers', () => {
   it.each<[string, object, z.ZodType]>([
     ['/generate/stream', { prompt: 'Hi' }, generateItem],
     ['/v1/chat/completions', { ...chat, stream: true, stream_options: { include_usage: true } }, chatChunk],
+    ['/v1/chat/completions', { ...chat, stream: true, n: 2, logprobs: true }, chatChunk],
     ['/v1/completions', { prompt: 'Hi', stream: true }, completionAnswer],
+    ['/v1/completions', { prompt: 'Hi', stream: true, n: 2, logprobs: 1 }, completionAnswer],
   ])('describe all items of the stream of %s', async (url, body, schema) => {
     const items = sseData((await harness.send('POST', url, body)).body).filter((item) => item !== '[DONE]');
     expect(items.length).toBeGreaterThan(2);

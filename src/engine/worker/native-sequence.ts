@@ -63,7 +63,8 @@ export function toSequence(
     },
     prefill: (tokens) => native.evaluateWithoutGeneratingNewTokens(tokens as Token[], { evaluationPriority }),
     generate: (tokens, how) =>
-      needsPicker(how)
+      // A grammar lives in the library's sampler.
+      !how.grammar && needsPicker(how, model)
         ? generatePicked(native, evaluationPriority, tokens as Token[], how)
         : generateNative(native, evaluationPriority, tokens as Token[], how, llama),
     draft: predictor && {
@@ -90,8 +91,10 @@ export function toSequence(
 }
 
 /** What the library's sampler cannot do, or only at a forbidding price. */
-function needsPicker(how: GenerationSettings): boolean {
-  return how.topLogprobs !== null || how.sampling.ignoreEnd === true || (how.sampling.minTokens ?? 0) > 0;
+function needsPicker({ topLogprobs, sampling }: GenerationSettings, model: LlamaModel): boolean {
+  const { ignoreEnd = false, minTokens = 0, logitBias = {} } = sampling;
+  const biasesEnd = Object.keys(logitBias).some((token) => model.isEogToken(Number(token) as Token));
+  return topLogprobs !== null || ignoreEnd || minTokens > 0 || biasesEnd;
 }
 
 /** The library samples; the usual way. */
@@ -108,7 +111,7 @@ function generateNative(
     tokens,
     {},
     {
-      ...evaluateOptions(how.sampling, how.generated, native.model),
+      ...evaluateOptions(how.sampling, how.generated, native),
       ...(state && { grammarEvaluationState: state }),
       evaluationPriority,
     },
@@ -161,7 +164,7 @@ function generatePicked(
   const iterator = native.evaluateWithMetadata(
     tokens,
     { probabilities: true },
-    { ...candidateOptions(how.sampling, how.generated, model, how.topLogprobs), evaluationPriority },
+    { ...candidateOptions(how.sampling, how.generated, native, how.topLogprobs), evaluationPriority },
   );
   let chosen: Token | undefined;
   return {

@@ -12,8 +12,8 @@ export interface Picker {
 }
 
 /**
- * A sampler for what the library's own cannot do: log probabilities at a bearable price, and answers that must not end
- * yet. Order as in llama.cpp: top_k, top_p, min_p, temperature. `random`: uniform in [0, 1).
+ * A sampler for what the library's own cannot do: log probabilities at a bearable price, answers that must not end yet,
+ * and a bias on end tokens. Order as in llama.cpp: top_k, top_p, min_p, temperature. `random`: uniform in [0, 1).
  */
 export function createPicker(deps: {
   sampling: Sampling;
@@ -29,7 +29,7 @@ export function createPicker(deps: {
 
   return {
     pick(candidates, position) {
-      const ranked = [...candidates].sort((a, b) => b[1] - a[1]);
+      const ranked = rank(candidates);
       const mayEnd = !sampling.ignoreEnd && position >= (sampling.minTokens ?? 0);
       const allowed = mayEnd ? ranked : ranked.filter(([token]) => !isEnd(token));
       // Only end tokens were likely at all: there is nothing else to say.
@@ -38,11 +38,24 @@ export function createPicker(deps: {
       const wanted = deps.topLogprobs;
       return {
         token,
-        logprob: wanted === null ? null : Math.log(candidates.get(token)!),
+        logprob: wanted === null ? null : Math.log(ranked.find(([candidate]) => candidate === token)![1]),
         top: ranked.slice(0, wanted ?? 0).map(([candidate, p]) => ({ token: candidate, logprob: Math.log(p) })),
       };
     },
   };
+
+  /** Likeliest first, with the wishes for end tokens: the library takes a bias for any token but those. */
+  function rank(candidates: ReadonlyMap<number, number>): [number, number][] {
+    const biased = [...candidates].map(([token, p]): [number, number] => {
+      const bias = isEnd(token) ? (sampling.logitBias?.[token] ?? 0) : 0;
+      return [token, bias <= -100 ? 0 : p * Math.exp(bias)];
+    });
+    const total = biased.reduce((sum, [, p]) => sum + p, 0);
+    return biased
+      .filter(([, p]) => p > 0)
+      .map(([token, p]): [number, number] => [token, p / total])
+      .sort((a, b) => b[1] - a[1]);
+  }
 
   function choose(pool: [number, number][]): number {
     const cut = topK > 0 ? pool.slice(0, topK) : pool;

@@ -74,7 +74,7 @@ const endsLate = ({ sampling }: WorkerRequest) => sampling.ignoreEnd === true ||
 function refuseMixes(request: WorkerRequest, tools: readonly ToolDefinition[]): void {
   if (request.format.type === 'text') return;
   const refuse = (other: string) =>
-    new AppError('not_supported', `A structured answer cannot be combined with ${other}.`, {
+    new AppError('invalid_request', `A structured answer cannot be combined with ${other}.`, {
       field: 'response_format',
       fix: `Leave out response_format or ${other}.`,
     });

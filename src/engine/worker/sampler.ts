@@ -1,5 +1,11 @@
 import { randomInt } from 'node:crypto';
-import { type LlamaModel, type SequenceEvaluateOptions, type Token, TokenBias } from 'node-llama-cpp';
+import {
+  type LlamaContextSequence,
+  type LlamaModel,
+  type SequenceEvaluateOptions,
+  type Token,
+  TokenBias,
+} from 'node-llama-cpp';
 import type { Sampling } from '../../core/chat.ts';
 
 /**
@@ -24,7 +30,7 @@ export function randomSeed(): number {
 export function evaluateOptions(
   sampling: Sampling,
   generated: readonly number[],
-  model: LlamaModel,
+  native: LlamaContextSequence,
 ): SequenceEvaluateOptions {
   const temperature = sampling.temperature ?? samplingDefaults.temperature;
   const greedy = temperature === 0;
@@ -37,7 +43,7 @@ export function evaluateOptions(
     minP: greedy ? 0 : (sampling.minP ?? samplingDefaults.minP),
     seed: sampling.seed ?? randomSeed(),
     yieldEogToken: true,
-    ...adjustments(sampling, generated, model),
+    ...adjustments(sampling, generated, native),
   };
 }
 
@@ -45,7 +51,7 @@ export function evaluateOptions(
 export function candidateOptions(
   sampling: Sampling,
   generated: readonly number[],
-  model: LlamaModel,
+  native: LlamaContextSequence,
   topLogprobs: number | null,
 ): SequenceEvaluateOptions {
   const topK = sampling.topK ?? samplingDefaults.topK;
@@ -57,7 +63,7 @@ export function candidateOptions(
     minP: 0,
     seed: 1,
     yieldEogToken: true,
-    ...adjustments(sampling, generated, model),
+    ...adjustments(sampling, generated, native),
   };
 }
 
@@ -65,7 +71,7 @@ export function candidateOptions(
 function adjustments(
   sampling: Sampling,
   generated: readonly number[],
-  model: LlamaModel,
+  native: LlamaContextSequence,
 ): Partial<SequenceEvaluateOptions> {
   const { repeatPenalty = 1, frequencyPenalty = 0, presencePenalty = 0, logitBias, xtc, dry } = sampling;
   return {
@@ -78,14 +84,15 @@ function adjustments(
         presencePenalty,
       },
     }),
-    ...(logitBias && { tokenBias: toTokenBias(logitBias, model) }),
+    ...(logitBias && { tokenBias: toTokenBias(logitBias, native.model) }),
     ...(xtc && { xtc }),
     ...(dry && {
       dryRepeatPenalty: {
         strength: dry.multiplier,
         ...(dry.base !== undefined && { base: dry.base }),
         ...(dry.allowedLength !== undefined && { allowedLength: dry.allowedLength }),
-        ...(dry.lastTokens !== undefined && { lastTokens: dry.lastTokens }),
+        // The library's own "all of them" does nothing.
+        lastTokens: Math.min(dry.lastTokens ?? native.contextSize, native.contextSize),
         ...(dry.sequenceBreakers !== undefined && { sequenceBreakers: dry.sequenceBreakers }),
       },
     }),

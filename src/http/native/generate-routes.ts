@@ -2,10 +2,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { toAppError } from '../../core/errors.ts';
 import { foldEvents } from '../../core/events.ts';
-import { beginAnswer } from '../begin.ts';
+import { beginAnswers } from '../begin.ts';
 import type { RouteDeps } from '../deps.ts';
 import { workErrorAnswers } from '../describe.ts';
 import { logError } from '../error-handler.ts';
+import { nativeNames } from '../field-names.ts';
 import { sendSse } from '../reply.ts';
 import { type AnswerFacts, toGenerateAnswer, toGenerateRecords } from './from-core.ts';
 import type { NativeMount } from './mount.ts';
@@ -57,14 +58,14 @@ export function addGenerateRoutes(instance: FastifyInstance, deps: RouteDeps, mo
 
   async function begin(request: FastifyRequest, reply: FastifyReply, body: GenerateBody) {
     const startMs = deps.clock.monotonicMs();
-    const { gone, answer } = await beginAnswer(deps, request, reply, generateToCore(body));
+    const { gone, ...answer } = await beginAnswers(deps, request, reply, [generateToCore(body)], nativeNames);
     const facts: AnswerFacts = {
       model: answer.model,
       provider: answer.providerId,
       requestId: request.id,
       latencyMs: () => deps.clock.monotonicMs() - startMs,
     };
-    return { gone, events: answer.events, facts };
+    return { gone, events: answer.events[0]!, facts };
   }
 
   async function stream(request: FastifyRequest, reply: FastifyReply, body: GenerateBody): Promise<FastifyReply> {

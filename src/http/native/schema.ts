@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { keepAliveField } from '../keep-alive.ts';
 import { modelNameField } from '../model-name.ts';
 import { maxTokensField, samplingFields, stopField } from '../sampling.ts';
+import { extraSamplingFields } from '../sampling-extras.ts';
 
 /** Bodies and answers of the native dialect. Bodies are strict: an unknown field is an error that names it. */
 
@@ -20,8 +21,22 @@ export const generateFields = {
   repeat_penalty: samplingFields.repeat_penalty.optional(),
   frequency_penalty: samplingFields.frequency_penalty.optional(),
   presence_penalty: samplingFields.presence_penalty.optional(),
+  logit_bias: extraSamplingFields.logit_bias.optional(),
+  ignore_eos: extraSamplingFields.ignore_eos.optional(),
+  min_tokens: extraSamplingFields.min_tokens.optional(),
+  xtc_probability: extraSamplingFields.xtc_probability.optional(),
+  xtc_threshold: extraSamplingFields.xtc_threshold.optional(),
+  dry_multiplier: extraSamplingFields.dry_multiplier.optional(),
+  dry_base: extraSamplingFields.dry_base.optional(),
+  dry_allowed_length: extraSamplingFields.dry_allowed_length.optional(),
+  dry_penalty_last_n: extraSamplingFields.dry_penalty_last_n.optional(),
+  dry_sequence_breakers: extraSamplingFields.dry_sequence_breakers.optional(),
   stop: stopField.optional(),
   stop_sequences: stopField.optional().meta({ description: 'Another name for stop.' }),
+  format: z
+    .union([z.literal('json', { error: 'only "json" or a JSON Schema' }), z.record(z.string(), z.unknown())])
+    .optional()
+    .meta({ description: '"json" for any JSON object, or a JSON Schema that the answer keeps to.' }),
   stream: z.boolean().optional(),
   raw: z.boolean().optional().meta({ description: 'Continue the prompt as it stands, without the chat template.' }),
   keep_alive: keepAliveField.optional(),
@@ -134,7 +149,9 @@ export const nativeModel = z
     threads: count.nullable(),
     gpu: z.string().nullable(),
     gpu_reason: z.string().nullable().meta({ description: 'Why the GPU that was asked for is not used.' }),
-    notes: z.array(z.string()).meta({ description: 'What was changed against the wish or the default when it was loaded.' }),
+    notes: z
+      .array(z.string())
+      .meta({ description: 'What was changed against the wish or the default when it was loaded.' }),
     loaded_at: timestamp.nullable(),
     load_ms: z.number().nullable(),
     expires_at: timestamp.nullable(),

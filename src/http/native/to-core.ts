@@ -1,4 +1,4 @@
-import type { ChatInput, ChatRequest } from '../../core/chat.ts';
+import type { ChatInput, ChatRequest, OutputFormat } from '../../core/chat.ts';
 import { AppError } from '../../core/errors.ts';
 import type { LoadWish } from '../../core/model.ts';
 import { parseKeepAlive } from '../keep-alive.ts';
@@ -13,6 +13,7 @@ export function generateToCore(body: Omit<GenerateBody, 'stream'>): ChatRequest 
     model: body.model ?? 'default',
     input: toInput(body.prompt, system, body.raw ?? false),
     sampling: toSampling(body),
+    ...(body.format !== undefined && { format: toFormat(body.format) }),
     stop: toStop(stop),
     ...(body.max_tokens !== undefined && { maxTokens: body.max_tokens }),
     ...(body.keep_alive !== undefined && { keepAliveMs: parseKeepAlive(body.keep_alive) }),
@@ -48,6 +49,10 @@ function toInput(prompt: string, system: string | undefined, raw: boolean): Chat
     tools: [],
     toolChoice: { type: 'auto' },
   };
+}
+
+function toFormat(format: NonNullable<GenerateBody['format']>): OutputFormat {
+  return format === 'json' ? { type: 'json' } : { type: 'json-schema', schema: format };
 }
 
 /** Two names for one thing; both at once is a contradiction. */

@@ -6,8 +6,8 @@ import { jsonAnswer, workErrorAnswers } from '../describe.ts';
 import { toInputs } from '../embedding-input.ts';
 import { parseKeepAlive } from '../keep-alive.ts';
 import { askWhole } from '../whole.ts';
+import { openaiError } from './answer-schema.ts';
 import { type EmbeddingBody, embeddingAnswer, embeddingBody } from './embedding-schema.ts';
-import { openaiError } from './schema.ts';
 
 /** `POST /embeddings` of the OpenAI dialect. */
 export function addEmbeddingRoute(instance: FastifyInstance, deps: RouteDeps, tags: string[]): void {

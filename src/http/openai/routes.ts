@@ -2,40 +2,23 @@ import { randomBytes } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { toAppError } from '../../core/errors.ts';
-import { foldEvents } from '../../core/events.ts';
 import type { ModelInfo } from '../../core/model.ts';
-import type { BegunAnswer } from '../../gateway/gateway.ts';
-import { beginAnswer } from '../begin.ts';
+import { abortOthers, type BegunAnswers, beginAnswers, foldAnswers } from '../begin.ts';
 import type { RouteDeps } from '../deps.ts';
 import { errorAnswers, jsonAnswer, workErrorAnswers } from '../describe.ts';
 import { createErrorHandler, logError } from '../error-handler.ts';
+import { chatNames, completionNames } from '../field-names.ts';
 import { checkModelName } from '../model-name.ts';
 import { sendSse } from '../reply.ts';
 import { addRerankRoute } from '../rerank/routes.ts';
+import { chatAnswer, chatChunk, completionAnswer, openaiError, openaiModel, openaiModelList } from './answer-schema.ts';
+import { toCompletion, toCompletionRecords } from './completion-from-core.ts';
 import { addEmbeddingRoute } from './embedding-routes.ts';
 import { errorBody } from './errors.ts';
-import {
-  type AnswerHead,
-  type StreamOptions,
-  toChatCompletion,
-  toChatRecords,
-  toCompletion,
-  toCompletionRecords,
-} from './from-core.ts';
-import {
-  type ChatBody,
-  type CompletionBody,
-  chatAnswer,
-  chatBody,
-  chatChunk,
-  completionAnswer,
-  completionBody,
-  modelPath,
-  openaiError,
-  openaiModel,
-  openaiModelList,
-} from './schema.ts';
-import { chatToCore, completionToCore } from './to-core.ts';
+import { toChatCompletion, toChatRecords } from './from-core.ts';
+import type { AnswerHead, StreamOptions } from './records.ts';
+import { type ChatBody, type CompletionBody, chatBody, completionBody, modelPath } from './schema.ts';
+import { chatToCore, completionToCore, toChoices } from './to-core.ts';
 
 const tag = 'OpenAI';
 const tags = [tag];
@@ -46,14 +29,20 @@ export function openaiRoutes(deps: RouteDeps) {
     const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
     app.setErrorHandler(createErrorHandler(errorBody, deps));
 
-    const headOf = (prefix: string, answer: BegunAnswer): AnswerHead => ({
+    const headOf = (prefix: string, answer: BegunAnswers): AnswerHead => ({
       id: `${prefix}-${randomBytes(12).toString('hex')}`,
       created: Math.floor(deps.clock.now().getTime() / 1000),
       model: answer.model,
     });
-    const optionsOf = (request: { id: string; body: ChatBody | CompletionBody }): StreamOptions => ({
+    const optionsOf = (
+      request: { id: string; body: ChatBody | CompletionBody },
+      { gone }: BegunAnswers,
+    ): StreamOptions => ({
       includeUsage: request.body.stream_options?.include_usage ?? false,
-      onFailure: (error) => logError(deps.log, toAppError(error), request.id),
+      onFailure: (error) => {
+        abortOthers(gone);
+        logError(deps.log, toAppError(error), request.id);
+      },
     });
 
     app.post('/chat/completions', {
@@ -73,10 +62,14 @@ export function openaiRoutes(deps: RouteDeps) {
         },
       },
       handler: async (request, reply) => {
-        const { gone, answer } = await beginAnswer(deps, request, reply, chatToCore(request.body));
-        const head = headOf('chatcmpl', answer);
-        if (!request.body.stream) return toChatCompletion(head, await foldEvents(answer.events));
-        return sendSse(reply, toChatRecords(head, answer.events, optionsOf(request)), { gone, ...deps });
+        const chats = toChoices(chatToCore(request.body), request.body.n);
+        const begun = await beginAnswers(deps, request, reply, chats, chatNames);
+        const head = headOf('chatcmpl', begun);
+        if (!request.body.stream) {
+          return toChatCompletion(head, await foldAnswers(begun), request.body.logprobs ?? false);
+        }
+        const records = toChatRecords(head, begun.events, optionsOf(request, begun));
+        return sendSse(reply, records, { gone: begun.gone, ...deps });
       },
     });
 
@@ -99,10 +92,14 @@ export function openaiRoutes(deps: RouteDeps) {
         },
       },
       handler: async (request, reply) => {
-        const { gone, answer } = await beginAnswer(deps, request, reply, completionToCore(request.body));
-        const head = headOf('cmpl', answer);
-        if (!request.body.stream) return toCompletion(head, await foldEvents(answer.events));
-        return sendSse(reply, toCompletionRecords(head, answer.events, optionsOf(request)), { gone, ...deps });
+        const chats = toChoices(completionToCore(request.body), request.body.n);
+        const begun = await beginAnswers(deps, request, reply, chats, completionNames);
+        const head = headOf('cmpl', begun);
+        if (!request.body.stream) {
+          return toCompletion(head, await foldAnswers(begun), (request.body.logprobs ?? null) !== null);
+        }
+        const records = toCompletionRecords(head, begun.events, optionsOf(request, begun));
+        return sendSse(reply, records, { gone: begun.gone, ...deps });
       },
     });
 

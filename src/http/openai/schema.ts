@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { keepAliveField } from '../keep-alive.ts';
 import { modelNameField } from '../model-name.ts';
 import { maxTokensField, samplingFields, stopField } from '../sampling.ts';
+import { extraSamplingFields } from '../sampling-extras.ts';
+import { responseFormatField } from './response-format.ts';
 
 /**
  * Bodies of the OpenAI dialect. Fields that we do not know are dropped, as compatible servers do, and null means
@@ -19,7 +21,8 @@ const toolName = z
   .string()
   .regex(/^[a-zA-Z0-9_-]{1,64}$/, { error: 'only letters, digits, _ and - are allowed, 1 to 64 of them' });
 
-const toolCall = z.object({
+/** A call as requests and answers hold it. */
+export const toolCall = z.object({
   id: z.string().min(1).max(256),
   type: z.literal('function', { error: 'only "function" is supported' }),
   function: z.object({ name: toolName, arguments: z.string().meta({ description: 'A JSON object as text.' }) }),
@@ -71,12 +74,21 @@ const common = {
   repeat_penalty: samplingFields.repeat_penalty.nullish(),
   frequency_penalty: samplingFields.frequency_penalty.nullish(),
   presence_penalty: samplingFields.presence_penalty.nullish(),
+  logit_bias: extraSamplingFields.logit_bias.nullish(),
+  ignore_eos: extraSamplingFields.ignore_eos.nullish(),
+  min_tokens: extraSamplingFields.min_tokens.nullish(),
+  xtc_probability: extraSamplingFields.xtc_probability.nullish(),
+  xtc_threshold: extraSamplingFields.xtc_threshold.nullish(),
+  dry_multiplier: extraSamplingFields.dry_multiplier.nullish(),
+  dry_base: extraSamplingFields.dry_base.nullish(),
+  dry_allowed_length: extraSamplingFields.dry_allowed_length.nullish(),
+  dry_penalty_last_n: extraSamplingFields.dry_penalty_last_n.nullish(),
+  dry_sequence_breakers: extraSamplingFields.dry_sequence_breakers.nullish(),
   max_tokens: maxTokensField.nullish(),
   stop: stopField.nullish(),
-  n: z.int().min(1).max(128).nullish().meta({ description: 'Only 1.' }),
+  n: z.int().min(1).max(8).nullish().meta({ description: 'How many answers; the prompt is computed once.' }),
   stream: z.boolean().nullish(),
   stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
-  logit_bias: z.record(z.string(), z.number()).nullish().meta({ description: 'Not supported yet.' }),
   keep_alive: keepAliveField.nullish(),
 };
 
@@ -87,12 +99,14 @@ export const chatBody = z
     max_completion_tokens: maxTokensField.nullish(),
     tools: z.array(tool).max(128).nullish(),
     tool_choice: toolChoice.nullish(),
-    response_format: z
-      .looseObject({ type: z.string().max(64) })
+    response_format: responseFormatField.nullish(),
+    logprobs: z.boolean().nullish().meta({ description: 'Log probabilities of the tokens of the answer.' }),
+    top_logprobs: z
+      .int()
+      .min(0)
+      .max(20)
       .nullish()
-      .meta({ description: 'Only {"type":"text"}.' }),
-    logprobs: z.boolean().nullish().meta({ description: 'Not supported yet.' }),
-    top_logprobs: z.int().min(0).max(20).nullish().meta({ description: 'Not supported yet.' }),
+      .meta({ description: 'With logprobs: so many of the likeliest tokens at each place.' }),
   })
   .meta({
     id: 'ChatCompletionRequest',
@@ -111,8 +125,13 @@ export const completionBody = z
     max_tokens: maxTokensField.nullish().meta({ description: 'At most this many tokens; 16 when left out.' }),
     echo: z.boolean().nullish().meta({ description: 'Not supported.' }),
     suffix: z.string().nullish().meta({ description: 'Not supported.' }),
-    best_of: z.int().min(1).max(128).nullish().meta({ description: 'Only 1.' }),
-    logprobs: z.int().min(0).max(5).nullish().meta({ description: 'Not supported yet.' }),
+    best_of: z.int().min(1).max(128).nullish().meta({ description: 'Only the same as n.' }),
+    logprobs: z
+      .int()
+      .min(0)
+      .max(5)
+      .nullish()
+      .meta({ description: 'Log probabilities of the tokens, and so many of the likeliest at each place.' }),
   })
   .meta({ id: 'CompletionRequest', examples: [{ model: 'default', prompt: 'Once upon a time', max_tokens: 32 }] });
 
@@ -121,106 +140,3 @@ export type CompletionBody = z.infer<typeof completionBody>;
 export const modelPath = z.object({
   model: z.string().meta({ description: 'Name or alias; a slash in it is written %2F.' }),
 });
-
-const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
-
-const usage = z
-  .object({
-    prompt_tokens: count,
-    completion_tokens: count,
-    total_tokens: count,
-    prompt_tokens_details: z.object({ cached_tokens: count }),
-    completion_tokens_details: z.object({ reasoning_tokens: count }),
-  })
-  .meta({ id: 'CompletionUsage' });
-
-const finishReason = z.enum(['stop', 'length', 'tool_calls']);
-
-export const chatAnswer = z
-  .object({
-    id: z.string(),
-    object: z.literal('chat.completion'),
-    created: count,
-    model: z.string(),
-    choices: z.array(
-      z.object({
-        index: count,
-        message: z.object({
-          role: z.literal('assistant'),
-          content: z.string().nullable(),
-          refusal: z.null(),
-          reasoning_content: z.string().optional(),
-          tool_calls: z.array(toolCall).optional(),
-        }),
-        logprobs: z.null(),
-        finish_reason: finishReason,
-      }),
-    ),
-    usage: usage.nullable(),
-  })
-  .meta({ id: 'ChatCompletion' });
-
-export const chatChunk = z
-  .object({
-    id: z.string(),
-    object: z.literal('chat.completion.chunk'),
-    created: count,
-    model: z.string(),
-    choices: z.array(
-      z.object({
-        index: count,
-        delta: z.object({
-          role: z.literal('assistant').optional(),
-          content: z.string().optional(),
-          reasoning_content: z.string().optional(),
-          tool_calls: z
-            .array(
-              z.object({
-                index: count,
-                id: z.string().optional(),
-                type: z.literal('function').optional(),
-                function: z.object({ name: z.string().optional(), arguments: z.string() }),
-              }),
-            )
-            .optional(),
-        }),
-        logprobs: z.null(),
-        finish_reason: finishReason.nullable(),
-      }),
-    ),
-    usage: usage.nullable().optional(),
-  })
-  .meta({ id: 'ChatCompletionChunk' });
-
-export const completionAnswer = z
-  .object({
-    id: z.string(),
-    object: z.literal('text_completion'),
-    created: count,
-    model: z.string(),
-    choices: z.array(
-      z.object({ index: count, text: z.string(), logprobs: z.null(), finish_reason: finishReason.nullable() }),
-    ),
-    usage: usage.nullable().optional(),
-  })
-  .meta({ id: 'Completion', description: 'The answer, and each item of its stream.' });
-
-export const openaiModel = z
-  .object({ id: z.string(), object: z.literal('model'), created: count, owned_by: z.literal('hearth') })
-  .meta({ id: 'OpenAiModel' });
-
-export const openaiModelList = z
-  .object({ object: z.literal('list'), data: z.array(openaiModel) })
-  .meta({ id: 'OpenAiModelList' });
-
-export const openaiError = z
-  .object({
-    error: z.object({
-      message: z.string(),
-      type: z.string(),
-      param: z.string().nullable(),
-      code: z.string().nullable(),
-    }),
-    detail: z.string(),
-  })
-  .meta({ id: 'OpenAiError' });

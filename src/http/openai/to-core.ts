@@ -9,7 +9,8 @@ import type {
 } from '../../core/chat.ts';
 import { AppError } from '../../core/errors.ts';
 import { parseKeepAlive } from '../keep-alive.ts';
-import { toSampling, toStop } from '../sampling.ts';
+import { toSampling, toStop, wrapSeed } from '../sampling.ts';
+import { toFormat } from './response-format.ts';
 import type { ChatBody, ChatBodyMessage, CompletionBody } from './schema.ts';
 
 const maxToolBytes = 256 * 1024;
@@ -18,10 +19,9 @@ const defaultCompletionTokens = 16;
 
 /** A chat body in the words of the core. Throws `invalid_request` for what the schema cannot see or we do not have. */
 export function chatToCore(body: ChatBody): ChatRequest {
-  refuseCommon(body);
-  const format = body.response_format?.type ?? 'text';
-  if (format !== 'text') throw notYet('response_format', `The format "${format.slice(0, 64)}"`, 'Use {"type":"text"}.');
-  if (body.logprobs || (body.top_logprobs ?? 0) > 0) throw notYet(body.logprobs ? 'logprobs' : 'top_logprobs');
+  if (!body.logprobs && (body.top_logprobs ?? 0) > 0) {
+    throw new AppError('invalid_request', '"top_logprobs" needs "logprobs": true.', { field: 'top_logprobs' });
+  }
   const tools = toTools(body.tools ?? []);
   const input: ChatInput = {
     type: 'chat',
@@ -29,18 +29,40 @@ export function chatToCore(body: ChatBody): ChatRequest {
     tools,
     toolChoice: toToolChoice(body.tool_choice ?? null, tools),
   };
-  return { ...toCommon(body, body.max_completion_tokens ?? body.max_tokens ?? null), input };
+  return {
+    ...toCommon(body, body.max_completion_tokens ?? body.max_tokens ?? null),
+    input,
+    ...(body.response_format && { format: toFormat(body.response_format) }),
+    ...(body.logprobs && { logprobs: { top: body.top_logprobs ?? 0 } }),
+  };
 }
 
 /** A body of `/completions`: text that is continued as it stands, without the chat template. */
 export function completionToCore(body: CompletionBody): ChatRequest {
-  refuseCommon(body);
   if (body.echo) throw notYet('echo', 'Repeating the prompt');
   if (body.suffix !== null && body.suffix !== undefined) throw notYet('suffix', 'Filling in before a suffix');
-  if ((body.best_of ?? 1) !== 1) throw notYet('best_of', 'More than one candidate', 'Use 1.');
-  if ((body.logprobs ?? null) !== null) throw notYet('logprobs');
+  const choices = body.n ?? 1;
+  if ((body.best_of ?? choices) !== choices) {
+    throw notYet('best_of', 'Choosing among more candidates than "n"', 'Leave it out.');
+  }
+  const top = body.logprobs ?? null;
   const input: ChatInput = { type: 'text', prompt: toPrompt(body.prompt) };
-  return { ...toCommon(body, body.max_tokens ?? defaultCompletionTokens), input };
+  return {
+    ...toCommon(body, body.max_tokens ?? defaultCompletionTokens),
+    input,
+    ...(top !== null && { logprobs: { top } }),
+  };
+}
+
+/**
+ * The requests that give `n` answers to one; null and absent are one. With a seed each has its own, counted from the one
+ * given: equal seeds would give equal answers.
+ */
+export function toChoices(request: ChatRequest, n: number | null | undefined): ChatRequest[] {
+  const { seed } = request.sampling;
+  return Array.from({ length: n ?? 1 }, (_, index) =>
+    seed === undefined ? request : { ...request, sampling: { ...request.sampling, seed: wrapSeed(seed + index) } },
+  );
 }
 
 function toCommon(body: ChatBody | CompletionBody, maxTokens: number | null): Omit<ChatRequest, 'input'> {
@@ -54,15 +76,9 @@ function toCommon(body: ChatBody | CompletionBody, maxTokens: number | null): Om
   };
 }
 
-function refuseCommon(body: ChatBody | CompletionBody): void {
-  if ((body.n ?? 1) !== 1) throw notYet('n', 'More than one choice', 'Use 1.');
-  if (Object.keys(body.logit_bias ?? {}).length > 0) throw notYet('logit_bias');
-}
-
-/** `what` of the field we do not have; left out, it is the field itself. */
-function notYet(field: string, what?: string, fix = 'Leave it out.'): AppError {
-  const subject = what === undefined ? `"${field}"` : `"${field}": ${what}`;
-  return new AppError('invalid_request', `${subject} is not supported yet.`, { field, fix });
+/** `what` of the field we do not have. */
+function notYet(field: string, what: string, fix = 'Leave it out.'): AppError {
+  return new AppError('invalid_request', `"${field}": ${what} is not supported yet.`, { field, fix });
 }
 
 function toPrompt(prompt: CompletionBody['prompt']): string {

@@ -4,6 +4,7 @@ import { unknownUsage } from '../../core/usage.ts';
 import type { RouteDeps } from '../deps.ts';
 import { logError } from '../error-handler.ts';
 import { normalizeError } from '../errors.ts';
+import { inDialect, nativeNames } from '../field-names.ts';
 import { decodeUtf8, parseJsonObject } from '../json.ts';
 import { toUsage } from '../native/from-core.ts';
 import { generateToCore } from '../native/to-core.ts';
@@ -167,7 +168,7 @@ export function createSession(socket: WebSocket, deps: RouteDeps, connectionId: 
       // A cancelled generation has ended as it was asked to; a provider may say so by throwing.
       if (signal.aborted) {
         send({ type: 'done', usage: toUsage(unknownUsage), finish_reason: 'cancelled', ...doneFacts() });
-      } else refuse(toAppError(error), requestId, id);
+      } else refuse(inDialect(toAppError(error), nativeNames), requestId, id);
     } finally {
       release();
     }

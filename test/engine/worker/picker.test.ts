@@ -55,6 +55,15 @@ describe('choosing a token in our own code', () => {
     expect(possible({ temperature: 0, ignoreEnd: true })).toEqual([11]);
   });
 
+  it('takes a bias on end tokens, which the library drops', () => {
+    expect(possible({ ...open, logitBias: { [endToken]: -100 } })).toEqual([11, 12, 13]);
+    expect(possible({ temperature: 0, logitBias: { [endToken]: -5 } })).toEqual([11]);
+    const biased = picker({ temperature: 0, logitBias: { [endToken]: -100 } }, () => 0, 1).pick(candidates, 0);
+    expect(biased.logprob).toBeCloseTo(Math.log(0.3 / 0.5));
+    // Other tokens were biased by the library already.
+    expect(possible({ temperature: 0, logitBias: { 11: 50 } })).toEqual([10]);
+  });
+
   it('reports true probabilities whatever was cut, the likeliest first', () => {
     const picked = picker({ temperature: 0 }, () => 0, 2).pick(candidates, 0);
     expect(picked.logprob).toBeCloseTo(Math.log(0.5));

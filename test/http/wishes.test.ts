@@ -1,0 +1,150 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { AppError } from '../../src/core/errors.ts';
+import { createHarness, type Harness } from './harness.ts';
+
+let harness: Harness;
+beforeEach(async () => {
+  harness = await createHarness();
+});
+afterEach(() => harness.close());
+
+const prompts = { prompt: 'Hi' };
+const valid: Record<string, object> = {
+  '/generate': prompts,
+  '/generate/stream': prompts,
+  '/api/v1/generate': prompts,
+  '/v1/completions': prompts,
+  '/v1/chat/completions': { messages: [{ role: 'user', content: 'Hi' }] },
+};
+const send = (url: string, fields: object) => harness.send('POST', url, { ...valid[url], ...fields });
+const lastRequest = () => harness.gateway.calls.at(-1)!.request;
+
+describe.each(Object.keys(valid))('POST %s', (url) => {
+  it('hands the extras of sampling to the core in its own words', async () => {
+    const response = await send(url, {
+      logit_bias: { '5': -100, '17': 0.5 },
+      ignore_eos: true,
+      min_tokens: 3,
+      xtc_probability: 0.5,
+      xtc_threshold: 0.2,
+      dry_multiplier: 0.8,
+      dry_base: 1.5,
+      dry_allowed_length: 4,
+      dry_penalty_last_n: 64,
+      dry_sequence_breakers: ['\n', ':'],
+    });
+    expect(response.statusCode).toBe(200);
+    expect(lastRequest().sampling).toEqual({
+      logitBias: { 5: -100, 17: 0.5 },
+      ignoreEnd: true,
+      minTokens: 3,
+      xtc: { probability: 0.5, threshold: 0.2 },
+      dry: { multiplier: 0.8, base: 1.5, allowedLength: 4, lastTokens: 64, sequenceBreakers: ['\n', ':'] },
+    });
+  });
+
+  it('leaves out what is off, so that nobody pays for it', async () => {
+    await send(url, {
+      logit_bias: {},
+      ignore_eos: false,
+      min_tokens: 0,
+      xtc_probability: 0,
+      xtc_threshold: 0.5,
+      dry_multiplier: 0,
+      dry_base: 2,
+    });
+    expect(lastRequest().sampling).toEqual({});
+  });
+
+  it('takes the defaults of llama.cpp for the rest of XTC and DRY, and -1 for all tokens', async () => {
+    await send(url, { xtc_probability: 1, dry_multiplier: 1, dry_penalty_last_n: -1 });
+    expect(lastRequest().sampling).toEqual({ xtc: { probability: 1, threshold: 0.1 }, dry: { multiplier: 1 } });
+  });
+});
+
+describe('the form of an answer', () => {
+  const schema = { type: 'object', properties: { a: { const: 1 } } };
+
+  it.each([
+    [{ type: 'text' }, { type: 'text' }],
+    [{ type: 'json_object' }, { type: 'json' }],
+    [
+      { type: 'json_schema', json_schema: { name: 'a', schema, strict: true, description: 'b' } },
+      { type: 'json-schema', schema },
+    ],
+    [
+      { type: 'json_object', schema },
+      { type: 'json-schema', schema },
+    ],
+    [null, undefined],
+  ])('is taken from the response_format %j', async (response_format, format) => {
+    expect((await send('/v1/chat/completions', { response_format })).statusCode).toBe(200);
+    expect(lastRequest().format).toEqual(format);
+  });
+
+  it.each(['/generate', '/generate/stream', '/api/v1/generate'])('is taken from the format of %s', async (url) => {
+    await send(url, { format: 'json' });
+    expect(lastRequest().format).toEqual({ type: 'json' });
+    await send(url, { format: schema });
+    expect(lastRequest().format).toEqual({ type: 'json-schema', schema });
+    await send(url, {});
+    expect(lastRequest().format).toBeUndefined();
+  });
+
+  it('is taken from the format of a message on a WebSocket, and an error of it names that field', async () => {
+    harness.gateway.play(() => {
+      throw new AppError('invalid_request', 'The JSON schema at #: no.', { field: 'response_format' });
+    });
+    const socket = new WebSocket(`${(await harness.http.listen()).replace('http', 'ws')}/ws/generate`);
+    await new Promise((resolve) => socket.once('open', resolve));
+    const answered = new Promise<string>((resolve) => socket.once('message', (data) => resolve(data.toString())));
+    socket.send(JSON.stringify({ action: 'generate', prompt: 'Hi', format: schema, ignore_eos: true }));
+    expect(JSON.parse(await answered)).toMatchObject({ type: 'error', error: { details: { field: 'format' } } });
+    expect(lastRequest()).toMatchObject({ format: { type: 'json-schema', schema }, sampling: { ignoreEnd: true } });
+    socket.terminate();
+  });
+});
+
+describe('an error of a provider', () => {
+  /** The field that the error answer of a route names. */
+  async function fieldOf(url: string, error: AppError): Promise<{ field: unknown; text: string }> {
+    harness.gateway.play(() => {
+      throw error;
+    });
+    const response = await send(url, {});
+    expect(response.statusCode).toBe(error.status);
+    const body = response.json();
+    return { field: body.error.param ?? body.error.details?.field ?? body.field, text: response.body };
+  }
+
+  it.each([
+    ['/v1/chat/completions', 'messages'],
+    ['/v1/completions', 'prompt'],
+    ['/generate', 'prompt'],
+    ['/generate/stream', 'prompt'],
+    ['/api/v1/generate', 'prompt'],
+  ])('that the prompt is too long names it on %s: %s', async (url, field) => {
+    const options = { fix: 'Shorten the prompt.', details: { prompt_tokens: 9, context_tokens: 8 } };
+    const error = new AppError('context_length_exceeded', 'Too long: 9 of 8.', options);
+    const named = await fieldOf(url, error);
+    expect(named.field).toBe(field);
+    expect(named.text).toContain('Shorten the prompt.');
+  });
+
+  it.each([
+    ['/v1/chat/completions', 'response_format'],
+    ['/generate', 'format'],
+    ['/api/v1/generate', 'format'],
+  ])('about the form of the answer names it on %s: %s', async (url, field) => {
+    const fix = 'Leave out response_format or tools.';
+    const named = await fieldOf(url, new AppError('not_supported', 'Not both.', { field: 'response_format', fix }));
+    expect(named.field).toBe(field);
+    expect(named.text).toContain(`Leave out ${field} or tools.`);
+  });
+
+  it('about another field keeps its name', async () => {
+    const error = new AppError('invalid_request', 'No such token.', { field: 'logit_bias' });
+    expect((await fieldOf('/generate', error)).field).toBe('logit_bias');
+  });
+});
