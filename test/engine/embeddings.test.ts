@@ -3,16 +3,10 @@ import type { EmbeddingRequest } from '../../src/core/embedding.ts';
 import { packVector } from '../../src/core/embedding.ts';
 import { AppError } from '../../src/core/errors.ts';
 import { foldEvents } from '../../src/core/events.ts';
-import type { Catalog, CatalogModel } from '../../src/engine/catalog.ts';
-import { createThreadArbiter } from '../../src/engine/cpu/arbiter.ts';
-import { createCrashGuard } from '../../src/engine/crash-guard.ts';
-import { createEngine } from '../../src/engine/engine.ts';
+import type { CatalogModel } from '../../src/engine/catalog.ts';
 import type { GgufFacts } from '../../src/engine/gguf.ts';
-import { createManager } from '../../src/engine/manager.ts';
-import { createLogger } from '../../src/observe/logger.ts';
-import { createMetrics } from '../../src/observe/metrics.ts';
-import { type FakeWorker, type FakeWorkerBehaviour, fakeWorker, settle } from '../support/fake-worker.ts';
-import { manualClock } from '../support/manual-clock.ts';
+import { type FakeWorker, type FakeWorkerBehaviour, settle } from '../support/fake-worker.ts';
+import { testEngine } from '../support/test-engine.ts';
 
 function model(name: string, header: Pick<GgufFacts, 'isEncoder' | 'poolingType'>): CatalogModel {
   const facts = { architecture: 'x', parameterCount: 1000, tensorBytes: 1000, trainedContextTokens: 512, ...header };
@@ -41,58 +35,7 @@ const encoder = model('encoder', { isEncoder: true, poolingType: 1 });
 const ranker = model('ranker', { isEncoder: true, poolingType: 4 });
 
 function setup(models: CatalogModel[] = [chat, encoder, ranker], behaviour: FakeWorkerBehaviour = {}) {
-  const clock = manualClock();
-  const metrics = createMetrics('test');
-  const workers: FakeWorker[] = [];
-  const crashes = createCrashGuard(clock);
-  let scans = 0;
-  const catalog: Catalog = {
-    async refresh() {
-      scans++;
-    },
-    models: () => models,
-    resolve(name) {
-      const found = models.find((candidate) => candidate.name === (name === 'default' ? 'chat' : name));
-      if (!found) throw new AppError('model_not_found', name, { field: 'model' });
-      return { model: found, variant: null };
-    },
-  };
-  const manager = createManager({
-    fork() {
-      const worker = fakeWorker(behaviour);
-      workers.push(worker);
-      return worker;
-    },
-    plan: () => ({
-      type: 'plan',
-      contextTokens: 512,
-      slots: 1,
-      batchTokens: 512,
-      useMmap: true,
-      expectedBytes: { weights: 0, kvCache: 0, compute: 0, process: 0, total: 0 },
-      notes: [],
-    }),
-    residentBytes: () => 77,
-    vaultFor: () => null,
-    pressure: { observeStep: () => {}, forget: () => {} },
-    arbiter: createThreadArbiter(2),
-    crashes,
-    clock,
-    log: createLogger('silent'),
-    metrics,
-    maxQueue: 8,
-    loadTimeoutMs: 60_000,
-  });
-  const engine = createEngine({
-    catalog,
-    manager,
-    crashes,
-    defaults: { contextTokens: null, parallel: null, keepAliveMs: 60_000, gpu: 'off' },
-    clock,
-    metrics,
-    memory: () => ({ budgetBytes: 1000, usedBytes: 100 }),
-    residentBytes: () => 77,
-  });
+  const { engine, manager, clock, metrics, workers, scans } = testEngine(models, behaviour);
   const abort = new AbortController();
   const context = { signal: abort.signal, requestId: 'req_1' };
   const embed = (request: Partial<EmbeddingRequest> = {}) =>
@@ -100,7 +43,7 @@ function setup(models: CatalogModel[] = [chat, encoder, ranker], behaviour: Fake
   const rank = (name = 'ranker') => engine.rank({ model: name, query: 'q', documents: ['a', 'b'] }, context);
   const talk = (name: string) =>
     foldEvents(engine.stream({ model: name, input: { type: 'text', prompt: 'x' }, sampling: {}, stop: [] }, context));
-  return { clock, metrics, workers, engine, manager, abort, embed, rank, talk, scans: () => scans };
+  return { clock, metrics, workers, engine, manager, abort, embed, rank, talk, scans };
 }
 
 const embedded = (worker: FakeWorker) =>

@@ -2,17 +2,11 @@ import { describe, expect, it } from 'vitest';
 import type { ChatRequest } from '../../src/core/chat.ts';
 import { AppError } from '../../src/core/errors.ts';
 import { foldEvents } from '../../src/core/events.ts';
-import type { Catalog, CatalogModel, CatalogVariant } from '../../src/engine/catalog.ts';
-import { createThreadArbiter } from '../../src/engine/cpu/arbiter.ts';
-import { createCrashGuard } from '../../src/engine/crash-guard.ts';
-import { createEngine } from '../../src/engine/engine.ts';
+import type { CatalogVariant } from '../../src/engine/catalog.ts';
 import type { GgufFacts } from '../../src/engine/gguf.ts';
-import { createManager } from '../../src/engine/manager.ts';
-import { createLogger } from '../../src/observe/logger.ts';
-import { createMetrics } from '../../src/observe/metrics.ts';
 import { collect } from '../support/collect.ts';
-import { type FakeWorker, fakeWorker, settle } from '../support/fake-worker.ts';
-import { manualClock } from '../support/manual-clock.ts';
+import { settle } from '../support/fake-worker.ts';
+import { testEngine } from '../support/test-engine.ts';
 
 const facts = {
   architecture: 'llama',
@@ -37,64 +31,15 @@ function variant(quantization: string): CatalogVariant {
 }
 
 function setup() {
-  const clock = manualClock();
-  const metrics = createMetrics('test');
-  const workers: FakeWorker[] = [];
-  const crashes = createCrashGuard(clock);
-  const model: CatalogModel = { name: 'm', aliases: ['default'], variants: [variant('q4_0'), variant('q8_0')] };
-  let scans = 0;
-  const catalog: Catalog = {
-    async refresh() {
-      scans++;
-    },
-    models: () => [model],
-    resolve(name) {
-      if (name !== 'm' && name !== 'default') throw new AppError('model_not_found', name, { field: 'model' });
-      return { model, variant: null };
-    },
-  };
-  const manager = createManager({
-    fork() {
-      const worker = fakeWorker();
-      workers.push(worker);
-      return worker;
-    },
-    plan: (_ref, wished) => ({
-      type: 'plan',
-      contextTokens: wished.contextTokens ?? 512,
-      slots: wished.slots ?? 1,
-      batchTokens: 128,
-      useMmap: true,
-      expectedBytes: { weights: 0, kvCache: 0, compute: 0, process: 0, total: 0 },
-      notes: [],
-    }),
-    residentBytes: () => 77,
-    vaultFor: () => null,
-    pressure: { observeStep: () => {}, forget: () => {} },
-    arbiter: createThreadArbiter(2),
-    crashes,
-    clock,
-    log: createLogger('silent'),
-    metrics,
-    maxQueue: 8,
-    loadTimeoutMs: 60_000,
-  });
-  const engine = createEngine({
-    catalog,
-    manager,
-    crashes,
-    defaults: { contextTokens: null, parallel: null, keepAliveMs: 60_000, gpu: 'off' },
-    clock,
-    metrics,
-    memory: () => ({ budgetBytes: 1000, usedBytes: 100 }),
-    residentBytes: () => 77,
-  });
+  const { engine, clock, metrics, workers, scans } = testEngine([
+    { name: 'm', aliases: ['default'], variants: [variant('q4_0'), variant('q8_0')] },
+  ]);
   const ask = (overrides: Partial<ChatRequest> = {}, signal = new AbortController().signal) =>
     engine.stream(
       { model: 'm', input: { type: 'text', prompt: 'x' }, sampling: {}, stop: [], ...overrides },
       { signal, requestId: 'req_1' },
     );
-  return { clock, metrics, workers, engine, ask, scans: () => scans };
+  return { clock, metrics, workers, engine, ask, scans };
 }
 
 const startItem = (id: number) => ({

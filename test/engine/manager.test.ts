@@ -3,23 +3,13 @@ import { AppError } from '../../src/core/errors.ts';
 import { createThreadArbiter } from '../../src/engine/cpu/arbiter.ts';
 import { createCrashGuard } from '../../src/engine/crash-guard.ts';
 import type { GgufFacts } from '../../src/engine/gguf.ts';
-import type { WorkerRequest } from '../../src/engine/ipc/protocol.ts';
 import type { Lease } from '../../src/engine/lease.ts';
 import { createManager, type LoadSettings, type ModelRef } from '../../src/engine/manager.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
-import { type FakeWorker, type FakeWorkerBehaviour, fakeWorker, settle } from '../support/fake-worker.ts';
+import { anyRequest, type FakeWorker, type FakeWorkerBehaviour, fakeWorker, settle } from '../support/fake-worker.ts';
 import { manualClock } from '../support/manual-clock.ts';
 
-const request: WorkerRequest = {
-  model: 'm',
-  input: { type: 'text', prompt: 'x' },
-  sampling: {},
-  format: { type: 'text' },
-  topLogprobs: null,
-  maxTokens: null,
-  stop: [],
-};
 const never = new AbortController().signal;
 const settings: LoadSettings = { gpu: 'off', keepAliveMs: 300_000, slots: 2 };
 const modelBytes = 100;
@@ -90,7 +80,7 @@ function setup(
 
 /** Starts a request on a lease and leaves it running. */
 async function begin(lease: Lease): Promise<void> {
-  const iterator = lease.generate(request, never, () => {})[Symbol.asyncIterator]();
+  const iterator = lease.generate(anyRequest, never, () => {})[Symbol.asyncIterator]();
   // Read to the end in the background; a failure is the test's business elsewhere.
   void (async () => {
     while (!(await iterator.next()).done);
@@ -315,7 +305,7 @@ describe('the manager of loaded models', () => {
             manager
               .lease(ref(name), settings, abort.signal)
               .then(async (lease) => {
-                for await (const _event of lease.generate(request, abort.signal, () => {}));
+                for await (const _event of lease.generate(anyRequest, abort.signal, () => {}));
                 return 'done';
               })
               .catch((error: AppError) => error.code),

@@ -1,20 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../src/core/errors.ts';
-import type { WorkerRequest } from '../../src/engine/ipc/protocol.ts';
 import { type EndReason, startResident } from '../../src/engine/resident.ts';
 import { createLogger } from '../../src/observe/logger.ts';
-import { type FakeWorker, type FakeWorkerBehaviour, fakeWorker, settle } from '../support/fake-worker.ts';
+import { anyRequest, type FakeWorker, type FakeWorkerBehaviour, fakeWorker, settle } from '../support/fake-worker.ts';
 import { manualClock } from '../support/manual-clock.ts';
-
-const request: WorkerRequest = {
-  model: 'm',
-  input: { type: 'text', prompt: 'x' },
-  sampling: {},
-  format: { type: 'text' },
-  topLogprobs: null,
-  maxTokens: null,
-  stop: [],
-};
 
 function setup(behaviour: FakeWorkerBehaviour = {}) {
   const clock = manualClock();
@@ -46,7 +35,7 @@ function setup(behaviour: FakeWorkerBehaviour = {}) {
 
 const generate = (resident: Awaited<ReturnType<typeof startResident>>) =>
   resident
-    .generate(request, new AbortController().signal, { onToken: () => {}, onSettled: () => {} })
+    .generate(anyRequest, new AbortController().signal, { onToken: () => {}, onSettled: () => {} })
     [Symbol.asyncIterator]()
     .next();
 

@@ -131,3 +131,14 @@ export function fakeWorker(behaviour: FakeWorkerBehaviour = {}): FakeWorker {
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
+
+/** The shortest request; what it asks for does not matter to a fake worker. */
+export const anyRequest: WorkerRequest = {
+  model: 'm',
+  input: { type: 'text', prompt: 'x' },
+  sampling: {},
+  format: { type: 'text' },
+  topLogprobs: null,
+  maxTokens: null,
+  stop: [],
+};

@@ -2,18 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
 import type { StreamEvent } from '../../../src/core/events.ts';
 import { createChannel } from '../../../src/engine/ipc/channel.ts';
-import type { WorkerRequest } from '../../../src/engine/ipc/protocol.ts';
-import { fakeWorker, settle } from '../../support/fake-worker.ts';
-
-const request: WorkerRequest = {
-  model: 'm',
-  input: { type: 'text', prompt: 'x' },
-  sampling: {},
-  format: { type: 'text' },
-  topLogprobs: null,
-  maxTokens: null,
-  stop: [],
-};
+import { anyRequest, fakeWorker, settle } from '../../support/fake-worker.ts';
 
 function setup() {
   const worker = fakeWorker({ obeysCancel: false });
@@ -30,8 +19,8 @@ describe('the channel to a worker', () => {
   it('gives each request its own events, in order, however they are mixed', async () => {
     const { worker, channel, hooks, reports, counts } = setup();
     const never = new AbortController().signal;
-    const a = channel.generate(request, never, hooks);
-    const b = channel.generate(request, never, hooks);
+    const a = channel.generate(anyRequest, never, hooks);
+    const b = channel.generate(anyRequest, never, hooks);
     const firstA = a.next();
     const firstB = b.next();
     await settle();
@@ -56,7 +45,7 @@ describe('the channel to a worker', () => {
     const { worker, channel, hooks, counts } = setup();
     const events: StreamEvent[] = [];
     const done = (async () => {
-      for await (const event of channel.generate(request, new AbortController().signal, hooks)) events.push(event);
+      for await (const event of channel.generate(anyRequest, new AbortController().signal, hooks)) events.push(event);
     })();
     await settle();
     worker.answer(worker.running[0]!.id, 'hi');
@@ -68,7 +57,7 @@ describe('the channel to a worker', () => {
 
   it('throws the worker’s error with its code and numbers', async () => {
     const { worker, channel, hooks, counts } = setup();
-    const next = channel.generate(request, new AbortController().signal, hooks).next();
+    const next = channel.generate(anyRequest, new AbortController().signal, hooks).next();
     await settle();
     const error = new AppError('context_length_exceeded', 'too long', { details: { prompt_tokens: 9 } });
     worker.step({ id: worker.running[0]!.id, error: error.toWire() });
@@ -79,7 +68,7 @@ describe('the channel to a worker', () => {
   it('cancels in the worker when aborted while it waits, and settles only when the worker confirms', async () => {
     const { worker, channel, hooks, counts } = setup();
     const abort = new AbortController();
-    const next = channel.generate(request, abort.signal, hooks).next();
+    const next = channel.generate(anyRequest, abort.signal, hooks).next();
     await settle();
     const { id } = worker.running[0]!;
     abort.abort(new AppError('client_closed_request', 'gone'));
@@ -93,7 +82,7 @@ describe('the channel to a worker', () => {
   it('cancels in the worker when the reader returns early', async () => {
     const { worker, channel, hooks } = setup();
     for await (const event of (() => {
-      const events = channel.generate(request, new AbortController().signal, hooks);
+      const events = channel.generate(anyRequest, new AbortController().signal, hooks);
       void settle().then(() => worker.step({ id: worker.running[0]!.id, event: text('x') }));
       return events;
     })()) {
@@ -105,12 +94,12 @@ describe('the channel to a worker', () => {
 
   it('fails everyone who waits when it closes, and everyone who comes later', async () => {
     const { channel, hooks, counts } = setup();
-    const waiting = [1, 2, 3].map(() => channel.generate(request, new AbortController().signal, hooks).next());
+    const waiting = [1, 2, 3].map(() => channel.generate(anyRequest, new AbortController().signal, hooks).next());
     await settle();
     channel.close(new AppError('worker_crashed', 'dead'));
     channel.close(new AppError('internal_error', 'twice'));
     for (const next of waiting) await expect(next).rejects.toMatchObject({ code: 'worker_crashed' });
-    await expect(channel.generate(request, new AbortController().signal, hooks).next()).rejects.toMatchObject({
+    await expect(channel.generate(anyRequest, new AbortController().signal, hooks).next()).rejects.toMatchObject({
       code: 'worker_crashed',
     });
     expect(counts.settled).toBe(4);
@@ -118,7 +107,7 @@ describe('the channel to a worker', () => {
 
   it('hands out what had arrived before the close', async () => {
     const { worker, channel, hooks } = setup();
-    const events = channel.generate(request, new AbortController().signal, hooks);
+    const events = channel.generate(anyRequest, new AbortController().signal, hooks);
     const first = events.next();
     await settle();
     const { id } = worker.running[0]!;

@@ -1,0 +1,81 @@
+import { AppError } from '../../src/core/errors.ts';
+import type { Catalog, CatalogModel } from '../../src/engine/catalog.ts';
+import { createThreadArbiter } from '../../src/engine/cpu/arbiter.ts';
+import { createCrashGuard } from '../../src/engine/crash-guard.ts';
+import { createEngine, type Engine } from '../../src/engine/engine.ts';
+import { createManager, type Manager } from '../../src/engine/manager.ts';
+import { createLogger } from '../../src/observe/logger.ts';
+import { createMetrics, type Metrics } from '../../src/observe/metrics.ts';
+import { type FakeWorker, type FakeWorkerBehaviour, fakeWorker } from './fake-worker.ts';
+import { type ManualClock, manualClock } from './manual-clock.ts';
+
+export interface TestEngine {
+  engine: Engine;
+  manager: Manager;
+  clock: ManualClock;
+  metrics: Metrics;
+  /** Every worker that was started, in order. */
+  workers: FakeWorker[];
+  /** How often the catalogue was scanned. */
+  scans(): number;
+}
+
+/**
+ * The real engine and manager over fake workers, unlimited memory and a catalogue of the given models; the first of
+ * them is `default`.
+ */
+export function testEngine(models: CatalogModel[], behaviour: FakeWorkerBehaviour = {}): TestEngine {
+  const clock = manualClock();
+  const metrics = createMetrics('test');
+  const workers: FakeWorker[] = [];
+  const crashes = createCrashGuard(clock);
+  let scans = 0;
+  const catalog: Catalog = {
+    async refresh() {
+      scans++;
+    },
+    models: () => models,
+    resolve(name) {
+      const found = name === 'default' ? models[0] : models.find((candidate) => candidate.name === name);
+      if (!found) throw new AppError('model_not_found', name, { field: 'model' });
+      return { model: found, variant: null };
+    },
+  };
+  const manager = createManager({
+    fork() {
+      const worker = fakeWorker(behaviour);
+      workers.push(worker);
+      return worker;
+    },
+    plan: (_ref, wished) => ({
+      type: 'plan',
+      contextTokens: wished.contextTokens ?? 512,
+      slots: wished.slots ?? 1,
+      batchTokens: 512,
+      useMmap: true,
+      expectedBytes: { weights: 0, kvCache: 0, compute: 0, process: 0, total: 0 },
+      notes: [],
+    }),
+    residentBytes: () => 77,
+    vaultFor: () => null,
+    pressure: { observeStep: () => {}, forget: () => {} },
+    arbiter: createThreadArbiter(2),
+    crashes,
+    clock,
+    log: createLogger('silent'),
+    metrics,
+    maxQueue: 8,
+    loadTimeoutMs: 60_000,
+  });
+  const engine = createEngine({
+    catalog,
+    manager,
+    crashes,
+    defaults: { contextTokens: null, parallel: null, keepAliveMs: 60_000, gpu: 'off' },
+    clock,
+    metrics,
+    memory: () => ({ budgetBytes: 1000, usedBytes: 100 }),
+    residentBytes: () => 77,
+  });
+  return { engine, manager, clock, metrics, workers, scans: () => scans };
+}
