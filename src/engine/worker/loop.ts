@@ -1,4 +1,3 @@
-import type { Sampling } from '../../core/chat.ts';
 import { AppError, toAppError } from '../../core/errors.ts';
 import type { FinishReason } from '../../core/events.ts';
 import type { StepReport, WorkerItem } from '../ipc/protocol.ts';
@@ -6,32 +5,20 @@ import type { DraftController } from './draft/controller.ts';
 import type { Job } from './job.ts';
 import type { PrefillPacer } from './pacer.ts';
 import type { PrefixStore, StoredPrefix } from './prefix-store.ts';
-import type { GeneratedToken, Generation, Sequence } from './sequence.ts';
-
-/** A shared or reused prefix shorter than this is not worth leaving the lowest free slot or waiting for a leader. */
-const minReuseTokens = 16;
+import type { GeneratedToken, Sequence } from './sequence.ts';
+import {
+  allowsDrafts,
+  chooseLeader,
+  chooseSlot,
+  commonLength,
+  createSlots,
+  minReuseTokens,
+  type Slot,
+  sharePrefill,
+} from './slots.ts';
 
 /** Reading a state from the disk has a price of its own. */
 const minRestoreTokens = 64;
-
-interface Slot {
-  readonly index: number;
-  readonly sequence: Sequence;
-  job: Job | null;
-  /** Prompt tokens that are not evaluated yet. */
-  pending: number[];
-  generation: Generation | null;
-  /** The slot whose prefill this one waits for, to take over its first `length` tokens. */
-  follows: { leader: Slot; job: Job; length: number } | null;
-  /** Turn in which it was last given prompt tokens: the one that waited longest goes first. */
-  servedAt: number;
-  /** Its batch failed once: it is tried again, alone. */
-  suspect: boolean;
-  /** When the prompt's evaluation began, and how much of it was there already. */
-  begun: { atMs: number; kept: number };
-  /** Cost in ms of a state that is worth keeping beyond the slot; null: it is not, or it is stored. */
-  worthMs: number | null;
-}
 
 export interface BatchLoop {
   /** Takes a job; it starts at the next step that has a free slot. */
@@ -64,18 +51,7 @@ export function createBatchLoop(deps: {
   /** Takes a line for the operator; native text never reaches a client. */
   log: (line: string) => void;
 }): BatchLoop {
-  const slots: Slot[] = deps.sequences.map((sequence, index) => ({
-    index,
-    sequence,
-    job: null,
-    pending: [],
-    generation: null,
-    follows: null,
-    servedAt: 0,
-    suspect: false,
-    begun: { atMs: 0, kept: 0 },
-    worthMs: null,
-  }));
+  const slots = createSlots(deps.sequences);
   const waiting: Job[] = [];
   const cancelled = new Set<number>();
   const { pacer, drafts } = deps;
@@ -120,36 +96,13 @@ export function createBatchLoop(deps: {
     cancelled.clear();
   };
 
-  /** The free slot that saves the most prompt, or the lowest free one. */
-  const chooseSlot = (job: Job): { slot: Slot; saved: number } | null => {
-    let chosen: { slot: Slot; saved: number } | null = null;
-    for (const slot of slots) {
-      if (slot.job) continue;
-      const prefix = slot.sequence.reusablePrefix(job.prompt);
-      const saved = prefix < minReuseTokens ? 0 : prefix;
-      if (!chosen || saved > chosen.saved) chosen = { slot, saved };
-    }
-    return chosen;
-  };
-
-  /** The working slot whose prompt begins like this one's for longer than `saved`, if waiting for it pays. */
-  const chooseLeader = (job: Job, saved: number): { leader: Slot; length: number } | null => {
-    let best: { leader: Slot; length: number } | null = null;
-    for (const leader of slots) {
-      if (!leader.job || leader.suspect) continue;
-      const length = commonLength(leader.job.prompt, job.prompt);
-      if (length >= Math.max(saved + minReuseTokens, (best?.length ?? 0) + 1)) best = { leader, length };
-    }
-    return best;
-  };
-
   const admit = async () => {
     while (waiting.length > 0) {
-      const choice = chooseSlot(waiting[0]!);
+      const choice = chooseSlot(slots, waiting[0]!.prompt);
       if (!choice) return;
       const job = waiting.shift()!;
       const { slot } = choice;
-      const lead = chooseLeader(job, choice.saved);
+      const lead = chooseLeader(slots, job.prompt, choice.saved);
       const stored = deps.prefixes?.find(job.prompt) ?? null;
       // Taken before the first await: a cancel that arrives meanwhile must find its job.
       slot.job = job;
@@ -233,29 +186,6 @@ export function createBatchLoop(deps: {
     }
   };
 
-  /** Prompt tokens that each prefilling slot may evaluate in this step; who waited longest goes first. */
-  const sharePrefill = (decoding: number): Map<Slot, number> => {
-    let left = pacer.chunkTokens(decoding);
-    const shares = new Map<Slot, number>();
-    const prefilling = slots.filter((slot) => slot.job && slot.pending.length > 0);
-    for (const slot of prefilling.sort((a, b) => a.servedAt - b.servedAt)) {
-      const share = Math.min(slot.pending.length, left, nextMark(slot) - slot.sequence.length);
-      if (share <= 0) continue;
-      shares.set(slot, share);
-      slot.servedAt = ++turn;
-      left -= share;
-    }
-    return shares;
-  };
-
-  /** Where the next follower of a slot wants to take over: the prefill stops exactly there once. */
-  const nextMark = (leader: Slot): number =>
-    slots.reduce(
-      (mark, { follows }) =>
-        follows?.leader === leader && follows.length > leader.sequence.length ? Math.min(mark, follows.length) : mark,
-      Number.POSITIVE_INFINITY,
-    );
-
   /** Issues one slot's part of the step; null when it has none. */
   const issue = (slot: Slot, share: number, report: StepReport): Promise<GeneratedToken | null> | null => {
     if (slot.generation) return slot.generation.next();
@@ -284,7 +214,8 @@ export function createBatchLoop(deps: {
     for (const slot of slots) if (slot.sequence.draft) slot.sequence.draft.limit = draftLimit(slot, decoding);
     const shares = suspect
       ? new Map([[suspect, Math.min(suspect.pending.length, deps.batchTokens)]])
-      : sharePrefill(decoding);
+      : sharePrefill(slots, pacer.chunkTokens(decoding));
+    for (const slot of shares.keys()) slot.servedAt = ++turn;
     const report: StepReport = { sequences: 0, decoded: [], promptTokens: 0, milliseconds: 0 };
     const startedMs = deps.nowMs();
     // Everything is queued in one tick and in slot order, so that it lands in one decode call.
@@ -314,13 +245,8 @@ export function createBatchLoop(deps: {
     if (published.length > 0 || running.length > 0) deps.publish(published, running.length > 0 ? report : null);
   };
 
-  /** Guesses a slot may make: only where they change neither the text nor a seeded run. */
-  const draftLimit = (slot: Slot, decoding: number): number => {
-    if (!slot.generation || !slot.job) return 0;
-    const { settings } = slot.job;
-    if (settings.grammar || settings.topLogprobs !== null || !allowsDrafts(settings.sampling)) return 0;
-    return drafts.limit(decoding);
-  };
+  const draftLimit = (slot: Slot, decoding: number): number =>
+    slot.generation && slot.job && allowsDrafts(slot.job) ? drafts.limit(decoding) : 0;
 
   /** Takes the tokens that this step's guesses already made; the slot must not lag behind its own state. */
   const drain = async (slot: Slot, report: StepReport): Promise<number> => {
@@ -406,24 +332,6 @@ export function createBatchLoop(deps: {
       await running;
     },
   };
-}
-
-/**
- * Penalties would not see the guesses before them, and a seed promises the same text again, while a guess spends random
- * numbers of its own.
- */
-function allowsDrafts(sampling: Sampling): boolean {
-  const { repeatPenalty = 1, frequencyPenalty = 0, presencePenalty = 0, dry, xtc, seed, temperature } = sampling;
-  const seeded = seed !== undefined && temperature !== 0;
-  return repeatPenalty === 1 && frequencyPenalty === 0 && presencePenalty === 0 && !dry && !xtc && !seeded;
-}
-
-/** Tokens that two prompts have in common at the start; at least one of the second is left out, to be evaluated. */
-function commonLength(a: readonly number[], b: readonly number[]): number {
-  const most = Math.min(a.length, b.length - 1);
-  let length = 0;
-  while (length < most && a[length] === b[length]) length++;
-  return length;
 }
 
 /** The error of a prompt that does not fit: both numbers, before anything is decoded. */

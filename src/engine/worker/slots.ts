@@ -1,0 +1,115 @@
+import type { Sampling } from '../../core/chat.ts';
+import type { Job } from './job.ts';
+import type { Generation, Sequence } from './sequence.ts';
+
+/** A shared or reused prefix shorter than this is not worth leaving the lowest free slot or waiting for a leader. */
+export const minReuseTokens = 16;
+
+/** One place in the batch: a sequence for ever, and the job it works on. Owned by the loop. */
+export interface Slot {
+  readonly index: number;
+  readonly sequence: Sequence;
+  job: Job | null;
+  /** Prompt tokens that are not evaluated yet. */
+  pending: number[];
+  generation: Generation | null;
+  /** The slot whose prefill this one waits for, to take over its first `length` tokens. */
+  follows: { leader: Slot; job: Job; length: number } | null;
+  /** Turn in which it was last given prompt tokens: the one that waited longest goes first. */
+  servedAt: number;
+  /** Its batch failed once: it is tried again, alone. */
+  suspect: boolean;
+  /** When the prompt's evaluation began, and how much of it was there already. */
+  begun: { atMs: number; kept: number };
+  /** Cost in ms of a state that is worth keeping beyond the slot; null: it is not, or it is stored. */
+  worthMs: number | null;
+}
+
+/** Free slots over the sequences, in their order. */
+export function createSlots(sequences: readonly Sequence[]): Slot[] {
+  return sequences.map((sequence, index) => ({
+    index,
+    sequence,
+    job: null,
+    pending: [],
+    generation: null,
+    follows: null,
+    servedAt: 0,
+    suspect: false,
+    begun: { atMs: 0, kept: 0 },
+    worthMs: null,
+  }));
+}
+
+/** The free slot that saves the most of a prompt, or the lowest free one; null when none is free. */
+export function chooseSlot(slots: readonly Slot[], prompt: readonly number[]): { slot: Slot; saved: number } | null {
+  let chosen: { slot: Slot; saved: number } | null = null;
+  for (const slot of slots) {
+    if (slot.job) continue;
+    const prefix = slot.sequence.reusablePrefix(prompt);
+    const saved = prefix < minReuseTokens ? 0 : prefix;
+    if (!chosen || saved > chosen.saved) chosen = { slot, saved };
+  }
+  return chosen;
+}
+
+/** The working slot whose prompt begins like this one for longer than `saved`, if waiting for it pays. */
+export function chooseLeader(
+  slots: readonly Slot[],
+  prompt: readonly number[],
+  saved: number,
+): { leader: Slot; length: number } | null {
+  let best: { leader: Slot; length: number } | null = null;
+  for (const leader of slots) {
+    if (!leader.job || leader.suspect) continue;
+    const length = commonLength(leader.job.prompt, prompt);
+    if (length >= Math.max(saved + minReuseTokens, (best?.length ?? 0) + 1)) best = { leader, length };
+  }
+  return best;
+}
+
+/** Shares of `budgetTokens` prompt tokens for the slots that read a prompt; who waited longest goes first. */
+export function sharePrefill(slots: readonly Slot[], budgetTokens: number): Map<Slot, number> {
+  let left = budgetTokens;
+  const shares = new Map<Slot, number>();
+  const prefilling = slots.filter((slot) => slot.job && slot.pending.length > 0);
+  for (const slot of prefilling.sort((a, b) => a.servedAt - b.servedAt)) {
+    const share = Math.min(slot.pending.length, left, nextMark(slots, slot) - slot.sequence.length);
+    if (share <= 0) continue;
+    shares.set(slot, share);
+    left -= share;
+  }
+  return shares;
+}
+
+/** Where the next follower of a slot wants to take over: the prefill stops exactly there once. */
+function nextMark(slots: readonly Slot[], leader: Slot): number {
+  return slots.reduce(
+    (mark, { follows }) =>
+      follows?.leader === leader && follows.length > leader.sequence.length ? Math.min(mark, follows.length) : mark,
+    Number.POSITIVE_INFINITY,
+  );
+}
+
+/** Tokens that two prompts have in common at the start; at least one of the second is left out, to be evaluated. */
+export function commonLength(a: readonly number[], b: readonly number[]): number {
+  const most = Math.min(a.length, b.length - 1);
+  let length = 0;
+  while (length < most && a[length] === b[length]) length++;
+  return length;
+}
+
+/** Whether guesses change neither the text of a slot nor a seeded run. */
+export function allowsDrafts({ settings }: Job): boolean {
+  return !settings.grammar && settings.topLogprobs === null && samplesFreely(settings.sampling);
+}
+
+/**
+ * Penalties would not see the guesses before them, and a seed promises the same text again, while a guess spends random
+ * numbers of its own.
+ */
+function samplesFreely(sampling: Sampling): boolean {
+  const { repeatPenalty = 1, frequencyPenalty = 0, presencePenalty = 0, dry, xtc, seed, temperature } = sampling;
+  const seeded = seed !== undefined && temperature !== 0;
+  return repeatPenalty === 1 && frequencyPenalty === 0 && presencePenalty === 0 && !dry && !xtc && !seeded;
+}
