@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import type { MetadataEntry } from '../gguf/header.ts';
+import { syntheticTokenizer } from '../gguf/synthetic-tokenizer.ts';
 import type { BenchDeps } from './deps.ts';
 import { positiveInteger } from './flags.ts';
-import type { MetadataEntry } from './gguf/header.ts';
 import { halfBillion } from './gguf/qwen2.ts';
-import { syntheticTokenizer } from './gguf/synthetic-tokenizer.ts';
 import { readTokenizer } from './gguf/tokenizer-of-file.ts';
 import { quantizedTypes } from './gguf/weights.ts';
 import { writeModel } from './gguf/write-model.ts';

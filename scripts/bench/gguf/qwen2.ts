@@ -1,4 +1,5 @@
-import { aligned, type MetadataEntry, type TensorEntry } from './header.ts';
+import type { MetadataEntry } from '../../gguf/header.ts';
+import type { PlannedTensor } from '../../gguf/write-gguf.ts';
 import { constantFloats, type QuantizedType, randomBlocks } from './weights.ts';
 
 /** Dimensions of a Qwen2 model whose output shares the token embedding. */
@@ -27,13 +28,6 @@ export const halfBillion: Qwen2Size = {
   ropeBase: 1_000_000,
 };
 
-/** A tensor of the file and how its bytes come about, piece by piece. */
-export interface PlannedTensor {
-  entry: TensorEntry;
-  sizeBytes: number;
-  pieces(): Iterable<Buffer>;
-}
-
 /** Metadata about the model itself; the tokenizer's comes from elsewhere. */
 export function qwen2Metadata(size: Qwen2Size, type: QuantizedType): MetadataEntry[] {
   const u32 = (value: number) => ({ type: 'u32', value }) as const;
@@ -53,30 +47,31 @@ export function qwen2Metadata(size: Qwen2Size, type: QuantizedType): MetadataEnt
   ];
 }
 
-/** All tensors in the order of the file, offsets set. Matrices are random in `type`, norms are 1 and biases 0. */
+/** All tensors in the order of the file. Matrices are random in `type`, norms are 1 and biases 0. */
 export function qwen2Tensors(size: Qwen2Size, type: QuantizedType, seed: number): PlannedTensor[] {
   const { width, feedForward } = size;
   const kvWidth = (width / size.heads) * size.kvHeads;
   const tensors: PlannedTensor[] = [];
-  let offsetBytes = 0;
-  const add = (
-    name: string,
-    dimensions: number[],
-    typeNumber: number,
-    sizeBytes: number,
-    pieces: () => Iterable<Buffer>,
-  ) => {
-    tensors.push({ entry: { name, dimensions, typeNumber, offsetBytes }, sizeBytes, pieces });
-    offsetBytes += aligned(sizeBytes);
-  };
   const matrix = (name: string, columns: number, rows: number) => {
     const blocks = (columns * rows) / type.elements;
     // Every tensor has a seed of its own: equal layers could be told apart by nothing.
     const tensorSeed = Math.imul(seed + tensors.length + 1, 0x9e3779b1);
-    add(name, [columns, rows], type.typeNumber, blocks * type.bytes, () => randomBlocks(type, blocks, tensorSeed));
+    tensors.push({
+      name,
+      dimensions: [columns, rows],
+      typeNumber: type.typeNumber,
+      sizeBytes: blocks * type.bytes,
+      pieces: () => randomBlocks(type, blocks, tensorSeed),
+    });
   };
   const vector = (name: string, length: number, value: number) =>
-    add(name, [length], 0, length * 4, () => [constantFloats(length, value)]);
+    tensors.push({
+      name,
+      dimensions: [length],
+      typeNumber: 0,
+      sizeBytes: length * 4,
+      pieces: () => [constantFloats(length, value)],
+    });
 
   matrix('token_embd.weight', width, size.vocabulary);
   vector('output_norm.weight', width, 1);

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { MetadataEntry } from './header.ts';
+import type { MetadataEntry } from '../../gguf/header.ts';
 
 /** Bytes of the fixed-size value types by number; 8 is text, 9 an array. */
 const scalarBytes: ReadonlyMap<number, number> = new Map([

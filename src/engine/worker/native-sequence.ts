@@ -30,12 +30,15 @@ export function toSequence(
   // Any number is handed through to the strategy unchanged: the slot index orders the batch.
   const evaluationPriority = slot as 1;
   const windowTokens = model.fileInsights.swaSize ?? null;
-  const wholeCopiesOnly = windowTokens !== null || model.fileInsights.isRecurrent || model.fileInsights.isHybrid;
+  const isRecurrent = model.fileInsights.isRecurrent || model.fileInsights.isHybrid;
+  const wholeCopiesOnly = windowTokens !== null || isRecurrent;
   /** Sliding-window models keep only the window: a cut inside what was dropped must not be reused. */
   const reusable = (tokens: readonly number[]): number => {
     const common = Math.min(native.compareContextTokens(tokens as Token[]).firstDifferentIndex, tokens.length - 1);
     if (common <= 0) return 0;
     if (common === native.nextTokenIndex) return common;
+    // A recurrent state cannot go back; without checkpoints any cut drops all of it.
+    if (isRecurrent) return 0;
     if (windowTokens !== null) {
       const firstCell = native.stateCellsStartIndex;
       if (firstCell > 0 && firstCell > common - windowTokens) return 0;

@@ -2,12 +2,12 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ggufHeader } from '../../../../scripts/bench/gguf/header.ts';
 import { halfBillion, type Qwen2Size, qwen2Tensors } from '../../../../scripts/bench/gguf/qwen2.ts';
-import { syntheticTokenizer } from '../../../../scripts/bench/gguf/synthetic-tokenizer.ts';
 import { readTokenizer } from '../../../../scripts/bench/gguf/tokenizer-of-file.ts';
 import { quantizedTypes } from '../../../../scripts/bench/gguf/weights.ts';
 import { writeModel } from '../../../../scripts/bench/gguf/write-model.ts';
+import { ggufHeader } from '../../../../scripts/gguf/header.ts';
+import { syntheticTokenizer } from '../../../../scripts/gguf/synthetic-tokenizer.ts';
 import { readGguf } from '../../../../src/engine/gguf.ts';
 
 const small: Qwen2Size = {
@@ -89,7 +89,7 @@ describe('the half-billion model', () => {
   it('has the parameters of its model card and pieces of at most about a mebibyte', () => {
     const tensors = qwen2Tensors(halfBillion, quantizedTypes.q4_0, 1);
     const parameters = tensors.reduce(
-      (sum, { entry }) => sum + entry.dimensions.reduce((product, dimension) => product * dimension, 1),
+      (sum, { dimensions }) => sum + dimensions.reduce((product, dimension) => product * dimension, 1),
       0,
     );
     expect(Math.round(parameters / 1e6)).toBe(494);

@@ -6,6 +6,7 @@ export type MetadataValue =
   | { type: 'text'; value: string }
   | { type: 'texts'; values: readonly string[] }
   | { type: 'i32s'; values: readonly number[] }
+  | { type: 'f32s'; values: readonly number[] }
   | { type: 'raw'; typeNumber: number; bytes: Buffer };
 
 export type MetadataEntry = readonly [key: string, value: MetadataValue];
@@ -60,6 +61,13 @@ function typedValue(value: MetadataValue): Buffer {
         u32(5),
         u64(value.values.length),
         Buffer.from(Int32Array.from(value.values).buffer),
+      ]);
+    case 'f32s':
+      return Buffer.concat([
+        u32(9),
+        u32(6),
+        u64(value.values.length),
+        Buffer.from(Float32Array.from(value.values).buffer),
       ]);
     case 'raw':
       return Buffer.concat([u32(value.typeNumber), value.bytes]);

@@ -9,12 +9,12 @@ const controlTokens = ['<|endoftext|>', '<|im_start|>', '<|im_end|>'];
 const letters = [...'abcdefghijklmnopqrstuvwxyz'];
 
 /**
- * A byte-level BPE vocabulary of exactly `tokenCount` tokens, for benches without a real one: the 256 bytes, then
+ * A byte-level BPE vocabulary of exactly `tokenCount` tokens, for models without a real one: the 256 bytes, then
  * words of two to four letters with and without a space in front, then the control tokens of ChatML. Every token can
  * be reached by merges, so that prompts cost about as many tokens as letters divided by three.
- * `tokenCount`: at least 1,000; at most what four letters give, 900,000.
+ * `tokenCount`: at least 300; at most what four letters give, 900,000. `template`: ChatML unless told otherwise.
  */
-export function syntheticTokenizer(tokenCount: number): MetadataEntry[] {
+export function syntheticTokenizer(tokenCount: number, template = chatTemplate): MetadataEntry[] {
   const { tokens, merges } = buildWords(tokenCount - controlTokens.length);
   const firstControl = tokens.length;
   const all = [...tokens, ...controlTokens];
@@ -33,7 +33,7 @@ export function syntheticTokenizer(tokenCount: number): MetadataEntry[] {
     ['tokenizer.ggml.eos_token_id', { type: 'u32', value: firstControl + 2 }],
     ['tokenizer.ggml.padding_token_id', { type: 'u32', value: firstControl }],
     ['tokenizer.ggml.add_bos_token', { type: 'boolean', value: false }],
-    ['tokenizer.chat_template', { type: 'text', value: chatTemplate }],
+    ['tokenizer.chat_template', { type: 'text', value: template }],
   ];
 }
 
