@@ -6,11 +6,14 @@ export interface PrefillPacer {
   observe(step: { milliseconds: number; promptTokens: number; decoding: number }): void;
 }
 
+/** The kernels change gear at 64 rows: below, a token costs half as much again, above, hardly less. */
+const gearRows = 64;
 /**
- * The kernels change gear at 64 rows: below, a token costs more, above, hardly less. Source: measured, see the folder's
- * README.
+ * Beside decoders llama.cpp first takes one token of every sequence and then the rest of the prompt's portion as a pass
+ * of its own. One token more keeps that pass at 64 rows: a step of 64 beside one decoder took 308 ms, of 65 it took 227.
  */
-const gearTokens = 64;
+const sharedRows = 1;
+const gearTokens = gearRows + sharedRows;
 /** A neighbour should not wait longer than this for its next token, whatever it costs the prompt. */
 const targetMs = 250;
 /** Nor longer than this many of its own steps, where those are slow. */
@@ -19,9 +22,9 @@ const targetDecodeSteps = 4;
 const leastTokens = 16;
 
 /**
- * Keeps the steps of decoders under max(250 ms, 4 decode steps): prompts get multiples of 64 tokens as long as the step
- * stays under the target, less than 64 only where 64 take more than twice as long. Nobody decodes: the whole batch.
- * Learns from the steps it is told; until it knows, 64.
+ * Keeps the steps of decoders under max(250 ms, 4 decode steps): prompts get multiples of 64 tokens and one as long as
+ * the step stays under the target, less than 65 only where these take more than twice as long. Nobody decodes: the whole
+ * batch. Learns from the steps it is told; until it knows, 65.
  */
 export function createPrefillPacer(batchTokens: number): PrefillPacer {
   let decodeMs: number | null = null;
@@ -36,7 +39,7 @@ export function createPrefillPacer(batchTokens: number): PrefillPacer {
       if (promptTokenMs === null) return Math.min(gearTokens, room);
       const target = Math.max(targetMs, targetDecodeSteps * (decodeMs ?? 0));
       const fitting = Math.floor((target - (decodeMs ?? 0)) / promptTokenMs);
-      if (fitting >= gearTokens) return Math.min(room, fitting - (fitting % gearTokens));
+      if (fitting >= gearTokens) return Math.min(room, fitting - ((fitting - sharedRows) % gearRows));
       const farTooSlow = gearTokens * promptTokenMs > 2 * target;
       return Math.min(room, farTooSlow ? Math.max(leastTokens, fitting) : gearTokens);
     },

@@ -13,24 +13,24 @@ function settled(decodeMs: number, promptTokenMs: number, batchTokens = 512): nu
 }
 
 describe('pacing prompts beside decoders', () => {
-  it('takes the whole batch when nobody decodes, and 64 tokens until it knows the machine', () => {
+  it('takes the whole batch when nobody decodes, and 65 tokens until it knows the machine', () => {
     const pacer = createPrefillPacer(512);
     expect(pacer.chunkTokens(0)).toBe(512);
-    expect(pacer.chunkTokens(3)).toBe(64);
+    expect(pacer.chunkTokens(3)).toBe(65);
   });
 
-  it('takes more, in steps of 64, as long as the step stays under 250 ms', () => {
-    expect(settled(10, 1)).toBe(192);
-    expect(settled(10, 3)).toBe(64);
+  it('takes more, in steps of 64 and one for the pass with the decoders, as long as the step stays under 250 ms', () => {
+    expect(settled(10, 1)).toBe(193);
+    expect(settled(10, 3)).toBe(65);
     expect(settled(2, 0.02)).toBe(510);
   });
 
   it('allows four decode steps where these are slow', () => {
-    expect(settled(200, 4)).toBe(128);
+    expect(settled(200, 4)).toBe(129);
   });
 
-  it('stays at 64 while that is not far too slow, and goes below where it is', () => {
-    expect(settled(10, 6)).toBe(64);
+  it('stays at 65 while that is not far too slow, and goes below where it is', () => {
+    expect(settled(10, 6)).toBe(65);
     expect(settled(10, 10)).toBe(24);
     expect(settled(10, 100)).toBe(16);
   });
