@@ -64,6 +64,22 @@ describe('the built-in model, over HTTP', () => {
     expect(steps - below8).toBeGreaterThan(20);
   });
 
+  it('gives every token when it is there, in the first answer of a slot and in later ones', async () => {
+    const label = `{model="${builtInModel}"}`;
+    const steps = () => metric(server.baseUrl, `hearth_engine_steps_total${label}`);
+    // A repetitive text, which is guessed ahead, ends in the middle of its guesses; what comes after must not run away.
+    const endless = { prompt: '1 2 3 4 5 6 7 8 9 10 11 12', raw: true, temperature: 0, max_tokens: 301 };
+    const free = { ...endless, temperature: 1, seed: 3, max_tokens: 60, ignore_eos: true };
+    for (const body of [endless, endless, free, endless]) {
+      const before = await steps();
+      const { body: answer } = await postJson(`${server.baseUrl}/generate`, body);
+      const tokens = (answer as { usage: { completion_tokens: number } }).usage.completion_tokens;
+      expect(tokens).toBe(body.max_tokens);
+      // At most eight guesses and the token before them come with one step.
+      expect((await steps()) - before).toBeGreaterThanOrEqual(tokens / 9);
+    }
+  });
+
   it('answers with both shapes of the seeds on the native routes', async () => {
     const { body } = await postJson(`${server.baseUrl}/generate`, { prompt: 'What is GGUF?', temperature: 0 });
     expect(body).toMatchObject({

@@ -251,7 +251,9 @@ export function createBatchLoop(deps: {
   /** Takes the tokens that this step's guesses already made; the slot must not lag behind its own state. */
   const drain = async (slot: Slot, report: StepReport): Promise<number> => {
     let taken = 0;
-    while (slot.generation && (slot.sequence.draft?.ready ?? 0) > 0) {
+    // No step gives more than it guessed: beyond that, `next()` would decode, and everybody else would wait for it.
+    const most = slot.sequence.draft?.limit ?? 0;
+    while (taken < most && slot.generation && (slot.sequence.draft?.ready ?? 0) > 0) {
       await accept(slot, await slot.generation.next(), report);
       taken++;
     }

@@ -45,6 +45,8 @@ export function toSequence(
     }
     return common;
   };
+  /** The library goes on counting guesses that an answer left behind when it ended; nobody will ever take them. */
+  let abandoned = 0;
   const sequence: Sequence = {
     get length() {
       return native.nextTokenIndex;
@@ -65,11 +67,13 @@ export function toSequence(
       return (await target._copyStateFromOtherSequence(source, length)) && native.nextTokenIndex === length;
     },
     prefill: (tokens) => native.evaluateWithoutGeneratingNewTokens(tokens as Token[], { evaluationPriority }),
-    generate: (tokens, how) =>
+    generate(tokens, how) {
+      abandoned = native.tokenPredictions.unused;
       // A grammar lives in the library's sampler.
-      !how.grammar && needsPicker(how, model)
+      return !how.grammar && needsPicker(how, model)
         ? generatePicked(native, evaluationPriority, tokens as Token[], how)
-        : generateNative(native, evaluationPriority, tokens as Token[], how, llama),
+        : generateNative(native, evaluationPriority, tokens as Token[], how, llama);
+    },
     draft: predictor && {
       get limit() {
         return predictor.limit;
@@ -78,7 +82,7 @@ export function toSequence(
         predictor.limit = tokens;
       },
       get ready() {
-        return native.tokenPredictions.unused;
+        return native.tokenPredictions.unused - abandoned;
       },
       takeProposed: () => predictor.takeProposed(),
     },

@@ -24,6 +24,7 @@ function fakeSequences({
   failOn = () => false,
   failBatchOn = () => false,
   guesses = 0,
+  staleGuesses = 0,
   onLimit = () => {},
 }: SetupOptions) {
   const steps: Step[] = [];
@@ -80,7 +81,7 @@ function fakeSequences({
                 onLimit(tokens);
               },
               get ready() {
-                return ready;
+                return ready + staleGuesses;
               },
               takeProposed() {
                 const taken = proposed;
@@ -178,6 +179,8 @@ interface SetupOptions {
   failBatchOn?: (token: number) => boolean;
   /** Guesses that a step makes and that all come true; 0: a library without guesses. */
   guesses?: number;
+  /** Guesses that the library counts as ready although nobody will ever get them. */
+  staleGuesses?: number;
   drafts?: DraftController;
   prefixes?: PrefixStore;
   onLimit?: (limit: number) => void;
@@ -372,6 +375,17 @@ describe('the batch loop', () => {
     expect([1, 3].map(textOf)).toEqual([4, 6].map(countdown));
     expect(steps[0]).toEqual(['0:last 3', '1:last 3', '2:last 3']);
     expect(steps.slice(1, 4)).toEqual([['0:last 3'], ['1:last 3'], ['2:last 3']]);
+  });
+
+  it('never takes more within a step than the step may have guessed, whatever the library says is ready', async () => {
+    const { loop, ended, textOf, steps } = setup({ slots: 2, guesses: 1, staleGuesses: 100 });
+    loop.add(fakeJob(1, prompt(3, 20)));
+    loop.add(fakeJob(2, prompt(3, 20)));
+    await Promise.all([ended(1), ended(2)]);
+    expect([1, 2].map(textOf)).toEqual([countdown(20), countdown(20)]);
+    // Without guesses a token takes a step, and nobody overtakes.
+    expect(steps).toHaveLength(21);
+    for (const step of steps) expect(step).toHaveLength(2);
   });
 
   it('takes what was guessed within the step, and asks for no guess where it would change the text', async () => {
