@@ -9,6 +9,7 @@ import type { Metrics } from '../observe/metrics.ts';
 import type { Catalog, CatalogModel, CatalogVariant } from './catalog.ts';
 import { chooseVariant } from './catalog.ts';
 import type { CrashGuard } from './crash-guard.ts';
+import type { WorkerRequest } from './ipc/protocol.ts';
 import type { Lease } from './lease.ts';
 import type { LoadSettings, Manager, ModelRef } from './manager.ts';
 import { meterRequest } from './metering.ts';
@@ -184,29 +185,6 @@ export function createEngine(deps: {
     }
   }
 
-  /** One try on one lease; yields nothing after the first token that it would have to take back. */
-  async function* generate(
-    request: ChatRequest,
-    lease: Lease,
-    signal: AbortSignal,
-    model: string,
-    onToken: () => void,
-  ): AsyncGenerator<StreamEvent> {
-    yield* lease.generate(
-      {
-        model,
-        input: request.input,
-        sampling: request.sampling,
-        format: request.format ?? { type: 'text' },
-        topLogprobs: request.logprobs?.top ?? null,
-        maxTokens: request.maxTokens ?? null,
-        stop: request.stop,
-      },
-      signal,
-      onToken,
-    );
-  }
-
   async function* answer(request: ChatRequest, signal: AbortSignal): AsyncGenerator<StreamEvent> {
     const meter = meterRequest({ clock, metrics: deps.metrics });
     try {
@@ -221,7 +199,7 @@ export function createEngine(deps: {
         const lease = await manager.lease(ref, settings, signal, request.keepAliveMs);
         meter.leased(lease.waitedMs);
         try {
-          for await (const event of generate(request, lease, signal, model.name, meter.token)) {
+          for await (const event of lease.generate(toWorkerRequest(request, model.name), signal, meter.token)) {
             if (event.type === 'start') {
               // A retry starts again; the client has seen its start.
               if (started) continue;
@@ -313,4 +291,17 @@ function attemptResolve(
     // Unknown so far: the caller scans and asks again.
     return null;
   }
+}
+
+/** What crosses to the worker of a request; `model`: the name that its `start` event carries. */
+function toWorkerRequest(request: ChatRequest, model: string): WorkerRequest {
+  return {
+    model,
+    input: request.input,
+    sampling: request.sampling,
+    format: request.format ?? { type: 'text' },
+    topLogprobs: request.logprobs?.top ?? null,
+    maxTokens: request.maxTokens ?? null,
+    stop: request.stop,
+  };
 }

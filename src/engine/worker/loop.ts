@@ -146,7 +146,7 @@ export function createBatchLoop(deps: {
   /** Starts a slot on what its own state already holds of the prompt. */
   const begin = async (slot: Slot) => {
     try {
-      if (slot.worthMs !== null) await persist(slot);
+      await persist(slot);
       started(slot, await slot.sequence.adapt(slot.job!.prompt));
     } catch (error) {
       await fail(slot, error);
@@ -169,6 +169,8 @@ export function createBatchLoop(deps: {
       const held = Math.min(length, leader.sequence.length);
       if (held < length && leader.job === job) continue;
       try {
+        // The copy replaces whatever the slot held until now.
+        await persist(slot);
         if (held >= minReuseTokens && (await slot.sequence.copyFrom(leader.sequence, held))) started(slot, held);
         else await begin(slot);
       } catch (error) {

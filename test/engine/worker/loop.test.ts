@@ -377,6 +377,37 @@ describe('the batch loop', () => {
     expect(steps.slice(1, 4)).toEqual([['0:last 3'], ['1:last 3'], ['2:last 3']]);
   });
 
+  it('keeps a state that is worth it before a copy from a neighbour replaces it', async () => {
+    const saved: number[][] = [];
+    const { loop, ended, copies, onPublish } = setup({
+      slots: 2,
+      prefixes: {
+        find: () => null,
+        note: (tokens) => tokens.length === 80,
+        async save(sequence) {
+          saved.push([...sequence.tokens()]);
+        },
+        async close() {},
+      },
+    });
+    const leader = prompt(60, 60);
+    const worthy = prompt(80, 3);
+    loop.add(fakeJob(1, leader));
+    loop.add(fakeJob(2, worthy));
+    let added = false;
+    void ended(2).then(() => {
+      // The first still works, so the loop was never idle in between.
+      onPublish(() => {
+        if (added) return;
+        added = true;
+        loop.add(fakeJob(3, [...leader.slice(0, 50), 77, 4]));
+      });
+    });
+    await Promise.all([ended(1), ended(3)]);
+    expect(copies).toEqual(['0>1 50']);
+    expect(saved).toEqual([[...worthy, 3, 2, 1]]);
+  });
+
   it('never takes more within a step than the step may have guessed, whatever the library says is ready', async () => {
     const { loop, ended, textOf, steps } = setup({ slots: 2, guesses: 1, staleGuesses: 100 });
     loop.add(fakeJob(1, prompt(3, 20)));
