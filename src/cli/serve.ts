@@ -52,7 +52,7 @@ async function banner(app: Awaited<ReturnType<typeof createApp>>, config: Config
   const { budgetBytes } = app.engine.memory();
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   const invalid = models.length - usable.length;
-  const key = config.server.apiKey === null ? '' : ' -H "Authorization: Bearer $HEARTH_API_KEY"';
+  const key = config.server.apiKeys.length === 0 ? '' : ' -H "Authorization: Bearer $HEARTH_API_KEY"';
   return `Hearth ${app.version} is serving ${baseUrl}
   APIs      OpenAI at /v1, native at / and /api/v1, WebSocket at /ws/generate; all of them: ${baseUrl}/docs
   models    ${usable.length} in ${config.models.folder}${invalid > 0 ? ` (${invalid} more cannot be used, see /models)` : ''}

@@ -19,6 +19,7 @@ export const settingOfVariable = {
   HEARTH_MAX_QUEUE: ['models', 'max_queue'],
   HEARTH_PREFIX_VAULT: ['models', 'prefix_vault'],
   HEARTH_PREFIX_VAULT_MIN: ['models', 'prefix_vault_min'],
+  HEARTH_PREFIX_SHARING: ['models', 'prefix_sharing'],
   HEARTH_LOAD_TIMEOUT: ['models', 'load_timeout'],
   HEARTH_THREADS: ['engine', 'threads'],
   HEARTH_GPU: ['engine', 'gpu'],

@@ -97,16 +97,17 @@ function withAbsoluteFolders(settings: Settings, base: string): Settings {
   };
 }
 
-function readKeyFile(filePath: string): string {
-  let key: string;
+/** Keys of a file: one a line, or with commas between them. */
+function readKeyFile(filePath: string): string[] {
+  let keys: string;
   try {
-    key = readFileSync(filePath, 'utf8').trim();
+    keys = readFileSync(filePath, 'utf8').trim().replace(/\r?\n/g, ',');
   } catch (error) {
     throw new ConfigError(`HEARTH_API_KEY_FILE: ${filePath} cannot be read`, { cause: error });
   }
-  const parsed = settingsSchema.shape.server.unwrap().shape.api_key.unwrap().safeParse(key);
+  const parsed = settingsSchema.shape.server.unwrap().shape.api_key.unwrap().safeParse(keys);
   if (!parsed.success)
-    throw new ConfigError(`HEARTH_API_KEY_FILE: the key in ${filePath} must be 1 to 512 characters without blanks`);
+    throw new ConfigError(`HEARTH_API_KEY_FILE: a key in ${filePath} must be 1 to 512 characters without blanks`);
   return parsed.data;
 }
 
@@ -118,7 +119,7 @@ function withDefaults(settings: Settings): Config {
       port: server.port ?? 8000,
       allowedHosts: server.allowed_hosts ?? [],
       origins: server.origins ?? [],
-      apiKey: server.api_key ?? null,
+      apiKeys: server.api_key ?? [],
       allowAnonymous: server.allow_anonymous ?? false,
       bodyLimitBytes: server.body_limit ?? 4 * 2 ** 20,
       drainMs: server.drain ?? 8_000,
@@ -133,6 +134,7 @@ function withDefaults(settings: Settings): Config {
       maxQueue: models.max_queue ?? 64,
       prefixVaultBytes: models.prefix_vault ?? 2 ** 30,
       prefixVaultMinMs: models.prefix_vault_min ?? 2_000,
+      prefixSharing: models.prefix_sharing ?? 'per_key',
       loadTimeoutMs: models.load_timeout ?? 10 * 60_000,
     },
     engine: {

@@ -4,8 +4,8 @@ import type { Config } from './schema.ts';
 
 /** Rules across settings, which no single source can check. Throws `ConfigError`. */
 export function checkConfig(config: Config): void {
-  const { host, apiKey, allowAnonymous } = config.server;
-  if (!isLoopback(host) && apiKey === null && !allowAnonymous) {
+  const { host, apiKeys, allowAnonymous } = config.server;
+  if (!isLoopback(host) && apiKeys.length === 0 && !allowAnonymous) {
     throw new ConfigError(
       `host ${host} can be reached from other machines, but no API key is set: set HEARTH_API_KEY, or HEARTH_ALLOW_ANONYMOUS=1 to serve everyone who can reach it`,
     );

@@ -1,7 +1,7 @@
 /** Everything an operator can set, after flags, environment, file and defaults are merged. */
 export interface Config {
   server: {
-    /** Address to bind. Anything but a loopback address needs `apiKey` or `allowAnonymous`. */
+    /** Address to bind. Anything but a loopback address needs `apiKeys` or `allowAnonymous`. */
     host: string;
     /** 0: any free port. */
     port: number;
@@ -9,8 +9,8 @@ export interface Config {
     allowedHosts: string[];
     /** Origins that browsers may call from (CORS, WebSocket); `*` allows all. */
     origins: string[];
-    /** Key that clients send as `Authorization: Bearer` or `X-API-Key`; null: no key is asked for. */
-    apiKey: string | null;
+    /** Clients send one of them as `Authorization: Bearer` or `X-API-Key`; empty: no key is asked for. */
+    apiKeys: string[];
     allowAnonymous: boolean;
     /** Largest request body in bytes. */
     bodyLimitBytes: number;
@@ -36,6 +36,8 @@ export interface Config {
     prefixVaultBytes: number;
     /** Prompts that are read faster than this are not kept. */
     prefixVaultMinMs: number;
+    /** Whether requests with different API keys may use what was computed for each other. */
+    prefixSharing: 'per_key' | 'shared';
     /** Longest time a load may take. */
     loadTimeoutMs: number;
   };

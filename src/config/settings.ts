@@ -22,7 +22,9 @@ export const settingsSchema = z
               'must be an origin such as https://nas.local:8443, or *',
             ),
         ),
-        api_key: z.string().regex(/^[\x21-\x7e]{1,512}$/, 'must be 1 to 512 characters without blanks'),
+        api_key: list(
+          z.string().regex(/^[\x21-\x2b\x2d-\x7e]{1,512}$/, 'must be 1 to 512 characters without blanks'),
+        ).refine((keys) => keys.length > 0, 'must hold a key'),
         allow_anonymous: truth(),
         body_limit: converted(parseBytes).pipe(
           z
@@ -44,6 +46,7 @@ export const settingsSchema = z
         max_queue: integer(0, 10_000),
         prefix_vault: converted(parseBytes),
         prefix_vault_min: converted(parseDurationMs),
+        prefix_sharing: z.enum(['per_key', 'shared']),
         load_timeout: converted(parseDurationMs).pipe(z.number().min(1_000, 'must be at least one second')),
       })
       .partial(),

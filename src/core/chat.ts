@@ -84,6 +84,8 @@ export interface ChatRequest {
   stop: string[];
   /** How long the model stays loaded after this request, in milliseconds; Infinity: for ever; absent: as configured. */
   keepAliveMs?: number;
+  /** Whose kept states and texts this request may use; absent: shared by all. Says nothing of the key behind it. */
+  owner?: string;
 }
 
 /** All text of a message's parts, joined. */

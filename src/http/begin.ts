@@ -5,6 +5,7 @@ import { type Answer, foldEvents, type StreamEvent } from '../core/events.ts';
 import type { BegunAnswer } from '../gateway/gateway.ts';
 import type { RouteDeps } from './deps.ts';
 import { type FieldNames, inDialect } from './field-names.ts';
+import { ownerPart } from './plugins/auth.ts';
 import { clientGone } from './reply.ts';
 
 /** Answers that have begun, and who gives them. `events[0]` are those of the first request. */
@@ -29,7 +30,9 @@ export async function beginAnswers(
   names: FieldNames,
 ): Promise<BegunAnswers> {
   const gone = clientGone(reply);
-  const begun = chats.map((chat) => deps.gateway.stream(chat, { signal: gone.signal, requestId: request.id }));
+  const begun = chats.map((chat) =>
+    deps.gateway.stream({ ...chat, ...ownerPart(request.owner) }, { signal: gone.signal, requestId: request.id }),
+  );
   try {
     const { providerId, model } = await Promise.race(begun);
     reply.header('x-provider-used', providerId).header('x-model-used', model);

@@ -12,6 +12,8 @@ const secretPaths = [
   'req.headers.cookie',
   'apiKey',
   '*.apiKey',
+  'apiKeys',
+  '*.apiKeys',
 ];
 
 /**

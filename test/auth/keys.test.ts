@@ -4,7 +4,7 @@ import { AppError } from '../../src/core/errors.ts';
 
 function outcome(headers: KeyHeaders, key: string | null): string {
   try {
-    checkKey(headers, key);
+    checkKey(headers, key === null ? [] : [key]);
     return 'accepted';
   } catch (error) {
     expect(error).toBeInstanceOf(AppError);
@@ -37,3 +37,23 @@ describe('checkKey', () => {
 function both(authorization: string, apiKey: string): KeyHeaders {
   return { authorization: [authorization], apiKey: [apiKey] };
 }
+
+describe('several keys', () => {
+  const keys = ['secret-1', 'secret-2'];
+  const ownerOf = (key: string) => checkKey({ authorization: [], apiKey: [key] }, keys);
+
+  it('are all accepted, and each stands for an owner of its own', () => {
+    expect(ownerOf('secret-1')).toMatch(/^[0-9a-f]{16}$/);
+    expect(ownerOf('secret-1')).toBe(checkKey({ authorization: ['Bearer secret-1'], apiKey: [] }, keys));
+    expect(ownerOf('secret-2')).not.toBe(ownerOf('secret-1'));
+    expect(() => ownerOf('secret-3')).toThrow('The API key is not valid.');
+  });
+
+  it('keep their owners when other keys come or go', () => {
+    expect(checkKey({ authorization: [], apiKey: ['secret-2'] }, ['secret-2'])).toBe(ownerOf('secret-2'));
+  });
+
+  it('that nobody configured have no owner', () => {
+    expect(checkKey({ authorization: [], apiKey: ['secret-1'] }, [])).toBeNull();
+  });
+});

@@ -28,7 +28,7 @@ describe('sources', () => {
         port: 8000,
         allowedHosts: [],
         origins: [],
-        apiKey: null,
+        apiKeys: [],
         allowAnonymous: false,
         bodyLimitBytes: 4_194_304,
         drainMs: 8_000,
@@ -43,6 +43,7 @@ describe('sources', () => {
         maxQueue: 64,
         prefixVaultBytes: 2 ** 30,
         prefixVaultMinMs: 2_000,
+        prefixSharing: 'per_key',
         loadTimeoutMs: 600_000,
       },
       engine: { threads: null, gpu: 'off', memoryReserveBytes: 268_435_456, memoryLimitBytes: null },
@@ -78,6 +79,7 @@ describe('sources', () => {
       HEARTH_MAX_QUEUE: '7',
       HEARTH_PREFIX_VAULT: '64MiB',
       HEARTH_PREFIX_VAULT_MIN: '500ms',
+      HEARTH_PREFIX_SHARING: 'shared',
       HEARTH_LOAD_TIMEOUT: '2m',
       HEARTH_THREADS: '2',
       HEARTH_GPU: 'vulkan',
@@ -91,7 +93,7 @@ describe('sources', () => {
         port: 8010,
         allowedHosts: ['nas.local', 'hearth.lan'],
         origins: ['https://nas.local:8443', '*'],
-        apiKey: 'a-key',
+        apiKeys: ['a-key'],
         allowAnonymous: true,
         bodyLimitBytes: 2 ** 20,
         drainMs: 3_000,
@@ -106,6 +108,7 @@ describe('sources', () => {
         maxQueue: 7,
         prefixVaultBytes: 64 * 2 ** 20,
         prefixVaultMinMs: 500,
+        prefixSharing: 'shared',
         loadTimeoutMs: 120_000,
       },
       engine: { threads: 2, gpu: 'vulkan', memoryReserveBytes: 2 ** 30, memoryLimitBytes: 6 * 2 ** 30 },
@@ -117,7 +120,7 @@ describe('sources', () => {
   test('an empty variable counts as not set', () => {
     expect(load({}, { HEARTH_PORT: '', HEARTH_API_KEY: ' ', HEARTH_CONFIG: '' }).server).toMatchObject({
       port: 8000,
-      apiKey: null,
+      apiKeys: [],
     });
   });
 
@@ -146,9 +149,21 @@ describe('sources', () => {
     });
   });
 
+  test('several keys stand in one text with commas, in a list, or in the lines of a file', () => {
+    const keys = ['key-1', 'key-2'];
+    expect(load({}, { HEARTH_API_KEY: 'key-1, key-2' }).server.apiKeys).toEqual(keys);
+    expect(loadText('server: {api_key: [key-1, key-2]}').server.apiKeys).toEqual(keys);
+    expect(loadText('server: {api_key: "key-1,key-2"}').server.apiKeys).toEqual(keys);
+    expect(load({}, { HEARTH_API_KEY_FILE: yaml('key-1\r\nkey-2\n') }).server.apiKeys).toEqual(keys);
+    // Nothing but commas is a mistake, not a wish for a server without a key.
+    expect(() => load({}, { HEARTH_API_KEY: ',' })).toThrow(/HEARTH_API_KEY: must hold a key/);
+    expect(() => loadText('server: {api_key: []}')).toThrow(/server\.api_key: must hold a key/);
+    expect(() => load({}, { HEARTH_API_KEY: 'key 1,key-2' })).toThrow(/without blanks/);
+  });
+
   test('the key may come from a file, but not from two places', () => {
     const path = yaml('secret-key\n');
-    expect(load({}, { HEARTH_API_KEY_FILE: path }).server.apiKey).toBe('secret-key');
+    expect(load({}, { HEARTH_API_KEY_FILE: path }).server.apiKeys).toEqual(['secret-key']);
     expect(() => load({}, { HEARTH_API_KEY_FILE: path, HEARTH_API_KEY: 'x' })).toThrow(/set only one/);
     expect(() => load({}, { HEARTH_API_KEY_FILE: yaml('') })).toThrow(/1 to 512 characters/);
     expect(() => load({}, { HEARTH_API_KEY_FILE: '/no/such/file' })).toThrow(/cannot be read/);
@@ -234,6 +249,6 @@ describe('open binds', () => {
   );
 
   test.each(['127.0.0.1', '127.8.8.8', 'localhost', '::1', '[::1]', '::ffff:127.0.0.1'])('%s does not', (host) => {
-    expect(load({ host }).server.apiKey).toBeNull();
+    expect(load({ host }).server.apiKeys).toEqual([]);
   });
 });

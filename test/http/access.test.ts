@@ -30,7 +30,7 @@ describe('the API key', () => {
     ['/MODELS', 401],
     ['/models/', 401],
   ])('without a key GET %s is %i', async (url, status) => {
-    const { send } = await serve({ apiKey: 'secret-key' });
+    const { send } = await serve({ apiKeys: ['secret-key'] });
     expect((await send('GET', url)).statusCode).toBe(status);
   });
 
@@ -47,7 +47,7 @@ describe('the API key', () => {
     ],
     ['/v1/nowhere', (body: never) => expect(body).toMatchObject({ error: { code: 'invalid_api_key' } })],
   ])('refuses POST %s in the dialect of the route, before the body is looked at', async (url, check) => {
-    const { send } = await serve({ apiKey: 'secret-key' });
+    const { send } = await serve({ apiKeys: ['secret-key'] });
     const response = await send('POST', url, '{broken', { authorization: 'Bearer wrong' });
     expect(response.statusCode).toBe(401);
     expect(response.headers['www-authenticate']).toBe('Bearer');
@@ -56,7 +56,7 @@ describe('the API key', () => {
   });
 
   it('is refused when a header is doubled and the two disagree', async () => {
-    const { http } = await serve({ apiKey: 'secret-key' });
+    const { http } = await serve({ apiKeys: ['secret-key'] });
     const headers = { authorization: ['Bearer secret-key', 'Bearer other'] };
     expect((await http.app.inject({ url: '/models', headers } as never)).statusCode).toBe(400);
   });
@@ -64,7 +64,7 @@ describe('the API key', () => {
   it.each<Record<string, string>>([{ authorization: 'Bearer secret-key' }, { 'x-api-key': 'secret-key' }])(
     'is accepted as %j',
     async (headers) => {
-      const { send } = await serve({ apiKey: 'secret-key' });
+      const { send } = await serve({ apiKeys: ['secret-key'] });
       const response = await send('GET', '/models', undefined, headers);
       expect(response.statusCode).toBe(200);
       expect(response.headers['www-authenticate']).toBeUndefined();
@@ -72,9 +72,38 @@ describe('the API key', () => {
   );
 
   it('given twice with different values is a bad request', async () => {
-    const { send } = await serve({ apiKey: 'secret-key' });
+    const { send } = await serve({ apiKeys: ['secret-key'] });
     const headers = { authorization: 'Bearer secret-key', 'x-api-key': 'other' };
     expect((await send('GET', '/models', undefined, headers)).statusCode).toBe(400);
+  });
+});
+
+describe('the owner of a request', () => {
+  const routes: [string, object][] = [
+    ['/generate', { prompt: 'Hi' }],
+    ['/api/v1/generate', { prompt: 'Hi' }],
+    ['/v1/chat/completions', { messages: [{ role: 'user', content: 'Hi' }] }],
+    ['/v1/completions', { prompt: 'Hi' }],
+  ];
+  const ownersOf = async (url: string, body: object, keys: string[]) => {
+    for (const key of keys) await harness.send('POST', url, body, key === '' ? {} : { authorization: `Bearer ${key}` });
+    return harness.gateway.calls.map(({ request }) => request.owner);
+  };
+
+  it.each(routes)('of POST %s is a digest of its key', async (url, body) => {
+    await serve({ apiKeys: ['secret-1', 'secret-2'] });
+    const [first, again, other] = await ownersOf(url, body, ['secret-1', 'secret-1', 'secret-2']);
+    expect(first).toMatch(/^[0-9a-f]{16}$/);
+    expect(again).toBe(first);
+    expect(other).not.toBe(first);
+  });
+
+  it('is left out where no key is configured, or where all share', async () => {
+    await serve();
+    expect(await ownersOf('/generate', { prompt: 'Hi' }, ['', 'any'])).toEqual([undefined, undefined]);
+    await harness.close();
+    harness = await createHarness({ apiKeys: ['secret-1', 'secret-2'] }, { prefixSharing: 'shared' });
+    expect(await ownersOf('/generate', { prompt: 'Hi' }, ['secret-1', 'secret-2'])).toEqual([undefined, undefined]);
   });
 });
 
@@ -117,7 +146,7 @@ describe('origins', () => {
   });
 
   it('that are listed get their preflight answered without a key, and may read answers', async () => {
-    const { send } = await serve({ origins: ['https://app.example'], apiKey: 'secret-key' });
+    const { send } = await serve({ origins: ['https://app.example'], apiKeys: ['secret-key'] });
     const origin = { origin: 'https://app.example' };
     const answered = await send('OPTIONS', '/v1/chat/completions', undefined, { ...origin, ...preflight });
     expect(answered.statusCode).toBe(204);

@@ -20,14 +20,14 @@ export interface Harness {
   close(): Promise<void>;
 }
 
-export function testConfig(server: Partial<Config['server']> = {}): Config {
+export function testConfig(server: Partial<Config['server']> = {}, models: Partial<Config['models']> = {}): Config {
   return {
     server: {
       host: '127.0.0.1',
       port: 0,
       allowedHosts: [],
       origins: [],
-      apiKey: null,
+      apiKeys: [],
       allowAnonymous: false,
       bodyLimitBytes: 1024 * 1024,
       drainMs: 8_000,
@@ -43,7 +43,9 @@ export function testConfig(server: Partial<Config['server']> = {}): Config {
       maxQueue: 16,
       prefixVaultBytes: 0,
       prefixVaultMinMs: 0,
+      prefixSharing: 'per_key',
       loadTimeoutMs: 60_000,
+      ...models,
     },
     engine: { threads: null, gpu: 'off', memoryReserveBytes: 0, memoryLimitBytes: null },
     dataFolder: '/data',
@@ -52,14 +54,17 @@ export function testConfig(server: Partial<Config['server']> = {}): Config {
 }
 
 /** The HTTP layer over fakes, on a clock that stands still. */
-export async function createHarness(server: Partial<Config['server']> = {}): Promise<Harness> {
+export async function createHarness(
+  server: Partial<Config['server']> = {},
+  models: Partial<Config['models']> = {},
+): Promise<Harness> {
   const gateway = createFakeGateway();
   const engine = createFakeEngine();
   const clock = manualClock(new Date('2026-03-04T05:06:07.089Z'));
   const lifecycle = { isDraining: false };
   const metrics = createMetrics('1.2.3');
   const http = await createHttpServer({
-    config: testConfig(server),
+    config: testConfig(server, models),
     gateway,
     engine,
     metrics,

@@ -36,8 +36,8 @@ interface Client {
   closed: Promise<CloseEvent>;
 }
 
-async function open(path = '/ws/generate'): Promise<Client> {
-  const socket = new WebSocket(`${base}${path}`);
+async function open(path = '/ws/generate', headers: Record<string, string> = {}): Promise<Client> {
+  const socket = new WebSocket(`${base}${path}`, { headers } as never);
   clients.push(socket);
   const messages: Message[] = [];
   let wake = Promise.withResolvers<void>();
@@ -401,9 +401,21 @@ describe('an upgrade', () => {
   });
 
   it('asks for the key', async () => {
-    await serve({ apiKey: 'secret-key' });
+    await serve({ apiKeys: ['secret-key'] });
     expect(await upgrade('Host: localhost\r\n')).toContain(' 401 ');
     expect(await upgrade('Host: localhost\r\nAuthorization: Bearer secret-key\r\n')).toContain(' 101 ');
+  });
+
+  it('generates for the owner of its key', async () => {
+    await serve({ apiKeys: ['secret-1', 'secret-2'] });
+    const body = { prompt: 'Hi' };
+    await harness.send('POST', '/generate', body, { 'x-api-key': 'secret-2' });
+    const client = await open('/ws/generate', { 'x-api-key': 'secret-2' });
+    client.send({ action: 'generate', ...body });
+    await client.until('done');
+    const [overHttp, overSocket] = harness.gateway.calls.map(({ request }) => request.owner);
+    expect(overSocket).toMatch(/^[0-9a-f]{16}$/);
+    expect(overSocket).toBe(overHttp);
   });
 
   it('is refused while draining', async () => {

@@ -34,7 +34,7 @@ export function webSocketRoutes(deps: RouteDeps, mount: NativeMount, sessions: S
         throw new AppError('invalid_request', 'This URL speaks WebSocket; the request asks for no upgrade.');
       },
       wsHandler: (socket: WebSocket, request) => {
-        const session = createSession(socket, deps, request.id);
+        const session = createSession(socket, deps, request);
         sessions.add(session);
         socket.on('close', () => sessions.delete(session));
       },

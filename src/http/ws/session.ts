@@ -8,6 +8,7 @@ import { inDialect, nativeNames } from '../field-names.ts';
 import { decodeUtf8, parseJsonObject } from '../json.ts';
 import { toUsage } from '../native/from-core.ts';
 import { generateToCore } from '../native/to-core.ts';
+import { ownerPart } from '../plugins/auth.ts';
 import { shuttingDown } from '../plugins/drain.ts';
 import { newRequestId } from '../plugins/request-id.ts';
 import { createMessageBudget } from './message-budget.ts';
@@ -38,7 +39,12 @@ interface Generation {
  * Errors in messages are answered and the socket stays; too many messages, a peer that does not read and one that
  * answers no ping end it. However it ends, its generations are aborted.
  */
-export function createSession(socket: WebSocket, deps: RouteDeps, connectionId: string): Session {
+export function createSession(
+  socket: WebSocket,
+  deps: RouteDeps,
+  connection: { id: string; owner: string | null },
+): Session {
+  const connectionId = connection.id;
   // The generation without an id has the key null.
   const running = new Map<string | null, Generation>();
   const withinBudget = createMessageBudget(deps.clock, maxMessages, messageWindowMs);
@@ -151,7 +157,10 @@ export function createSession(socket: WebSocket, deps: RouteDeps, connectionId: 
       ...idPart,
     });
     try {
-      const answer = await deps.gateway.stream(generateToCore(fields), { signal, requestId });
+      const answer = await deps.gateway.stream(
+        { ...generateToCore(fields), ...ownerPart(connection.owner) },
+        { signal, requestId },
+      );
       model = answer.model;
       for await (const event of answer.events) {
         if (event.type === 'text-delta' && event.text !== '') {
