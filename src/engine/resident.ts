@@ -15,7 +15,8 @@ export interface Resident extends Calls {
   readonly pid: number;
   readonly ready: WorkerReady;
   generate(request: WorkerRequest, signal: AbortSignal, hooks: RequestHooks): AsyncIterable<StreamEvent>;
-  setThreads(threads: number): void;
+  /** `prefillThreads`: for steps that read a prompt; left out: as many. */
+  setThreads(threads: number, prefillThreads?: number): void;
   /** Asks the worker to end, kills it if it does not, resolves when the process is gone. */
   stop(): Promise<void>;
 }
@@ -120,7 +121,8 @@ export async function startResident(deps: {
     generate: channel.generate,
     embed: channel.embed,
     rank: channel.rank,
-    setThreads: (threads) => worker.send({ type: 'threads', threads }),
+    measure: channel.measure,
+    setThreads: (threads, prefillThreads = threads) => worker.send({ type: 'threads', threads, prefillThreads }),
     stop,
   };
 }

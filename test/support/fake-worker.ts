@@ -1,9 +1,17 @@
 import { AppError } from '../../src/core/errors.ts';
 import type { WorkerExit, WorkerProcess } from '../../src/engine/ipc/fork.ts';
-import type { FromWorker, ToWorker, WorkerItem, WorkerRequest } from '../../src/engine/ipc/protocol.ts';
+import type {
+  FromWorker,
+  ToWorker,
+  WorkerItem,
+  WorkerMeasurement,
+  WorkerRequest,
+} from '../../src/engine/ipc/protocol.ts';
 
 /** A request for vectors or scores. */
 export type FakeCallMessage = Extract<ToWorker, { type: 'embed' | 'rank' }>;
+/** A request for the time of a step. */
+export type FakeMeasurement = Extract<ToWorker, { type: 'measure' }>;
 
 /** A worker that speaks the real protocol and does only what a test tells it. */
 export interface FakeWorker extends WorkerProcess {
@@ -13,6 +21,8 @@ export interface FakeWorker extends WorkerProcess {
   readonly running: { id: number; request: WorkerRequest }[];
   /** Requests for vectors and scores that have no answer yet. */
   readonly calls: FakeCallMessage[];
+  /** Requests for the time of a step that have no answer yet. */
+  readonly measurements: FakeMeasurement[];
   emit(message: FromWorker): void;
   /** Sends items as one step. */
   step(...items: WorkerItem[]): void;
@@ -31,6 +41,8 @@ export interface FakeWorkerBehaviour {
   obeysShutdown?: boolean;
   /** Confirm cancels; default true. */
   obeysCancel?: boolean;
+  /** Answers a measurement at once with these milliseconds; left out: the test answers. */
+  stepMs?: (setting: WorkerMeasurement) => number | null;
 }
 
 let nextPid = 1_000_000;
@@ -40,6 +52,7 @@ export function fakeWorker(behaviour: FakeWorkerBehaviour = {}): FakeWorker {
   const received: ToWorker[] = [];
   const running: { id: number; request: WorkerRequest }[] = [];
   const calls: FakeCallMessage[] = [];
+  const measurements: FakeMeasurement[] = [];
   const listeners: ((message: FromWorker) => void)[] = [];
   let onExit: ((exit: WorkerExit) => void) | null = null;
   let exited = false;
@@ -52,14 +65,16 @@ export function fakeWorker(behaviour: FakeWorkerBehaviour = {}): FakeWorker {
         if (index !== -1) running.splice(index, 1);
       }
     }
-    if (message.type === 'embedded' || message.type === 'ranked' || message.type === 'refused') {
-      const index = calls.findIndex((call) => call.id === message.id);
-      if (index !== -1) calls.splice(index, 1);
+    if ('id' in message) {
+      for (const open of [calls, measurements]) {
+        const index = open.findIndex((call) => call.id === message.id);
+        if (index !== -1) open.splice(index, 1);
+      }
     }
     for (const listener of listeners) listener(message);
   };
   const confirmCancel = (id: number) => {
-    if (!calls.some((call) => call.id === id))
+    if (![...calls, ...measurements].some((call) => call.id === id))
       return emit({ type: 'step', items: [finish(id, 'cancelled')], report: null });
     emit({ type: 'refused', id, error: new AppError('client_closed_request', 'cancelled').toWire() });
   };
@@ -84,6 +99,7 @@ export function fakeWorker(behaviour: FakeWorkerBehaviour = {}): FakeWorker {
     received,
     running,
     calls,
+    measurements,
     emit,
     step: (...items) => emit({ type: 'step', items, report: null }),
     answer(id, text) {
@@ -114,7 +130,12 @@ export function fakeWorker(behaviour: FakeWorkerBehaviour = {}): FakeWorker {
       } else if (message.type === 'ping' && pongs) emit({ type: 'pong', sequence: message.sequence });
       else if (message.type === 'generate') running.push({ id: message.id, request: message.request });
       else if (message.type === 'embed' || message.type === 'rank') calls.push(message);
-      else if (message.type === 'cancel' && obeysCancel) queueMicrotask(() => confirmCancel(message.id));
+      else if (message.type === 'measure') {
+        measurements.push(message);
+        if (!behaviour.stepMs) return;
+        const milliseconds = behaviour.stepMs(message.setting);
+        queueMicrotask(() => emit({ type: 'measured', id: message.id, milliseconds }));
+      } else if (message.type === 'cancel' && obeysCancel) queueMicrotask(() => confirmCancel(message.id));
       else if (message.type === 'shutdown' && obeysShutdown) queueMicrotask(() => exit({ code: 0 }));
     },
     onMessage: (listener) => {

@@ -1,6 +1,6 @@
 import { unpackVector } from '../../core/embedding.ts';
 import { AppError, toAppError } from '../../core/errors.ts';
-import type { ToWorker, WorkerAnswer, WorkerEmbedRequest, WorkerRankRequest } from './protocol.ts';
+import type { ToWorker, WorkerAnswer, WorkerEmbedRequest, WorkerMeasurement, WorkerRankRequest } from './protocol.ts';
 
 /** Requests that have one answer instead of a stream. */
 export interface Calls {
@@ -19,6 +19,11 @@ export interface Calls {
     signal: AbortSignal,
     onSettled: () => void,
   ): Promise<{ scores: number[]; promptTokens: number }>;
+  /**
+   * Runs one step for its time; milliseconds, null when the worker could not. It needs no slot: the worker does it
+   * between requests, and one that arrives meanwhile waits for this one step. An abort rejects as in `embed`.
+   */
+  measure(setting: WorkerMeasurement, signal: AbortSignal): Promise<number | null>;
 }
 
 /** The open calls of one channel, which owns the port and the ids. */
@@ -78,6 +83,15 @@ export function createCalls(deps: { send: (message: ToWorker) => void; newId: ()
       const answer = await ask((id) => ({ type: 'rank', id, request }), signal, onSettled);
       if (answer.type !== 'ranked') throw new Error(`the worker answered a request for scores with "${answer.type}"`);
       return { scores: answer.scores, promptTokens: answer.promptTokens };
+    },
+    async measure(setting, signal) {
+      const answer = await ask(
+        (id) => ({ type: 'measure', id, setting }),
+        signal,
+        () => {},
+      );
+      if (answer.type !== 'measured') throw new Error(`the worker answered a measurement with "${answer.type}"`);
+      return answer.milliseconds;
     },
     deliver(answer) {
       open.get(answer.id)?.settle(answer);

@@ -55,8 +55,10 @@ export function createChannel(deps: { port: Port; onStep: (report: StepReport) =
   };
 
   deps.port.onMessage((message) => {
-    if (message.type === 'embedded' || message.type === 'ranked' || message.type === 'refused') calls.deliver(message);
-    if (message.type !== 'step') return;
+    if (message.type !== 'step') {
+      if ('id' in message) calls.deliver(message);
+      return;
+    }
     if (message.report) {
       deps.onStep(message.report);
       for (const id of message.report.decoded) inboxes.get(id)?.hooks.onToken();
@@ -115,6 +117,7 @@ export function createChannel(deps: { port: Port; onStep: (report: StepReport) =
     generate,
     embed: calls.embed,
     rank: calls.rank,
+    measure: calls.measure,
     close(reason) {
       if (closed) return;
       closed = reason;

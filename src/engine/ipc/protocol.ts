@@ -50,6 +50,14 @@ export interface WorkerRankRequest {
   documents: string[];
 }
 
+/** One step to measure on an idle model. `decode`: logits of all `tokens`; `prefill`: of the last only. */
+export interface WorkerMeasurement {
+  phase: 'decode' | 'prefill';
+  tokens: number;
+  /** At most `maxThreads` of the load are used. */
+  threads: number;
+}
+
 /** Facts that only a loaded model can tell. */
 export interface WorkerReady {
   contextTokens: number;
@@ -78,18 +86,24 @@ export type ToWorker =
   | { type: 'generate'; id: number; request: WorkerRequest }
   | { type: 'embed'; id: number; request: WorkerEmbedRequest }
   | { type: 'rank'; id: number; request: WorkerRankRequest }
+  | { type: 'measure'; id: number; setting: WorkerMeasurement }
   | { type: 'cancel'; id: number }
-  | { type: 'threads'; threads: number }
+  /** `prefillThreads`: for steps that read a prompt; left out: as many. */
+  | { type: 'threads'; threads: number; prefillThreads?: number }
   | { type: 'ping'; sequence: number }
   | { type: 'shutdown' };
 
 /** One item of a step: an event of request `id`, or its failure. `finish` and errors are the last item of an id. */
 export type WorkerItem = { id: number; event: StreamEvent } | { id: number; error: WireError };
 
-/** The one answer to an `embed` or `rank` message, also after a cancel. `packed`: vectors as `packVector` writes them. */
+/**
+ * The one answer to an `embed`, `rank` or `measure` message, also after a cancel. `packed`: vectors as `packVector` writes
+ * them. `milliseconds`: what the step took; null: the worker had work, or no place where a step would do no harm.
+ */
 export type WorkerAnswer =
   | { type: 'embedded'; id: number; packed: string[]; promptTokens: number }
   | { type: 'ranked'; id: number; scores: number[]; promptTokens: number }
+  | { type: 'measured'; id: number; milliseconds: number | null }
   | { type: 'refused'; id: number; error: WireError };
 
 export type FromWorker =

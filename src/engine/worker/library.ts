@@ -5,6 +5,8 @@ import {
   LlamaLogLevel,
   type LlamaModel,
   NoBinaryFoundError,
+  type Token,
+  type TokenMeter,
 } from 'node-llama-cpp';
 import { AppError } from '../../core/errors.ts';
 import type { WorkerOptions } from '../ipc/protocol.ts';
@@ -69,4 +71,29 @@ export function loadFailure(message: string, reason: string, cause: unknown): Ap
 export function acceptsSeveralGuesses(): boolean {
   const evaluate: unknown = Reflect.get(LlamaContextSequence.prototype, '_speculativeEvaluate');
   return typeof evaluate === 'function' && evaluate.toString().includes('validatedTokens.push(');
+}
+
+/** Not public: what the library's own evaluations end in. Looked for, never taken for granted. */
+interface DecodeSource {
+  _decodeTokens?: (
+    tokens: Token[],
+    logits: boolean[],
+    evaluationPriority: number,
+    tokenMeter: TokenMeter,
+    contextShift: object,
+    mapLogits: () => undefined,
+  ) => Promise<unknown>;
+}
+
+/**
+ * Evaluates tokens at the end of a sequence and samples nothing, so that a step can be timed alone. Null where the library
+ * has no such function. Not beside another call on the sequence, and the tokens have to fit: more would push out old ones.
+ */
+export function findEvaluateOnly(native: LlamaContextSequence) {
+  const source: DecodeSource = native as DecodeSource;
+  if (typeof source._decodeTokens !== 'function') return null;
+  return async (slot: number, tokens: Token[], logits: 'all' | 'last'): Promise<void> => {
+    const wanted = tokens.map((_, index) => logits === 'all' || index === tokens.length - 1);
+    await source._decodeTokens!(tokens, wanted, slot, native.tokenMeter, {}, () => undefined);
+  };
 }

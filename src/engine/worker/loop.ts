@@ -16,6 +16,7 @@ import {
   type Slot,
   sharePrefill,
 } from './slots.ts';
+import type { StepThreads } from './step-threads.ts';
 
 /** Reading a state from the disk has a price of its own. */
 const minRestoreTokens = 64;
@@ -25,6 +26,11 @@ export interface BatchLoop {
   add(job: Job): void;
   /** Ends a job at the next step boundary; unknown ids are ignored. */
   cancel(id: number): void;
+  /**
+   * Runs `work` on the slots once nobody else has any; a job that arrives meanwhile waits for its end. Null when there
+   * are jobs, or when one comes first. Rejects when `work` does.
+   */
+  whenIdle<T>(work: (slots: readonly Slot[]) => Promise<T>): Promise<T | null>;
   /** Stops after the step under way and fails what is left. */
   stop(reason: AppError): Promise<void>;
 }
@@ -44,6 +50,8 @@ export function createBatchLoop(deps: {
   batchTokens: number;
   pacer: PrefillPacer;
   drafts: DraftController;
+  /** Is told what kind of step comes next. */
+  threads: Pick<StepThreads, 'use'>;
   /** States that outlive their slot, or null. */
   prefixes: PrefixStore | null;
   publish: (items: WorkerItem[], report: StepReport | null) => void;
@@ -59,6 +67,8 @@ export function createBatchLoop(deps: {
   let items: WorkerItem[] = [];
   let wake: (() => void) | null = null;
   let stopReason: AppError | null = null;
+  /** Work for an idle moment; not begun yet. */
+  let errand: { run: () => Promise<void>; drop: () => void } | null = null;
 
   const release = async (slot: Slot) => {
     const generation = slot.generation;
@@ -219,6 +229,7 @@ export function createBatchLoop(deps: {
       : sharePrefill(slots, pacer.chunkTokens(decoding));
     for (const slot of shares.keys()) slot.servedAt = ++turn;
     const report: StepReport = { sequences: 0, decoded: [], promptTokens: 0, milliseconds: 0 };
+    deps.threads.use(shares.size > 0 ? 'prefill' : 'decode');
     const startedMs = deps.nowMs();
     // Everything is queued in one tick and in slot order, so that it lands in one decode call.
     const running: { slot: Slot; result: Promise<GeneratedToken | null> }[] = [];
@@ -288,6 +299,11 @@ export function createBatchLoop(deps: {
     slot.pending = [...job.prompt, ...job.settings.generated];
   };
 
+  const dropErrand = () => {
+    errand?.drop();
+    errand = null;
+  };
+
   const idle = () => waiting.length === 0 && cancelled.size === 0 && slots.every((slot) => slot.job === null);
 
   const run = async () => {
@@ -299,14 +315,22 @@ export function createBatchLoop(deps: {
           await persist(worthy);
           continue;
         }
+        if (errand) {
+          const { run: runErrand } = errand;
+          errand = null;
+          await runErrand();
+          continue;
+        }
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
         wake = null;
         continue;
       }
+      dropErrand();
       await step();
     }
+    dropErrand();
     const error = stopReason.toWire();
     for (const job of waiting.splice(0)) items.push({ id: job.id, error });
     for (const slot of slots) {
@@ -329,6 +353,13 @@ export function createBatchLoop(deps: {
       if (!waiting.some((job) => job.id === id) && !slots.some((slot) => slot.job?.id === id)) return;
       cancelled.add(id);
       wake?.();
+    },
+    whenIdle<T>(work: (of: readonly Slot[]) => Promise<T>) {
+      if (stopReason || errand || !idle()) return Promise.resolve(null);
+      const { promise, resolve, reject } = Promise.withResolvers<T | null>();
+      errand = { run: () => work(slots).then(resolve, reject), drop: () => resolve(null) };
+      wake?.();
+      return promise;
     },
     async stop(reason) {
       stopReason = reason;

@@ -8,17 +8,22 @@ import { createDraftController } from './draft/controller.ts';
 import { createEmbedder, type Embedder } from './embedder.ts';
 import { createEmbeddingRuntime, type EmbeddingRuntime } from './embedding-runtime.ts';
 import { type BatchLoop, createBatchLoop } from './loop.ts';
+import { createMeasureStep, type MeasureStep } from './measure.ts';
 import { createOutbox } from './outbox.ts';
 import { createPrefillPacer } from './pacer.ts';
 import { openPrefixStore } from './prefix-store.ts';
 import { prepareJob } from './requests.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
+import { createStepThreads, type StepThreads } from './step-threads.ts';
 import { type ChatTemplate, createChatTemplate } from './template.ts';
 
 interface Loaded {
   runtime: Runtime;
   template: ChatTemplate;
   loop: BatchLoop;
+  threads: StepThreads;
+  /** Null: the library cannot run a step for its time alone. */
+  measureStep: MeasureStep | null;
 }
 
 /** The other kind of worker: vectors or scores instead of text. A process is one or the other, by its model. */
@@ -53,7 +58,9 @@ async function load(options: WorkerOptions): Promise<void> {
   const prefixes =
     options.vault &&
     (await openPrefixStore({ ...options.vault, modelPath: options.modelPath }, runtime.stateFormat, log));
+  const threads = createStepThreads({ threads: options.threads, apply: runtime.setThreads });
   const loop = createBatchLoop({
+    threads,
     prefixes,
     sequences: runtime.sequences,
     contextTokens: runtime.contextTokens,
@@ -64,7 +71,18 @@ async function load(options: WorkerOptions): Promise<void> {
     publish: (items: WorkerItem[], report: StepReport | null) => outbox.post({ type: 'step', items, report }),
     log,
   });
-  loaded = { runtime, template, loop };
+  const { evaluate, stateFormat } = runtime;
+  const measureStep =
+    evaluate &&
+    createMeasureStep({
+      evaluate,
+      threads,
+      contextTokens: runtime.contextTokens,
+      vocabularySize: runtime.vocabulary.size,
+      cuttable: stateFormat.cuttable && stateFormat.slidingWindow === null,
+      nowMs: () => performance.now(),
+    });
+  loaded = { runtime, template, loop, threads, measureStep };
   send({
     type: 'ready',
     ready: {
@@ -131,6 +149,17 @@ async function answerWhole(message: Extract<ToWorker, { type: 'embed' | 'rank' }
   );
 }
 
+async function measure({ id, setting }: Extract<ToWorker, { type: 'measure' }>): Promise<void> {
+  try {
+    const { loop, measureStep } = loaded ?? {};
+    const milliseconds = loop && measureStep ? await loop.whenIdle((slots) => measureStep(slots, setting)) : null;
+    send({ type: 'measured', id, milliseconds });
+  } catch (error) {
+    process.stderr.write(`measurement: ${String(error)}\n`);
+    send({ type: 'refused', id, error: toAppError(error).toWire() });
+  }
+}
+
 async function shutdown(): Promise<void> {
   const reason = new AppError('shutting_down', 'The model is being unloaded.', { retryAfterSeconds: 1 });
   await loaded?.loop.stop(reason);
@@ -157,12 +186,15 @@ process.on('message', (message: ToWorker) => {
     case 'rank':
       void answerWhole(message);
       break;
+    case 'measure':
+      void measure(message);
+      break;
     case 'cancel':
       loaded?.loop.cancel(message.id);
       loadedEmbedder?.embedder.cancel(message.id);
       break;
     case 'threads':
-      loaded?.runtime.setThreads(message.threads);
+      loaded?.threads.grant({ decode: message.threads, prefill: message.prefillThreads ?? message.threads });
       loadedEmbedder?.runtime.setThreads(message.threads);
       break;
     case 'ping':

@@ -1,7 +1,7 @@
 import { getModuleVersion, type LlamaContext, type LlamaModel, type Token } from 'node-llama-cpp';
 import type { WorkerOptions } from '../ipc/protocol.ts';
 import { DraftPredictor } from './draft/predictor.ts';
-import { acceptsSeveralGuesses, loadFailure, loadModel, startLibrary } from './library.ts';
+import { acceptsSeveralGuesses, findEvaluateOnly, loadFailure, loadModel, startLibrary } from './library.ts';
 import { toSequence } from './native-sequence.ts';
 import type { StateFormat } from './prefix-store.ts';
 import type { Sequence } from './sequence.ts';
@@ -25,6 +25,8 @@ export interface Runtime {
   detokenize(tokens: number[]): string;
   isEnd(token: number): boolean;
   setThreads(threads: number): void;
+  /** Evaluates tokens at the end of a slot's sequence and samples nothing; null: the library has no way to. */
+  readonly evaluate: ((slot: number, tokens: number[], logits: 'all' | 'last') => Promise<void>) | null;
   /** Frees sequences, context, model and library in that order; nothing may be running. */
   dispose(): Promise<void>;
 }
@@ -36,12 +38,14 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
   const context = await createContext(model, options);
   // Ids equal the order of these calls, and sequences are never disposed: slot n is sequence n for ever.
   const guesses = supportsDrafts(model);
+  const evaluators: ReturnType<typeof findEvaluateOnly>[] = [];
   const sequences = Array.from({ length: options.slots }, (_, slot) => {
     const predictor = guesses ? new DraftPredictor() : null;
     const native = context.getSequence({
       checkpoints: { max: 4, interval: false, maxMemory: 256 * 1024 * 1024 },
       ...(predictor && { tokenPredictor: predictor }),
     });
+    evaluators.push(findEvaluateOnly(native));
     return toSequence(native, slot, llama, predictor);
   });
   llama.maxThreads = options.threads;
@@ -86,6 +90,9 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
     setThreads(threads) {
       llama.maxThreads = Math.max(1, Math.min(threads, options.maxThreads));
     },
+    evaluate: evaluators.includes(null)
+      ? null
+      : (slot, tokens, logits) => evaluators[slot]!(slot, tokens as Token[], logits),
     async dispose() {
       await context.dispose();
       await model.dispose();

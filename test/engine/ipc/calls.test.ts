@@ -48,6 +48,26 @@ describe('a request with one answer', () => {
     expect(await scores).toEqual({ scores: [0.25, 1], promptTokens: 9 });
   });
 
+  it('gets the time of a step, or that there was none', async () => {
+    const { worker, channel, abort } = setup();
+    const setting = { phase: 'prefill', tokens: 64, threads: 2 } as const;
+    const first = channel.measure(setting, abort.signal);
+    const second = channel.measure({ ...setting, threads: 1 }, abort.signal);
+    expect(worker.measurements).toMatchObject([{ type: 'measure', setting }, { setting: { threads: 1 } }]);
+    worker.emit({ type: 'measured', id: worker.measurements[0]!.id, milliseconds: 12.5 });
+    worker.emit({ type: 'measured', id: worker.measurements[0]!.id, milliseconds: null });
+    expect(await first).toBe(12.5);
+    expect(await second).toBeNull();
+  });
+
+  it('measures no longer when its caller turns away, and tells the worker', async () => {
+    const { worker, channel, abort } = setup();
+    const step = channel.measure({ phase: 'decode', tokens: 1, threads: 1 }, abort.signal);
+    abort.abort(gone);
+    await expect(step).rejects.toBe(gone);
+    expect(worker.received.at(-1)).toEqual({ type: 'cancel', id: worker.measurements[0]!.id });
+  });
+
   it('shares its ids with streams, so that a cancel can only mean one of them', () => {
     const { worker, channel, embed } = setup();
     void embed();

@@ -195,6 +195,7 @@ function setup(options: SetupOptions) {
     if (!ends.has(id)) ends.set(id, Promise.withResolvers());
     return ends.get(id)!.promise;
   };
+  const kinds: string[] = [];
   let onPublish: () => void = () => {};
   const loop = createBatchLoop({
     sequences,
@@ -202,6 +203,7 @@ function setup(options: SetupOptions) {
     batchTokens: options.batchTokens ?? 512,
     pacer: { chunkTokens: (decoding) => (decoding === 0 ? (options.batchTokens ?? 512) : 64), observe: () => {} },
     prefixes: options.prefixes ?? null,
+    threads: { use: (kind) => void kinds.push(kind) },
     drafts: options.drafts ?? { limit: () => 0, observe: () => {} },
     nowMs: () => 0,
     log: () => {},
@@ -224,6 +226,7 @@ function setup(options: SetupOptions) {
     loop,
     sequences,
     steps,
+    kinds,
     copies,
     forget: (id: number) => void ends.delete(id),
     items,
@@ -250,6 +253,53 @@ describe('the batch loop', () => {
     for (const step of steps.slice(1)) expect(step).toEqual(['0:next', '1:next', '2:next', '3:next']);
     expect(reports.every((report) => report.sequences === 4)).toBe(true);
     expect(reports[0]).toEqual({ sequences: 4, promptTokens: 20, decoded: [1, 2, 3, 4], milliseconds: 0 });
+  });
+
+  it('says before each step whether it reads a prompt', async () => {
+    const { loop, steps, kinds, ended } = setup({ slots: 1, batchTokens: 64 });
+    loop.add(fakeJob(1, prompt(100, 3)));
+    await ended(1);
+    expect(steps).toEqual([['0:prefill 64'], ['0:last 36'], ['0:next'], ['0:next'], ['0:next']]);
+    expect(kinds).toEqual(['prefill', 'prefill', 'decode', 'decode', 'decode']);
+  });
+
+  it('works on other things when nobody has a job, and a job that comes meanwhile waits for the end', async () => {
+    const { loop, steps, ended } = setup({ slots: 2 });
+    const work = Promise.withResolvers<number>();
+    const result = loop.whenIdle(async (slots) => {
+      steps.push([`work on ${slots.length}`]);
+      return await work.promise;
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    loop.add(fakeJob(1, prompt(3, 1)));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(steps).toEqual([['work on 2']]);
+    work.resolve(7);
+    expect(await result).toBe(7);
+    expect(await ended(1)).toBe('stop');
+    expect(steps).toEqual([['work on 2'], ['0:last 3'], ['0:next']]);
+  });
+
+  it('does nothing else while there are jobs, and a job that comes first goes first', async () => {
+    const { loop, ended } = setup({ slots: 1 });
+    const work = async () => 'done';
+    const overtaken = loop.whenIdle(work);
+    const beside = loop.whenIdle(work);
+    loop.add(fakeJob(1, prompt(3, 1)));
+    const late = loop.whenIdle(work);
+    expect(await Promise.all([overtaken, beside, late])).toEqual([null, null, null]);
+    await ended(1);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await loop.whenIdle(work)).toBe('done');
+  });
+
+  it('hands a failure of such work to who asked for it, and goes on', async () => {
+    const { loop, ended, textOf } = setup({ slots: 1 });
+    const failure = new Error('no');
+    await expect(loop.whenIdle(() => Promise.reject(failure))).rejects.toBe(failure);
+    loop.add(fakeJob(1, prompt(3, 2)));
+    expect(await ended(1)).toBe('stop');
+    expect(textOf(1)).toBe(countdown(2));
   });
 
   it('lets decoders advance in every step while a long prompt is read 64 tokens at a time', async () => {
