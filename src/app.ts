@@ -14,7 +14,8 @@ import { createEngine, type Engine } from './engine/engine.ts';
 import { forkWorker, type WorkerProcess } from './engine/ipc/fork.ts';
 import { createManager, type Manager } from './engine/manager.ts';
 import { readMemoryBudget, systemMemoryReader } from './engine/memory/budget.ts';
-import { planLoad } from './engine/memory/plan.ts';
+import { createPlanner } from './engine/memory/planner.ts';
+import { repackRulesOf } from './engine/memory/repack.ts';
 import { residentBytes } from './engine/memory/resident-bytes.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
@@ -86,22 +87,19 @@ export async function createApp(
       ownBytes: usedBytes(),
     });
   const memoryStatus = () => ({ budgetBytes: budget().totalBytes, usedBytes: usedBytes() });
+  const planner = createPlanner({
+    budget,
+    repackRules: repackRulesOf(memory.readFile('/proc/cpuinfo'), process.arch),
+    threadsFor: arbiter.limitFor,
+    correctionBytes: () => 0,
+  });
   const manager: Manager = createManager({
     fork:
       overrides.fork ??
       // More libuv threads than cores to spare only add contention; two cores are fastest with one.
       (() => forkWorker({ env: deps.env, libuvThreads: Math.max(1, Math.min(4, Math.floor(cores / 2))) })),
-    plan(ref, settings, reclaimableBytes) {
-      const { availableBytes, totalBytes } = budget();
-      return planLoad({
-        facts: ref.facts,
-        wish: {
-          ...(settings.contextTokens !== undefined && { contextTokens: settings.contextTokens }),
-          ...(settings.slots !== undefined && { slots: settings.slots }),
-        },
-        budget: { availableBytes: Math.min(totalBytes, availableBytes + reclaimableBytes), totalBytes },
-      });
-    },
+    plan: planner.plan,
+    observers: [],
     residentBytes: readResidentBytes,
     arbiter,
     pressure,

@@ -48,6 +48,7 @@ export function engineSide(deps: { env: NodeJS.ProcessEnv; cores: number }): Eng
           slots: streams,
           batchTokens,
           useMmap: true,
+          kvType: 'f16',
           vault: null,
           flashAttention: true,
           maxThreads: threads,

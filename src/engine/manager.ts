@@ -1,57 +1,34 @@
-import type { Clock, Timer } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import { AppError, toAppError } from '../core/errors.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import type { ThreadArbiter, ThreadShare } from './cpu/arbiter.ts';
+import { createAdmission } from './admission.ts';
+import type { ThreadArbiter } from './cpu/arbiter.ts';
 import type { PressureWatch } from './cpu/pressure.ts';
 import type { CrashGuard } from './crash-guard.ts';
-import type { GgufFacts } from './gguf.ts';
+import {
+  differs,
+  type Entry,
+  isIdle,
+  type LoadSettings,
+  type ModelRef,
+  newEntry,
+  type ResidentView,
+  toOccupant,
+  toView,
+} from './entry.ts';
 import type { WorkerProcess } from './ipc/fork.ts';
-import type { WorkerOptions, WorkerReady } from './ipc/protocol.ts';
+import type { WorkerOptions } from './ipc/protocol.ts';
+import { createKeepAlive } from './keep-alive.ts';
 import { type Lease, leaseOn } from './lease.ts';
-import { decideRoom, type Occupant } from './memory/evict.ts';
-import { prefersFlashAttention } from './memory/kv-cache.ts';
 import type { LoadPlan, Refusal } from './memory/plan.ts';
 import { refusalError } from './memory/refusal.ts';
 import { purposeOf, slotsFor } from './purpose.ts';
 import { type EndReason, type Resident, startResident } from './resident.ts';
-import { createScheduler, type Scheduler } from './scheduler.ts';
+import { createScheduler } from './scheduler.ts';
 import { withSignal } from './with-signal.ts';
 
-/** A model variant to load, as the catalogue knows it. */
-export interface ModelRef {
-  /** Key of the resident: `name:quantization`. */
-  id: string;
-  /** Name for events, logs and metric labels. */
-  model: string;
-  filePath: string;
-  facts: GgufFacts;
-}
-
-/** Settings of a load. */
-export interface LoadSettings {
-  contextTokens?: number;
-  slots?: number;
-  gpu: WorkerOptions['gpu'];
-  keepAliveMs: number;
-}
-
-/** What a loaded or loading model looks like from outside; a snapshot. */
-export interface ResidentView {
-  id: string;
-  model: string;
-  state: 'loading' | 'loaded' | 'unloading';
-  pid: number | null;
-  ready: WorkerReady | null;
-  threads: number;
-  busySlots: number;
-  queueDepth: number;
-  loadedAt: Date | null;
-  loadMs: number | null;
-  expiresAt: Date | null;
-  /** What the plan changed against the wish, and what the worker warned of. */
-  notes: string[];
-}
+export type { LoadSettings, ModelRef, ResidentView } from './entry.ts';
 
 export interface Manager {
   /** Loads the model if need be, waits for a slot. `keepAliveMs`: overrides the model's idle time from now on. */
@@ -65,24 +42,10 @@ export interface Manager {
   close(): Promise<void>;
 }
 
-interface Entry {
-  ref: ModelRef;
-  settings: LoadSettings;
-  state: 'loading' | 'loaded' | 'unloading';
-  /** Settles with the current state's work: the load, or the exit of the worker. */
-  work: Promise<void>;
-  resident: Resident | null;
-  scheduler: Scheduler | null;
-  share: ThreadShare | null;
-  loadedAt: Date | null;
-  loadMs: number | null;
-  keepAliveMs: number;
-  idleSinceMs: number;
-  idleTimer: Timer | null;
-  expiresAt: Date | null;
-  notes: string[];
-  /** Resolved when the last request ends, while unloading. */
-  drained: PromiseWithResolvers<void> | null;
+/** Is told what happens to models; must not throw. */
+export interface ManagerObserver {
+  /** A model was loaded with this plan, and nothing has run on it yet. */
+  loaded?(event: { ref: ModelRef; plan: LoadPlan; pid: number }): void;
 }
 
 /** Internal to this file and `lease`: the resident went away before the request got a slot; try again. */
@@ -107,6 +70,7 @@ export function createManager(deps: {
   clock: Clock;
   log: Logger;
   metrics: Metrics;
+  observers: readonly ManagerObserver[];
   /** Where a model keeps states of prompts, or null. */
   vaultFor: (ref: ModelRef) => WorkerOptions['vault'];
   maxQueue: number;
@@ -114,58 +78,38 @@ export function createManager(deps: {
 }): Manager {
   const { clock, log, metrics } = deps;
   const entries = new Map<string, Entry>();
-  /** The end of the line of loads. */
-  let loadLine: Promise<void> = Promise.resolve();
-  /** Resolved and renewed whenever a model becomes idle or goes away: room may have appeared. */
-  let roomChanged = Promise.withResolvers<void>();
   let closing = false;
 
-  const announceRoom = () => {
-    roomChanged.resolve();
-    roomChanged = Promise.withResolvers<void>();
-  };
-  const isIdle = (entry: Entry) =>
-    entry.state === 'loaded' && entry.scheduler!.busySlots === 0 && entry.scheduler!.queueDepth === 0;
-
-  const armIdleTimer = (entry: Entry) => {
-    entry.idleTimer?.cancel();
-    entry.idleTimer = null;
-    entry.expiresAt = null;
-    if (!isIdle(entry) || entry.keepAliveMs === Number.POSITIVE_INFINITY) return;
-    entry.expiresAt = new Date(clock.now().getTime() + entry.keepAliveMs);
-    entry.idleTimer = clock.after(entry.keepAliveMs, () => {
-      if (isIdle(entry)) void unload(entry, 'idle');
-    });
-  };
+  const keepAlive = createKeepAlive({ clock, unload: (entry) => void unload(entry, 'idle') });
+  const admission = createAdmission({
+    // Only one load runs at a time, so nobody else's memory is about to grow.
+    occupants: () => [...entries.values()].flatMap((entry) => toOccupant(entry, deps.residentBytes) ?? []),
+    evict: (id) => unload(entries.get(id)!, 'room'),
+    exitOf: (id) => entries.get(id)!.work,
+  });
 
   const onSchedulerChange = (entry: Entry) => {
     const busy = entry.scheduler!.busySlots > 0;
     entry.share?.setBusy(busy);
-    if (busy) {
-      entry.idleTimer?.cancel();
-      entry.idleTimer = null;
-      entry.expiresAt = null;
-      return;
-    }
+    if (busy) return keepAlive.disarm(entry);
     entry.idleSinceMs = clock.monotonicMs();
     entry.drained?.resolve();
-    armIdleTimer(entry);
-    if (isIdle(entry)) announceRoom();
+    keepAlive.arm(entry);
+    if (isIdle(entry)) admission.roomChanged();
   };
 
   const forget = (entry: Entry) => {
-    entry.idleTimer?.cancel();
+    keepAlive.disarm(entry);
     entry.share?.remove();
     deps.pressure.forget(entry.ref.id);
     if (entries.get(entry.ref.id) === entry) entries.delete(entry.ref.id);
-    announceRoom();
+    admission.roomChanged();
   };
 
   const unload = (entry: Entry, reason: 'request' | 'idle' | 'room' | 'shutdown'): Promise<void> => {
     if (entry.state === 'unloading') return entry.work;
     entry.state = 'unloading';
-    entry.idleTimer?.cancel();
-    entry.expiresAt = null;
+    keepAlive.disarm(entry);
     entry.drained = Promise.withResolvers<void>();
     const { resident, scheduler } = entry;
     // Those who wait go back to `lease`, which loads the model again once this process is gone.
@@ -190,49 +134,27 @@ export function createManager(deps: {
     if (entry.state === 'loaded') forget(entry);
   };
 
-  /** Ends idle models, or waits, until the load has its memory. Throws the refusal when it can never fit. */
-  const makeRoom = async (entry: Entry): Promise<LoadPlan> => {
-    while (true) {
-      if (closing) throw shuttingDown();
-      const decision = decideRoom((bytes) => deps.plan(entry.ref, entry.settings, bytes), occupants());
-      switch (decision.type) {
-        case 'load':
-          return decision.plan;
-        case 'refuse':
-          throw refusalError(entry.ref.model, decision.refusal);
-        case 'evict':
-          await unload(entries.get(decision.id)!, 'room');
-          break;
-        case 'await-exit':
-          await entries.get(decision.id)!.work;
-          break;
-        case 'await-idle':
-          await roomChanged.promise;
-      }
+  /** Waits for turn and memory, then loads. */
+  const start = async (entry: Entry): Promise<void> => {
+    const { ref, settings } = entry;
+    const grant = await admission.enter(
+      (bytes) => deps.plan(ref, settings, bytes),
+      (refusal) => refusalError(ref.model, refusal),
+    );
+    entry.plan = grant.plan;
+    try {
+      await startWith(entry, grant.plan);
+    } finally {
+      grant.done();
     }
   };
 
-  /** Models with a process. Only one load runs at a time, so nobody else's memory is about to grow. */
-  const occupants = (): Occupant[] =>
-    [...entries.values()].flatMap((entry) =>
-      entry.state === 'loading'
-        ? []
-        : {
-            id: entry.ref.id,
-            state: entry.state === 'unloading' ? 'leaving' : isIdle(entry) ? 'idle' : 'busy',
-            bytes: deps.residentBytes(entry.resident!.pid),
-            usedAtMs: entry.idleSinceMs,
-          },
-    );
-
-  const start = async (entry: Entry): Promise<void> => {
+  const startWith = async (entry: Entry, plan: LoadPlan): Promise<void> => {
     const startedMs = clock.monotonicMs();
     const { ref } = entry;
-    const plan = await makeRoom(entry);
     const mode = purposeOf(ref.facts);
-    const maxThreads = deps.arbiter.limitFor(ref.facts.tensorBytes);
     let resident: Resident | null = null;
-    const share = deps.arbiter.add(maxThreads, (threads) => resident?.setThreads(threads));
+    const share = deps.arbiter.add(plan.threads, (threads) => resident?.setThreads(threads));
     entry.share = share;
     resident = await startResident({
       worker: deps.fork(),
@@ -243,9 +165,10 @@ export function createManager(deps: {
         slots: slotsFor(mode, plan.slots, entry.settings.slots),
         batchTokens: plan.batchTokens,
         useMmap: plan.useMmap,
+        kvType: plan.kvType,
         vault: deps.vaultFor(ref),
-        flashAttention: prefersFlashAttention(ref.facts),
-        maxThreads,
+        flashAttention: plan.flashAttention,
+        maxThreads: plan.threads,
         threads: share.threads,
         gpu: entry.settings.gpu,
       },
@@ -280,43 +203,27 @@ export function createManager(deps: {
       { model: ref.model, loadMs: Math.round(entry.loadMs), ...resident.ready, pid: resident.pid },
       'model loaded',
     );
+    for (const observer of deps.observers) observer.loaded?.({ ref, plan, pid: resident.pid });
     if (closing) await unload(entry, 'shutdown');
     // The request that asked for the load takes its slot first; without one the idle time starts now.
-    else if (entry.keepAliveMs > 0) armIdleTimer(entry);
+    else if (entry.keepAliveMs > 0) keepAlive.arm(entry);
   };
 
   const beginLoad = (ref: ModelRef, settings: LoadSettings): Entry => {
     if (closing) throw shuttingDown();
     deps.crashes.check(ref.id);
-    const entry: Entry = {
-      ref,
-      settings,
-      state: 'loading',
-      work: Promise.resolve(),
-      resident: null,
-      scheduler: null,
-      share: null,
-      loadedAt: null,
-      loadMs: null,
-      keepAliveMs: settings.keepAliveMs,
-      idleSinceMs: 0,
-      idleTimer: null,
-      expiresAt: null,
-      notes: [],
-      drained: null,
-    };
+    const entry = newEntry(ref, settings);
     entries.set(ref.id, entry);
-    entry.work = loadLine
-      .then(() => start(entry))
-      .catch((thrown: unknown) => {
-        const error = toAppError(thrown);
-        forget(entry);
-        metrics.loads.inc({ model: ref.model, result: error.code });
-        if (error.details?.['reason'] === 'crash') deps.crashes.record(ref.id);
-        log.error({ model: ref.model, err: error.cause ?? error }, `load failed: ${error.message}`);
-        throw error;
-      });
-    loadLine = entry.work.catch(() => {});
+    entry.work = start(entry).catch((thrown: unknown) => {
+      const error = toAppError(thrown);
+      forget(entry);
+      metrics.loads.inc({ model: ref.model, result: error.code });
+      if (error.details?.['reason'] === 'crash') deps.crashes.record(ref.id);
+      log.error({ model: ref.model, err: error.cause ?? error }, `load failed: ${error.message}`);
+      throw error;
+    });
+    // Whoever wants the model waits for this; when nobody does any more, the failure is in the log.
+    entry.work.catch(() => {});
     return entry;
   };
 
@@ -352,7 +259,8 @@ export function createManager(deps: {
       if (current?.state === 'loaded' && differs(current, settings)) await unload(current, 'request');
       const entry = await loaded(ref, settings, never);
       entry.keepAliveMs = settings.keepAliveMs;
-      armIdleTimer(entry);
+      entry.pinned = settings.pin ?? entry.pinned;
+      keepAlive.arm(entry);
     },
     async unload(id, reason) {
       const entry = entries.get(id);
@@ -360,40 +268,15 @@ export function createManager(deps: {
       if (entry.state === 'loading') await entry.work.catch(() => {});
       if (entries.get(id) === entry) await unload(entry, reason);
     },
-    residents: () =>
-      [...entries.values()].map((entry) => ({
-        id: entry.ref.id,
-        model: entry.ref.model,
-        state: entry.state,
-        pid: entry.resident?.pid ?? null,
-        ready: entry.resident?.ready ?? null,
-        threads: entry.share?.threads ?? 0,
-        busySlots: entry.scheduler?.busySlots ?? 0,
-        queueDepth: entry.scheduler?.queueDepth ?? 0,
-        loadedAt: entry.loadedAt,
-        loadMs: entry.loadMs,
-        expiresAt: entry.expiresAt,
-        notes: entry.notes,
-      })),
+    residents: () => [...entries.values()].map(toView),
     async close() {
       closing = true;
-      announceRoom();
+      admission.close(shuttingDown());
       await Promise.allSettled(
         [...entries.values()].map((entry) => (entry.state === 'loading' ? entry.work : unload(entry, 'shutdown'))),
       );
     },
   };
-}
-
-/** Whether settings that were asked for differ from those a model was loaded with; what was not asked for never does. */
-function differs(entry: Entry, wished: LoadSettings): boolean {
-  const ready = entry.resident!.ready;
-  return (
-    (wished.contextTokens !== undefined &&
-      wished.contextTokens !== (entry.settings.contextTokens ?? ready.contextTokens)) ||
-    (wished.slots !== undefined && wished.slots !== ready.slots) ||
-    wished.gpu !== entry.settings.gpu
-  );
 }
 
 function shuttingDown(): AppError {

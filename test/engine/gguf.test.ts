@@ -66,6 +66,9 @@ describe('facts', () => {
       hasNoAttention: false,
       tiedEmbedding: true,
       embeddingBytes: 128,
+      embeddingType: 'f32',
+      feedForwardLength: null,
+      mergeCount: 0,
       split: null,
       bytesByType: { f32: 640 },
     });

@@ -9,6 +9,7 @@ import { createLogger } from '../../src/observe/logger.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import { anyRequest, type FakeWorker, type FakeWorkerBehaviour, fakeWorker, settle } from '../support/fake-worker.ts';
 import { manualClock } from '../support/manual-clock.ts';
+import { anyPlan } from '../support/plans.ts';
 
 const never = new AbortController().signal;
 const settings: LoadSettings = { gpu: 'off', keepAliveMs: 300_000, slots: 2 };
@@ -54,18 +55,14 @@ function setup(
           message: 'does not fit',
         };
       }
-      return {
-        type: 'plan',
+      return anyPlan({
         contextTokens: wished.contextTokens ?? 512,
         slots: options.slotsFor?.(availableBytes) ?? wished.slots ?? 1,
-        batchTokens: 128,
-        useMmap: true,
-        expectedBytes: { weights: modelBytes, kvCache: 0, compute: 0, process: 0, total: modelBytes },
-        notes: [],
-      };
+      });
     },
     residentBytes: () => modelBytes,
     vaultFor: () => null,
+    observers: [],
     pressure: { observeStep: () => {}, forget: () => {} },
     arbiter: createThreadArbiter(4),
     crashes,

@@ -18,6 +18,7 @@ function setup(behaviour: FakeWorkerBehaviour = {}) {
       slots: 2,
       batchTokens: 128,
       useMmap: true,
+      kvType: 'f16',
       vault: null,
       flashAttention: true,
       maxThreads: 2,

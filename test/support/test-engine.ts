@@ -8,6 +8,7 @@ import { createLogger } from '../../src/observe/logger.ts';
 import { createMetrics, type Metrics } from '../../src/observe/metrics.ts';
 import { type FakeWorker, type FakeWorkerBehaviour, fakeWorker } from './fake-worker.ts';
 import { type ManualClock, manualClock } from './manual-clock.ts';
+import { anyPlan } from './plans.ts';
 
 export interface TestEngine {
   engine: Engine;
@@ -47,17 +48,11 @@ export function testEngine(models: CatalogModel[], behaviour: FakeWorkerBehaviou
       workers.push(worker);
       return worker;
     },
-    plan: (_ref, wished) => ({
-      type: 'plan',
-      contextTokens: wished.contextTokens ?? 512,
-      slots: wished.slots ?? 1,
-      batchTokens: 512,
-      useMmap: true,
-      expectedBytes: { weights: 0, kvCache: 0, compute: 0, process: 0, total: 0 },
-      notes: [],
-    }),
+    plan: (_ref, wished) =>
+      anyPlan({ contextTokens: wished.contextTokens ?? 512, slots: wished.slots ?? 1, batchTokens: 512 }),
     residentBytes: () => 77,
     vaultFor: () => null,
+    observers: [],
     pressure: { observeStep: () => {}, forget: () => {} },
     arbiter: createThreadArbiter(2),
     crashes,

@@ -35,6 +35,10 @@ export interface GgufFacts {
   /** State of the recurrent layers per sequence; 0 where there are none. */
   recurrentStateBytes: number;
   vocabularySize: number | null;
+  /** Merge rules of a byte-pair tokenizer; 0 for the others. */
+  mergeCount: number;
+  /** Width of the middle of a feed-forward block; the largest of all layers. */
+  feedForwardLength: number | null;
   hasChatTemplate: boolean;
   /** llama.cpp's number: 0 none, 1 mean, 2 cls, 3 last, 4 rank. */
   poolingType: number | null;
@@ -48,6 +52,8 @@ export interface GgufFacts {
   tiedEmbedding: boolean;
   /** Bytes of the token embedding. */
   embeddingBytes: number;
+  /** Type label of the token embedding, or null without one. */
+  embeddingType: string | null;
   /** Part of a split model: `index` counts from 0. `tensorCount` is that of all parts. */
   split: { index: number; count: number; tensorCount: number | null } | null;
   /** Tensor bytes by type label. */
@@ -81,6 +87,7 @@ export function buildFacts(header: {
   const causal = fields.boolean(of('attention.causal'));
   const vocabularySize =
     readVocabulary(fields) ?? fields.integer(of('vocab_size'), positive(ggufLimits.vocabularyTokens));
+  const feedForward = fields.perLayer(of('feed_forward_length'), fromZero(2 ** 22));
   const fileType = fields.integer('general.file_type', fromZero(2 ** 31));
   const template = metadata.get('tokenizer.chat_template');
 
@@ -105,6 +112,8 @@ export function buildFacts(header: {
     fullAttentionInterval: fields.integer(of('full_attention_interval'), positive(ggufLimits.blocks)),
     recurrentStateBytes: isRecurrent ? recurrentStateBytes(fields, of, { blockCount, embeddingLength }) : 0,
     vocabularySize,
+    mergeCount: fields.textCount('tokenizer.ggml.merges') ?? 0,
+    feedForwardLength: Array.isArray(feedForward) ? Math.max(...feedForward) : feedForward,
     hasChatTemplate: template?.type === 'string' && template.lengthBytes > 0,
     poolingType: fields.integer(of('pooling_type'), { min: -1, max: 16 }),
     // Diffusion models are not causal either, but they do write text: they have no pooling.
@@ -113,6 +122,7 @@ export function buildFacts(header: {
     hasNoAttention: hasNoAttention(architecture),
     tiedEmbedding: !tensors.hasOutput,
     embeddingBytes: tensors.embeddingBytes,
+    embeddingType: tensors.embeddingType,
     split,
     bytesByType: tensors.bytesByType,
   };

@@ -43,6 +43,7 @@ export function combineSplit(parts: readonly GgufFacts[]): GgufFacts {
     quantization: first.quantization === 'unknown' ? (labelled?.quantization ?? 'unknown') : first.quantization,
     tiedEmbedding: parts.every((part) => part.tiedEmbedding),
     embeddingBytes: sum((part) => part.embeddingBytes),
+    embeddingType: parts.find((part) => part.embeddingType !== null)?.embeddingType ?? null,
     bytesByType,
   };
 }

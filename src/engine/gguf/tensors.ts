@@ -11,6 +11,8 @@ export interface TensorSummary {
   hasOutput: boolean;
   /** Size of the token embedding, 0 without one. */
   embeddingBytes: number;
+  /** Type label of the token embedding, or null without one. */
+  embeddingType: string | null;
   /** Where each tensor lies in the data section; the alignment is part of the check. */
   extents: { offsetBytes: number; sizeBytes: number }[];
 }
@@ -32,6 +34,7 @@ export async function readTensors(reader: ByteReader, count: number): Promise<Te
     bytesByType: {},
     hasOutput: false,
     embeddingBytes: 0,
+    embeddingType: null,
     extents: [],
   };
   for (let index = 0; index < count; index++) {
@@ -43,7 +46,10 @@ export async function readTensors(reader: ByteReader, count: number): Promise<Te
     summary.parameterCount += tensor.elements;
     bytesByType.set(tensor.label, (bytesByType.get(tensor.label) ?? 0) + tensor.sizeBytes);
     if (tensor.name === 'output.weight') summary.hasOutput = true;
-    if (tensor.name === 'token_embd.weight') summary.embeddingBytes = tensor.sizeBytes;
+    if (tensor.name === 'token_embd.weight') {
+      summary.embeddingBytes = tensor.sizeBytes;
+      summary.embeddingType = tensor.label;
+    }
   }
   summary.bytesByType = Object.fromEntries(bytesByType);
   return summary;

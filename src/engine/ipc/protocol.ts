@@ -14,6 +14,8 @@ export interface WorkerOptions {
   /** Largest number of tokens in one decode call. */
   batchTokens: number;
   useMmap: boolean;
+  /** How keys and values are kept; `q8_0` needs `flashAttention`. */
+  kvType: 'f16' | 'q8_0';
   /** Where states of prompts are kept beyond the process; null: nowhere. */
   vault: { folder: string; capBytes: number; minSavedMs: number } | null;
   /** Use the fused attention kernel where the model allows it. */

@@ -3,8 +3,8 @@ import type { LoadPlan, Refusal } from './plan.ts';
 /** A model that takes memory now. */
 export interface Occupant {
   id: string;
-  /** `leaving`: its process is on the way out. */
-  state: 'idle' | 'busy' | 'leaving';
+  /** `leaving`: its process is on the way out; `pinned`: it stays, whether it works or not. */
+  state: 'idle' | 'busy' | 'leaving' | 'pinned';
   /** Measured physical memory, which its end would give back. */
   bytes: number;
   /** When it was last used; only the order counts. */
@@ -37,9 +37,9 @@ export function decideRoom(
   const now = plan(0);
   // 1. The memory of this moment gives all that the idle models' memory could give.
   if (now.type === 'plan' && !isBetter(plan(bytesOf([...idle, ...leaving])), now)) return { type: 'load', plan: now };
-  // 2. It would not fit even with every other model gone.
+  // 2. It would not fit even with every other model gone that may go.
   if (now.type === 'refusal') {
-    const alone = plan(bytesOf(occupants));
+    const alone = plan(bytesOf(occupants.filter(({ state }) => state !== 'pinned')));
     if (alone.type === 'refusal') return { type: 'refuse', refusal: alone };
   }
   // 3. Somebody is on the way out, or can be sent.
@@ -49,10 +49,13 @@ export function decideRoom(
   return now.type === 'plan' ? { type: 'load', plan: now } : { type: 'await-idle' };
 }
 
-/** Whether a plan gives more slots, context or batch than another. */
+/** Whether a plan gives more slots, context or batch, or a finer cache, than another. */
 function isBetter(plan: LoadPlan | Refusal, than: LoadPlan): boolean {
   return (
     plan.type === 'plan' &&
-    (plan.slots > than.slots || plan.contextTokens > than.contextTokens || plan.batchTokens > than.batchTokens)
+    (plan.slots > than.slots ||
+      plan.contextTokens > than.contextTokens ||
+      plan.batchTokens > than.batchTokens ||
+      (plan.kvType === 'f16' && than.kvType !== 'f16'))
   );
 }

@@ -1,58 +1,92 @@
 import type { GgufFacts } from '../gguf.ts';
-import { kvBytesPerToken, prefersFlashAttention } from './kv-cache.ts';
+import { type KvType, kvBytesPerToken, usesFlashAttention } from './kv-cache.ts';
+import { type RepackRules, repackedWeights } from './repack.ts';
 
 /** Settings that decide how much memory a model takes. */
 export interface LoadShape {
+  /** Of one slot. */
   contextTokens: number;
   slots: number;
   batchTokens: number;
   useMmap: boolean;
+  kvType: KvType;
 }
 
-/** What a loaded model is expected to take, in bytes. */
+/** What a loaded model is expected to take, in bytes of physical memory, by part. */
 export interface ExpectedBytes {
+  /** Weights whose file stays mapped: the kernel can drop these pages, and reads them again when they are needed. */
+  mappedWeights: number;
+  /** Weights that were read into memory. */
   weights: number;
+  /** Copies of weights in the order of this CPU's kernels. */
+  repackedWeights: number;
   kvCache: number;
+  /** Work space of a batch, touched by the first long prompt: rows of activations, attention, scores. */
   compute: number;
-  /** The worker process itself: Node, native code, the vocabulary in both. */
+  /** Tokens and merge rules, in JavaScript and in native code. */
+  vocabulary: number;
+  /** Node and the library before any model. */
   process: number;
+  /** What an earlier load of this file took more (or less) than all of the above without `compute`. */
+  correction: number;
+  /** Right after the load: all but `compute`. */
+  atLoad: number;
   total: number;
 }
 
-/** Types that llama.cpp's CPU code copies into another order at load. */
-const repackedTypes = ['q4_0', 'q8_0', 'q4_k', 'iq4_nl'];
+const mib = 2 ** 20;
+/** Node, the addon and their code, measured: 53 MiB of its own and 61 MiB of file pages, mostly shared with the server. */
+const bareProcessBytes = 114 * mib;
+/** Measured on WordPiece (30,522 tokens) and, beside merges, on byte-pair vocabularies of 49,152 and 151,936 tokens. */
+const bytesPerToken = 240;
+const bytesPerMerge = 450;
+/** Rows of one layer that are alive at the same time, fitted to models 576 and 896 wide at 128 and 512 tokens a batch. */
+const embeddingRows = 8;
+const feedForwardRows = 2;
+/** JavaScript that a first request leaves behind. */
+const workingHeapBytes = 4 * mib;
+/** A sampler holds id, score and probability of every token of the vocabulary, and the score row itself. */
+const sampledTokenBytes = 12 + 4;
+
 /** The file stays mapped, so where little is repacked the pages that can be dropped are worth more than the copy. */
 const repackShareThatMatters = 0.1;
 
-const bareProcessBytes = 90 * 2 ** 20;
-/** 40 MB were measured at 32,000 tokens, 160 MB at 152,000. */
-const processBytesPerToken = 1_150;
-/** Intermediate rows of one layer that are alive at the same time: queries, keys, values, the wide middle, the sums. */
-const activationRows = 16;
-
 /** Whether mapping the file costs a second copy of most weights. Source: engine/memory/README.md, "Weights". */
-export function repacks(facts: GgufFacts): boolean {
-  return repackedBytes(facts) > facts.tensorBytes * repackShareThatMatters;
+export function repacks(facts: GgufFacts, rules: RepackRules): boolean {
+  return repackedWeights(facts, rules).copyBytes > facts.tensorBytes * repackShareThatMatters;
 }
 
-/** Upper estimate of the memory of a model loaded with these settings. Pure. */
-export function expectBytes(facts: GgufFacts, shape: LoadShape): ExpectedBytes {
-  // Without a map the tied embedding is stored twice: once to look tokens up, once, repacked, as output.
-  const copies = shape.useMmap ? repackedBytes(facts) : facts.tiedEmbedding ? facts.embeddingBytes : 0;
-  const weights = facts.tensorBytes + copies;
+/** Estimates the memory of a model loaded with these settings. `correctionBytes`: see `ExpectedBytes`. Pure. */
+export function expectBytes(
+  facts: GgufFacts,
+  shape: LoadShape,
+  rules: RepackRules,
+  correctionBytes = 0,
+): ExpectedBytes {
+  const { sourceBytes, copyBytes } = repackedWeights(facts, rules);
   const cells = shape.slots * shape.contextTokens;
-  const kvCache = cells * kvBytesPerToken(facts) + shape.slots * facts.recurrentStateBytes;
-  const vocabulary = facts.vocabularySize ?? 0;
-  const embedding = facts.embeddingLength ?? 0;
-  // One row of scores per token of the batch; encoders have none.
-  const scores = facts.isEncoder ? 0 : vocabulary * 4;
-  // Without the fused kernel every token of the batch has a weight for every token of the context and every head.
-  const attention = prefersFlashAttention(facts) ? 0 : shape.contextTokens * (facts.headCount ?? 0) * 4;
-  const compute = shape.batchTokens * (scores + attention + embedding * 4 * activationRows);
-  const process = bareProcessBytes + vocabulary * processBytesPerToken;
-  return { weights, kvCache, compute, process, total: weights + kvCache + compute + process };
+  const parts = {
+    mappedWeights: shape.useMmap ? facts.tensorBytes : 0,
+    // Without a map nothing is left of a tensor that was repacked but its copy.
+    weights: shape.useMmap ? 0 : facts.tensorBytes - sourceBytes,
+    repackedWeights: copyBytes,
+    kvCache: Math.ceil(cells * kvBytesPerToken(facts, shape.kvType)) + shape.slots * facts.recurrentStateBytes,
+    vocabulary: (facts.vocabularySize ?? 0) * bytesPerToken + facts.mergeCount * bytesPerMerge,
+    process: bareProcessBytes,
+    correction: correctionBytes,
+  };
+  const atLoad = Object.values(parts).reduce((sum, bytes) => sum + bytes, 0);
+  const compute = computeBytes(facts, shape);
+  return { ...parts, compute, atLoad, total: atLoad + compute };
 }
 
-function repackedBytes(facts: GgufFacts): number {
-  return repackedTypes.reduce((sum, type) => sum + (facts.bytesByType[type] ?? 0), 0);
+function computeBytes(facts: GgufFacts, shape: LoadShape): number {
+  const embedding = facts.embeddingLength ?? 0;
+  const rows = (embedding * embeddingRows + (facts.feedForwardLength ?? 0) * feedForwardRows) * 4;
+  const cells = facts.isEncoder ? shape.batchTokens : shape.contextTokens;
+  // With the fused kernel only the mask; else every head's weights, before and after softmax.
+  const attention = usesFlashAttention(facts, shape.kvType) ? 4 : 4 + (facts.headCount ?? 0) * 2 * 4;
+  const scores = facts.isEncoder ? 0 : shape.slots * (facts.vocabularySize ?? 0) * sampledTokenBytes;
+  const perToken = rows + (facts.hasNoAttention ? 0 : cells * attention);
+  return shape.batchTokens * perToken + scores + workingHeapBytes;
 }

@@ -1,14 +1,16 @@
 import type { GgufFacts } from '../gguf.ts';
 import { type ExpectedBytes, expectBytes, type LoadShape, repacks } from './expect.ts';
+import { allowsQuantizedKv, usesFlashAttention } from './kv-cache.ts';
+import type { RepackRules } from './repack.ts';
 
-/** Settings with which a model fits. */
-export interface LoadPlan {
+/** Settings with which a model fits; `contextTokens` is a multiple of 256 unless the model was trained with less. */
+export interface LoadPlan extends LoadShape {
   type: 'plan';
-  /** Per slot; a multiple of 256 unless the model was trained with less. */
-  contextTokens: number;
-  slots: number;
-  batchTokens: number;
-  useMmap: boolean;
+  flashAttention: boolean;
+  /** Upper bound of decoding threads. */
+  threads: number;
+  /** Layers that go to the GPU; the rest stays on the CPU. */
+  gpuLayers: number;
   expectedBytes: ExpectedBytes;
   /** What was changed against wish or default, one sentence each. */
   notes: string[];
@@ -37,6 +39,14 @@ export interface PlanInput {
     /** Of server and models in all; decides the default number of slots. */
     totalBytes: number;
   };
+  /** What the CPU copies at load. */
+  repackRules: RepackRules;
+  /** Decoding threads that this model may use at most. */
+  threads: number;
+  /** The device that layers may go to, with its free memory; null: the CPU does everything. */
+  gpu: { device: string; freeBytes: number } | null;
+  /** What an earlier load took beyond the estimate, by how the file is opened; 0 where nothing is known. */
+  correctionBytes: (shape: LoadShape) => number;
 }
 
 const defaultContextTokens = 8_192;
@@ -46,29 +56,42 @@ const contextStepTokens = 256;
 const batchSteps = [512, 256, 128];
 const gib = 2 ** 30;
 
+type Expect = (shape: LoadShape) => ExpectedBytes;
+
 /**
  * Decides whether a model fits and with which settings. Takes the first that fits of: all as wished or by default;
- * fewer slots; a smaller context, halved each time; a smaller batch. Pure; never throws.
+ * fewer slots; a smaller context, halved each time; a smaller batch; a cache of 8 bits. Pure; never throws.
  */
-export function planLoad({ facts, wish, budget }: PlanInput): LoadPlan | Refusal {
+export function planLoad(input: PlanInput): LoadPlan | Refusal {
+  const { facts, wish, budget } = input;
   const trained = facts.trainedContextTokens ?? Number.POSITIVE_INFINITY;
+  const expect: Expect = (shape) => expectBytes(facts, shape, input.repackRules, input.correctionBytes(shape));
   const start: LoadShape = {
     contextTokens: roundContext(wish.contextTokens ?? Math.min(trained, defaultContextTokens), trained),
     slots: wish.slots ?? defaultSlots(budget.totalBytes),
     batchTokens: batchSteps[0]!,
-    useMmap: !repacks(facts),
+    useMmap: !repacks(facts, input.repackRules),
+    kvType: 'f16',
   };
-  const shapes = ladder(start, wish, trained).map((shape) => withBatch(facts, shape));
+  const shapes = ladder(facts, start, wish, trained).map((shape) => withBatch(facts, shape));
   for (const shape of shapes) {
-    const expectedBytes = expectBytes(facts, shape);
+    const expectedBytes = expect(shape);
     if (expectedBytes.total > budget.availableBytes) continue;
-    return { type: 'plan', ...shape, expectedBytes, notes: describeChanges(start, shape, wish, trained) };
+    return {
+      type: 'plan',
+      ...shape,
+      flashAttention: usesFlashAttention(facts, shape.kvType),
+      threads: input.threads,
+      gpuLayers: 0,
+      expectedBytes,
+      notes: describeChanges(start, shape, wish, trained),
+    };
   }
-  return refuse(facts, shapes.at(-1)!, trained, budget.availableBytes);
+  return refuse(facts, expect, shapes.at(-1)!, trained, budget.availableBytes);
 }
 
 /** Every shape in the order in which it is tried; each differs from the one before in one step. */
-function ladder(start: LoadShape, wish: PlanInput['wish'], trained: number): LoadShape[] {
+function ladder(facts: GgufFacts, start: LoadShape, wish: PlanInput['wish'], trained: number): LoadShape[] {
   const shapes = [start];
   let shape = start;
   const step = (change: Partial<LoadShape>) => {
@@ -83,6 +106,7 @@ function ladder(start: LoadShape, wish: PlanInput['wish'], trained: number): Loa
     }
   }
   for (const batchTokens of batchSteps.slice(1)) step({ batchTokens });
+  if (allowsQuantizedKv(facts)) step({ kvType: 'q8_0' });
   return shapes;
 }
 
@@ -113,13 +137,14 @@ function describeChanges(start: LoadShape, shape: LoadShape, wish: PlanInput['wi
   if (shape.batchTokens < Math.min(start.batchTokens, shape.contextTokens)) {
     notes.push(`batch reduced from ${start.batchTokens} to ${shape.batchTokens} tokens to fit the memory`);
   }
+  if (shape.kvType !== start.kvType) notes.push('key-value cache kept in 8 bits instead of 16 to fit the memory');
   return notes;
 }
 
 /** `least`: the smallest shape that the wish allows. */
-function refuse(facts: GgufFacts, least: LoadShape, trained: number, availableBytes: number): Refusal {
-  const neededBytes = expectBytes(facts, least).total;
-  const nearest = findNearest(facts, least, trained, availableBytes);
+function refuse(facts: GgufFacts, expect: Expect, least: LoadShape, trained: number, availableBytes: number): Refusal {
+  const neededBytes = expect(least).total;
+  const nearest = findNearest(facts, expect, least, trained, availableBytes);
   const way = nearest
     ? `; it would fit with ${nearest.slots} ${nearest.slots === 1 ? 'slot' : 'slots'} of ${nearest.contextTokens} tokens`
     : '; choose a smaller model or quantization, or free memory';
@@ -134,7 +159,13 @@ function refuse(facts: GgufFacts, least: LoadShape, trained: number, availableBy
 }
 
 /** The largest context, then the most slots, below what was asked for that fit. */
-function findNearest(facts: GgufFacts, least: LoadShape, trained: number, availableBytes: number): Refusal['nearest'] {
+function findNearest(
+  facts: GgufFacts,
+  expect: Expect,
+  least: LoadShape,
+  trained: number,
+  availableBytes: number,
+): Refusal['nearest'] {
   const floor = Math.min(contextStepTokens, trained);
   for (
     let contextTokens = least.contextTokens;
@@ -142,7 +173,7 @@ function findNearest(facts: GgufFacts, least: LoadShape, trained: number, availa
     contextTokens = roundContext(Math.floor(contextTokens / 2), trained)
   ) {
     for (let slots = least.slots; slots >= 1; slots--) {
-      const neededBytes = expectBytes(facts, withBatch(facts, { ...least, contextTokens, slots })).total;
+      const neededBytes = expect(withBatch(facts, { ...least, contextTokens, slots })).total;
       if (neededBytes <= availableBytes) return { contextTokens, slots, neededBytes };
     }
     if (contextTokens <= floor) return null;

@@ -33,6 +33,8 @@ export interface StateFormat {
   engineVersion: string;
   contextTokens: number;
   slots: number;
+  /** How keys and values are kept. */
+  kvType: string;
   flashAttention: boolean;
   slidingWindow: number | null;
   /** False where a state can only be used whole. */
@@ -52,7 +54,7 @@ export async function openPrefixStore(
       engineVersion: format.engineVersion,
       slots: format.slots,
       contextTokens: format.contextTokens,
-      kvTypes: 'f16',
+      kvTypes: format.kvType,
       flashAttention: format.flashAttention,
       slidingWindow: format.slidingWindow,
     },

@@ -64,6 +64,7 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
       engineVersion: `${await getModuleVersion()} ${llama.llamaCppRelease.release}`,
       contextTokens: options.contextTokens,
       slots: options.slots,
+      kvType: options.kvType,
       flashAttention: options.flashAttention,
       slidingWindow: model.fileInsights.swaSize ?? null,
       cuttable: !model.fileInsights.isRecurrent && !model.fileInsights.isHybrid,
@@ -118,6 +119,8 @@ async function createContext(model: LlamaModel, options: WorkerOptions): Promise
       batchSize: options.batchTokens,
       threads: options.maxThreads,
       flashAttention: options.flashAttention ? 'auto' : false,
+      // The library calls these experimental; what they give is compared with 16 bits in a test.
+      ...(options.kvType === 'q8_0' && { experimentalKvCacheKeyType: 'Q8_0', experimentalKvCacheValueType: 'Q8_0' }),
       failedCreationRemedy: false,
       ignoreMemorySafetyChecks: true,
       batching: {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { decideRoom, type Occupant } from '../../../src/engine/memory/evict.ts';
 import type { LoadPlan, Refusal } from '../../../src/engine/memory/plan.ts';
+import { anyPlan } from '../../support/plans.ts';
 
 const occupant = (id: string, state: Occupant['state'], usedAtMs = 0): Occupant => ({
   id,
@@ -16,15 +17,7 @@ const planner =
     const slots = Math.min(2, Math.floor((availableBytes + reclaimableBytes) / 100));
     return slots === 0
       ? { type: 'refusal', neededBytes: 100, availableBytes, shortfallBytes: 100, nearest: null, message: '' }
-      : {
-          type: 'plan',
-          contextTokens: 512,
-          slots,
-          batchTokens: 128,
-          useMmap: true,
-          expectedBytes: { weights: 0, kvCache: 0, compute: 0, process: 0, total: slots * 100 },
-          notes: [],
-        };
+      : anyPlan({ slots });
   };
 
 describe('deciding how a load gets its memory', () => {
@@ -37,6 +30,8 @@ describe('deciding how a load gets its memory', () => {
       { type: 'evict', id: 'b' },
     ],
     ['ends an idle model for a better plan', 100, [occupant('a', 'idle')], { type: 'evict', id: 'a' }],
+    ['never ends a pinned model', 100, [occupant('a', 'pinned')], { type: 'load', plan: { slots: 1 } }],
+    ['does not wait for a pinned model', 0, [occupant('a', 'pinned')], { type: 'refuse' }],
     ['keeps idle models that would not help', 200, [occupant('a', 'idle')], { type: 'load' }],
     [
       'waits for a model that is leaving before it sends another',

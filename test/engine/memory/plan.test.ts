@@ -2,12 +2,16 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { GgufFacts } from '../../../src/engine/gguf.ts';
 import { readGgufSource } from '../../../src/engine/gguf.ts';
-import { expectBytes } from '../../../src/engine/memory/expect.ts';
+import { expectBytes, type LoadShape } from '../../../src/engine/memory/expect.ts';
 import { kvBytesPerToken } from '../../../src/engine/memory/kv-cache.ts';
 import { type LoadPlan, type PlanInput, planLoad, type Refusal } from '../../../src/engine/memory/plan.ts';
+import { repackRulesOf } from '../../../src/engine/memory/repack.ts';
 import { bufferSource, tinyGguf } from '../../support/gguf-writer.ts';
 
 const gib = 2 ** 30;
+/** As on a machine with AVX2 and nothing more. */
+const rules = repackRulesOf(null, 'x64');
+const rest = { repackRules: rules, threads: 2, gpu: null, correctionBytes: () => 0 };
 const tiny = await readGgufSource(bufferSource(tinyGguf()));
 
 /** Shape of Qwen2.5-7B-Instruct in Q4_K_M. */
@@ -25,6 +29,9 @@ const qwen7b: GgufFacts = {
   vocabularySize: 152_064,
   tiedEmbedding: false,
   embeddingBytes: 306_000_000,
+  embeddingType: 'q4_k',
+  mergeCount: 151_387,
+  feedForwardLength: 18_944,
   bytesByType: { q4_k: 3_900_000_000, q6_k: 776_000_000, f32: 1_120_000 },
 };
 
@@ -34,13 +41,13 @@ function plan(
   wish: PlanInput['wish'] = {},
   totalBytes = availableBytes,
 ): LoadPlan {
-  const result = planLoad({ facts, wish, budget: { availableBytes, totalBytes } });
+  const result = planLoad({ facts, wish, budget: { availableBytes, totalBytes }, ...rest });
   if (result.type !== 'plan') throw new Error(result.message);
   return result;
 }
 
 function refusal(facts: GgufFacts, availableBytes: number, wish: PlanInput['wish'] = {}): Refusal {
-  const result = planLoad({ facts, wish, budget: { availableBytes, totalBytes: availableBytes } });
+  const result = planLoad({ facts, wish, budget: { availableBytes, totalBytes: availableBytes }, ...rest });
   if (result.type !== 'refusal') throw new Error('it fits');
   return result;
 }
@@ -61,27 +68,54 @@ describe('the key-value cache', () => {
 });
 
 describe('expected bytes', () => {
-  const shape = { contextTokens: 4_096, slots: 2, batchTokens: 256, useMmap: false };
+  const shape: LoadShape = { contextTokens: 4_096, slots: 2, batchTokens: 256, useMmap: false, kvType: 'f16' };
+  const expected = (facts: Partial<GgufFacts> = {}, changes: Partial<LoadShape> = {}) =>
+    expectBytes({ ...qwen7b, ...facts }, { ...shape, ...changes }, rules);
 
-  test('a mapped file costs its repacked weights twice, an unmapped one its tied embedding', () => {
-    expect(expectBytes(qwen7b, { ...shape, useMmap: true }).weights).toBe(4_677_120_000 + 3_900_000_000);
-    expect(expectBytes(qwen7b, shape).weights).toBe(4_677_120_000);
-    expect(expectBytes({ ...qwen7b, tiedEmbedding: true }, shape).weights).toBe(4_677_120_000 + 306_000_000);
+  test('a mapped file stays beside the copies of what is repacked, of an unmapped one only the rest stays', () => {
+    const repackedWeights = 3_900_000_000 - 306_000_000;
+    expect(expected({}, { useMmap: true })).toMatchObject({
+      mappedWeights: 4_677_120_000,
+      weights: 0,
+      repackedWeights,
+    });
+    expect(expected()).toMatchObject({ mappedWeights: 0, weights: 4_677_120_000 - repackedWeights, repackedWeights });
+  });
+
+  test('a tied embedding is kept plain to look tokens up and repacked as the output, not so in an encoder', () => {
+    const tied = expected({ tiedEmbedding: true });
+    expect(tied.weights + tied.repackedWeights).toBe(4_677_120_000 + 306_000_000);
+    const encoder = expected({ tiedEmbedding: true, isEncoder: true });
+    expect(encoder.weights + encoder.repackedWeights).toBe(4_677_120_000);
   });
 
   test('the parts add up, and slots pay for cache and state', () => {
-    const hybrid = { ...qwen7b, recurrentStateBytes: 1_000_000 };
-    const expected = expectBytes(hybrid, shape);
-    expect(expected.kvCache).toBe(2 * 4_096 * 56 * 1_024 + 2 * 1_000_000);
-    expect(expected.total).toBe(expected.weights + expected.kvCache + expected.compute + expected.process);
+    const bytes = expected({ recurrentStateBytes: 1_000_000 });
+    expect(bytes.kvCache).toBe(2 * 4_096 * 56 * 1_024 + 2 * 1_000_000);
+    const { mappedWeights, weights, repackedWeights, kvCache, vocabulary, process, correction } = bytes;
+    expect(bytes.atLoad).toBe(mappedWeights + weights + repackedWeights + kvCache + vocabulary + process + correction);
+    expect(bytes.total).toBe(bytes.atLoad + bytes.compute);
   });
 
-  test('a large vocabulary costs process memory and batch memory, an encoder no batch memory for it', () => {
-    const small = expectBytes({ ...qwen7b, vocabularySize: 32_000 }, shape);
-    const large = expectBytes(qwen7b, shape);
-    expect(large.process - small.process).toBeGreaterThan(100e6);
-    expect(large.compute - small.compute).toBe(256 * 4 * (152_064 - 32_000));
-    expect(expectBytes({ ...qwen7b, isEncoder: true }, shape).compute).toBeLessThan(small.compute);
+  test('a cache of 8 bits takes 34 bytes for 32 numbers', () => {
+    expect(expected({}, { kvType: 'q8_0' }).kvCache).toBe((expected().kvCache / 64) * 34);
+  });
+
+  test('what an earlier load took beyond the estimate is added', () => {
+    const corrected = expectBytes(qwen7b, shape, rules, -5_000_000);
+    expect(corrected.total).toBe(expected().total - 5_000_000);
+  });
+
+  test('a large vocabulary costs process memory, an encoder no scores of it', () => {
+    const small = expected({ vocabularySize: 32_000, mergeCount: 0 });
+    expect(expected().vocabulary - small.vocabulary).toBeGreaterThan(80e6);
+    expect(expected().compute).toBeGreaterThan(small.compute);
+    expect(expected({ isEncoder: true }).compute).toBe(expected({ isEncoder: true, vocabularySize: 5 }).compute);
+  });
+
+  test('without the fused kernel every head pays for every token of the context', () => {
+    const narrow = expected({ keyLength: 32, valueLength: 32 });
+    expect(narrow.compute - expected().compute).toBe(256 * 4_096 * 28 * 8);
   });
 });
 
@@ -122,33 +156,38 @@ describe('the plan', () => {
 });
 
 describe('the ladder', () => {
-  const bytes = (slots: number, contextTokens: number, batchTokens: number) =>
-    expectBytes(qwen7b, { slots, contextTokens, batchTokens, useMmap: false }).total;
+  const bytes = (slots: number, contextTokens: number, batchTokens: number, kvType: LoadShape['kvType'] = 'f16') =>
+    expectBytes(qwen7b, { slots, contextTokens, batchTokens, useMmap: false, kvType }, rules).total;
 
-  test.each([
-    [[4, 8_192, 512], 0],
-    [[3, 8_192, 512], 1],
-    [[1, 8_192, 512], 1],
-    [[1, 4_096, 512], 2],
-    [[1, 2_048, 512], 2],
-    [[1, 2_048, 256], 3],
-    [[1, 2_048, 128], 3],
-  ] as const)('memory for exactly %j gives exactly that', ([slots, contextTokens, batchTokens], notes) => {
-    const result = plan(qwen7b, bytes(slots, contextTokens, batchTokens), {}, 16 * gib);
-    expect(result).toMatchObject({ slots, contextTokens, batchTokens });
+  test.each<[[slots: number, contextTokens: number, batchTokens: number, kvType?: LoadShape['kvType']], notes: number]>(
+    [
+      [[4, 8_192, 512], 0],
+      [[3, 8_192, 512], 1],
+      [[1, 8_192, 512], 1],
+      [[1, 4_096, 512], 2],
+      [[1, 2_048, 512], 2],
+      [[1, 2_048, 256], 3],
+      [[1, 2_048, 128], 3],
+      [[1, 2_048, 128, 'q8_0'], 4],
+    ],
+  )('memory for exactly %j gives exactly that', ([slots, contextTokens, batchTokens, kvType = 'f16'], notes) => {
+    const result = plan(qwen7b, bytes(slots, contextTokens, batchTokens, kvType), {}, 16 * gib);
+    expect(result).toMatchObject({ slots, contextTokens, batchTokens, kvType });
     expect(result.notes).toHaveLength(notes);
   });
 
   test('wished slots and a wished context are never reduced', () => {
     const wish = { slots: 4, contextTokens: 8_192 };
     expect(plan(qwen7b, bytes(4, 8_192, 128), wish)).toMatchObject({ ...wish, batchTokens: 128 });
-    expect(refusal(qwen7b, bytes(4, 8_192, 128) - 1, wish).shortfallBytes).toBe(1);
+    expect(plan(qwen7b, bytes(4, 8_192, 128) - 1, wish)).toMatchObject({ ...wish, kvType: 'q8_0' });
+    expect(refusal(qwen7b, bytes(4, 8_192, 128, 'q8_0') - 1, wish).shortfallBytes).toBe(1);
   });
 
   test('a refusal names the shortfall and the settings that would fit', () => {
-    const refused = refusal(qwen7b, bytes(2, 8_192, 128), { slots: 4, contextTokens: 8_192 });
-    expect(refused.nearest).toEqual({ contextTokens: 8_192, slots: 2, neededBytes: bytes(2, 8_192, 128) });
-    expect(refused.message).toBe('needs 6.9 GB, 6.0 GB are available; it would fit with 2 slots of 8192 tokens.');
+    const neededBytes = bytes(2, 8_192, 128, 'q8_0');
+    const refused = refusal(qwen7b, neededBytes, { slots: 4, contextTokens: 8_192 });
+    expect(refused.nearest).toEqual({ contextTokens: 8_192, slots: 2, neededBytes });
+    expect(refused.message).toBe('needs 6.0 GB, 5.4 GB are available; it would fit with 2 slots of 8192 tokens.');
   });
 
   test('a model larger than the memory is refused without a way to fit', () => {
@@ -156,7 +195,7 @@ describe('the ladder', () => {
     expect(refused).toMatchObject({
       availableBytes: 2 * gib,
       nearest: null,
-      shortfallBytes: bytes(1, 2_048, 128) - 2 * gib,
+      shortfallBytes: bytes(1, 2_048, 128, 'q8_0') - 2 * gib,
     });
     expect(refused.message).toMatch(/^needs \d\.\d GB, 2\.1 GB are available; choose a smaller model/);
   });
@@ -177,7 +216,7 @@ describe('the ladder', () => {
         fc.boolean(),
         (availableBytes, totalBytes, wished, trainedContextTokens, isEncoder) => {
           const facts = { ...qwen7b, trainedContextTokens, isEncoder };
-          const result = planLoad({ facts, wish: wished, budget: { availableBytes, totalBytes } });
+          const result = planLoad({ facts, wish: wished, budget: { availableBytes, totalBytes }, ...rest });
           if (result.type === 'refusal') {
             expect(result.shortfallBytes).toBeGreaterThan(0);
             if (result.nearest) expect(result.nearest.neededBytes).toBeLessThanOrEqual(availableBytes);
