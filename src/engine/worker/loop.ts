@@ -176,8 +176,10 @@ export function createBatchLoop(deps: {
     for (const slot of slots) {
       if (!slot.job || !slot.follows) continue;
       const { leader, job, length } = slot.follows;
-      const held = Math.min(length, leader.sequence.length);
-      if (held < length && leader.job === job) continue;
+      // While a leader waits for a leader of its own, its slot still holds an older conversation.
+      if (leader.job === job && (leader.follows || leader.sequence.length < length)) continue;
+      // So does the slot of one that went before it began: only what is really this prompt's beginning may be copied.
+      const held = Math.min(length, commonLength(leader.sequence.tokens(), slot.job.prompt));
       try {
         // The copy replaces whatever the slot held until now.
         await persist(slot);
