@@ -93,6 +93,18 @@ export async function createApp(
     threadsFor: arbiter.limitFor,
     correctionBytes: () => 0,
   });
+  const isModel = (name: string, model: string) => {
+    try {
+      return catalog.resolve(name).model.name === model;
+    } catch {
+      // A pin may be for a model that is not there yet.
+      return false;
+    }
+  };
+  const pinsFor = (model: string) =>
+    config.models.pinnedPrompts
+      .filter((pin) => pin.model === null || isModel(pin.model, model))
+      .map(({ prompt }) => prompt);
   const manager: Manager = createManager({
     fork:
       overrides.fork ??
@@ -115,6 +127,7 @@ export async function createApp(
             folder: join(config.dataFolder, 'prefixes', ref.id.replace(/[^A-Za-z0-9._-]/g, '_')),
             capBytes: config.models.prefixVaultBytes,
             minSavedMs: config.models.prefixVaultMinMs,
+            pinnedPrompts: pinsFor(ref.model),
           },
     maxQueue: config.models.maxQueue,
     loadTimeoutMs: config.models.loadTimeoutMs,

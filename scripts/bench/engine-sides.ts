@@ -84,6 +84,8 @@ async function generate(
     topLogprobs: null,
     maxTokens: generateTokens,
     stop: [],
+    owner: null,
+    promptCache: 'keep',
   };
   const trace: StreamTrace = {
     startMs: performance.now(),

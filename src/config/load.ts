@@ -134,6 +134,7 @@ function withDefaults(settings: Settings): Config {
       maxQueue: models.max_queue ?? 64,
       prefixVaultBytes: models.prefix_vault ?? 2 ** 30,
       prefixVaultMinMs: models.prefix_vault_min ?? 2_000,
+      pinnedPrompts: models.pinned_prompts ?? [],
       prefixSharing: models.prefix_sharing ?? 'per_key',
       loadTimeoutMs: models.load_timeout ?? 10 * 60_000,
     },

@@ -36,6 +36,8 @@ export interface Config {
     prefixVaultBytes: number;
     /** Prompts that are read faster than this are not kept. */
     prefixVaultMinMs: number;
+    /** Texts that prompts begin with, kept from the first time on; `model`: a name or alias, null for all models. */
+    pinnedPrompts: { model: string | null; prompt: string }[];
     /** Whether requests with different API keys may use what was computed for each other. */
     prefixSharing: 'per_key' | 'shared';
     /** Longest time a load may take. */

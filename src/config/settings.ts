@@ -46,6 +46,18 @@ export const settingsSchema = z
         max_queue: integer(0, 10_000),
         prefix_vault: converted(parseBytes),
         prefix_vault_min: converted(parseDurationMs),
+        pinned_prompts: z
+          .array(
+            z.union(
+              [
+                pinnedText().transform((prompt) => ({ model: null, prompt })),
+                z.strictObject({ model: modelName(), prompt: pinnedText() }),
+              ],
+              { error: 'must be a text, or a "model" and a "prompt"' },
+            ),
+            { error: 'must be a list of texts' },
+          )
+          .max(64),
         prefix_sharing: z.enum(['per_key', 'shared']),
         load_timeout: converted(parseDurationMs).pipe(z.number().min(1_000, 'must be at least one second')),
       })
@@ -147,6 +159,10 @@ function path() {
     .min(1, 'must not be empty')
     .max(4_096)
     .refine((text) => !text.includes('\0'), 'must be a path');
+}
+
+function pinnedText() {
+  return z.string().refine((text) => text.trim() !== '', 'must not be empty');
 }
 
 function modelName() {

@@ -86,6 +86,8 @@ export interface ChatRequest {
   keepAliveMs?: number;
   /** Whose kept states and texts this request may use; absent: shared by all. Says nothing of the key behind it. */
   owner?: string;
+  /** `none`: no reuse, and nothing is kept; `pin`: the prompt is kept whatever it cost. Absent: as it pays. */
+  promptCache?: 'none' | 'pin';
 }
 
 /** All text of a message's parts, joined. */

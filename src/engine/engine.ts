@@ -303,5 +303,7 @@ function toWorkerRequest(request: ChatRequest, model: string): WorkerRequest {
     topLogprobs: request.logprobs?.top ?? null,
     maxTokens: request.maxTokens ?? null,
     stop: request.stop,
+    owner: request.owner ?? null,
+    promptCache: request.promptCache ?? 'keep',
   };
 }

@@ -43,6 +43,7 @@ describe('sources', () => {
         maxQueue: 64,
         prefixVaultBytes: 2 ** 30,
         prefixVaultMinMs: 2_000,
+        pinnedPrompts: [],
         prefixSharing: 'per_key',
         loadTimeoutMs: 600_000,
       },
@@ -108,6 +109,7 @@ describe('sources', () => {
         maxQueue: 7,
         prefixVaultBytes: 64 * 2 ** 20,
         prefixVaultMinMs: 500,
+        pinnedPrompts: [],
         prefixSharing: 'shared',
         loadTimeoutMs: 120_000,
       },
@@ -147,6 +149,17 @@ describe('sources', () => {
       server: { ...defaults.server, allowedHosts: ['nas.local'], origins: ['https://nas.local:8443'] },
       models: { ...defaults.models, aliases: { 'qwen-7b-chat': 'qwen2.5-7b-instruct:q4_k_m' } },
     });
+  });
+
+  test('pinned prompts are texts for all models, or for one', () => {
+    const text = 'models:\n  pinned_prompts:\n    - You are kind.\n    - {model: Qwen, prompt: "You are, a cook."}\n';
+    expect(loadText(text).models.pinnedPrompts).toEqual([
+      { model: null, prompt: 'You are kind.' },
+      { model: 'Qwen', prompt: 'You are, a cook.' },
+    ]);
+    for (const wrong of ['text', '[1]', '[""]', '[{prompt: x}]', '[{model: m}]', '[{model: m, prompt: " "}]']) {
+      expect(() => loadText(`models: {pinned_prompts: ${wrong}}`), wrong).toThrow(/models\.pinned_prompts.*must/);
+    }
   });
 
   test('several keys stand in one text with commas, in a list, or in the lines of a file', () => {

@@ -195,6 +195,8 @@ describe.each(targets)('POST $url', (target) => {
     ['stream', '1'],
     ['keep_alive', '"soon"'],
     ['keep_alive', '{}'],
+    ['cache_prompt', '"yes"'],
+    ['cache_prompt', '1'],
     ['model', '""'],
     ['model', '"../x"'],
     ['model', '"a/../../b"'],

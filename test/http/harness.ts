@@ -43,6 +43,7 @@ export function testConfig(server: Partial<Config['server']> = {}, models: Parti
       maxQueue: 16,
       prefixVaultBytes: 0,
       prefixVaultMinMs: 0,
+      pinnedPrompts: [],
       prefixSharing: 'per_key',
       loadTimeoutMs: 60_000,
       ...models,

@@ -21,6 +21,17 @@ const send = (url: string, fields: object) => harness.send('POST', url, { ...val
 const lastRequest = () => harness.gateway.calls.at(-1)!.request;
 
 describe.each(Object.keys(valid))('POST %s', (url) => {
+  it.each([
+    [undefined, undefined],
+    [true, undefined],
+    [false, 'none'],
+    ['pin', 'pin'],
+  ])('with cache_prompt %j asks for %j', async (value, expected) => {
+    const response = await send(url, value === undefined ? {} : { cache_prompt: value });
+    expect(response.statusCode).toBe(200);
+    expect(lastRequest().promptCache).toBe(expected);
+  });
+
   it('hands the extras of sampling to the core in its own words', async () => {
     const response = await send(url, {
       logit_bias: { '5': -100, '17': 0.5 },

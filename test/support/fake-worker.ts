@@ -155,6 +155,8 @@ export async function settle(): Promise<void> {
 
 /** The shortest request; what it asks for does not matter to a fake worker. */
 export const anyRequest: WorkerRequest = {
+  owner: null,
+  promptCache: 'keep',
   model: 'm',
   input: { type: 'text', prompt: 'x' },
   sampling: {},

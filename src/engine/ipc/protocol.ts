@@ -16,8 +16,8 @@ export interface WorkerOptions {
   useMmap: boolean;
   /** How keys and values are kept; `q8_0` needs `flashAttention`. */
   kvType: 'f16' | 'q8_0';
-  /** Where states of prompts are kept beyond the process; null: nowhere. */
-  vault: { folder: string; capBytes: number; minSavedMs: number } | null;
+  /** Where states of prompts are kept beyond the process, and which from the first time on; null: nowhere. */
+  vault: { folder: string; capBytes: number; minSavedMs: number; pinnedPrompts: string[] } | null;
   /** Use the fused attention kernel where the model allows it. */
   flashAttention: boolean;
   /** Upper bound for `threads` messages later on. */
@@ -38,6 +38,10 @@ export interface WorkerRequest {
   topLogprobs: number | null;
   maxTokens: number | null;
   stop: string[];
+  /** As `ChatRequest.owner`; null: shared by all. */
+  owner: string | null;
+  /** As `ChatRequest.promptCache`. */
+  promptCache: 'keep' | 'none' | 'pin';
 }
 
 /** Texts to turn into vectors; fields as in `core/embedding.ts`. */

@@ -5,10 +5,21 @@ import type { GeneratedToken, GenerationSettings, GrammarSource } from './sequen
 import type { StopMatcher } from './stop-matcher.ts';
 import type { TextStream } from './text-stream.ts';
 
+/** What may be reused for a prompt, and what is kept of it. */
+export interface CacheUse {
+  /** Only states of the same owner are used. */
+  owner: string;
+  /** `none`: the prompt is computed anew, and its state serves nobody else. */
+  mode: 'keep' | 'none';
+  /** Leading tokens of the prompt whose state is kept whatever they cost; 0: none. */
+  pinTokens: number;
+}
+
 /** One request inside the worker: its prompt as tokens and the pipeline that turns generated tokens into events. */
 export interface Job {
   readonly id: number;
   readonly prompt: readonly number[];
+  readonly cache: CacheUse;
   /** How its tokens are chosen; `generated` holds those so far, without the end token. */
   readonly settings: GenerationSettings;
   /** Called once a slot is taken; `cachedTokens` of the prompt need no evaluation. */
@@ -23,6 +34,7 @@ export interface JobDeps {
   id: number;
   model: string;
   prompt: number[];
+  cache: CacheUse;
   sampling: Sampling;
   topLogprobs: number | null;
   grammar: GrammarSource | null;
@@ -91,6 +103,7 @@ export function createJob(deps: JobDeps): Job {
   return {
     id: deps.id,
     prompt: deps.prompt,
+    cache: deps.cache,
     settings: {
       sampling: deps.sampling,
       generated,

@@ -3,6 +3,7 @@ import type { FinishReason } from '../../core/events.ts';
 import type { StepReport, WorkerItem } from '../ipc/protocol.ts';
 import type { DraftController } from './draft/controller.ts';
 import type { Job } from './job.ts';
+import { createKeeper } from './keeper.ts';
 import type { PrefillPacer } from './pacer.ts';
 import type { PrefixStore, StoredPrefix } from './prefix-store.ts';
 import type { GeneratedToken, Sequence } from './sequence.ts';
@@ -12,6 +13,7 @@ import {
   chooseSlot,
   commonLength,
   createSlots,
+  mayServe,
   minReuseTokens,
   type Slot,
   sharePrefill,
@@ -63,6 +65,7 @@ export function createBatchLoop(deps: {
   const waiting: Job[] = [];
   const cancelled = new Set<number>();
   const { pacer, drafts } = deps;
+  const keeper = createKeeper(deps);
   let turn = 0;
   let items: WorkerItem[] = [];
   let wake: (() => void) | null = null;
@@ -108,15 +111,15 @@ export function createBatchLoop(deps: {
 
   const admit = async () => {
     while (waiting.length > 0) {
-      const choice = chooseSlot(slots, waiting[0]!.prompt);
+      const choice = chooseSlot(slots, waiting[0]!);
       if (!choice) return;
       const job = waiting.shift()!;
       const { slot } = choice;
-      const lead = chooseLeader(slots, job.prompt, choice.saved);
-      const stored = deps.prefixes?.find(job.prompt) ?? null;
+      const lead = chooseLeader(slots, job, choice.saved);
       // Taken before the first await: a cancel that arrives meanwhile must find its job.
       slot.job = job;
       slot.servedAt = ++turn;
+      const stored = keeper.find(slot);
       if (stored && stored.length >= Math.max(choice.saved, lead?.length ?? 0) + minRestoreTokens) {
         await restore(slot, stored);
       } else if (lead) slot.follows = { ...lead, job: lead.leader.job! };
@@ -127,7 +130,7 @@ export function createBatchLoop(deps: {
   /** Starts a slot on a state from the store, which is better than anything a slot holds. */
   const restore = async (slot: Slot, stored: StoredPrefix) => {
     try {
-      await persist(slot);
+      await hand(slot);
       if (!(await stored.load(slot.sequence))) await slot.sequence.reset();
     } catch (error) {
       await fail(slot, error);
@@ -136,27 +139,18 @@ export function createBatchLoop(deps: {
     await begin(slot);
   };
 
-  /** Keeps a state that is worth it, before the slot loses it. */
-  const persist = async (slot: Slot) => {
-    const { worthMs } = slot;
-    slot.worthMs = null;
-    if (worthMs !== null) await deps.prefixes?.save(slot.sequence, worthMs);
-  };
-
-  /** Once a prompt is read: what it cost tells whether its state is worth keeping. */
-  const noteCost = (slot: Slot) => {
-    const { prompt } = slot.job!;
-    const evaluated = prompt.length - slot.begun.kept;
-    const spentMs = deps.nowMs() - slot.begun.atMs;
-    // A few tokens say little about the cost of all of them.
-    const prefillMs = evaluated < minReuseTokens ? 0 : (spentMs / evaluated) * prompt.length;
-    if (deps.prefixes?.note(prompt, prefillMs)) slot.worthMs = prefillMs;
+  /** Hands a slot's state to its job: what is worth keeping is kept, what the job may not use is forgotten. */
+  const hand = async (slot: Slot) => {
+    const { cache } = slot.job!;
+    await keeper.persist(slot);
+    if (!mayServe(slot, cache)) await slot.sequence.reset();
+    slot.owner = cache.mode === 'keep' ? cache.owner : null;
   };
 
   /** Starts a slot on what its own state already holds of the prompt. */
   const begin = async (slot: Slot) => {
     try {
-      await persist(slot);
+      await hand(slot);
       started(slot, await slot.sequence.adapt(slot.job!.prompt));
     } catch (error) {
       await fail(slot, error);
@@ -182,7 +176,7 @@ export function createBatchLoop(deps: {
       const held = Math.min(length, commonLength(leader.sequence.tokens(), slot.job.prompt));
       try {
         // The copy replaces whatever the slot held until now.
-        await persist(slot);
+        await hand(slot);
         if (held >= minReuseTokens && (await slot.sequence.copyFrom(leader.sequence, held))) started(slot, held);
         else await begin(slot);
       } catch (error) {
@@ -278,7 +272,7 @@ export function createBatchLoop(deps: {
   const accept = async (slot: Slot, token: GeneratedToken, report: StepReport) => {
     const job = slot.job!;
     const before = job.settings.generated.length;
-    if (before === 0 && !slot.suspect) noteCost(slot);
+    if (before === 0 && !slot.suspect) keeper.note(slot);
     slot.suspect = false;
     const { events, finished } = job.accept(token);
     for (const event of events) items.push({ id: job.id, event });
@@ -311,10 +305,10 @@ export function createBatchLoop(deps: {
   const run = async () => {
     while (stopReason === null) {
       if (idle()) {
-        const worthy = slots.find((slot) => slot.worthMs !== null);
+        const worthy = slots.find((slot) => slot.worth !== null);
         if (worthy) {
           // One at a time: a request that arrives meanwhile waits for one save at most.
-          await persist(worthy);
+          await keeper.persist(worthy);
           continue;
         }
         if (errand) {
@@ -327,6 +321,8 @@ export function createBatchLoop(deps: {
           wake = resolve;
         });
         wake = null;
+        // Requests of the same moment arrive one by one; those that begin alike must meet before the first step.
+        if (waiting.length > 0) await new Promise<void>((resolve) => setImmediate(resolve));
         continue;
       }
       dropErrand();
@@ -341,8 +337,8 @@ export function createBatchLoop(deps: {
       await release(slot);
     }
     if (items.length > 0) deps.publish(items, null);
-    for (const slot of slots) await persist(slot);
-    await deps.prefixes?.close();
+    for (const slot of slots) await keeper.persist(slot);
+    await keeper.close();
   };
   const running = run();
 

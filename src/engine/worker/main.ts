@@ -18,6 +18,8 @@ import { createStepThreads, type StepThreads } from './step-threads.ts';
 import { type ChatTemplate, createChatTemplate } from './template.ts';
 
 interface Loaded {
+  pinnedPrompts: readonly string[];
+  nowMs: () => number;
   runtime: Runtime;
   template: ChatTemplate;
   loop: BatchLoop;
@@ -54,6 +56,7 @@ async function load(options: WorkerOptions): Promise<void> {
   });
   send({ type: 'probing' });
   probe(template);
+  const nowMs = () => performance.now();
   const log = (line: string) => process.stderr.write(`${line}\n`);
   const prefixes =
     options.vault &&
@@ -67,7 +70,7 @@ async function load(options: WorkerOptions): Promise<void> {
     batchTokens: runtime.batchTokens,
     pacer: createPrefillPacer(runtime.batchTokens),
     drafts: createDraftController(),
-    nowMs: () => performance.now(),
+    nowMs,
     publish: (items: WorkerItem[], report: StepReport | null) => outbox.post({ type: 'step', items, report }),
     log,
   });
@@ -80,9 +83,9 @@ async function load(options: WorkerOptions): Promise<void> {
       contextTokens: runtime.contextTokens,
       vocabularySize: runtime.vocabulary.size,
       cuttable: stateFormat.cuttable && stateFormat.slidingWindow === null,
-      nowMs: () => performance.now(),
+      nowMs,
     });
-  loaded = { runtime, template, loop, threads, measureStep };
+  loaded = { runtime, template, loop, threads, measureStep, pinnedPrompts: options.vault?.pinnedPrompts ?? [], nowMs };
   send({
     type: 'ready',
     ready: {
@@ -128,7 +131,7 @@ function probe(template: ChatTemplate): void {
 function generate(message: Extract<ToWorker, { type: 'generate' }>): void {
   try {
     if (!loaded) throw new AppError('internal_error', 'The worker has no model.');
-    loaded.loop.add(prepareJob(message.id, message.request, { ...loaded, nowMs: () => performance.now() }));
+    loaded.loop.add(prepareJob(message.id, message.request, loaded));
   } catch (error) {
     const failure = toAppError(error);
     if (failure.code === 'internal_error') process.stderr.write(`request: ${String(failure.cause ?? failure)}\n`);

@@ -6,15 +6,17 @@ import { createVault } from './vault/index.ts';
 
 /** States of prompts that outlive their slot, as the batch loop uses them. Nothing in it throws. */
 export interface PrefixStore {
-  /** The stored state that saves the most of a prompt, or null. */
-  find(prompt: readonly number[]): StoredPrefix | null;
+  /** The stored state of an owner that saves the most of a prompt, or null. */
+  find(prompt: readonly number[], owner: string): StoredPrefix | null;
   /**
    * Notes a prompt that was evaluated; true when its state is worth a `save`. `prefillMs`: cost of all of it without
    * reuse, 0 when not known.
    */
-  note(prompt: readonly number[], prefillMs: number): boolean;
+  note(prompt: readonly number[], prefillMs: number, owner: string): boolean;
+  /** Whether exactly these tokens are stored and pinned. */
+  isPinned(tokens: readonly number[], owner: string): boolean;
   /** Stores what a sequence holds. Nothing may run on it meanwhile. */
-  save(sequence: Sequence, prefillMs: number): Promise<void>;
+  save(sequence: Sequence, entry: { prefillMs: number; owner: string; pinned: boolean }): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -25,8 +27,8 @@ export interface StoredPrefix {
   load(sequence: Sequence): Promise<boolean>;
 }
 
-/** All requests come with the same key so far, so all may share; the vault keeps owners apart once there are several. */
-const owner = 'shared';
+/** The owner of what all may share; those of keys are hexadecimal. */
+export const sharedOwner = 'shared';
 
 /** What of a runtime decides whether a state fits. */
 export interface StateFormat {
@@ -65,7 +67,7 @@ export async function openPrefixStore(
     log,
   });
   return {
-    find(prompt) {
+    find(prompt, owner) {
       const match = vault.find(prompt, owner);
       if (!match) return null;
       return {
@@ -83,10 +85,11 @@ export async function openPrefixStore(
           }),
       };
     },
-    note: (prompt, prefillMs) => vault.note(prompt, prefillMs, owner) > 0,
-    async save(sequence, prefillMs) {
+    note: (prompt, prefillMs, owner) => vault.note(prompt, prefillMs, owner) > 0,
+    isPinned: (tokens, owner) => vault.isPinned(tokens, owner),
+    async save(sequence, { prefillMs, owner, pinned }) {
       const tokens = sequence.tokens();
-      await vault.save(tokens, prefillMs, owner, false, async (path) => {
+      await vault.save(tokens, prefillMs, owner, pinned, async (path) => {
         const now = sequence.tokens();
         if (now.length !== tokens.length) throw new Error('the slot has gone on meanwhile');
         await sequence.saveState(path);

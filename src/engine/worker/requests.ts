@@ -6,6 +6,8 @@ import { bindAnswer, bindToolCalls, type CallOpening, formatGrammar, toolCallGra
 import { createJob, type Job } from './job.ts';
 import { contextLengthError } from './loop.ts';
 import { createOutputParser } from './output-parser.ts';
+import { countPinned } from './pins.ts';
+import { sharedOwner } from './prefix-store.ts';
 import type { Runtime } from './runtime.ts';
 import { createStopMatcher } from './stop-matcher.ts';
 import type { ChatTemplate } from './template.ts';
@@ -22,7 +24,13 @@ const maxCharactersPerToken = 64;
 export function prepareJob(
   id: number,
   request: WorkerRequest,
-  deps: { runtime: Runtime; template: ChatTemplate; nowMs: () => number },
+  deps: {
+    runtime: Runtime;
+    template: ChatTemplate;
+    nowMs: () => number;
+    /** Texts whose prompts are kept from the first time on. */
+    pinnedPrompts: readonly string[];
+  },
 ): Job {
   const { runtime, template } = deps;
   const { pieces, answerPrefix, opening, tools } = renderInput(request.input, template);
@@ -49,6 +57,11 @@ export function prepareJob(
     id,
     model: request.model,
     prompt,
+    cache: {
+      owner: request.owner ?? sharedOwner,
+      mode: request.promptCache === 'none' ? 'none' : 'keep',
+      pinTokens: countPinned({ request, pieces, prompt }, runtime.tokenize, deps.pinnedPrompts),
+    },
     sampling: request.sampling,
     topLogprobs: request.topLogprobs,
     grammar:

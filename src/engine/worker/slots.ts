@@ -1,5 +1,5 @@
 import type { Sampling } from '../../core/chat.ts';
-import type { Job } from './job.ts';
+import type { CacheUse, Job } from './job.ts';
 import type { Generation, Sequence } from './sequence.ts';
 
 /** A shared or reused prefix shorter than this is not worth leaving the lowest free slot or waiting for a leader. */
@@ -21,8 +21,18 @@ export interface Slot {
   suspect: boolean;
   /** When the prompt's evaluation began, and how much of it was there already. */
   begun: { atMs: number; kept: number };
-  /** Cost in ms of a state that is worth keeping beyond the slot; null: it is not, or it is stored. */
-  worthMs: number | null;
+  /** Whose requests the state may serve; null: nobody's. */
+  owner: string | null;
+  /** What of the state is worth keeping beyond the slot; null: nothing, or it is stored. */
+  worth: Worth | null;
+}
+
+/** A state to keep: as it stands, without cutting it, or the first tokens of its prompt, pinned, or both. */
+export interface Worth {
+  /** Cost of the whole prompt without reuse; 0 when not known. */
+  prefillMs: number;
+  whole: boolean;
+  pin: { tokens: number; ofTokens: number } | null;
 }
 
 /** Free slots over the sequences, in their order. */
@@ -37,35 +47,46 @@ export function createSlots(sequences: readonly Sequence[]): Slot[] {
     servedAt: 0,
     suspect: false,
     begun: { atMs: 0, kept: 0 },
-    worthMs: null,
+    owner: null,
+    worth: null,
   }));
 }
 
 /** The free slot that saves the most of a prompt, or the lowest free one; null when none is free. */
-export function chooseSlot(slots: readonly Slot[], prompt: readonly number[]): { slot: Slot; saved: number } | null {
+export function chooseSlot(slots: readonly Slot[], { prompt, cache }: Job): { slot: Slot; saved: number } | null {
   let chosen: { slot: Slot; saved: number } | null = null;
   for (const slot of slots) {
     if (slot.job) continue;
-    const prefix = slot.sequence.reusablePrefix(prompt);
+    const prefix = mayServe(slot, cache) ? slot.sequence.reusablePrefix(prompt) : 0;
     const saved = prefix < minReuseTokens ? 0 : prefix;
     if (!chosen || saved > chosen.saved) chosen = { slot, saved };
   }
   return chosen;
 }
 
+/** Whether a slot's state may be used for a request: nothing of it, not even its speed, tells what others asked. */
+export function mayServe(slot: Slot, cache: CacheUse): boolean {
+  return cache.mode === 'keep' && slot.owner === cache.owner;
+}
+
 /** The working slot whose prompt begins like this one for longer than `saved`, if waiting for it pays. */
 export function chooseLeader(
   slots: readonly Slot[],
-  prompt: readonly number[],
+  { prompt, cache }: Job,
   saved: number,
 ): { leader: Slot; length: number } | null {
   let best: { leader: Slot; length: number } | null = null;
   for (const leader of slots) {
-    if (!leader.job || leader.suspect) continue;
+    if (!leader.job || leader.suspect || !sharesWith(leader.job.cache, cache)) continue;
     const length = commonLength(leader.job.prompt, prompt);
     if (length >= Math.max(saved + minReuseTokens, (best?.length ?? 0) + 1)) best = { leader, length };
   }
   return best;
+}
+
+/** Whether two requests may have one prefill. */
+function sharesWith(one: CacheUse, other: CacheUse): boolean {
+  return one.mode === 'keep' && other.mode === 'keep' && one.owner === other.owner;
 }
 
 /** Shares of `budgetTokens` prompt tokens for the slots that read a prompt; who waited longest goes first. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cachePromptField } from '../cache-prompt.ts';
 import { keepAliveField } from '../keep-alive.ts';
 import { modelNameField } from '../model-name.ts';
 import { maxTokensField, samplingFields, stopField } from '../sampling.ts';
@@ -40,6 +41,7 @@ export const generateFields = {
   stream: z.boolean().optional(),
   raw: z.boolean().optional().meta({ description: 'Continue the prompt as it stands, without the chat template.' }),
   keep_alive: keepAliveField.optional(),
+  cache_prompt: cachePromptField.optional(),
 };
 
 export const generateBody = z

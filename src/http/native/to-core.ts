@@ -1,6 +1,7 @@
 import type { ChatInput, ChatRequest, OutputFormat } from '../../core/chat.ts';
 import { AppError } from '../../core/errors.ts';
 import type { LoadWish } from '../../core/model.ts';
+import { toPromptCache } from '../cache-prompt.ts';
 import { parseKeepAlive } from '../keep-alive.ts';
 import { toSampling, toStop } from '../sampling.ts';
 import type { GenerateBody, LoadBody } from './schema.ts';
@@ -17,6 +18,7 @@ export function generateToCore(body: Omit<GenerateBody, 'stream'>): ChatRequest 
     stop: toStop(stop),
     ...(body.max_tokens !== undefined && { maxTokens: body.max_tokens }),
     ...(body.keep_alive !== undefined && { keepAliveMs: parseKeepAlive(body.keep_alive) }),
+    ...toPromptCache(body.cache_prompt),
   };
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cachePromptField } from '../cache-prompt.ts';
 import { keepAliveField } from '../keep-alive.ts';
 import { modelNameField } from '../model-name.ts';
 import { maxTokensField, samplingFields, stopField } from '../sampling.ts';
@@ -90,6 +91,7 @@ const common = {
   stream: z.boolean().nullish(),
   stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
   keep_alive: keepAliveField.nullish(),
+  cache_prompt: cachePromptField.nullish(),
 };
 
 export const chatBody = z

@@ -8,6 +8,7 @@ import type {
   ToolDefinition,
 } from '../../core/chat.ts';
 import { AppError } from '../../core/errors.ts';
+import { toPromptCache } from '../cache-prompt.ts';
 import { parseKeepAlive } from '../keep-alive.ts';
 import { toSampling, toStop, wrapSeed } from '../sampling.ts';
 import { toFormat } from './response-format.ts';
@@ -73,6 +74,7 @@ function toCommon(body: ChatBody | CompletionBody, maxTokens: number | null): Om
     stop: toStop(body.stop),
     ...(maxTokens !== null && { maxTokens }),
     ...(keepAlive !== null && { keepAliveMs: parseKeepAlive(keepAlive) }),
+    ...toPromptCache(body.cache_prompt),
   };
 }
 

@@ -158,6 +158,7 @@ function fakeJob(id: number, tokens: number[]): Job {
   return {
     id,
     prompt: tokens,
+    cache: { owner: 'shared', mode: 'keep', pinTokens: 0 },
     settings: { sampling: {}, generated, topLogprobs: null, grammar: null },
     begin: (cached) => [{ type: 'start', model: 'm', promptTokens: tokens.length, cachedPromptTokens: cached }],
     accept({ token }) {
@@ -437,6 +438,7 @@ describe('the batch loop', () => {
         async save(sequence) {
           saved.push([...sequence.tokens()]);
         },
+        isPinned: () => false,
         async close() {},
       },
     });
@@ -533,6 +535,7 @@ describe('the batch loop', () => {
           saved.push([...sequence.tokens()]);
           shelf.push([...sequence.tokens()]);
         },
+        isPinned: () => false,
         async close() {},
       },
     });

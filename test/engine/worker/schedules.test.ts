@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { StepReport, WorkerItem } from '../../../src/engine/ipc/protocol.ts';
-import type { Job } from '../../../src/engine/worker/job.ts';
+import type { CacheUse, Job } from '../../../src/engine/worker/job.ts';
 import { createBatchLoop } from '../../../src/engine/worker/loop.ts';
 import type { PrefixStore } from '../../../src/engine/worker/prefix-store.ts';
 import { coldTokens, fakeModel } from '../../support/fake-model.ts';
@@ -18,6 +18,7 @@ interface Request {
   /** Its client goes in the middle of so many steps after its arrival; null: it stays. */
   leavesAfterSteps: number | null;
   isGuilty: boolean;
+  cache: CacheUse;
 }
 
 interface Schedule {
@@ -42,6 +43,11 @@ function schedules(how: { leaving: boolean; failing: boolean }): fc.Arbitrary<Sc
     // In waves: some find every slot free, and full of old conversations.
     arrivesAtStep: fc.nat(5).map((wave) => wave * 20),
     leavesAfterSteps: how.leaving ? fc.option(fc.nat(30), { freq: 2 }) : fc.constant(null),
+    cache: fc.record({
+      owner: fc.constantFrom('one', 'two'),
+      mode: fc.constantFrom('keep', 'keep', 'keep', 'none'),
+      pinTokens: fc.constantFrom(0, 0, 100, 400),
+    }),
     isGuilty: how.failing ? fc.integer({ min: 0, max: 5 }).map((die) => die === 0) : fc.constant(false),
   });
   return fc
@@ -81,6 +87,7 @@ function job(request: Request): Job {
   return {
     id: request.id,
     prompt: request.prompt,
+    cache: { ...request.cache, pinTokens: Math.min(request.cache.pinTokens, request.prompt.length - 1) },
     settings: { sampling: {}, generated, topLogprobs: null, grammar: null },
     begin: (cached) => [{ type: 'start', model: 'm', promptTokens: request.prompt.length, cachedPromptTokens: cached }],
     accept({ token }) {
@@ -95,17 +102,20 @@ function job(request: Request): Job {
 
 /** A store that keeps whatever comes twice and sometimes fails to give it back. */
 function memoryStore(put: ReturnType<typeof fakeModel>['put']): PrefixStore {
-  const states: number[][] = [];
+  const states: { tokens: number[]; owner: string; pinned: boolean }[] = [];
   const seen = new Set<string>();
   let loads = 0;
   return {
-    find(prompt) {
+    find(prompt, owner) {
       const common = (state: number[]) => {
         let length = 0;
         while (length < prompt.length - 1 && state[length] === prompt[length]) length++;
         return length;
       };
-      const best = states.map((state) => ({ state, length: common(state) })).sort((a, b) => b.length - a.length)[0];
+      const best = states
+        .filter((state) => state.owner === owner)
+        .map(({ tokens }) => ({ state: tokens, length: common(tokens) }))
+        .sort((a, b) => b.length - a.length)[0];
       if (!best || best.length === 0) return null;
       return {
         length: best.length,
@@ -122,8 +132,10 @@ function memoryStore(put: ReturnType<typeof fakeModel>['put']): PrefixStore {
       seen.add(key);
       return isKnown;
     },
-    async save(sequence) {
-      states.push([...sequence.tokens()]);
+    isPinned: (tokens, owner) =>
+      states.some((state) => state.pinned && state.owner === owner && String(state.tokens) === String(tokens)),
+    async save(sequence, { owner, pinned }) {
+      states.push({ tokens: [...sequence.tokens()], owner, pinned });
     },
     async close() {},
   };
@@ -210,6 +222,7 @@ describe('a request that waits for the prefix of another one', () => {
     arrivesAtStep,
     leavesAfterSteps: null,
     isGuilty: false,
+    cache: { owner: 'one', mode: 'keep', pinTokens: 0 },
   });
   // The third follows the second, which itself waits for the first, in a slot that still holds an old conversation.
   const chain = (leavesAfterSteps: number | null): Schedule => ({

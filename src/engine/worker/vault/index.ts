@@ -59,6 +59,8 @@ export interface Vault {
     pinned: boolean,
     write: (path: string) => Promise<void>,
   ): Promise<boolean>;
+  /** Whether the state of exactly these tokens is stored and pinned. */
+  isPinned(tokens: readonly number[], owner: string): boolean;
   /** Waits for what is under way; afterwards nothing is found, loaded or stored any more. */
   close(): Promise<void>;
   stats(): VaultStats;
@@ -223,6 +225,7 @@ export async function createVault(deps: VaultDeps): Promise<Vault> {
       lastSave = work;
       return track(work);
     },
+    isPinned: (tokens, owner) => shelf.get(entryId(key, owner, Uint32Array.from(tokens)))?.pinned ?? false,
     async close() {
       closed = true;
       await Promise.allSettled(running);

@@ -98,6 +98,35 @@ describe('a stored state', () => {
   });
 });
 
+describe('a pin', () => {
+  it('is known for exactly its tokens and owner, over a restart too', async () => {
+    await using bench = await createBench();
+    const before = await bench.open();
+    await store(before, range(0, 100));
+    await store(before, range(50, 100), { pinned: true });
+    const known = (vault: typeof before) => [
+      vault.isPinned(range(50, 100), 'a'),
+      vault.isPinned(range(50, 100), 'b'),
+      vault.isPinned(range(50, 99), 'a'),
+      vault.isPinned(range(0, 100), 'a'),
+    ];
+    expect(known(before)).toEqual([true, false, false, false]);
+    await before.close();
+    expect(known(await bench.open())).toEqual([true, false, false, false]);
+  });
+
+  it('turns a stored state into a pinned one without writing it again', async () => {
+    await using bench = await createBench();
+    const vault = await bench.open();
+    await store(vault, range(0, 100));
+    const refuse = async () => {
+      throw new Error('written again');
+    };
+    expect(await vault.save(range(0, 100), 5000, 'a', true, refuse)).toBe(true);
+    expect(vault.isPinned(range(0, 100), 'a')).toBe(true);
+  });
+});
+
 describe('admission', () => {
   it('keeps what is seen twice and costs enough', async () => {
     await using bench = await createBench();
