@@ -129,6 +129,7 @@ export async function createApp(
             minSavedMs: config.models.prefixVaultMinMs,
             pinnedPrompts: pinsFor(ref.model),
           },
+    drafts: config.engine.drafts === 'auto',
     maxQueue: config.models.maxQueue,
     loadTimeoutMs: config.models.loadTimeoutMs,
   });

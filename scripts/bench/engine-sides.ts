@@ -53,6 +53,7 @@ export function engineSide(deps: { env: NodeJS.ProcessEnv; cores: number }): Eng
           flashAttention: true,
           maxThreads: threads,
           threads,
+          drafts: true,
           gpu: 'off',
         },
         loadTimeoutMs: 600_000,

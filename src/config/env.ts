@@ -23,6 +23,7 @@ export const settingOfVariable = {
   HEARTH_LOAD_TIMEOUT: ['models', 'load_timeout'],
   HEARTH_THREADS: ['engine', 'threads'],
   HEARTH_GPU: ['engine', 'gpu'],
+  HEARTH_DRAFTS: ['engine', 'drafts'],
   HEARTH_MEMORY_RESERVE: ['engine', 'memory_reserve'],
   HEARTH_MEMORY_LIMIT: ['engine', 'memory_limit'],
   HEARTH_DATA: ['data_folder'],

@@ -141,6 +141,7 @@ function withDefaults(settings: Settings): Config {
     engine: {
       threads: engine.threads ?? null,
       gpu: engine.gpu ?? 'off',
+      drafts: engine.drafts ?? 'auto',
       memoryReserveBytes: engine.memory_reserve ?? 256 * 2 ** 20,
       memoryLimitBytes: engine.memory_limit ?? null,
     },

@@ -47,6 +47,8 @@ export interface Config {
     /** Threads of decoding workers in all; null: from quota, affinity and cores. */
     threads: number | null;
     gpu: 'auto' | 'off' | 'cuda' | 'vulkan' | 'metal';
+    /** Whether tokens are guessed ahead where that pays. */
+    drafts: 'auto' | 'off';
     /** Memory left to others, taken off the budget. */
     memoryReserveBytes: number;
     /** Upper bound of the budget; null: what the machine or container has. */

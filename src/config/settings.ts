@@ -66,6 +66,7 @@ export const settingsSchema = z
       .strictObject({
         threads: integer(1, 1_024),
         gpu: z.enum(['auto', 'off', 'cuda', 'vulkan', 'metal']),
+        drafts: z.enum(['auto', 'off']),
         memory_reserve: converted(parseBytes),
         memory_limit: converted(parseBytes).pipe(z.number().min(64 * 2 ** 20, 'must be at least 64MiB')),
       })

@@ -73,6 +73,8 @@ export function createManager(deps: {
   observers: readonly ManagerObserver[];
   /** Where a model keeps states of prompts, or null. */
   vaultFor: (ref: ModelRef) => WorkerOptions['vault'];
+  /** Whether workers may guess several tokens ahead. */
+  drafts: boolean;
   maxQueue: number;
   loadTimeoutMs: number;
 }): Manager {
@@ -170,6 +172,7 @@ export function createManager(deps: {
         flashAttention: plan.flashAttention,
         maxThreads: plan.threads,
         threads: share.threads,
+        drafts: deps.drafts,
         gpu: entry.settings.gpu,
       },
       loadTimeoutMs: deps.loadTimeoutMs,
@@ -180,6 +183,9 @@ export function createManager(deps: {
         metrics.steps.inc({ model: ref.model });
         metrics.stepSequences.observe({ model: ref.model }, report.sequences);
         metrics.evaluatedPromptTokens.inc({ model: ref.model }, report.promptTokens);
+        const { proposed, accepted } = report.drafts;
+        metrics.draftTokens.inc({ model: ref.model, result: 'accepted' }, accepted);
+        metrics.draftTokens.inc({ model: ref.model, result: 'rejected' }, Math.max(0, proposed - accepted));
       },
       onEnd: (reason) => onEnd(entry, reason),
     });

@@ -151,6 +151,12 @@ export function createMetrics(version: string) {
       labelNames: ['model'],
       registers,
     }),
+    draftTokens: new Counter({
+      name: 'hearth_engine_draft_tokens_total',
+      help: 'Tokens guessed ahead by result: accepted (confirmed by the model and used) or rejected',
+      labelNames: ['model', 'result'],
+      registers,
+    }),
     stepSequences: new Histogram({
       name: 'hearth_engine_step_sequences',
       help: 'Sequences that one step advanced',

@@ -47,7 +47,7 @@ describe('sources', () => {
         prefixSharing: 'per_key',
         loadTimeoutMs: 600_000,
       },
-      engine: { threads: null, gpu: 'off', memoryReserveBytes: 268_435_456, memoryLimitBytes: null },
+      engine: { threads: null, gpu: 'off', drafts: 'auto', memoryReserveBytes: 268_435_456, memoryLimitBytes: null },
       dataFolder: join(project, 'data'),
       log: { level: 'info' },
     });
@@ -84,6 +84,7 @@ describe('sources', () => {
       HEARTH_LOAD_TIMEOUT: '2m',
       HEARTH_THREADS: '2',
       HEARTH_GPU: 'vulkan',
+      HEARTH_DRAFTS: 'off',
       HEARTH_MEMORY_RESERVE: '1GiB',
       HEARTH_MEMORY_LIMIT: '6GiB',
       HEARTH_LOG_LEVEL: 'debug',
@@ -113,7 +114,7 @@ describe('sources', () => {
         prefixSharing: 'shared',
         loadTimeoutMs: 120_000,
       },
-      engine: { threads: 2, gpu: 'vulkan', memoryReserveBytes: 2 ** 30, memoryLimitBytes: 6 * 2 ** 30 },
+      engine: { threads: 2, gpu: 'vulkan', drafts: 'off', memoryReserveBytes: 2 ** 30, memoryLimitBytes: 6 * 2 ** 30 },
       dataFolder: '/srv/data',
       log: { level: 'debug' },
     });
@@ -210,6 +211,7 @@ describe('refusals', () => {
     ['an origin with a path', 'server: {origins: ["https://nas.local/page"]}', /must be an origin/],
     ['a host name with a port', 'server: {allowed_hosts: ["nas.local:80"]}', /without scheme and port/],
     ['a key with blanks', 'server: {api_key: "a b"}', /without blanks/],
+    ['drafts that are neither auto nor off', 'engine: {drafts: on}', /engine\.drafts: /],
     ['an unknown GPU', 'engine: {gpu: gtx}', /engine\.gpu: /],
     ['a size that is none', 'engine: {memory_limit: much}', /must be a number of bytes or a size/],
     ['a limit within the reserve', 'engine: {memory_limit: 128MiB}', /larger than engine\.memory_reserve/],

@@ -63,6 +63,7 @@ function setup(
     residentBytes: () => modelBytes,
     vaultFor: () => null,
     observers: [],
+    drafts: true,
     pressure: { observeStep: () => {}, forget: () => {} },
     arbiter: createThreadArbiter(4),
     crashes,
@@ -96,6 +97,22 @@ describe('the manager of loaded models', () => {
     expect(workers).toHaveLength(1);
     expect(leases).toHaveLength(2);
     expect(manager.residents()).toMatchObject([{ id: 'a:q4_0', state: 'loaded', busySlots: 2 }]);
+  });
+
+  it('counts guessed tokens by whether the model confirmed them', async () => {
+    const { manager, workers, metrics } = setup();
+    await manager.load(ref('a'), settings);
+    for (const drafts of [
+      { proposed: 5, accepted: 3 },
+      { proposed: 0, accepted: 0 },
+      { proposed: 4, accepted: 4 },
+    ]) {
+      const report = { sequences: 1, decoded: [], promptTokens: 0, drafts, milliseconds: 1 };
+      workers[0]!.emit({ type: 'step', items: [], report });
+    }
+    const text = await metrics.render();
+    expect(text).toContain('hearth_engine_draft_tokens_total{model="a",result="accepted"} 7');
+    expect(text).toContain('hearth_engine_draft_tokens_total{model="a",result="rejected"} 2');
   });
 
   it('runs one load at a time, in the order they were asked for', async () => {

@@ -23,6 +23,7 @@ function setup(behaviour: FakeWorkerBehaviour = {}) {
       flashAttention: true,
       maxThreads: 2,
       threads: 2,
+      drafts: true,
       gpu: 'off',
     },
     loadTimeoutMs: 60_000,

@@ -53,6 +53,7 @@ export function testEngine(models: CatalogModel[], behaviour: FakeWorkerBehaviou
     residentBytes: () => 77,
     vaultFor: () => null,
     observers: [],
+    drafts: true,
     pressure: { observeStep: () => {}, forget: () => {} },
     arbiter: createThreadArbiter(2),
     crashes,

@@ -23,6 +23,8 @@ export interface WorkerOptions {
   /** Upper bound for `threads` messages later on. */
   maxThreads: number;
   threads: number;
+  /** Guess several tokens ahead where that pays. */
+  drafts: boolean;
   /** `off`, a backend name, or `auto` for the best one that works. */
   gpu: 'off' | 'auto' | 'cuda' | 'vulkan' | 'metal';
 }
@@ -83,6 +85,8 @@ export interface StepReport {
   decoded: number[];
   /** Prompt tokens evaluated. */
   promptTokens: number;
+  /** Tokens guessed ahead, and how many of them the model confirmed and the answers took. */
+  drafts: { proposed: number; accepted: number };
   /** Time from issuing the step to its last result. */
   milliseconds: number;
 }

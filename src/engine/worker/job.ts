@@ -1,5 +1,6 @@
 import type { Sampling } from '../../core/chat.ts';
 import type { FinishReason, StreamEvent, TokenChoice } from '../../core/events.ts';
+import type { DraftSource } from './draft/source.ts';
 import type { OutputParser } from './output-parser.ts';
 import type { GeneratedToken, GenerationSettings, GrammarSource } from './sequence.ts';
 import type { StopMatcher } from './stop-matcher.ts';
@@ -48,6 +49,16 @@ export interface JobDeps {
   /** Text and exact bytes of a token, for log probabilities. */
   describe: (token: number) => { text: string; bytes: number[] };
   nowMs: () => number;
+  /** Guesses for this answer, made over the list of its tokens that grows; absent: none. */
+  drafts?: JobDrafts;
+}
+
+/** What guesses at answers need to know of one request. */
+export interface JobDrafts {
+  /** `generated`: the tokens of the answer so far. Called once, before the first. */
+  source(generated: readonly number[]): DraftSource;
+  /** Takes an answer that came to its end; one that was cancelled is never given. */
+  keep(generated: readonly number[]): void;
 }
 
 /** Pipeline of a job: token, bytes, text, stop strings, blocks. */
@@ -67,6 +78,7 @@ export function createJob(deps: JobDeps): Job {
     if (stopped === null) events.push(...deps.parser.push(deps.stops.end()));
     events.push(...deps.parser.end());
     const natural = reason === 'stop' || (reason === 'length' && stopped !== null);
+    if (reason !== 'cancelled') deps.drafts?.keep(generated);
     events.push({
       type: 'finish',
       reason: natural ? (deps.parser.toolCallCount > 0 ? 'tool_calls' : 'stop') : reason,
@@ -109,6 +121,7 @@ export function createJob(deps: JobDeps): Job {
       generated,
       topLogprobs: deps.topLogprobs,
       grammar: deps.grammar,
+      ...(deps.drafts && { drafts: deps.drafts.source(generated) }),
     },
     begin(cachedTokens) {
       cached = cachedTokens;

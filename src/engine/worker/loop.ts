@@ -224,8 +224,14 @@ export function createBatchLoop(deps: {
       ? new Map([[suspect, Math.min(suspect.pending.length, deps.batchTokens)]])
       : sharePrefill(slots, pacer.chunkTokens(decoding));
     for (const slot of shares.keys()) slot.servedAt = ++turn;
-    const report: StepReport = { sequences: 0, decoded: [], promptTokens: 0, milliseconds: 0 };
     deps.threads.use(shares.size > 0 ? 'prefill' : 'decode');
+    const report: StepReport = {
+      sequences: 0,
+      decoded: [],
+      promptTokens: 0,
+      drafts: { proposed: 0, accepted: 0 },
+      milliseconds: 0,
+    };
     const startedMs = deps.nowMs();
     // Everything is queued in one tick and in slot order, so that it lands in one decode call.
     const running: { slot: Slot; result: Promise<GeneratedToken | null> }[] = [];
@@ -244,10 +250,13 @@ export function createBatchLoop(deps: {
       if (outcome.status === 'rejected') await retryAlone(slot, outcome.reason, running.length);
       else if (outcome.value !== null) {
         await accept(slot, outcome.value, report);
-        generated += 1 + (await drain(slot, report));
+        const drained = await drain(slot, report);
+        report.drafts.accepted += drained;
+        generated += 1 + drained;
       }
     }
     const proposed = slots.reduce((sum, slot) => sum + (slot.sequence.draft?.takeProposed() ?? 0), 0);
+    report.drafts.proposed = proposed;
     if (report.promptTokens === 0) drafts.observe({ milliseconds, active: decoding, proposed, generated });
     const published = items;
     items = [];

@@ -5,6 +5,7 @@
 import { AppError, toAppError } from '../../core/errors.ts';
 import type { FromWorker, StepReport, ToWorker, WorkerItem, WorkerOptions } from '../ipc/protocol.ts';
 import { createDraftController } from './draft/controller.ts';
+import { createEarlierAnswers, type EarlierAnswers } from './draft/earlier-answers.ts';
 import { createEmbedder, type Embedder } from './embedder.ts';
 import { createEmbeddingRuntime, type EmbeddingRuntime } from './embedding-runtime.ts';
 import { type BatchLoop, createBatchLoop } from './loop.ts';
@@ -26,6 +27,8 @@ interface Loaded {
   threads: StepThreads;
   /** Null: the library cannot run a step for its time alone. */
   measureStep: MeasureStep | null;
+  /** Null where guesses are switched off, or the model allows none. */
+  earlier: EarlierAnswers | null;
 }
 
 /** The other kind of worker: vectors or scores instead of text. A process is one or the other, by its model. */
@@ -85,7 +88,17 @@ async function load(options: WorkerOptions): Promise<void> {
       cuttable: stateFormat.cuttable && stateFormat.slidingWindow === null,
       nowMs,
     });
-  loaded = { runtime, template, loop, threads, measureStep, pinnedPrompts: options.vault?.pinnedPrompts ?? [], nowMs };
+  const guesses = runtime.sequences.some((sequence) => sequence.draft !== null);
+  loaded = {
+    runtime,
+    template,
+    loop,
+    threads,
+    measureStep,
+    pinnedPrompts: options.vault?.pinnedPrompts ?? [],
+    earlier: guesses ? createEarlierAnswers() : null,
+    nowMs,
+  };
   send({
     type: 'ready',
     ready: {

@@ -70,7 +70,10 @@ export function toSequence(
     generate(tokens, how) {
       abandoned = native.tokenPredictions.unused;
       // A grammar lives in the library's sampler.
-      return !how.grammar && needsPicker(how, model)
+      const picks = !how.grammar && needsPicker(how, model);
+      // What our own code chooses may differ from what the library sampled, and its guesses were verified by that.
+      if (predictor) predictor.source = picks ? null : (how.drafts ?? null);
+      return picks
         ? generatePicked(native, evaluationPriority, tokens as Token[], how)
         : generateNative(native, evaluationPriority, tokens as Token[], how, llama);
     },

@@ -3,6 +3,8 @@ import type { ChatInput, ToolChoice, ToolDefinition } from '../../core/chat.ts';
 import { AppError } from '../../core/errors.ts';
 import type { WorkerRequest } from '../ipc/protocol.ts';
 import { bindAnswer, bindToolCalls, type CallOpening, formatGrammar, toolCallGrammar } from './answer-grammar.ts';
+import type { EarlierAnswers } from './draft/earlier-answers.ts';
+import { draftsOf } from './draft/job-drafts.ts';
 import { createJob, type Job } from './job.ts';
 import { contextLengthError } from './loop.ts';
 import { createOutputParser } from './output-parser.ts';
@@ -30,6 +32,8 @@ export function prepareJob(
     nowMs: () => number;
     /** Texts whose prompts are kept from the first time on. */
     pinnedPrompts: readonly string[];
+    /** Null where guesses are off. */
+    earlier: EarlierAnswers | null;
   },
 ): Job {
   const { runtime, template } = deps;
@@ -78,6 +82,7 @@ export function prepareJob(
     answerPrefix,
     describe: (token) => describeToken(token, runtime),
     nowMs: deps.nowMs,
+    ...(deps.earlier && { drafts: draftsOf(request, prompt, deps.earlier) }),
   });
 }
 

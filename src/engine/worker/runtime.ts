@@ -37,8 +37,8 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
   const model = await loadModel(llama, options);
   const context = await createContext(model, options);
   // Ids equal the order of these calls, and sequences are never disposed: slot n is sequence n for ever.
-  const guesses = supportsDrafts(model);
   const evaluators: ReturnType<typeof findEvaluateOnly>[] = [];
+  const guesses = options.drafts && supportsDrafts(model);
   const sequences = Array.from({ length: options.slots }, (_, slot) => {
     const predictor = guesses ? new DraftPredictor() : null;
     const native = context.getSequence({

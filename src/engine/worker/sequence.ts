@@ -1,4 +1,5 @@
 import type { Sampling } from '../../core/chat.ts';
+import type { DraftSource } from './draft/source.ts';
 
 /** One slot's place in the model's context. All calls on one sequence are made one after the other. */
 export interface Sequence {
@@ -49,6 +50,8 @@ export interface GenerationSettings {
   topLogprobs: number | null;
   /** What the text must keep to, or null for free text. */
   grammar: GrammarSource | null;
+  /** Where guesses at the answer come from; absent: there are none. */
+  drafts?: DraftSource;
 }
 
 /** Grammars for one answer, switched on and off as it is written. */

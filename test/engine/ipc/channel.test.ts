@@ -32,7 +32,13 @@ describe('the channel to a worker', () => {
         { id: idA, event: text('a1') },
         { id: idB, event: text('b2') },
       ],
-      report: { sequences: 2, promptTokens: 0, decoded: [idA, idB], milliseconds: 0 },
+      report: {
+        sequences: 2,
+        promptTokens: 0,
+        decoded: [idA, idB],
+        drafts: { proposed: 0, accepted: 0 },
+        milliseconds: 0,
+      },
     });
     expect((await firstA).value).toEqual(text('a1'));
     expect((await firstB).value).toEqual(text('b1'));

@@ -253,7 +253,13 @@ describe('the batch loop', () => {
     expect(steps[0]).toEqual(['0:last 5', '1:last 5', '2:last 5', '3:last 5']);
     for (const step of steps.slice(1)) expect(step).toEqual(['0:next', '1:next', '2:next', '3:next']);
     expect(reports.every((report) => report.sequences === 4)).toBe(true);
-    expect(reports[0]).toEqual({ sequences: 4, promptTokens: 20, decoded: [1, 2, 3, 4], milliseconds: 0 });
+    expect(reports[0]).toEqual({
+      sequences: 4,
+      promptTokens: 20,
+      decoded: [1, 2, 3, 4],
+      drafts: { proposed: 0, accepted: 0 },
+      milliseconds: 0,
+    });
   });
 
   it('says before each step whether it reads a prompt', async () => {
@@ -474,7 +480,7 @@ describe('the batch loop', () => {
   it('takes what was guessed within the step, and asks for no guess where it would change the text', async () => {
     const limits: number[] = [];
     const observed: { proposed: number; generated: number }[] = [];
-    const { loop, ended, textOf, steps, forget } = setup({
+    const { loop, ended, textOf, steps, reports, forget } = setup({
       slots: 1,
       guesses: 3,
       drafts: {
@@ -489,6 +495,10 @@ describe('the batch loop', () => {
     // The first token comes with the prompt, then four come with each step.
     expect(steps).toHaveLength(1 + Math.ceil(12 / 4));
     expect(observed[0]).toEqual({ proposed: 3, generated: 4 });
+    expect(reports.map((report) => report.drafts)).toEqual([
+      { proposed: 0, accepted: 0 },
+      ...Array.from({ length: 3 }, () => ({ proposed: 3, accepted: 3 })),
+    ]);
 
     for (const settings of [
       { sampling: { frequencyPenalty: 0.5 } },

@@ -1,40 +1,24 @@
 import { type Token, TokenPredictor } from 'node-llama-cpp';
-import { createSuffixIndex, type SuffixIndex } from './suffix-index.ts';
-
-/** A match has to be this long before what followed it is worth a guess. */
-const minMatchTokens = 4;
+import type { DraftSource } from './source.ts';
 
 /**
- * The library's hook for guesses at the next tokens of one sequence. It proposes what followed the last time that the
- * current end was seen, in prompt or answer; the model verifies every guess, so the text stays its own.
- * `limit` is set by the loop before each step; 0 makes the step a plain one.
+ * The library's hook for guesses at the next tokens of one sequence; the model verifies every guess, so the text stays
+ * its own. `source` knows the answer under way and is set when it begins. `limit` is set by the loop before each step;
+ * 0 makes the step a plain one.
  */
 export class DraftPredictor extends TokenPredictor {
   limit = 0;
+  source: DraftSource | null = null;
   /** Tokens proposed since the last `takeProposed`. */
   #proposed = 0;
-  #tokens: number[] = [];
-  #index: SuffixIndex | null = null;
 
-  override reset({ stateTokens }: { stateTokens: Token[] }): void {
-    // Called for every portion of a prompt: the index is only built when a guess is wanted.
-    this.#tokens = stateTokens;
-    this.#index = null;
-  }
-
-  override pushTokens(tokens: Token[]): void {
-    if (this.#index) for (const token of tokens) this.#index.push(token);
-    else this.#tokens.push(...tokens);
-  }
+  // The source reads the answer itself: the library's view of the state is not needed.
+  override reset(): void {}
+  override pushTokens(): void {}
 
   override predictTokens(): Token[] {
-    if (this.limit === 0) return [];
-    if (!this.#index) {
-      this.#index = createSuffixIndex(minMatchTokens);
-      for (const token of this.#tokens) this.#index.push(token);
-      this.#tokens = [];
-    }
-    const guess = this.#index.propose(this.limit) as Token[];
+    if (this.limit === 0 || !this.source) return [];
+    const guess = this.source.propose(this.limit) as Token[];
     this.#proposed += guess.length;
     return guess;
   }

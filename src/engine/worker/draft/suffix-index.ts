@@ -2,10 +2,10 @@
 export interface SuffixIndex {
   push(token: number): void;
   /**
-   * The tokens that followed the longest earlier occurrence of the current end; at most `maxTokens`, none when fewer
-   * than `minMatchTokens` tokens match.
+   * The tokens that followed the longest earlier occurrence of the end of `text`; at most `maxTokens`, none when fewer
+   * than `minMatchTokens` tokens match. `text`: another text than the one pushed, which is taken without it.
    */
-  propose(maxTokens: number): number[];
+  propose(maxTokens: number, text?: readonly number[]): number[];
   readonly length: number;
 }
 
@@ -22,7 +22,7 @@ export function createSuffixIndex(minMatchTokens: number): SuffixIndex {
   const tokens: number[] = [];
   /** Positions right after each key, the latest last. */
   const positions = new Map<string, number[]>();
-  const keyAt = (end: number) => `${tokens[end - 3]},${tokens[end - 2]},${tokens[end - 1]}`;
+  const keyAt = (text: readonly number[], end: number) => `${text[end - 3]},${text[end - 2]},${text[end - 1]}`;
 
   return {
     get length() {
@@ -33,7 +33,7 @@ export function createSuffixIndex(minMatchTokens: number): SuffixIndex {
       // The position of this key is only of use once something follows it: it is entered with the next token.
       const end = tokens.length - 1;
       if (end < keyTokens) return;
-      const key = keyAt(end);
+      const key = keyAt(tokens, end);
       const known = positions.get(key);
       if (!known) positions.set(key, [end]);
       else {
@@ -41,13 +41,14 @@ export function createSuffixIndex(minMatchTokens: number): SuffixIndex {
         if (known.length > maxCandidates) known.shift();
       }
     },
-    propose(maxTokens) {
-      if (tokens.length < keyTokens) return [];
+    propose(maxTokens, text = tokens) {
+      if (text.length < keyTokens) return [];
       let best = -1;
       let bestLength = minMatchTokens - 1;
-      for (const end of positions.get(keyAt(tokens.length)) ?? []) {
+      for (const end of positions.get(keyAt(text, text.length)) ?? []) {
+        const most = Math.min(end, text.length);
         let length = keyTokens;
-        while (length < end && tokens[end - 1 - length] === tokens[tokens.length - 1 - length]) length++;
+        while (length < most && tokens[end - 1 - length] === text[text.length - 1 - length]) length++;
         // Of two equally long matches the later one is closer to what is being written.
         if (length >= bestLength) {
           best = end;
