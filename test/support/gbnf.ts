@@ -16,7 +16,7 @@ type Node =
 export function readGbnf(source: string): Gbnf {
   const rules = new Map<string, Node>();
   for (const line of source.split('\n').filter((text) => text !== '')) {
-    const [, name, body] = /^([A-Za-z0-9-]+) ::= (.*)$/.exec(line) ?? [];
+    const [, name, body] = /^([A-Za-z0-9-]+) ::= ([^\n]*)$/.exec(line) ?? [];
     if (name === undefined || body === undefined) throw new Error(`not a rule: ${line}`);
     if (rules.has(name)) throw new Error(`defined twice: ${name}`);
     rules.set(name, readBody(body));
