@@ -1,0 +1,70 @@
+import { join } from 'node:path';
+import { systemClock } from '../../src/core/clock.ts';
+import { type Answer, foldEvents } from '../../src/core/events.ts';
+import { forkWorker } from '../../src/engine/ipc/fork.ts';
+import type { StepReport, WorkerOptions, WorkerRequest } from '../../src/engine/ipc/protocol.ts';
+import { startResident } from '../../src/engine/resident.ts';
+import { createLogger } from '../../src/observe/logger.ts';
+import { builtInModel, builtInModels } from './models.ts';
+import { cleanEnvironment } from './server.ts';
+
+/** The real worker process with the built-in model, without a server around it. */
+export interface RealWorker {
+  /** Every step so far, in order. */
+  readonly reports: readonly StepReport[];
+  /**
+   * Asks and folds the answer; null when `signal` ended it. Settles when the worker has confirmed the end, so that the
+   * slot is free. `onToken` is called for each of its tokens, after the step's report is there.
+   */
+  ask(request: WorkerRequest, how?: { signal?: AbortSignal; onToken?: () => void }): Promise<Answer | null>;
+  /** Unloads the model; states that are worth it go to the vault. */
+  stop(): Promise<void>;
+}
+
+/** Starts a worker with so many slots. `vaultFolder`: where every prompt that comes twice is kept, whatever it cost. */
+export async function startRealWorker(how: { slots: number; vaultFolder: string | null }): Promise<RealWorker> {
+  const reports: StepReport[] = [];
+  const options: WorkerOptions = {
+    mode: 'generate',
+    modelPath: join(builtInModels, `${builtInModel}-q8_0.gguf`),
+    contextTokens: 2048,
+    slots: how.slots,
+    batchTokens: 512,
+    useMmap: true,
+    vault:
+      how.vaultFolder === null
+        ? null
+        : { folder: how.vaultFolder, capBytes: 1 << 30, minSavedMs: 0, pinnedPrompts: [] },
+    kvType: 'f16',
+    drafts: true,
+    flashAttention: true,
+    // A second thread would wait for cores that other tests hold.
+    maxThreads: 1,
+    threads: 1,
+    gpu: 'off',
+  };
+  const resident = await startResident({
+    worker: forkWorker({ env: cleanEnvironment(), libuvThreads: 1 }),
+    options,
+    loadTimeoutMs: 120_000,
+    clock: systemClock,
+    log: createLogger('silent'),
+    onStep: (report) => reports.push(report),
+    onEnd: () => {},
+  });
+  return {
+    reports,
+    async ask(request, { signal = new AbortController().signal, onToken = () => {} } = {}) {
+      const settled = Promise.withResolvers<void>();
+      try {
+        return await foldEvents(resident.generate(request, signal, { onToken, onSettled: settled.resolve }));
+      } catch (error) {
+        if (!signal.aborted) throw error;
+        return null;
+      } finally {
+        await settled.promise;
+      }
+    },
+    stop: () => resident.stop(),
+  };
+}
