@@ -1,5 +1,6 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { stat } from 'node:fs/promises';
+import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConfigError } from './config/load.ts';
@@ -7,8 +8,12 @@ import type { Config } from './config/schema.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { createCatalog } from './engine/catalog.ts';
 import { createThreadArbiter } from './engine/cpu/arbiter.ts';
+import { defaultLibuvThreads } from './engine/cpu/calibration.ts';
+import { createCalibrationStore } from './engine/cpu/calibration-store.ts';
+import { createCalibrator } from './engine/cpu/calibrator.ts';
 import { usableCores } from './engine/cpu/cores.ts';
 import { createPressureWatch } from './engine/cpu/pressure.ts';
+import { type CpuReader, createCpuReader } from './engine/cpu/readings.ts';
 import { createCrashGuard } from './engine/crash-guard.ts';
 import { createEngine, type Engine } from './engine/engine.ts';
 import { forkWorker, type WorkerProcess } from './engine/ipc/fork.ts';
@@ -38,6 +43,8 @@ export interface App {
 export interface AppOverrides {
   clock?: Clock;
   fork?: () => WorkerProcess;
+  /** What the kernel says about the processors while a model is calibrated. */
+  newCpuReader?: () => CpuReader;
 }
 
 const builtinModel = fileURLToPath(new URL('../models/hearth-guide-3m-q8_0.gguf', import.meta.url));
@@ -105,16 +112,35 @@ export async function createApp(
     config.models.pinnedPrompts
       .filter((pin) => pin.model === null || isModel(pin.model, model))
       .map(({ prompt }) => prompt);
+  const readFile = memory.readFile;
+  const calibrator = config.engine.calibrate
+    ? createCalibrator({
+        store: createCalibrationStore({ folder: join(config.dataFolder, 'calibrations'), clock, log }),
+        newCpuReader:
+          overrides.newCpuReader ?? (() => createCpuReader({ readFile, monotonicMs: () => clock.monotonicMs() })),
+        async fileFacts(path) {
+          const { size, mtimeMs } = await stat(path);
+          return { bytes: size, modifiedMs: mtimeMs };
+        },
+        machine: { cpuModel: cpus()[0]?.model ?? 'unknown', cores: threads, engineVersion: libraryVersion() },
+        tuneThreads: config.engine.threads === null,
+        calm: () => pressure.limit === threads,
+        onTuned: (id) => pressure.forget(id),
+        clock,
+        log,
+        metrics,
+      })
+    : null;
   const manager: Manager = createManager({
     fork:
       overrides.fork ??
-      // More libuv threads than cores to spare only add contention; two cores are fastest with one.
-      (() => forkWorker({ env: deps.env, libuvThreads: Math.max(1, Math.min(4, Math.floor(cores / 2))) })),
+      ((libuvThreads) => forkWorker({ env: deps.env, libuvThreads: libuvThreads ?? defaultLibuvThreads(cores) })),
     plan: planner.plan,
     observers: [],
     residentBytes: readResidentBytes,
     arbiter,
     pressure,
+    calibrator,
     crashes,
     clock,
     log,
@@ -146,6 +172,7 @@ export async function createApp(
     clock,
     metrics,
     memory: memoryStatus,
+    calibrator,
     residentBytes: readResidentBytes,
   });
   let draining = false;
@@ -182,6 +209,7 @@ export async function createApp(
     async shutdown() {
       // 1. New work is refused, probes and metrics still answer.
       draining = true;
+      calibrator?.close();
       // 2. Running answers end by themselves, or with an error event at the deadline.
       await engine.drain(config.server.drainMs);
       // 3. Sockets close once their last bytes are out.
@@ -208,8 +236,18 @@ function prepareFolders(config: Config): void {
   }
 }
 
+/** Version of the inference library, pinned in package.json. */
+function libraryVersion(): string {
+  const { dependencies } = readPackage();
+  return dependencies['node-llama-cpp'] ?? 'unknown';
+}
+
 /** Version of this Hearth, from its package.json. */
 export function packageVersion(): string {
+  return readPackage().version;
+}
+
+function readPackage(): { version: string; dependencies: Record<string, string> } {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
+  return JSON.parse(text) as ReturnType<typeof readPackage>;
 }

@@ -22,6 +22,7 @@ export const settingOfVariable = {
   HEARTH_PREFIX_SHARING: ['models', 'prefix_sharing'],
   HEARTH_LOAD_TIMEOUT: ['models', 'load_timeout'],
   HEARTH_THREADS: ['engine', 'threads'],
+  HEARTH_CALIBRATE: ['engine', 'calibrate'],
   HEARTH_GPU: ['engine', 'gpu'],
   HEARTH_DRAFTS: ['engine', 'drafts'],
   HEARTH_MEMORY_RESERVE: ['engine', 'memory_reserve'],

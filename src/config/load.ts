@@ -140,6 +140,7 @@ function withDefaults(settings: Settings): Config {
     },
     engine: {
       threads: engine.threads ?? null,
+      calibrate: engine.calibrate ?? true,
       gpu: engine.gpu ?? 'off',
       drafts: engine.drafts ?? 'auto',
       memoryReserveBytes: engine.memory_reserve ?? 256 * 2 ** 20,

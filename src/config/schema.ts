@@ -46,6 +46,8 @@ export interface Config {
   engine: {
     /** Threads of decoding workers in all; null: from quota, affinity and cores. */
     threads: number | null;
+    /** Measure models in idle moments, and use what was measured. */
+    calibrate: boolean;
     gpu: 'auto' | 'off' | 'cuda' | 'vulkan' | 'metal';
     /** Whether tokens are guessed ahead where that pays. */
     drafts: 'auto' | 'off';

@@ -65,6 +65,7 @@ export const settingsSchema = z
     engine: z
       .strictObject({
         threads: integer(1, 1_024),
+        calibrate: truth(),
         gpu: z.enum(['auto', 'off', 'cuda', 'vulkan', 'metal']),
         drafts: z.enum(['auto', 'off']),
         memory_reserve: converted(parseBytes),
@@ -110,9 +111,11 @@ function integer(min: number, max: number) {
 
 function truth() {
   const words: Readonly<Record<string, boolean>> = {
+    on: true,
     '1': true,
     true: true,
     yes: true,
+    off: false,
     '0': false,
     false: false,
     no: false,

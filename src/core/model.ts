@@ -46,6 +46,8 @@ export interface LoadedModel {
   /** Physical memory of the model's process in bytes, measured; null until the first measurement. */
   residentBytes: number | null;
   threads: number;
+  /** What was measured of it on this machine; null: nothing yet, or it is not measured. */
+  calibration: ModelCalibration | null;
   gpu: string;
   /** Why the GPU that was asked for is not used, or null. */
   gpuReason: string | null;
@@ -57,6 +59,17 @@ export interface LoadedModel {
   expiresAt: Date | null;
   activeRequests: number;
   queuedRequests: number;
+}
+
+/** The settings that were fastest when the machine was idle. */
+export interface ModelCalibration {
+  decodeThreads: number;
+  prefillThreads: number;
+  /** One stream, with those threads. */
+  decodeTokensPerSecond: number;
+  /** With those threads and the fastest portion that was measured; null: there was no time for it. */
+  prefillTokensPerSecond: number | null;
+  measuredAt: Date;
 }
 
 /** What a client may ask for when it loads a model; a field left out means: as configured. */

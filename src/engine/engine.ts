@@ -8,6 +8,7 @@ import type { CallContext } from '../core/provider.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Catalog, CatalogModel, CatalogVariant } from './catalog.ts';
 import { chooseVariant } from './catalog.ts';
+import type { Calibrator } from './cpu/calibrator.ts';
 import type { CrashGuard } from './crash-guard.ts';
 import type { WorkerRequest } from './ipc/protocol.ts';
 import type { Lease } from './lease.ts';
@@ -66,6 +67,8 @@ export function createEngine(deps: {
   metrics: Metrics;
   memory: () => MemoryStatus;
   residentBytes: (pid: number) => number;
+  /** Left out: nothing is measured. */
+  calibrator?: Pick<Calibrator, 'resultOf'> | null;
 }): Engine {
   const { catalog, manager, defaults, clock } = deps;
   const drained = new AbortController();
@@ -119,6 +122,7 @@ export function createEngine(deps: {
       residents: manager.residents(),
       isQuarantined: deps.crashes.isQuarantined,
       residentBytes: deps.residentBytes,
+      calibrationOf: (id) => deps.calibrator?.resultOf(id) ?? null,
       choose: (of) => chooseVariant(of, undefined),
     });
 

@@ -1,5 +1,5 @@
 import type { Timer } from '../core/clock.ts';
-import type { ThreadShare } from './cpu/arbiter.ts';
+import type { TunedShare } from './cpu/tuned-share.ts';
 import type { GgufFacts } from './gguf.ts';
 import type { WorkerOptions, WorkerReady } from './ipc/protocol.ts';
 import type { Occupant } from './memory/evict.ts';
@@ -57,7 +57,7 @@ export interface Entry {
   plan: LoadPlan | null;
   resident: Resident | null;
   scheduler: Scheduler | null;
-  share: ThreadShare | null;
+  share: TunedShare | null;
   loadedAt: Date | null;
   loadMs: number | null;
   keepAliveMs: number;

@@ -4,7 +4,9 @@ import type { Logger } from '../observe/logger.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { createAdmission } from './admission.ts';
 import type { ThreadArbiter } from './cpu/arbiter.ts';
+import { type Calibrator, calibratedBatch } from './cpu/calibrator.ts';
 import type { PressureWatch } from './cpu/pressure.ts';
+import { addTunedShare } from './cpu/tuned-share.ts';
 import type { CrashGuard } from './crash-guard.ts';
 import {
   differs,
@@ -59,13 +61,16 @@ const movedOn = new AppError('worker_crashed', 'The model was unloaded before th
  * State is only changed synchronously; slow work happens in promises kept in the entry.
  */
 export function createManager(deps: {
-  fork: () => WorkerProcess;
+  /** `libuvThreads`: what calibration found, or null. */
+  fork: (libuvThreads: number | null) => WorkerProcess;
   /** Decides with the memory of this moment; `reclaimableBytes` is what ending idle models would free. */
   plan: (ref: ModelRef, settings: LoadSettings, reclaimableBytes: number) => LoadPlan | Refusal;
   residentBytes: (pid: number) => number;
   arbiter: ThreadArbiter;
   /** Is told how long steps take, to notice when others need the cores. */
   pressure: Pick<PressureWatch, 'observeStep' | 'forget'>;
+  /** Left out: models are not calibrated. */
+  calibrator?: Calibrator | null;
   crashes: CrashGuard;
   clock: Clock;
   log: Logger;
@@ -93,6 +98,7 @@ export function createManager(deps: {
   const onSchedulerChange = (entry: Entry) => {
     const busy = entry.scheduler!.busySlots > 0;
     entry.share?.setBusy(busy);
+    deps.calibrator?.setBusy(entry.ref.id, busy);
     if (busy) return keepAlive.disarm(entry);
     entry.idleSinceMs = clock.monotonicMs();
     entry.drained?.resolve();
@@ -104,6 +110,7 @@ export function createManager(deps: {
     keepAlive.disarm(entry);
     entry.share?.remove();
     deps.pressure.forget(entry.ref.id);
+    deps.calibrator?.forget(entry.ref.id);
     if (entries.get(entry.ref.id) === entry) entries.delete(entry.ref.id);
     admission.roomChanged();
   };
@@ -143,7 +150,6 @@ export function createManager(deps: {
       (bytes) => deps.plan(ref, settings, bytes),
       (refusal) => refusalError(ref.model, refusal),
     );
-    entry.plan = grant.plan;
     try {
       await startWith(entry, grant.plan);
     } finally {
@@ -151,15 +157,18 @@ export function createManager(deps: {
     }
   };
 
-  const startWith = async (entry: Entry, plan: LoadPlan): Promise<void> => {
+  const startWith = async (entry: Entry, granted: LoadPlan): Promise<void> => {
     const startedMs = clock.monotonicMs();
     const { ref } = entry;
     const mode = purposeOf(ref.facts);
+    const calibrated = (await deps.calibrator?.begin({ ...ref, mode, gpu: entry.settings.gpu })) ?? null;
+    const plan = { ...granted, batchTokens: calibratedBatch(granted.batchTokens, calibrated) };
+    entry.plan = plan;
     let resident: Resident | null = null;
-    const share = deps.arbiter.add(plan.threads, (threads) => resident?.setThreads(threads));
+    const share = addTunedShare(deps.arbiter, plan.threads, (...threads) => resident?.setThreads(...threads));
     entry.share = share;
     resident = await startResident({
-      worker: deps.fork(),
+      worker: deps.fork(calibrated?.libuvThreads ?? null),
       options: {
         mode,
         modelPath: ref.filePath,
@@ -189,7 +198,7 @@ export function createManager(deps: {
       },
       onEnd: (reason) => onEnd(entry, reason),
     });
-    resident.setThreads(share.threads);
+    share.announce();
     entry.resident = resident;
     entry.scheduler = createScheduler({
       slots: resident.ready.slots,
@@ -210,6 +219,8 @@ export function createManager(deps: {
       'model loaded',
     );
     for (const observer of deps.observers) observer.loaded?.({ ref, plan, pid: resident.pid });
+    const { measure, ready } = resident;
+    deps.calibrator?.loaded(ref.id, { ...plan, ...ready, maxThreads: plan.threads, measure, tune: share.tune });
     if (closing) await unload(entry, 'shutdown');
     // The request that asked for the load takes its slot first; without one the idle time starts now.
     else if (entry.keepAliveMs > 0) keepAlive.arm(entry);

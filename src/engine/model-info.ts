@@ -1,6 +1,10 @@
-import type { LoadedModel, ModelInfo, ModelState } from '../core/model.ts';
+import type { LoadedModel, ModelCalibration, ModelInfo, ModelState } from '../core/model.ts';
 import type { CatalogModel, CatalogVariant } from './catalog.ts';
+import type { Calibration } from './cpu/calibration.ts';
 import type { ResidentView } from './manager.ts';
+
+/** By the id of a resident. */
+type CalibrationOf = (id: string) => Calibration | null;
 
 /** Puts together what the catalogue and the manager know of one model. */
 export function toModelInfo(
@@ -10,6 +14,7 @@ export function toModelInfo(
     isQuarantined: (id: string) => boolean;
     residentBytes: (pid: number) => number;
     choose: (model: CatalogModel) => CatalogVariant;
+    calibrationOf: CalibrationOf;
   },
 ): ModelInfo {
   const resident = now.residents.find((view) => model.variants.some((variant) => variant.id === view.id)) ?? null;
@@ -44,7 +49,7 @@ export function toModelInfo(
       invalidReason: variant.invalidReason,
     })),
     modifiedAt: new Date(Math.max(...model.variants.map((variant) => variant.modifiedAt.getTime()))),
-    loaded: resident?.ready ? toLoaded(resident, now.residentBytes) : null,
+    loaded: resident?.ready ? toLoaded(resident, now) : null,
   };
 }
 
@@ -54,13 +59,18 @@ function bitsPerWeight(variant: CatalogVariant): number | null {
   return Math.round(((facts.tensorBytes * 8) / facts.parameterCount) * 100) / 100;
 }
 
-function toLoaded(resident: ResidentView, residentBytes: (pid: number) => number): LoadedModel {
+function toLoaded(
+  resident: ResidentView,
+  { residentBytes, calibrationOf }: { residentBytes: (pid: number) => number; calibrationOf: CalibrationOf },
+): LoadedModel {
   const ready = resident.ready!;
+  const calibration = calibrationOf(resident.id);
   return {
     contextTokens: ready.contextTokens,
     slots: ready.slots,
     residentBytes: resident.pid === null ? null : residentBytes(resident.pid),
     threads: resident.threads,
+    calibration: calibration && toModelCalibration(calibration),
     gpu: ready.gpu,
     gpuReason: ready.gpuReason,
     notes: resident.notes,
@@ -69,5 +79,17 @@ function toLoaded(resident: ResidentView, residentBytes: (pid: number) => number
     expiresAt: resident.expiresAt,
     activeRequests: resident.busySlots,
     queuedRequests: resident.queueDepth,
+  };
+}
+
+function toModelCalibration(found: Calibration): ModelCalibration {
+  const { decodeThreads, prefillThreads, decodeTokensPerSecond, prefillTokensPerSecond, measuredAt } = found;
+  const prefillRates = Object.values(prefillTokensPerSecond);
+  return {
+    decodeThreads,
+    prefillThreads,
+    decodeTokensPerSecond: decodeTokensPerSecond[decodeThreads] ?? Math.max(...Object.values(decodeTokensPerSecond)),
+    prefillTokensPerSecond: prefillRates.length === 0 ? null : Math.max(...prefillRates),
+    measuredAt: new Date(measuredAt),
   };
 }

@@ -145,6 +145,12 @@ export function createMetrics(version: string) {
       labelNames: ['model', 'reason'],
       registers,
     }),
+    calibrations: new Counter({
+      name: 'hearth_engine_calibrations_total',
+      help: 'Calibrations by result: measured, stored (known already), provisional, disturbed, interrupted, failed',
+      labelNames: ['model', 'result'],
+      registers,
+    }),
     steps: new Counter({
       name: 'hearth_engine_steps_total',
       help: 'Steps of the batch loop (one decode call each)',

@@ -48,7 +48,14 @@ export function testConfig(server: Partial<Config['server']> = {}, models: Parti
       loadTimeoutMs: 60_000,
       ...models,
     },
-    engine: { threads: null, gpu: 'off', drafts: 'auto', memoryReserveBytes: 0, memoryLimitBytes: null },
+    engine: {
+      threads: null,
+      calibrate: false,
+      gpu: 'off',
+      drafts: 'auto',
+      memoryReserveBytes: 0,
+      memoryLimitBytes: null,
+    },
     dataFolder: '/data',
     log: { level: 'silent' },
   };

@@ -199,6 +199,7 @@ describe('models', () => {
       context_length_loaded: null,
       slots: null,
       threads: null,
+      calibration: null,
       gpu: null,
       gpu_reason: null,
       notes: [],
@@ -234,6 +235,14 @@ describe('models', () => {
       memory_usage: '64MB',
       context_length_loaded: 1024,
       slots: 2,
+      threads: 2,
+      calibration: {
+        decode_threads: 1,
+        prefill_threads: 2,
+        decode_tokens_per_second: 71.5,
+        prefill_tokens_per_second: 330,
+        measured_at: '2026-02-01T02:03:04.567Z',
+      },
       load_ms: 12,
       expires_at: '2026-02-03T04:10:06.789Z',
     });

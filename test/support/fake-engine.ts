@@ -215,6 +215,13 @@ export function createFakeEngine(models: ModelInfo[] = [modelInfo()]): FakeEngin
         slots: wish.parallel ?? 4,
         residentBytes: 64 * 1024 ** 2,
         threads: 2,
+        calibration: {
+          decodeThreads: 1,
+          prefillThreads: 2,
+          decodeTokensPerSecond: 71.5,
+          prefillTokensPerSecond: 330,
+          measuredAt: new Date('2026-02-01T02:03:04.567Z'),
+        },
         gpu: 'none',
         gpuReason: null,
         notes: [],

@@ -58,7 +58,8 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
   const args = ['src/main.ts', '--port', '0', '--data', dataFolder, ...models, ...(options.args ?? [])];
   const child = spawn(process.execPath, args, {
     cwd: repositoryRoot,
-    env: cleanEnvironment(options.env),
+    // A measurement in an idle moment would change threads in the middle of a test.
+    env: cleanEnvironment({ HEARTH_CALIBRATE: 'off', ...options.env }),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);

@@ -1,6 +1,6 @@
 import { type AppError, toAppError } from '../../core/errors.ts';
 import type { Answer, StreamEvent } from '../../core/events.ts';
-import type { ModelInfo } from '../../core/model.ts';
+import type { ModelCalibration, ModelInfo } from '../../core/model.ts';
 import { totalTokens, type Usage } from '../../core/usage.ts';
 import { sseJson, sseRecord } from '../../wire/sse.ts';
 import { formatBytes } from '../bytes.ts';
@@ -86,6 +86,18 @@ export async function* toGenerateRecords(
   }
 }
 
+function fromCalibration(calibration: ModelCalibration | null) {
+  return (
+    calibration && {
+      decode_threads: calibration.decodeThreads,
+      prefill_threads: calibration.prefillThreads,
+      decode_tokens_per_second: calibration.decodeTokensPerSecond,
+      prefill_tokens_per_second: calibration.prefillTokensPerSecond,
+      measured_at: calibration.measuredAt.toISOString(),
+    }
+  );
+}
+
 /** A model as the native dialect shows it; facts of a loaded model are null while it is not loaded. */
 export function toNativeModel(model: ModelInfo) {
   const { loaded } = model;
@@ -116,6 +128,7 @@ export function toNativeModel(model: ModelInfo) {
     context_length_loaded: loaded?.contextTokens ?? null,
     slots: loaded?.slots ?? null,
     threads: loaded?.threads ?? null,
+    calibration: fromCalibration(loaded?.calibration ?? null),
     gpu: loaded?.gpu ?? null,
     gpu_reason: loaded?.gpuReason ?? null,
     notes: loaded?.notes ?? [],

@@ -128,6 +128,14 @@ const variant = z.object({
   reason: z.string().nullable().meta({ description: 'Why it cannot be loaded.' }),
 });
 
+const calibration = z.object({
+  decode_threads: count,
+  prefill_threads: count,
+  decode_tokens_per_second: z.number(),
+  prefill_tokens_per_second: z.number().nullable(),
+  measured_at: timestamp,
+});
+
 export const nativeModel = z
   .object({
     name: z.string(),
@@ -149,6 +157,7 @@ export const nativeModel = z
     context_length_loaded: count.nullable(),
     slots: count.nullable(),
     threads: count.nullable(),
+    calibration: calibration.nullable().meta({ description: 'What was measured of it on this machine, when idle.' }),
     gpu: z.string().nullable(),
     gpu_reason: z.string().nullable().meta({ description: 'Why the GPU that was asked for is not used.' }),
     notes: z
