@@ -19,9 +19,11 @@ import { createEngine, type Engine } from './engine/engine.ts';
 import { forkWorker, type WorkerProcess } from './engine/ipc/fork.ts';
 import { createManager, type Manager } from './engine/manager.ts';
 import { readMemoryBudget, systemMemoryReader } from './engine/memory/budget.ts';
+import { createFootprints } from './engine/memory/footprints.ts';
 import { createPlanner } from './engine/memory/planner.ts';
 import { repackRulesOf } from './engine/memory/repack.ts';
-import { residentBytes } from './engine/memory/resident-bytes.ts';
+import { measuredBytes, residentBytes } from './engine/memory/resident-bytes.ts';
+import { createPlanning } from './engine/planning.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
 import type { Logger } from './observe/logger.ts';
@@ -93,12 +95,21 @@ export async function createApp(
       limitBytes: config.engine.memoryLimitBytes,
       ownBytes: usedBytes(),
     });
-  const memoryStatus = () => ({ budgetBytes: budget().totalBytes, usedBytes: usedBytes() });
+  const memoryStatus = () => {
+    const { totalBytes, availableBytes, source } = budget();
+    const reserveBytes = config.engine.memoryReserveBytes;
+    return { budgetBytes: totalBytes, availableBytes, reserveBytes, source, usedBytes: usedBytes() };
+  };
+  const footprints = createFootprints({
+    folder: config.dataFolder,
+    machine: `${process.arch} ${cpus()[0]?.model ?? 'unknown'}`,
+    log,
+  });
   const planner = createPlanner({
     budget,
     repackRules: repackRulesOf(memory.readFile('/proc/cpuinfo'), process.arch),
     threadsFor: arbiter.limitFor,
-    correctionBytes: () => 0,
+    correctionBytes: footprints.correctionBytes,
   });
   const isModel = (name: string, model: string) => {
     try {
@@ -136,7 +147,15 @@ export async function createApp(
       overrides.fork ??
       ((libuvThreads) => forkWorker({ env: deps.env, libuvThreads: libuvThreads ?? defaultLibuvThreads(cores) })),
     plan: planner.plan,
-    observers: [],
+    observers: [
+      {
+        loaded({ ref, plan, pid }) {
+          const bytes = measuredBytes(memory.readFile, pid);
+          footprints.record(ref, plan, bytes);
+          if (bytes > 0) metrics.memoryEstimateError.set({ model: ref.model }, plan.expectedBytes.atLoad / bytes - 1);
+        },
+      },
+    ],
     residentBytes: readResidentBytes,
     arbiter,
     pressure,
@@ -163,12 +182,19 @@ export async function createApp(
     catalog,
     manager,
     crashes,
-    defaults: {
-      contextTokens: config.models.contextTokens,
-      parallel: config.models.parallel,
-      keepAliveMs: config.models.keepAliveMs,
-      gpu: config.engine.gpu,
-    },
+    planning: createPlanning({
+      planner,
+      residents: manager.residents,
+      residentBytes: readResidentBytes,
+      defaults: {
+        contextTokens: config.models.contextTokens,
+        parallel: config.models.parallel,
+        keepAliveMs: config.models.keepAliveMs,
+        keepAliveMsOf: config.models.keepAliveMsOf,
+        pinned: config.models.pinned,
+        gpu: config.engine.gpu,
+      },
+    }),
     clock,
     metrics,
     memory: memoryStatus,
@@ -197,6 +223,7 @@ export async function createApp(
         queueDepth: resident.queueDepth,
       })),
     memoryBudgetBytes: () => memoryStatus().budgetBytes,
+    memoryAvailableBytes: () => memoryStatus().availableBytes,
     memoryUsedBytes: () => memoryStatus().usedBytes,
     activeConnections: () => http.activeConnections(),
   });

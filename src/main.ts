@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
 import { packageVersion } from './app.ts';
+import { type PlanFlags, showPlan } from './cli/plan.ts';
 import { serve } from './cli/serve.ts';
 import { ConfigError, loadConfig } from './config/load.ts';
 
@@ -14,6 +15,23 @@ const program = new Command('hearth')
   .option('--config <file>', 'YAML configuration (HEARTH_CONFIG)')
   .action(async (flags: Record<string, string>) => {
     await serve(loadConfig({ flags, env: process.env, cwd: process.cwd() }), process.env);
+  });
+
+program
+  .command('plan <model>')
+  .description('show how a model would be loaded and what memory it would take')
+  .option('--quantization <label>', 'a variant such as q4_k_m, or auto for the best that fits')
+  .option('--context-length <tokens>', 'tokens that one request may fill')
+  .option('--parallel <number>', 'requests that are decoded at the same time')
+  .option('--json', 'print JSON')
+  .action(async (model: string, flags: PlanFlags, command: Command) => {
+    const config = loadConfig({ flags: command.optsWithGlobals(), env: process.env, cwd: process.cwd() });
+    process.exitCode = await showPlan(model, flags, {
+      config,
+      env: process.env,
+      write: (text) => process.stdout.write(text),
+      fail: (text) => console.error(text),
+    });
   });
 
 try {

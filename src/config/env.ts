@@ -14,6 +14,7 @@ export const settingOfVariable = {
   HEARTH_MODELS: ['models', 'folder'],
   HEARTH_DEFAULT_MODEL: ['models', 'default'],
   HEARTH_KEEP_ALIVE: ['models', 'keep_alive'],
+  HEARTH_PINNED: ['models', 'pinned'],
   HEARTH_CONTEXT_LENGTH: ['models', 'context_length'],
   HEARTH_PARALLEL: ['models', 'parallel'],
   HEARTH_MAX_QUEUE: ['models', 'max_queue'],

@@ -129,6 +129,8 @@ function withDefaults(settings: Settings): Config {
       default: models.default ?? null,
       aliases: models.aliases ?? {},
       keepAliveMs: models.keep_alive ?? 5 * 60_000,
+      keepAliveMsOf: models.keep_alives ?? {},
+      pinned: models.pinned ?? [],
       contextTokens: models.context_length ?? null,
       parallel: models.parallel ?? null,
       maxQueue: models.max_queue ?? 64,

@@ -26,6 +26,10 @@ export interface Config {
     aliases: Record<string, string>;
     /** Idle time before an unload; Infinity: never; 0: at once. */
     keepAliveMs: number;
+    /** The same for single models, by name, alias or `name:quantization`. */
+    keepAliveMsOf: Record<string, number>;
+    /** Models that stay once they are loaded, by such names. */
+    pinned: string[];
     /** Context per slot in tokens; null: planned from the model and the memory. */
     contextTokens: number | null;
     /** Slots per model; null: planned from the memory. */

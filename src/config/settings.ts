@@ -41,6 +41,11 @@ export const settingsSchema = z
         default: modelName(),
         aliases: z.record(modelName(), modelName()),
         keep_alive: converted((value) => parseDurationMs(value, { allowForever: true })),
+        keep_alives: z.record(
+          modelName(),
+          converted((value) => parseDurationMs(value, { allowForever: true })),
+        ),
+        pinned: list(modelName()),
         context_length: integer(1, 2 ** 28),
         parallel: integer(1, 32),
         max_queue: integer(0, 10_000),

@@ -1,3 +1,5 @@
+import type { PlannedSettings } from './plan.ts';
+
 /** State of a model in this server. `invalid`: the file cannot be used, `reason` says why. */
 export type ModelState = 'unloaded' | 'loading' | 'loaded' | 'unloading' | 'quarantined' | 'invalid';
 
@@ -12,6 +14,10 @@ export interface ModelVariant {
   bitsPerWeight: number | null;
   /** Why this variant cannot be loaded, or null. */
   invalidReason: string | null;
+  /** Physical memory that it would take by default, as planned now; null when it cannot be loaded. */
+  expectedBytes: number | null;
+  /** Whether it would fit now, idle models ended; null when it cannot be loaded. */
+  fits: boolean | null;
 }
 
 /** What the server says of a model, on every route that lists or shows models. */
@@ -41,6 +47,10 @@ export interface ModelInfo {
 
 /** Settings and measured facts of a loaded model. */
 export interface LoadedModel {
+  /** What the load was planned with. */
+  plan: PlannedSettings | null;
+  /** Neither idle time nor another load ends it. */
+  pinned: boolean;
   contextTokens: number;
   slots: number;
   /** Physical memory of the model's process in bytes, measured; null until the first measurement. */
@@ -81,4 +91,6 @@ export interface LoadWish {
   parallel?: number;
   /** Milliseconds; Infinity: never unload; 0: unload when idle at once. */
   keepAliveMs?: number;
+  /** Neither idle time nor another load ends a pinned model. */
+  pin?: boolean;
 }

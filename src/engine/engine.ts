@@ -4,6 +4,7 @@ import type { EmbeddingRequest, EmbeddingResult, RankRequest, RankResult } from 
 import { AppError, toAppError } from '../core/errors.ts';
 import type { StreamEvent } from '../core/events.ts';
 import type { LoadWish, ModelInfo } from '../core/model.ts';
+import type { PlanInfo } from '../core/plan.ts';
 import type { CallContext } from '../core/provider.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Catalog, CatalogModel, CatalogVariant } from './catalog.ts';
@@ -12,16 +13,23 @@ import type { Calibrator } from './cpu/calibrator.ts';
 import type { CrashGuard } from './crash-guard.ts';
 import type { WorkerRequest } from './ipc/protocol.ts';
 import type { Lease } from './lease.ts';
-import type { LoadSettings, Manager, ModelRef } from './manager.ts';
+import type { Manager } from './manager.ts';
 import { meterRequest } from './metering.ts';
 import { toModelInfo } from './model-info.ts';
 import { askOnce } from './once.ts';
+import type { Planning } from './planning.ts';
 import { assertPurpose, type Purpose, purposeOf } from './purpose.ts';
 
 /** Memory of the host or container as the engine sees it, in bytes. */
 export interface MemoryStatus {
   /** What server and models may use in all, the reserve already taken off. */
   budgetBytes: number;
+  /** Free for new loads now; files in the page cache count as free. */
+  availableBytes: number;
+  /** Left to others, taken off both. */
+  reserveBytes: number;
+  /** Where the least total comes from: `host`, `cgroup-v2`, `cgroup-v1`, `process` or `config`. */
+  source: string;
   /** Physical memory of the server and its workers now. */
   usedBytes: number;
 }
@@ -34,6 +42,8 @@ export interface Engine {
   getModel(name: string): Promise<ModelInfo>;
   /** Loads a model, or joins the load that is under way; a loaded model with equal settings is left as it is. */
   load(name: string, wish: LoadWish): Promise<ModelInfo>;
+  /** What a load with this wish would do now; nothing is loaded. Rejects as `load` for names and quantizations. */
+  plan(name: string, wish: LoadWish): Promise<PlanInfo>;
   /** Waits for running requests, then for the worker's exit. Unloading an unloaded model does nothing. */
   unload(name: string): Promise<ModelInfo>;
   /** Generates; loads the model first if need be. */
@@ -49,20 +59,12 @@ export interface Engine {
   close(): Promise<void>;
 }
 
-/** Defaults for what a load or request leaves open. */
-export interface EngineDefaults {
-  contextTokens: number | null;
-  parallel: number | null;
-  keepAliveMs: number;
-  gpu: LoadSettings['gpu'];
-}
-
 /** The local engine: names to models, models to workers, requests to events. */
 export function createEngine(deps: {
   catalog: Catalog;
   manager: Manager;
   crashes: CrashGuard;
-  defaults: EngineDefaults;
+  planning: Planning;
   clock: Clock;
   metrics: Metrics;
   memory: () => MemoryStatus;
@@ -70,31 +72,11 @@ export function createEngine(deps: {
   /** Left out: nothing is measured. */
   calibrator?: Pick<Calibrator, 'resultOf'> | null;
 }): Engine {
-  const { catalog, manager, defaults, clock } = deps;
+  const { catalog, manager, planning, clock } = deps;
   const drained = new AbortController();
   let draining = false;
   let running = 0;
   let idle = Promise.withResolvers<void>();
-
-  const settingsFor = (wish: LoadWish): LoadSettings => {
-    const contextTokens = wish.contextTokens ?? defaults.contextTokens;
-    const slots = wish.parallel ?? defaults.parallel;
-    const gpu = wish.preferGpu === undefined ? defaults.gpu : wish.preferGpu ? 'auto' : 'off';
-    return {
-      ...(contextTokens !== null && { contextTokens }),
-      ...(slots !== null && { slots }),
-      gpu,
-      keepAliveMs: wish.keepAliveMs ?? defaults.keepAliveMs,
-    };
-  };
-
-  /** The variant that a name means: the one it names, else the one that is loaded, else the best choice on disk. */
-  const variantOf = (model: CatalogModel, named: CatalogVariant | null, quantization?: string): CatalogVariant => {
-    if (quantization === undefined && named) return named;
-    const loaded = manager.residents().map((resident) => resident.id);
-    const resident = model.variants.find((variant) => loaded.includes(variant.id));
-    return quantization === undefined && resident ? resident : chooseVariant(model, quantization);
-  };
 
   const isLoaded = (model: CatalogModel) =>
     manager.residents().some(({ id }) => model.variants.some((variant) => variant.id === id));
@@ -107,23 +89,14 @@ export function createEngine(deps: {
     return catalog.resolve(name);
   };
 
-  const toRef = (model: CatalogModel, variant: CatalogVariant): ModelRef => {
-    if (variant.invalidReason !== null || variant.facts === null) {
-      throw new AppError('invalid_model_file', `${variant.id} cannot be loaded: ${variant.invalidReason}`, {
-        fix: 'Replace the file, or choose another model.',
-        details: { model: variant.id },
-      });
-    }
-    return { id: variant.id, model: model.name, filePath: variant.filePath, facts: variant.facts };
-  };
-
-  const info = (model: CatalogModel): ModelInfo =>
+  const info = (model: CatalogModel, expect = planning.expectations()): ModelInfo =>
     toModelInfo(model, {
       residents: manager.residents(),
       isQuarantined: deps.crashes.isQuarantined,
       residentBytes: deps.residentBytes,
       calibrationOf: (id) => deps.calibrator?.resultOf(id) ?? null,
       choose: (of) => chooseVariant(of, undefined),
+      expect,
     });
 
   const refuseWhenDraining = () => {
@@ -169,14 +142,14 @@ export function createEngine(deps: {
     try {
       const { model, variant } = await findFor(purpose, request.model);
       meter.resolved(model.name);
-      const ref = toRef(model, variantOf(model, variant));
+      const { ref, settings } = planning.select(model, variant, {});
       assertPurpose(model.name, purposeOf(ref.facts), purpose);
       const signal = AbortSignal.any([context.signal, drained.signal]);
       const result = await askOnce({
         model: model.name,
         meter,
         signal,
-        lease: () => manager.lease(ref, settingsFor({}), signal, request.keepAliveMs),
+        lease: () => manager.lease(ref, settings, signal, request.keepAliveMs),
         ask: (lease) => ask(lease, signal),
       });
       // Workers report the steps of a stream; here the answer tells.
@@ -194,9 +167,8 @@ export function createEngine(deps: {
     try {
       const { model, variant } = await find(request.model);
       meter.resolved(model.name);
-      const ref = toRef(model, variantOf(model, variant));
+      const { ref, settings } = planning.select(model, variant, {});
       assertPurpose(model.name, purposeOf(ref.facts), 'generate');
-      const settings = settingsFor({});
       let started = false;
       let answered = false;
       for (let attempt = 0; ; attempt++) {
@@ -231,7 +203,8 @@ export function createEngine(deps: {
   return {
     async listModels() {
       await catalog.refresh();
-      return catalog.models().map(info);
+      const expect = planning.expectations();
+      return catalog.models().map((model) => info(model, expect));
     },
     async getModel(name) {
       return info((await find(name)).model);
@@ -239,10 +212,14 @@ export function createEngine(deps: {
     async load(name, wish) {
       refuseWhenDraining();
       const { model, variant } = await find(name);
-      const ref = toRef(model, variantOf(model, variant, wish.quantization));
+      const { ref, settings } = planning.select(model, variant, wish);
       deps.crashes.forgive(ref.id);
-      await manager.load(ref, settingsFor(wish));
+      await manager.load(ref, settings);
       return info(model);
+    },
+    async plan(name, wish) {
+      const { model, variant } = await find(name);
+      return planning.describe(model, variant, wish);
     },
     async unload(name) {
       const { model, variant } = await find(name);

@@ -25,6 +25,8 @@ export interface LoadSettings {
   keepAliveMs: number;
   /** Neither idle time nor another load ends a pinned model; left out: as it is, at first not. */
   pin?: boolean;
+  /** Why this variant was chosen; shown with the plan's own notes. */
+  notes?: string[];
 }
 
 /** What a loaded or loading model looks like from outside; a snapshot. */

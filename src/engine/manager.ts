@@ -212,7 +212,7 @@ export function createManager(deps: {
     entry.idleSinceMs = clock.monotonicMs();
     metrics.loads.inc({ model: ref.model, result: 'loaded' });
     metrics.loadSeconds.observe({ model: ref.model }, entry.loadMs / 1000);
-    entry.notes = [...plan.notes, ...resident.ready.warnings];
+    entry.notes = [...(entry.settings.notes ?? []), ...plan.notes, ...resident.ready.warnings];
     for (const note of entry.notes) log.warn({ model: ref.model }, note);
     log.info(
       { model: ref.model, loadMs: Math.round(entry.loadMs), ...resident.ready, pid: resident.pid },

@@ -15,6 +15,7 @@ export function toModelInfo(
     residentBytes: (pid: number) => number;
     choose: (model: CatalogModel) => CatalogVariant;
     calibrationOf: CalibrationOf;
+    expect: (variant: CatalogVariant) => { expectedBytes: number; fits: boolean } | null;
   },
 ): ModelInfo {
   const resident = now.residents.find((view) => model.variants.some((variant) => variant.id === view.id)) ?? null;
@@ -47,6 +48,7 @@ export function toModelInfo(
       files: variant.files,
       bitsPerWeight: bitsPerWeight(variant),
       invalidReason: variant.invalidReason,
+      ...(now.expect(variant) ?? { expectedBytes: null, fits: null }),
     })),
     modifiedAt: new Date(Math.max(...model.variants.map((variant) => variant.modifiedAt.getTime()))),
     loaded: resident?.ready ? toLoaded(resident, now) : null,
@@ -66,6 +68,8 @@ function toLoaded(
   const ready = resident.ready!;
   const calibration = calibrationOf(resident.id);
   return {
+    plan: resident.plan && { ...resident.plan, notes: resident.notes },
+    pinned: resident.pinned,
     contextTokens: ready.contextTokens,
     slots: ready.slots,
     residentBytes: resident.pid === null ? null : residentBytes(resident.pid),

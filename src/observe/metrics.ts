@@ -21,6 +21,7 @@ export interface ModelGauges {
 export interface GaugeSources {
   models(): ModelGauges[];
   memoryBudgetBytes(): number;
+  memoryAvailableBytes(): number;
   memoryUsedBytes(): number;
   activeConnections(): number;
 }
@@ -151,6 +152,12 @@ export function createMetrics(version: string) {
       labelNames: ['model', 'result'],
       registers,
     }),
+    memoryEstimateError: new Gauge({
+      name: 'hearth_memory_estimate_error_ratio',
+      help: 'Memory that the last load of the model was expected to take, by what it took, minus 1',
+      labelNames: ['model'],
+      registers,
+    }),
     steps: new Counter({
       name: 'hearth_engine_steps_total',
       help: 'Steps of the batch loop (one decode call each)',
@@ -194,6 +201,14 @@ export function createMetrics(version: string) {
     registers,
     collect() {
       this.set(sources?.memoryBudgetBytes() ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'hearth_memory_available_bytes',
+    help: 'Bytes of the budget that are free for new loads now',
+    registers,
+    collect() {
+      this.set(sources?.memoryAvailableBytes() ?? 0);
     },
   });
   new Gauge({

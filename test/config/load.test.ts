@@ -38,6 +38,8 @@ describe('sources', () => {
         default: null,
         aliases: {},
         keepAliveMs: 300_000,
+        keepAliveMsOf: {},
+        pinned: [],
         contextTokens: null,
         parallel: null,
         maxQueue: 64,
@@ -82,6 +84,7 @@ describe('sources', () => {
       HEARTH_DRAIN: '3s',
       HEARTH_DEFAULT_MODEL: 'qwen',
       HEARTH_KEEP_ALIVE: '-1',
+      HEARTH_PINNED: 'qwen, small:q4_0',
       HEARTH_CONTEXT_LENGTH: '4096',
       HEARTH_PARALLEL: '3',
       HEARTH_MAX_QUEUE: '7',
@@ -113,6 +116,8 @@ describe('sources', () => {
         default: 'qwen',
         aliases: {},
         keepAliveMs: Number.POSITIVE_INFINITY,
+        keepAliveMsOf: {},
+        pinned: ['qwen', 'small:q4_0'],
         contextTokens: 4096,
         parallel: 3,
         maxQueue: 7,
@@ -163,7 +168,11 @@ describe('sources', () => {
     expect(example).toEqual({
       ...defaults,
       server: { ...defaults.server, allowedHosts: ['nas.local'], origins: ['https://nas.local:8443'] },
-      models: { ...defaults.models, aliases: { 'qwen-7b-chat': 'qwen2.5-7b-instruct:q4_k_m' } },
+      models: {
+        ...defaults.models,
+        aliases: { 'qwen-7b-chat': 'qwen2.5-7b-instruct:q4_k_m' },
+        keepAliveMsOf: { 'qwen-7b-chat': 1_800_000 },
+      },
     });
   });
 
@@ -176,6 +185,13 @@ describe('sources', () => {
     for (const wrong of ['text', '[1]', '[""]', '[{prompt: x}]', '[{model: m}]', '[{model: m, prompt: " "}]']) {
       expect(() => loadText(`models: {pinned_prompts: ${wrong}}`), wrong).toThrow(/models\.pinned_prompts.*must/);
     }
+  });
+
+  test('single models have keep-alive times of their own', () => {
+    const { models } = loadText('models: {keep_alives: {big: 0, small: -1, other: 90s}, pinned: small}');
+    expect(models.keepAliveMsOf).toEqual({ big: 0, small: Number.POSITIVE_INFINITY, other: 90_000 });
+    expect(models.pinned).toEqual(['small']);
+    expect(() => loadText('models: {keep_alives: {big: soon}}')).toThrow(/models\.keep_alives\.big.*must be seconds/);
   });
 
   test('several keys stand in one text with commas, in a list, or in the lines of a file', () => {

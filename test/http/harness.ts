@@ -38,6 +38,8 @@ export function testConfig(server: Partial<Config['server']> = {}, models: Parti
       default: null,
       aliases: {},
       keepAliveMs: 300_000,
+      keepAliveMsOf: {},
+      pinned: [],
       contextTokens: null,
       parallel: null,
       maxQueue: 16,

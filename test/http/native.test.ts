@@ -194,12 +194,24 @@ describe('models', () => {
       architecture: 'llama',
       parameters: 3_000_000,
       context_length: 2048,
-      variants: [{ quantization: 'q8_0', size: '3.3MB', size_bytes: 3_460_300, bits_per_weight: 8.5, reason: null }],
+      variants: [
+        {
+          quantization: 'q8_0',
+          size: '3.3MB',
+          size_bytes: 3_460_300,
+          bits_per_weight: 8.5,
+          reason: null,
+          expected_memory: '128MB',
+          expected_memory_bytes: 128 * 2 ** 20,
+          fits: true,
+        },
+      ],
       modified_at: '2026-01-02T03:04:05.678Z',
       context_length_loaded: null,
       slots: null,
       threads: null,
       calibration: null,
+      pinned: false,
       gpu: null,
       gpu_reason: null,
       notes: [],
@@ -224,12 +236,20 @@ describe('models', () => {
   });
 
   it('are loaded with the settings of the body, and then show their facts', async () => {
-    const wish = { quantization: 'Q8_0', prefer_gpu: false, context_length: 1024, parallel: 2, keep_alive: '1h' };
+    const settings = { quantization: 'Q8_0', prefer_gpu: false, context_length: 1024, parallel: 2 };
+    const wish = { ...settings, keep_alive: '1h', pin: true };
     const response = await harness.send('POST', '/models/tiny/load', wish);
     expect(response.statusCode).toBe(200);
     const body = response.json();
     expect(body).toMatchObject({ status: 'success', load_ms: 0, message: 'Model tiny is loaded.' });
+    expect(body.plan).toMatchObject({
+      context_length: 1024,
+      parallel: 2,
+      expected_memory: '128MB',
+      kv_cache_type: 'f16',
+    });
     expect(body.model).toMatchObject({
+      pinned: true,
       loaded: true,
       state: 'loaded',
       memory_usage: '64MB',
@@ -249,7 +269,14 @@ describe('models', () => {
     expect(harness.engine.loads).toEqual([
       {
         name: 'tiny',
-        wish: { quantization: 'q8_0', preferGpu: false, contextTokens: 1024, parallel: 2, keepAliveMs: 3_600_000 },
+        wish: {
+          quantization: 'q8_0',
+          preferGpu: false,
+          contextTokens: 1024,
+          parallel: 2,
+          keepAliveMs: 3_600_000,
+          pin: true,
+        },
       },
     ]);
   });
@@ -280,6 +307,13 @@ describe('GET /health', () => {
       timestamp: '2026-03-04T05:06:07.089Z',
       model_loaded: false,
       memory_usage: '2.1GB/8GB',
+      memory: {
+        budget_bytes: 8 * 2 ** 30,
+        available_bytes: 5 * 2 ** 30,
+        used_bytes: Math.round(2.1 * 2 ** 30),
+        reserve_bytes: 256 * 2 ** 20,
+        source: 'host',
+      },
       active_connections: 0,
       aws: 'not_configured',
       clients_initialized: true,

@@ -3,9 +3,11 @@ import type { EmbeddingRequest, EmbeddingResult, RankRequest, RankResult } from 
 import { AppError } from '../../src/core/errors.ts';
 import type { FinishReason, StreamEvent } from '../../src/core/events.ts';
 import type { LoadWish, ModelInfo } from '../../src/core/model.ts';
+import type { PlannedSettings } from '../../src/core/plan.ts';
 import type { CallContext } from '../../src/core/provider.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
+import { anyExpectedBytes, anyPlan } from './plans.ts';
 
 /** What the fake answers to a request: any events, thrown errors included. */
 export type Script = (request: ChatRequest, signal: AbortSignal) => AsyncIterable<StreamEvent> | Iterable<StreamEvent>;
@@ -175,6 +177,8 @@ export function modelInfo(changes: Partial<ModelInfo> = {}): ModelInfo {
         files: ['tiny-q8_0.gguf'],
         bitsPerWeight: 8.5,
         invalidReason: null,
+        expectedBytes: 128 * 1024 ** 2,
+        fits: true,
       },
     ],
     modifiedAt: new Date('2026-01-02T03:04:05.678Z'),
@@ -186,6 +190,7 @@ export function modelInfo(changes: Partial<ModelInfo> = {}): ModelInfo {
 export interface FakeEngine extends Engine {
   models: ModelInfo[];
   loads: { name: string; wish: LoadWish }[];
+  plans: { name: string; wish: LoadWish }[];
   /** Thrown by `listModels` while set. */
   failure: Error | null;
 }
@@ -200,6 +205,7 @@ export function createFakeEngine(models: ModelInfo[] = [modelInfo()]): FakeEngin
   const engine: FakeEngine = {
     models,
     loads: [],
+    plans: [],
     failure: null,
     async listModels() {
       if (engine.failure) throw engine.failure;
@@ -211,6 +217,8 @@ export function createFakeEngine(models: ModelInfo[] = [modelInfo()]): FakeEngin
       engine.loads.push({ name, wish });
       model.state = 'loaded';
       model.loaded = {
+        plan: somePlan(wish),
+        pinned: wish.pin ?? false,
         contextTokens: wish.contextTokens ?? 2048,
         slots: wish.parallel ?? 4,
         residentBytes: 64 * 1024 ** 2,
@@ -233,6 +241,22 @@ export function createFakeEngine(models: ModelInfo[] = [modelInfo()]): FakeEngin
       };
       return model;
     },
+    async plan(name, wish) {
+      const { name: model, quantization } = find(name);
+      engine.plans.push({ name, wish });
+      const budget = { totalBytes: 8e9, availableBytes: 5e9, reclaimableBytes: 1e9, source: 'host' };
+      if ((wish.contextTokens ?? 0) <= 100_000) {
+        return { model, quantization, settings: somePlan(wish), shortage: null, budget };
+      }
+      const shortage = {
+        neededBytes: 9e9,
+        availableBytes: 6e9,
+        shortfallBytes: 3e9,
+        nearest: null,
+        message: 'needs more',
+      };
+      return { model, quantization, settings: null, shortage, budget };
+    },
     async unload(name) {
       const model = find(name);
       model.state = 'unloaded';
@@ -248,9 +272,24 @@ export function createFakeEngine(models: ModelInfo[] = [modelInfo()]): FakeEngin
     rank() {
       throw new Error('the HTTP layer asks the gateway for scores, never the engine');
     },
-    memory: () => ({ budgetBytes: 8 * 1024 ** 3, usedBytes: Math.round(2.1 * 1024 ** 3) }),
+    memory: () => ({
+      budgetBytes: 8 * 1024 ** 3,
+      availableBytes: 5 * 1024 ** 3,
+      reserveBytes: 256 * 1024 ** 2,
+      source: 'host',
+      usedBytes: Math.round(2.1 * 1024 ** 3),
+    }),
     drain: async () => {},
     close: async () => {},
   };
   return engine;
+}
+
+function somePlan(wish: LoadWish): PlannedSettings {
+  return anyPlan({
+    contextTokens: wish.contextTokens ?? 2048,
+    slots: wish.parallel ?? 4,
+    expectedBytes: anyExpectedBytes(128 * 1024 ** 2),
+    notes: ['slots reduced from 8 to 4 to fit the memory'],
+  });
 }

@@ -14,6 +14,7 @@ export function anyPlan(changes: Partial<LoadPlan> = {}): LoadPlan {
     threads: 1,
     gpuLayers: 0,
     expectedBytes: anyExpectedBytes(0),
+    reduced: [],
     notes: [],
     ...changes,
   };

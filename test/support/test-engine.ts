@@ -4,6 +4,9 @@ import { createThreadArbiter } from '../../src/engine/cpu/arbiter.ts';
 import { createCrashGuard } from '../../src/engine/crash-guard.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import { createManager, type Manager } from '../../src/engine/manager.ts';
+import type { MemoryBudget } from '../../src/engine/memory/budget.ts';
+import type { Planner } from '../../src/engine/memory/planner.ts';
+import { createPlanning, type EngineDefaults } from '../../src/engine/planning.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { createMetrics, type Metrics } from '../../src/observe/metrics.ts';
 import { type FakeWorker, type FakeWorkerBehaviour, fakeWorker } from './fake-worker.ts';
@@ -25,7 +28,13 @@ export interface TestEngine {
  * The real engine and manager over fake workers, unlimited memory and a catalogue of the given models; the first of
  * them is `default`.
  */
-export function testEngine(models: CatalogModel[], behaviour: FakeWorkerBehaviour = {}): TestEngine {
+export function testEngine(
+  models: CatalogModel[],
+  behaviour: FakeWorkerBehaviour = {},
+  defaults: Partial<EngineDefaults> = {},
+  plan: Planner['plan'] = (_file, wished) =>
+    anyPlan({ contextTokens: wished.contextTokens ?? 512, slots: wished.slots ?? 1, batchTokens: 512 }),
+): TestEngine {
   const clock = manualClock();
   const metrics = createMetrics('test');
   const workers: FakeWorker[] = [];
@@ -48,8 +57,7 @@ export function testEngine(models: CatalogModel[], behaviour: FakeWorkerBehaviou
       workers.push(worker);
       return worker;
     },
-    plan: (_ref, wished) =>
-      anyPlan({ contextTokens: wished.contextTokens ?? 512, slots: wished.slots ?? 1, batchTokens: 512 }),
+    plan,
     residentBytes: () => 77,
     vaultFor: () => null,
     observers: [],
@@ -63,14 +71,29 @@ export function testEngine(models: CatalogModel[], behaviour: FakeWorkerBehaviou
     maxQueue: 8,
     loadTimeoutMs: 60_000,
   });
+  const budget = { totalBytes: 1000, availableBytes: 900, source: 'host' as const, limits: [] };
+  const planner: Planner & { budget: MemoryBudget } = { plan, budget, snapshot: () => planner };
   const engine = createEngine({
     catalog,
     manager,
     crashes,
-    defaults: { contextTokens: null, parallel: null, keepAliveMs: 60_000, gpu: 'off' },
+    planning: createPlanning({
+      planner,
+      residents: manager.residents,
+      residentBytes: () => 77,
+      defaults: {
+        contextTokens: null,
+        parallel: null,
+        keepAliveMs: 60_000,
+        keepAliveMsOf: {},
+        pinned: [],
+        gpu: 'off',
+        ...defaults,
+      },
+    }),
     clock,
     metrics,
-    memory: () => ({ budgetBytes: 1000, usedBytes: 100 }),
+    memory: () => ({ budgetBytes: 1000, availableBytes: 900, reserveBytes: 0, source: 'host', usedBytes: 100 }),
     residentBytes: () => 77,
   });
   return { engine, manager, clock, metrics, workers, scans: () => scans };

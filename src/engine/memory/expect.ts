@@ -1,3 +1,4 @@
+import type { ExpectedMemory } from '../../core/plan.ts';
 import type { GgufFacts } from '../gguf.ts';
 import { type KvType, kvBytesPerToken, usesFlashAttention } from './kv-cache.ts';
 import { type RepackRules, repackedWeights } from './repack.ts';
@@ -13,26 +14,7 @@ export interface LoadShape {
 }
 
 /** What a loaded model is expected to take, in bytes of physical memory, by part. */
-export interface ExpectedBytes {
-  /** Weights whose file stays mapped: the kernel can drop these pages, and reads them again when they are needed. */
-  mappedWeights: number;
-  /** Weights that were read into memory. */
-  weights: number;
-  /** Copies of weights in the order of this CPU's kernels. */
-  repackedWeights: number;
-  kvCache: number;
-  /** Work space of a batch, touched by the first long prompt: rows of activations, attention, scores. */
-  compute: number;
-  /** Tokens and merge rules, in JavaScript and in native code. */
-  vocabulary: number;
-  /** Node and the library before any model. */
-  process: number;
-  /** What an earlier load of this file took more (or less) than all of the above without `compute`. */
-  correction: number;
-  /** Right after the load: all but `compute`. */
-  atLoad: number;
-  total: number;
-}
+export type ExpectedBytes = ExpectedMemory;
 
 const mib = 2 ** 20;
 /** Node, the addon and their code, measured: 53 MiB of its own and 61 MiB of file pages, mostly shared with the server. */

@@ -12,6 +12,8 @@ export interface LoadPlan extends LoadShape {
   /** Layers that go to the GPU; the rest stays on the CPU. */
   gpuLayers: number;
   expectedBytes: ExpectedBytes;
+  /** Which defaults were lowered to fit. */
+  reduced: ('slots' | 'context' | 'batch' | 'kv-type')[];
   /** What was changed against wish or default, one sentence each. */
   notes: string[];
 }
@@ -84,6 +86,7 @@ export function planLoad(input: PlanInput): LoadPlan | Refusal {
       threads: input.threads,
       gpuLayers: 0,
       expectedBytes,
+      reduced: reductions(start, shape),
       notes: describeChanges(start, shape, wish, trained),
     };
   }
@@ -125,19 +128,29 @@ function defaultSlots(totalBytes: number): number {
   return totalBytes < 12 * gib ? 2 : 4;
 }
 
+function reductions(start: LoadShape, shape: LoadShape): LoadPlan['reduced'] {
+  return [
+    ...(shape.slots < start.slots ? (['slots'] as const) : []),
+    ...(shape.contextTokens < start.contextTokens ? (['context'] as const) : []),
+    ...(shape.batchTokens < Math.min(start.batchTokens, shape.contextTokens) ? (['batch'] as const) : []),
+    ...(shape.kvType !== start.kvType ? (['kv-type'] as const) : []),
+  ];
+}
+
 function describeChanges(start: LoadShape, shape: LoadShape, wish: PlanInput['wish'], trained: number): string[] {
   const notes: string[] = [];
   if (wish.contextTokens !== undefined && wish.contextTokens > trained) {
     notes.push(`context reduced from ${wish.contextTokens} to the ${trained} tokens that the model was trained with`);
   }
-  if (shape.slots < start.slots) notes.push(`slots reduced from ${start.slots} to ${shape.slots} to fit the memory`);
-  if (shape.contextTokens < start.contextTokens) {
+  const reduced = reductions(start, shape);
+  if (reduced.includes('slots')) notes.push(`slots reduced from ${start.slots} to ${shape.slots} to fit the memory`);
+  if (reduced.includes('context')) {
     notes.push(`context reduced from ${start.contextTokens} to ${shape.contextTokens} tokens to fit the memory`);
   }
-  if (shape.batchTokens < Math.min(start.batchTokens, shape.contextTokens)) {
+  if (reduced.includes('batch')) {
     notes.push(`batch reduced from ${start.batchTokens} to ${shape.batchTokens} tokens to fit the memory`);
   }
-  if (shape.kvType !== start.kvType) notes.push('key-value cache kept in 8 bits instead of 16 to fit the memory');
+  if (reduced.includes('kv-type')) notes.push('key-value cache kept in 8 bits instead of 16 to fit the memory');
   return notes;
 }
 

@@ -21,31 +21,51 @@ export interface PlanWish {
 export interface Planner {
   /** `reclaimableBytes`: what the end of other models would free. Never throws. */
   plan(file: PlannedFile, wish: PlanWish, reclaimableBytes: number): LoadPlan | Refusal;
+  /** The same with the memory of this moment for every plan: for many plans that are shown together. */
+  snapshot(): Planner & { budget: MemoryBudget };
 }
 
 /** Hands readings of the machine to the pure plan. */
-export function createPlanner(deps: {
+export function createPlanner(deps: PlannerDeps): Planner {
+  return {
+    plan: (file, wish, reclaimableBytes) => planWith(deps, deps.budget(), file, wish, reclaimableBytes),
+    snapshot() {
+      const budget = deps.budget();
+      const frozen: Planner & { budget: MemoryBudget } = {
+        budget,
+        plan: (file, wish, reclaimableBytes) => planWith(deps, budget, file, wish, reclaimableBytes),
+        snapshot: () => frozen,
+      };
+      return frozen;
+    },
+  };
+}
+
+export interface PlannerDeps {
   budget: () => MemoryBudget;
   repackRules: RepackRules;
   threadsFor: (weightBytes: number) => number;
   /** What earlier loads of this file took beyond the estimate, in bytes. */
   correctionBytes: (file: PlannedFile, shape: LoadShape) => number;
-}): Planner {
-  return {
-    plan(file, wish, reclaimableBytes) {
-      const { availableBytes, totalBytes } = deps.budget();
-      return planLoad({
-        facts: file.facts,
-        wish: {
-          ...(wish.contextTokens !== undefined && { contextTokens: wish.contextTokens }),
-          ...(wish.slots !== undefined && { slots: wish.slots }),
-        },
-        budget: { availableBytes: Math.min(totalBytes, availableBytes + reclaimableBytes), totalBytes },
-        repackRules: deps.repackRules,
-        threads: deps.threadsFor(file.facts.tensorBytes),
-        gpu: null,
-        correctionBytes: (shape) => deps.correctionBytes(file, shape),
-      });
+}
+
+function planWith(
+  deps: PlannerDeps,
+  { availableBytes, totalBytes }: MemoryBudget,
+  file: PlannedFile,
+  wish: PlanWish,
+  reclaimableBytes: number,
+): LoadPlan | Refusal {
+  return planLoad({
+    facts: file.facts,
+    wish: {
+      ...(wish.contextTokens !== undefined && { contextTokens: wish.contextTokens }),
+      ...(wish.slots !== undefined && { slots: wish.slots }),
     },
-  };
+    budget: { availableBytes: Math.min(totalBytes, availableBytes + reclaimableBytes), totalBytes },
+    repackRules: deps.repackRules,
+    threads: deps.threadsFor(file.facts.tensorBytes),
+    gpu: null,
+    correctionBytes: (shape) => deps.correctionBytes(file, shape),
+  });
 }

@@ -40,6 +40,13 @@ export function addHealthRoute(instance: FastifyInstance, deps: RouteDeps, mount
         timestamp: deps.clock.now().toISOString(),
         model_loaded: models?.some((model) => model.loaded !== null) ?? false,
         memory_usage: `${formatBytes(memory.usedBytes)}/${formatBytes(memory.budgetBytes)}`,
+        memory: {
+          budget_bytes: memory.budgetBytes,
+          available_bytes: memory.availableBytes,
+          used_bytes: memory.usedBytes,
+          reserve_bytes: memory.reserveBytes,
+          source: memory.source,
+        },
         active_connections: deps.activeConnections(),
         aws: 'not_configured',
         clients_initialized: true,

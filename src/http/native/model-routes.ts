@@ -5,6 +5,8 @@ import { errorAnswers, jsonAnswer, workErrorAnswers } from '../describe.ts';
 import { checkModelName } from '../model-name.ts';
 import { toNativeModel } from './from-core.ts';
 import type { NativeMount } from './mount.ts';
+import { toNativePlan, toPlanAnswer } from './plan-from-core.ts';
+import { planAnswer, planQuery } from './plan-schema.ts';
 import { loadAnswer, loadBody, modelPath, nativeModel, unloadAnswer, unloadBody } from './schema.ts';
 import { loadToCore } from './to-core.ts';
 
@@ -38,6 +40,24 @@ export function addModelRoutes(instance: FastifyInstance, deps: RouteDeps, mount
     handler: async (request) => toNativeModel(await deps.engine.getModel(checkModelName(request.params.name))),
   });
 
+  app.get('/models/:name/plan', {
+    schema: {
+      summary: 'Show how a model would be loaded',
+      description: 'Settings and expected memory, or what is missing; nothing is loaded.',
+      tags,
+      params: modelPath,
+      querystring: planQuery,
+      response: {
+        200: jsonAnswer(planAnswer, 'The plan'),
+        ...unknownModel,
+        422: jsonAnswer(mount.errorSchema, 'The model cannot be loaded'),
+        ...errors,
+      },
+    },
+    handler: async (request) =>
+      toPlanAnswer(await deps.engine.plan(checkModelName(request.params.name), loadToCore(request.query))),
+  });
+
   app.post('/models/:name/load', {
     config: { startsWork: true, allowsEmptyBody: true },
     schema: {
@@ -55,6 +75,7 @@ export function addModelRoutes(instance: FastifyInstance, deps: RouteDeps, mount
       return {
         status: 'success' as const,
         model: toNativeModel(model),
+        plan: model.loaded?.plan ? toNativePlan(model.loaded.plan) : null,
         load_ms: Math.round(deps.clock.monotonicMs() - startMs),
         message: `Model ${model.name} is loaded.`,
       };

@@ -4,6 +4,7 @@ import { keepAliveField } from '../keep-alive.ts';
 import { modelNameField } from '../model-name.ts';
 import { maxTokensField, samplingFields, stopField } from '../sampling.ts';
 import { extraSamplingFields } from '../sampling-extras.ts';
+import { nativePlan } from './plan-schema.ts';
 
 /** Bodies and answers of the native dialect. Bodies are strict: an unknown field is an error that names it. */
 
@@ -54,12 +55,14 @@ export const loadBody = z
   .strictObject({
     quantization: z
       .string()
-      .regex(/^[A-Za-z0-9_.-]{1,32}$/, { error: 'not a quantization label such as q4_0' })
-      .optional(),
+      .regex(/^[A-Za-z0-9_.-]{1,32}$/, { error: 'not a quantization label such as q4_0, or auto' })
+      .optional()
+      .meta({ description: 'A label such as `q4_k_m`, or `auto`: the best quality that fits.' }),
     prefer_gpu: z.boolean().optional(),
     context_length: z.int().min(16).max(16_777_216).optional().meta({ description: 'Tokens per slot.' }),
     parallel: z.int().min(1).max(32).optional().meta({ description: 'How many requests run at the same time.' }),
     keep_alive: keepAliveField.optional(),
+    pin: z.boolean().optional().meta({ description: 'Neither idle time nor another load ends a pinned model.' }),
   })
   .meta({ id: 'LoadRequest', description: 'All settings are optional, and so is the body.' });
 
@@ -126,6 +129,9 @@ const variant = z.object({
   size_bytes: count,
   bits_per_weight: z.number().nullable(),
   reason: z.string().nullable().meta({ description: 'Why it cannot be loaded.' }),
+  expected_memory: z.string().nullable(),
+  expected_memory_bytes: count.nullable().meta({ description: 'As a load would plan it now.' }),
+  fits: z.boolean().nullable().meta({ description: 'Whether it would fit now, idle models ended.' }),
 });
 
 const calibration = z.object({
@@ -158,6 +164,7 @@ export const nativeModel = z
     slots: count.nullable(),
     threads: count.nullable(),
     calibration: calibration.nullable().meta({ description: 'What was measured of it on this machine, when idle.' }),
+    pinned: z.boolean(),
     gpu: z.string().nullable(),
     gpu_reason: z.string().nullable().meta({ description: 'Why the GPU that was asked for is not used.' }),
     notes: z
@@ -184,7 +191,13 @@ export const modelListEnvelope = z
   .meta({ id: 'ModelListEnvelope' });
 
 export const loadAnswer = z
-  .object({ status: z.literal('success'), model: nativeModel, load_ms: z.number(), message: z.string() })
+  .object({
+    status: z.literal('success'),
+    model: nativeModel,
+    plan: nativePlan.nullable().meta({ description: 'What the model was loaded with.' }),
+    load_ms: z.number(),
+    message: z.string(),
+  })
   .meta({ id: 'LoadResponse' });
 
 export const unloadAnswer = z
@@ -200,6 +213,15 @@ export const healthAnswer = z
     timestamp,
     model_loaded: z.boolean(),
     memory_usage: z.string().meta({ description: 'Used of the budget', examples: ['2.1GB/8GB'] }),
+    memory: z
+      .object({
+        budget_bytes: count,
+        available_bytes: count.meta({ description: 'Free for new loads now.' }),
+        used_bytes: count.meta({ description: 'Physical memory of the server and its models.' }),
+        reserve_bytes: count.meta({ description: 'Left to others.' }),
+        source: z.string().meta({ description: 'Where the budget comes from.', examples: ['host', 'cgroup-v2'] }),
+      })
+      .meta({ id: 'MemoryStatus' }),
     active_connections: count,
     aws: z.enum(['connected', 'not_configured', 'unreachable']),
     clients_initialized: z.boolean(),

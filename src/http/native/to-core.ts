@@ -4,6 +4,7 @@ import type { LoadWish } from '../../core/model.ts';
 import { toPromptCache } from '../cache-prompt.ts';
 import { parseKeepAlive } from '../keep-alive.ts';
 import { toSampling, toStop } from '../sampling.ts';
+import type { PlanQuery } from './plan-schema.ts';
 import type { GenerateBody, LoadBody } from './schema.ts';
 
 /** A generation in the words of the core. Throws `invalid_request` for fields that contradict each other. */
@@ -23,14 +24,15 @@ export function generateToCore(body: Omit<GenerateBody, 'stream'>): ChatRequest 
 }
 
 /** Settings of a load; no body means: as configured. */
-export function loadToCore(body: LoadBody | undefined): LoadWish {
+export function loadToCore(body: LoadBody | PlanQuery | undefined): LoadWish {
   if (body === undefined) return {};
   return {
     ...(body.quantization !== undefined && { quantization: body.quantization.toLowerCase() }),
     ...(body.prefer_gpu !== undefined && { preferGpu: body.prefer_gpu }),
     ...(body.context_length !== undefined && { contextTokens: body.context_length }),
     ...(body.parallel !== undefined && { parallel: body.parallel }),
-    ...(body.keep_alive !== undefined && { keepAliveMs: parseKeepAlive(body.keep_alive) }),
+    ...('keep_alive' in body && body.keep_alive !== undefined && { keepAliveMs: parseKeepAlive(body.keep_alive) }),
+    ...('pin' in body && body.pin !== undefined && { pin: body.pin }),
   };
 }
 

@@ -1,0 +1,67 @@
+/** Physical memory that a model is expected to take, in bytes, by part. */
+export interface ExpectedMemory {
+  /** Weights whose file stays mapped: the kernel can drop these pages, and reads them again when they are needed. */
+  mappedWeights: number;
+  /** Weights that were read into memory. */
+  weights: number;
+  /** Copies of weights in the order of this CPU's kernels. */
+  repackedWeights: number;
+  kvCache: number;
+  /** Work space of a batch, touched by the first long prompt: rows of activations, attention, scores. */
+  compute: number;
+  /** Tokens and merge rules, in JavaScript and in native code. */
+  vocabulary: number;
+  /** Node and the library before any model. */
+  process: number;
+  /** What an earlier load of this file took more (or less) than all of the above without `compute`. */
+  correction: number;
+  /** Right after the load: all but `compute`. */
+  atLoad: number;
+  total: number;
+}
+
+/** Settings that a model is, or would be, loaded with. */
+export interface PlannedSettings {
+  /** Of one slot. */
+  contextTokens: number;
+  slots: number;
+  batchTokens: number;
+  /** Upper bound of decoding threads. */
+  threads: number;
+  gpuLayers: number;
+  useMmap: boolean;
+  /** How keys and values are kept: `f16` or `q8_0`. */
+  kvType: string;
+  flashAttention: boolean;
+  expectedBytes: ExpectedMemory;
+  /** What was changed against wish or default, one sentence each. */
+  notes: string[];
+}
+
+/** Why a model does not fit, in bytes. */
+export interface MemoryShortage {
+  /** With the least settings that the wish allows. */
+  neededBytes: number;
+  availableBytes: number;
+  shortfallBytes: number;
+  /** Settings that would fit although they are not what was wished; null when none do. */
+  nearest: { contextTokens: number; slots: number; neededBytes: number } | null;
+  message: string;
+}
+
+/** What a load would do now, without doing it: settings, or the shortage. */
+export interface PlanInfo {
+  model: string;
+  /** The variant that would be loaded. */
+  quantization: string;
+  settings: PlannedSettings | null;
+  shortage: MemoryShortage | null;
+  budget: {
+    totalBytes: number;
+    availableBytes: number;
+    /** What ending idle models would free; counted as available. */
+    reclaimableBytes: number;
+    /** Where the total comes from, such as `host` or `cgroup-v2`. */
+    source: string;
+  };
+}

@@ -1,0 +1,88 @@
+import { z } from 'zod';
+
+const bytes = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+const expectedBytes = z
+  .object({
+    mapped_weights: bytes.meta({ description: 'Pages of the file that the kernel can drop.' }),
+    weights: bytes,
+    repacked_weights: bytes.meta({ description: "Copies in the order of this CPU's kernels." }),
+    kv_cache: bytes,
+    compute: bytes.meta({ description: 'Touched by the first long prompt.' }),
+    vocabulary: bytes,
+    process: bytes,
+    correction: z.int().meta({ description: 'What an earlier load took beyond the estimate; may be negative.' }),
+    at_load: bytes,
+    total: bytes,
+  })
+  .meta({ id: 'ExpectedBytes' });
+
+/** Settings of a load. */
+export const nativePlan = z
+  .object({
+    context_length: z.int().meta({ description: 'Tokens of one slot.' }),
+    parallel: z.int(),
+    batch_size: z.int(),
+    threads: z.int(),
+    gpu_layers: z.int(),
+    mmap: z.boolean(),
+    kv_cache_type: z.string().meta({ examples: ['f16', 'q8_0'] }),
+    flash_attention: z.boolean(),
+    expected_memory: z.string().meta({ examples: ['1.2GB'] }),
+    expected_bytes: expectedBytes,
+    notes: z.array(z.string()).meta({ description: 'What was changed against the wish or the default.' }),
+  })
+  .meta({ id: 'Plan' });
+
+const shortage = z
+  .object({
+    needed_bytes: bytes,
+    available_bytes: bytes,
+    shortfall_bytes: bytes,
+    nearest: z
+      .object({ context_length: z.int(), parallel: z.int(), needed_bytes: bytes })
+      .nullable()
+      .meta({ description: 'Settings that would fit although they are not what was asked for.' }),
+    message: z.string(),
+  })
+  .meta({ id: 'MemoryShortage' });
+
+export const planAnswer = z
+  .object({
+    model: z.string(),
+    quantization: z.string(),
+    fits: z.boolean(),
+    plan: nativePlan.nullable(),
+    shortage: shortage.nullable(),
+    budget: z.object({
+      total_bytes: bytes,
+      available_bytes: bytes,
+      reclaimable_bytes: bytes.meta({ description: 'What ending idle models would free.' }),
+      source: z.string().meta({ examples: ['host', 'cgroup-v2'] }),
+    }),
+  })
+  .meta({ id: 'PlanResponse' });
+
+/** A whole number in a query string. */
+const wholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, { error: `must be a whole number from ${min} to ${max}` })
+    .transform(Number)
+    .pipe(z.int().min(min).max(max));
+
+/** The settings of a load that change its plan. */
+export const planQuery = z.strictObject({
+  quantization: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{1,32}$/, { error: 'not a quantization label such as q4_0, or auto' })
+    .optional(),
+  context_length: wholeNumber(16, 16_777_216).optional(),
+  parallel: wholeNumber(1, 32).optional(),
+  prefer_gpu: z
+    .enum(['true', 'false'])
+    .transform((value) => value === 'true')
+    .optional(),
+});
+
+export type PlanQuery = z.output<typeof planQuery>;
