@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { ConfigError } from './config/load.ts';
 import type { Config } from './config/schema.ts';
 import { type Clock, systemClock } from './core/clock.ts';
-import { createCatalog } from './engine/catalog.ts';
+import { type Catalog, type CatalogModel, createCatalog } from './engine/catalog.ts';
 import { createThreadArbiter } from './engine/cpu/arbiter.ts';
 import { defaultLibuvThreads } from './engine/cpu/calibration.ts';
 import { createCalibrationStore } from './engine/cpu/calibration-store.ts';
@@ -20,10 +20,12 @@ import { forkWorker, type WorkerProcess } from './engine/ipc/fork.ts';
 import { createManager, type Manager } from './engine/manager.ts';
 import { readMemoryBudget, systemMemoryReader } from './engine/memory/budget.ts';
 import { createFootprints } from './engine/memory/footprints.ts';
-import { createPlanner } from './engine/memory/planner.ts';
+import { createPlanner, type Planner } from './engine/memory/planner.ts';
 import { repackRulesOf } from './engine/memory/repack.ts';
 import { measuredBytes, residentBytes } from './engine/memory/resident-bytes.ts';
 import { createPlanning } from './engine/planning.ts';
+import { readPullCatalog } from './engine/store/catalog-file.ts';
+import { createStore, type Store, type StoreDeps } from './engine/store/store.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
 import type { Logger } from './observe/logger.ts';
@@ -50,6 +52,7 @@ export interface AppOverrides {
 }
 
 const builtinModel = fileURLToPath(new URL('../models/hearth-guide-3m-q8_0.gguf', import.meta.url));
+const pullCatalogFile = new URL('../models/catalog.json', import.meta.url);
 
 /** The composition root: builds every part once and hands each what it needs. Reads no environment. */
 export async function createApp(
@@ -75,13 +78,7 @@ export async function createApp(
       arbiter.setCores(limit);
     },
   });
-  const catalog = createCatalog({
-    folders: [config.models.folder],
-    builtinFile: builtinModel,
-    aliases: config.models.aliases,
-    defaultModel: config.models.default,
-    log,
-  });
+  const catalog = catalogFor(config, log);
   await catalog.refresh();
   const crashes = createCrashGuard(clock);
   const usedBytes = () =>
@@ -201,11 +198,27 @@ export async function createApp(
     calibrator,
     residentBytes: readResidentBytes,
   });
+  const store = storeFor({
+    config,
+    log,
+    clock,
+    metrics,
+    version,
+    catalog,
+    planner,
+    totalBytes: () => budget().totalBytes,
+    async unload(ids) {
+      const loaded = manager.residents().filter(({ id }) => ids.includes(id));
+      await Promise.all(loaded.map(({ id }) => manager.unload(id, 'request')));
+    },
+  });
+  await store.restore({ resume: config.pulls.resume });
   let draining = false;
   const http = await createHttpServer({
     config,
     gateway: createGateway({ providers: createProviders({ engine }) }),
     engine,
+    store,
     metrics,
     log,
     clock,
@@ -226,6 +239,7 @@ export async function createApp(
     memoryAvailableBytes: () => memoryStatus().availableBytes,
     memoryUsedBytes: () => memoryStatus().usedBytes,
     activeConnections: () => http.activeConnections(),
+    activePulls: store.activePulls,
   });
 
   return {
@@ -239,13 +253,96 @@ export async function createApp(
       calibrator?.close();
       // 2. Running answers end by themselves, or with an error event at the deadline.
       await engine.drain(config.server.drainMs);
-      // 3. Sockets close once their last bytes are out.
+      // 3. Pulls stop where they can go on, and whoever watches one is told.
+      await store.close();
+      // 4. Sockets close once their last bytes are out.
       await http.close();
-      // 4. Workers end, and their exits are awaited.
+      // 5. Workers end, and their exits are awaited.
       await engine.close();
       pressure.close();
     },
   };
+}
+
+/**
+ * The model store without a server, for commands that find none running. Nothing is loaded, so the whole budget is there;
+ * pulls that an earlier run left are listed and not continued.
+ */
+export async function openStore(deps: {
+  config: Config;
+  log: Logger;
+}): Promise<{ store: Store; listModels: () => Promise<CatalogModel[]> }> {
+  const { config, log } = deps;
+  prepareFolders(config);
+  const memory = systemMemoryReader();
+  const version = packageVersion();
+  const catalog = catalogFor(config, log);
+  const { memoryReserveBytes: reserveBytes, memoryLimitBytes: limitBytes } = config.engine;
+  const budget = () => readMemoryBudget(memory, { reserveBytes, limitBytes, ownBytes: process.memoryUsage.rss() });
+  const store = storeFor({
+    config,
+    log,
+    clock: systemClock,
+    metrics: createMetrics(version),
+    version,
+    catalog,
+    planner: createPlanner({
+      budget,
+      repackRules: repackRulesOf(memory.readFile('/proc/cpuinfo'), process.arch),
+      threadsFor: availableParallelism,
+      correctionBytes: () => 0,
+    }),
+    totalBytes: () => budget().totalBytes,
+    unload: async () => {},
+  });
+  await store.restore({ resume: false });
+  return {
+    store,
+    async listModels() {
+      await catalog.refresh();
+      return catalog.models();
+    },
+  };
+}
+
+function catalogFor(config: Config, log: Logger): Catalog {
+  return createCatalog({
+    folders: [config.models.folder],
+    builtinFile: builtinModel,
+    aliases: config.models.aliases,
+    defaultModel: config.models.default,
+    log,
+  });
+}
+
+function storeFor(
+  deps: Pick<StoreDeps, 'catalog' | 'clock' | 'log' | 'metrics' | 'totalBytes' | 'unload' | 'version'> & {
+    config: Config;
+    planner: Planner;
+  },
+): Store {
+  const { config, planner } = deps;
+  const { models, pulls } = config;
+  return createStore({
+    ...deps,
+    settings: {
+      endpoint: pulls.hub,
+      token: pulls.hubToken,
+      hosts: pulls.hosts,
+      allowPrivate: pulls.allowPrivate,
+      bytesPerSecond: pulls.bytesPerSecond,
+      hours: pulls.hours,
+      reserveBytes: pulls.reserveBytes,
+      importFolders: pulls.importFolders,
+    },
+    folder: models.folder,
+    dataFolder: config.dataFolder,
+    builtinFile: builtinModel,
+    configuredNames: [...(models.default === null ? [] : [models.default]), ...Object.values(models.aliases)],
+    findEntry: readPullCatalog(pullCatalogFile).find,
+    // A file that is not here has no measurements, and everything that is loaded could make room for it.
+    plan: (facts) => planner.plan({ id: '', facts }, {}, Number.POSITIVE_INFINITY),
+  });
 }
 
 /** Throws `ConfigError` for folders that cannot be used: later they would only show as failures of something else. */

@@ -22,6 +22,15 @@ export const settingOfVariable = {
   HEARTH_PREFIX_VAULT_MIN: ['models', 'prefix_vault_min'],
   HEARTH_PREFIX_SHARING: ['models', 'prefix_sharing'],
   HEARTH_LOAD_TIMEOUT: ['models', 'load_timeout'],
+  HEARTH_HUB: ['models', 'hub'],
+  HEARTH_HUB_TOKEN: ['models', 'hub_token'],
+  HEARTH_PULL_HOSTS: ['models', 'pull_hosts'],
+  HEARTH_PULL_ALLOW_PRIVATE: ['models', 'pull_allow_private'],
+  HEARTH_PULL_RATE: ['models', 'pull_rate'],
+  HEARTH_PULL_WINDOW: ['models', 'pull_window'],
+  HEARTH_PULL_RESERVE: ['models', 'pull_reserve'],
+  HEARTH_PULL_RESUME: ['models', 'pull_resume'],
+  HEARTH_IMPORT_FOLDERS: ['models', 'import_folders'],
   HEARTH_THREADS: ['engine', 'threads'],
   HEARTH_CALIBRATE: ['engine', 'calibrate'],
   HEARTH_GPU: ['engine', 'gpu'],
@@ -31,6 +40,9 @@ export const settingOfVariable = {
   HEARTH_DATA: ['data_folder'],
   HEARTH_LOG_LEVEL: ['log', 'level'],
 } as const satisfies Readonly<Record<string, readonly [string] | readonly [string, string]>>;
+
+/** Variables of the hub's own tools, which count where ours is not set. */
+const hubVariables: Readonly<Record<string, string>> = { HEARTH_HUB: 'HF_ENDPOINT', HEARTH_HUB_TOKEN: 'HF_TOKEN' };
 
 export type SettingVariable = keyof typeof settingOfVariable;
 
@@ -48,7 +60,7 @@ export interface EnvironmentSettings {
 export function readEnvironment(env: Environment): EnvironmentSettings {
   const raw: Record<string, unknown> = {};
   for (const [variable, setting] of Object.entries(settingOfVariable)) {
-    const value = env[variable];
+    const value = env[variable]?.trim() ? env[variable] : env[hubVariables[variable] ?? ''];
     if (value === undefined || value.trim() === '') continue;
     const [section, key] = setting as readonly [string, string?];
     if (key === undefined) raw[section] = value.trim();

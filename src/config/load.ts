@@ -90,9 +90,16 @@ function parse(raw: unknown, describe: (issue: z.core.$ZodIssue) => string[]): S
 
 function withAbsoluteFolders(settings: Settings, base: string): Settings {
   const folder = settings.models?.folder;
+  const importFolders = settings.models?.import_folders?.map((path) => resolve(base, path));
   return {
     ...settings,
-    ...(folder !== undefined && { models: { ...settings.models, folder: resolve(base, folder) } }),
+    ...((folder !== undefined || importFolders !== undefined) && {
+      models: {
+        ...settings.models,
+        ...(folder !== undefined && { folder: resolve(base, folder) }),
+        ...(importFolders !== undefined && { import_folders: importFolders }),
+      },
+    }),
     ...(settings.data_folder !== undefined && { data_folder: resolve(base, settings.data_folder) }),
   };
 }
@@ -139,6 +146,17 @@ function withDefaults(settings: Settings): Config {
       pinnedPrompts: models.pinned_prompts ?? [],
       prefixSharing: models.prefix_sharing ?? 'per_key',
       loadTimeoutMs: models.load_timeout ?? 10 * 60_000,
+    },
+    pulls: {
+      hub: models.hub ?? 'https://huggingface.co',
+      hubToken: models.hub_token ?? null,
+      hosts: models.pull_hosts ?? [],
+      allowPrivate: models.pull_allow_private ?? false,
+      bytesPerSecond: models.pull_rate ?? null,
+      hours: models.pull_window ?? null,
+      reserveBytes: models.pull_reserve ?? 2 ** 30,
+      resume: models.pull_resume ?? true,
+      importFolders: models.import_folders ?? [],
     },
     engine: {
       threads: engine.threads ?? null,

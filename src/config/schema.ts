@@ -47,6 +47,27 @@ export interface Config {
     /** Longest time a load may take. */
     loadTimeoutMs: number;
   };
+  /** Models from a hub and from elsewhere on this machine; the file has these settings under `models`. */
+  pulls: {
+    /** Base address of the hub. */
+    hub: string;
+    /** Token that is sent to the hub, and to no other host; null: none. */
+    hubToken: string | null;
+    /** Hosts beside the hub's that it may redirect to, with everything under them. */
+    hosts: string[];
+    /** Whether a hub may be on this machine or in its networks. */
+    allowPrivate: boolean;
+    /** All pulls together; null: as fast as it comes. */
+    bytesPerSecond: number | null;
+    /** Hours of the day in which pulls run, in minutes since midnight, local time; null: always. */
+    hours: { startMinute: number; endMinute: number } | null;
+    /** Space on disk that pulls and imports leave free. */
+    reserveBytes: number;
+    /** Continue at the start what was not finished. */
+    resume: boolean;
+    /** Folders that clients may import files from, absolute. */
+    importFolders: string[];
+  };
   engine: {
     /** Threads of decoding workers in all; null: from quota, affinity and cores. */
     threads: number | null;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseBytes, parseDurationMs } from './units.ts';
+import { parseBytes, parseDailyHours, parseDurationMs } from './units.ts';
 
 /**
  * What one source (file, environment, flags) may set, in the words of the YAML file. The same schema reads all three,
@@ -11,9 +11,7 @@ export const settingsSchema = z
       .strictObject({
         host: z.string().regex(/^[a-z0-9.:[\]_-]{1,253}$/i, 'must be an IP address or a host name'),
         port: integer(0, 65_535),
-        allowed_hosts: list(
-          z.string().regex(/^[a-z0-9_]([a-z0-9._-]{0,252}[a-z0-9])?$/i, 'must be a host name without scheme and port'),
-        ).transform((hosts) => hosts.map((host) => host.toLowerCase())),
+        allowed_hosts: hostNames(),
         origins: list(
           z
             .string()
@@ -65,6 +63,15 @@ export const settingsSchema = z
           .max(64),
         prefix_sharing: z.enum(['per_key', 'shared']),
         load_timeout: converted(parseDurationMs).pipe(z.number().min(1_000, 'must be at least one second')),
+        hub: z.string().refine(isHubAddress, 'must be an address such as https://huggingface.co'),
+        hub_token: z.string().regex(/^[\x21-\x7e]{1,512}$/, 'must be 1 to 512 characters without blanks'),
+        pull_hosts: hostNames(),
+        pull_allow_private: truth(),
+        pull_rate: converted(parseBytes).pipe(z.number().min(1_024, 'must be at least 1KiB a second')),
+        pull_window: converted(parseDailyHours),
+        pull_reserve: converted(parseBytes),
+        pull_resume: truth(),
+        import_folders: list(path()),
       })
       .partial(),
     engine: z
@@ -150,7 +157,7 @@ function list<T extends z.ZodType<string, string>>(item: T) {
   return z.union([z.array(z.string()), split], { error: 'must be a list of texts' }).pipe(z.array(item).max(256));
 }
 
-function converted(convert: (value: unknown) => number) {
+function converted<T>(convert: (value: unknown) => T) {
   return z.unknown().transform((value, context) => {
     try {
       return convert(value);
@@ -160,6 +167,13 @@ function converted(convert: (value: unknown) => number) {
       return z.NEVER;
     }
   });
+}
+
+/** Host names in lower case. */
+function hostNames() {
+  return list(
+    z.string().regex(/^[a-z0-9_]([a-z0-9._-]{0,252}[a-z0-9])?$/i, 'must be a host name without scheme and port'),
+  ).transform((hosts) => hosts.map((host) => host.toLowerCase()));
 }
 
 function path() {
@@ -176,6 +190,13 @@ function pinnedText() {
 
 function modelName() {
   return z.string().trim().min(1, 'must not be empty').max(200);
+}
+
+/** Without a name, a query or anything else that a base address cannot have. */
+function isHubAddress(text: string): boolean {
+  if (!URL.canParse(text) || !/^https?:\/\//i.test(text)) return false;
+  const { username, password, search, hash } = new URL(text);
+  return username + password + search + hash === '';
 }
 
 function isOrigin(text: string): boolean {

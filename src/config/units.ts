@@ -57,6 +57,18 @@ export function parseKeepAliveMs(value: unknown): number {
   return parseDurationMs(value, { allowForever: true });
 }
 
+/**
+ * Hours of the day from a text such as `01:00-06:00`, in minutes since midnight; the end may lie on the next day.
+ * Throws `RangeError`.
+ */
+export function parseDailyHours(value: unknown): { startMinute: number; endMinute: number } {
+  const match = /^([01]?\d|2[0-3]):([0-5]\d)\s?-\s?([01]?\d|2[0-3]):([0-5]\d)$/.exec(asText(value).trim());
+  const [startHour = 0, startMinute = 0, endHour = 0, endMinute = 0] = (match ?? []).slice(1).map(Number);
+  const hours = { startMinute: startHour * 60 + startMinute, endMinute: endHour * 60 + endMinute };
+  if (match && hours.startMinute !== hours.endMinute) return hours;
+  throw new RangeError(`must be hours of the day such as 01:00-06:00, not ${shown(value)}`);
+}
+
 function parsePositiveDurationMs(text: string): number {
   if (/^\d{1,12}(\.\d{1,6})?$/.test(text)) return Math.round(Number(text) * 1_000);
   if (!/^(\d{1,12}(\.\d{1,6})?(ms|[smhd])){1,5}$/i.test(text)) return Number.NaN;

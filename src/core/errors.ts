@@ -8,6 +8,8 @@ export const errorCatalogue = {
   context_length_exceeded: { status: 400, retryable: false },
   unauthorized: { status: 401, retryable: false },
   forbidden: { status: 403, retryable: false },
+  hub_access_denied: { status: 403, retryable: false },
+  model_protected: { status: 403, retryable: false },
   not_found: { status: 404, retryable: false },
   model_not_found: { status: 404, retryable: false },
   method_not_allowed: { status: 405, retryable: false },
@@ -23,11 +25,14 @@ export const errorCatalogue = {
   internal_error: { status: 500, retryable: false },
   template_failed: { status: 500, retryable: false },
   not_supported: { status: 501, retryable: false },
+  hub_answer_invalid: { status: 502, retryable: false },
+  hub_failed: { status: 502, retryable: true },
   worker_crashed: { status: 503, retryable: true },
   model_quarantined: { status: 503, retryable: true },
   model_out_of_memory: { status: 503, retryable: true },
   shutting_down: { status: 503, retryable: true },
   insufficient_memory: { status: 507, retryable: false },
+  storage_unavailable: { status: 507, retryable: false },
 } as const satisfies Record<string, { status: number; retryable: boolean }>;
 
 export type ErrorCode = keyof typeof errorCatalogue;

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../core/clock.ts';
+import type { ModelStore } from '../core/pull.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import type { Logger } from '../observe/logger.ts';
@@ -16,6 +17,7 @@ export interface HttpDeps {
   config: Config;
   gateway: Gateway;
   engine: Engine;
+  store: ModelStore;
   metrics: Metrics;
   log: Logger;
   clock: Clock;

@@ -24,6 +24,7 @@ export interface GaugeSources {
   memoryAvailableBytes(): number;
   memoryUsedBytes(): number;
   activeConnections(): number;
+  activePulls(): number;
 }
 
 /**
@@ -62,6 +63,17 @@ export function createMetrics(version: string) {
       name: 'hearth_rejected_total',
       help: 'Requests refused with an error, by error code',
       labelNames: ['reason'],
+      registers,
+    }),
+    pulledBytes: new Counter({
+      name: 'hearth_pull_bytes_total',
+      help: 'Bytes that came from the hub, those fetched again included',
+      registers,
+    }),
+    pulls: new Counter({
+      name: 'hearth_pulls_total',
+      help: 'Ended pulls by result: done, cancelled or an error code',
+      labelNames: ['result'],
       registers,
     }),
     websocketMessages: new Counter({
@@ -193,6 +205,14 @@ export function createMetrics(version: string) {
     registers,
     collect() {
       this.set(sources?.activeConnections() ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'hearth_pulls_active',
+    help: 'Pulls that run or wait',
+    registers,
+    collect() {
+      this.set(sources?.activePulls() ?? 0);
     },
   });
   new Gauge({

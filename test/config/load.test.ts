@@ -49,6 +49,17 @@ describe('sources', () => {
         prefixSharing: 'per_key',
         loadTimeoutMs: 600_000,
       },
+      pulls: {
+        hub: 'https://huggingface.co',
+        hubToken: null,
+        hosts: [],
+        allowPrivate: false,
+        bytesPerSecond: null,
+        hours: null,
+        reserveBytes: 2 ** 30,
+        resume: true,
+        importFolders: [],
+      },
       engine: {
         threads: null,
         calibrate: true,
@@ -92,6 +103,15 @@ describe('sources', () => {
       HEARTH_PREFIX_VAULT_MIN: '500ms',
       HEARTH_PREFIX_SHARING: 'shared',
       HEARTH_LOAD_TIMEOUT: '2m',
+      HEARTH_HUB: 'https://hub.example',
+      HEARTH_HUB_TOKEN: 'hf_token',
+      HEARTH_PULL_HOSTS: 'CDN.example, files.example',
+      HEARTH_PULL_ALLOW_PRIVATE: 'yes',
+      HEARTH_PULL_RATE: '5MB',
+      HEARTH_PULL_WINDOW: '01:00-06:00',
+      HEARTH_PULL_RESERVE: '2GiB',
+      HEARTH_PULL_RESUME: 'no',
+      HEARTH_IMPORT_FOLDERS: '/srv/in,/srv/more',
       HEARTH_THREADS: '2',
       HEARTH_CALIBRATE: 'off',
       HEARTH_GPU: 'vulkan',
@@ -126,6 +146,17 @@ describe('sources', () => {
         pinnedPrompts: [],
         prefixSharing: 'shared',
         loadTimeoutMs: 120_000,
+      },
+      pulls: {
+        hub: 'https://hub.example',
+        hubToken: 'hf_token',
+        hosts: ['cdn.example', 'files.example'],
+        allowPrivate: true,
+        bytesPerSecond: 5e6,
+        hours: { startMinute: 60, endMinute: 360 },
+        reserveBytes: 2 * 2 ** 30,
+        resume: false,
+        importFolders: ['/srv/in', '/srv/more'],
       },
       engine: {
         threads: 2,
@@ -173,6 +204,7 @@ describe('sources', () => {
         aliases: { 'qwen-7b-chat': 'qwen2.5-7b-instruct:q4_k_m' },
         keepAliveMsOf: { 'qwen-7b-chat': 1_800_000 },
       },
+      pulls: { ...defaults.pulls, hosts: ['mirror.example.org'], importFolders: [join(project, 'incoming')] },
     });
   });
 
@@ -206,6 +238,22 @@ describe('sources', () => {
     expect(() => load({}, { HEARTH_API_KEY: 'key 1,key-2' })).toThrow(/without blanks/);
   });
 
+  test('pulls are set under models, and the variables of the hub count where ours are not set', () => {
+    const text = `models: {hub: 'https://hub.example', pull_window: '22:00-06:30', pull_rate: 2MB, import_folders: [in]}`;
+    expect(loadText(text).pulls).toMatchObject({
+      hub: 'https://hub.example',
+      hours: { startMinute: 22 * 60, endMinute: 6 * 60 + 30 },
+      bytesPerSecond: 2e6,
+      importFolders: [join(folder, 'in')],
+    });
+    const hubs = { HF_ENDPOINT: 'https://mirror.example', HF_TOKEN: 'hf_one' };
+    expect(load({}, hubs).pulls).toMatchObject({ hub: 'https://mirror.example', hubToken: 'hf_one' });
+    expect(load({}, { ...hubs, HEARTH_HUB: 'https://own.example', HEARTH_HUB_TOKEN: ' ' }).pulls).toMatchObject({
+      hub: 'https://own.example',
+      hubToken: 'hf_one',
+    });
+  });
+
   test('the key may come from a file, but not from two places', () => {
     const path = yaml('secret-key\n');
     expect(load({}, { HEARTH_API_KEY_FILE: path }).server.apiKeys).toEqual(['secret-key']);
@@ -222,6 +270,10 @@ describe('refusals', () => {
     ['a wrong type', 'server:\n  port: [1]\n', /:2:9: server\.port: must be a whole number from 0 to 65535/],
     ['a number out of range', 'models:\n  parallel: 33\n', /:2:13: models\.parallel: .*1 to 32/],
     ['a negative limit', 'models: {max_queue: -1}', /models\.max_queue: .*0 to 10000/],
+    ['hours without an end', 'models: {pull_window: "01:00"}', /models\.pull_window: must be hours of the day/],
+    ['hours that are none', 'models: {pull_window: "01:00-01:00"}', /models\.pull_window: must be hours of the day/],
+    ['a hub with a password', 'models: {hub: "https://a:b@hub.example"}', /models\.hub: must be an address/],
+    ['a hub that is no web address', 'models: {hub: "file:///etc"}', /models\.hub: must be an address/],
     ['a fraction', 'server: {port: 80.5}', /server\.port: must be a whole number/],
     ['a section that is a text', 'server: yes please', /:1:9: server: /],
     ['a list instead of settings', '- server\n- models\n', /must hold settings/],

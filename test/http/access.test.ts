@@ -276,7 +276,7 @@ describe('URLs without a route', () => {
   it.each([
     ['QUERY', '/generate', 'POST'],
     ['GET', '/generate', 'POST'],
-    ['DELETE', '/models/tiny', 'GET, HEAD'],
+    ['PUT', '/models/tiny', 'DELETE, GET, HEAD'],
     ['PUT', '/v1/models', 'GET, HEAD'],
     ['POST', '/api/v1/health', 'GET, HEAD'],
     ['HEAD', '/v1/chat/completions', 'POST'],

@@ -5,12 +5,14 @@ import { createHttpServer } from '../../src/http/server.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
 import { createFakeEngine, createFakeGateway, type FakeEngine, type FakeGateway } from '../support/fake-engine.ts';
+import { createFakeStore, type FakeStore } from '../support/fake-store.ts';
 import { type ManualClock, manualClock } from '../support/manual-clock.ts';
 
 export interface Harness {
   http: HttpServer;
   gateway: FakeGateway;
   engine: FakeEngine;
+  store: FakeStore;
   clock: ManualClock;
   lifecycle: { isDraining: boolean };
   /** The metrics page as text. */
@@ -50,6 +52,17 @@ export function testConfig(server: Partial<Config['server']> = {}, models: Parti
       loadTimeoutMs: 60_000,
       ...models,
     },
+    pulls: {
+      hub: 'https://huggingface.co',
+      hubToken: null,
+      hosts: [],
+      allowPrivate: false,
+      bytesPerSecond: null,
+      hours: null,
+      reserveBytes: 0,
+      resume: true,
+      importFolders: [],
+    },
     engine: {
       threads: null,
       calibrate: false,
@@ -70,6 +83,7 @@ export async function createHarness(
 ): Promise<Harness> {
   const gateway = createFakeGateway();
   const engine = createFakeEngine();
+  const store = createFakeStore();
   const clock = manualClock(new Date('2026-03-04T05:06:07.089Z'));
   const lifecycle = { isDraining: false };
   const metrics = createMetrics('1.2.3');
@@ -77,6 +91,7 @@ export async function createHarness(
     config: testConfig(server, models),
     gateway,
     engine,
+    store,
     metrics,
     log: createLogger('silent'),
     clock,
@@ -87,6 +102,7 @@ export async function createHarness(
     http,
     gateway,
     engine,
+    store,
     clock,
     lifecycle,
     metrics: () => metrics.render(),

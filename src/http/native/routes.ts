@@ -8,6 +8,7 @@ import { addHealthRoute } from './health-routes.ts';
 import { addModelRoutes } from './model-routes.ts';
 import type { NativeMount } from './mount.ts';
 import { addProbeRoutes } from './probe-routes.ts';
+import { addStoreRoutes } from './store-routes.ts';
 
 /** The native dialect at one of its mounts. Only routes: metrics and hooks belong to the server, once. */
 export function nativeRoutes(deps: RouteDeps, mount: NativeMount) {
@@ -15,6 +16,7 @@ export function nativeRoutes(deps: RouteDeps, mount: NativeMount) {
     app.setErrorHandler(createErrorHandler(mount.errorBody, deps));
     addGenerateRoutes(app, deps, mount);
     addModelRoutes(app, deps, mount);
+    addStoreRoutes(app, deps, mount);
     addHealthRoute(app, deps, mount);
     if (mount.prefix === '/api/v1') addEmbeddingRoute(app, deps, mount);
     if (mount.prefix === '') {

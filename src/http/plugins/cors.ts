@@ -54,7 +54,7 @@ function answerPreflight(request: FastifyRequest, reply: FastifyReply): FastifyR
   const names = asked.map((name) => name.trim()).filter((name) => /^[a-z0-9-]{1,64}$/.test(name));
   return reply
     .code(204)
-    .header('access-control-allow-methods', 'GET, HEAD, POST')
+    .header('access-control-allow-methods', 'GET, HEAD, POST, DELETE')
     .header('access-control-allow-headers', [...new Set([...allowedHeaders, ...names])].join(', '))
     .header('access-control-max-age', '600')
     .send();

@@ -1,0 +1,126 @@
+import { AppError } from '../../core/errors.ts';
+import { type FileName, parseFileName } from '../catalog/names.ts';
+import { ggufLimits } from '../gguf/limits.ts';
+import type { HubFile } from './hub.ts';
+import { invalidAnswer } from './hub-http.ts';
+import type { PullTarget } from './resolve.ts';
+
+/** The files of one model, in part order. */
+export interface ChosenFiles {
+  /** Name that the model will have, from its file. */
+  model: string;
+  /** Lower-case label, or `unknown` when the name does not tell. */
+  quantization: string;
+  files: HubFile[];
+}
+
+/** What runs well on a small machine first; the same order in which a load chooses among what is on disk. */
+const preferredQuantizations = ['q4_k_m', 'q4_0', 'q4_1', 'q5_k_m', 'q8_0'];
+
+interface Group {
+  parsed: FileName;
+  folder: string;
+  parts: { file: HubFile; index: number }[];
+}
+
+/**
+ * Chooses the files of a repository that a target means. Without a quantization the first of the usual order is
+ * taken, else the smallest. Throws `model_not_found` with what there is, `invalid_request` when several models fit, and
+ * `hub_answer_invalid` when parts of a split model are missing.
+ */
+export function chooseFiles(listing: readonly HubFile[], target: PullTarget): ChosenFiles {
+  const groups = groupFiles(listing);
+  if (groups.length === 0) {
+    throw new AppError('model_not_found', `The repository ${target.repository} has no GGUF files.`, {
+      field: 'name',
+      fix: 'Look for a repository whose name ends with -GGUF.',
+    });
+  }
+  return complete(byPath(groups, target) ?? byQuantization(groups, target));
+}
+
+function groupFiles(listing: readonly HubFile[]): Group[] {
+  const groups = new Map<string, Group>();
+  for (const file of listing) {
+    const slash = file.path.lastIndexOf('/');
+    const parsed = parseFileName(file.path.slice(slash + 1));
+    // Vision projectors and importance matrices are no models.
+    if (!parsed || /mmproj|imatrix/i.test(parsed.stem)) continue;
+    const folder = file.path.slice(0, slash + 1);
+    const key = parsed.split ? `${folder}${parsed.stem}\0${parsed.split.count}` : file.path;
+    const group = groups.get(key) ?? { parsed, folder, parts: [] };
+    group.parts.push({ file, index: parsed.split?.index ?? 0 });
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+/** Null when no file was named, or when a file of the catalogue has been renamed: its quantization finds it then. */
+function byPath(groups: readonly Group[], { paths, quantization }: PullTarget): Group | null {
+  if (paths === null) return null;
+  const group = groups.find(({ parts }) => parts.some(({ file }) => file.path === paths[0]));
+  if (group) return group;
+  if (quantization !== null) return null;
+  throw new AppError('model_not_found', `The repository has no file ${paths[0]}.`, {
+    field: 'name',
+    fix: `Files that are there: ${groups
+      .slice(0, 8)
+      .map(({ parts }) => parts[0]!.file.path)
+      .join(', ')}.`,
+  });
+}
+
+function byQuantization(groups: readonly Group[], { repository, quantization }: PullTarget): Group {
+  const labelled = (label: string) => {
+    const exact = groups.filter(({ parsed }) => parsed.quantization === label);
+    return exact.length > 0 ? exact : groups.filter(({ parsed }) => parsed.quantization === `ud-${label}`);
+  };
+  if (quantization !== null) {
+    const found = labelled(quantization);
+    if (found.length > 0) return only(found);
+    const labels = [...new Set(groups.map(({ parsed }) => parsed.quantization ?? 'unknown'))].sort();
+    throw new AppError('model_not_found', `The repository ${repository} has no ${quantization}.`, {
+      field: 'quantization',
+      fix: `It has ${labels.join(', ')}.`,
+      details: { quantizations: labels },
+    });
+  }
+  for (const label of preferredQuantizations) {
+    const found = labelled(label);
+    if (found.length > 0) return only(found);
+  }
+  return groups.toSorted((left, right) => sizeOf(left) - sizeOf(right))[0]!;
+}
+
+/** Copies in sub-folders lose against a file at the top; otherwise the choice is not ours. */
+function only(groups: readonly Group[]): Group {
+  const atTop = groups.filter(({ folder }) => folder === '');
+  const candidates = atTop.length > 0 ? atTop : groups;
+  if (candidates.length === 1) return candidates[0]!;
+  const paths = candidates.map(({ parts }) => parts[0]!.file.path);
+  throw new AppError('invalid_request', 'The repository has several models of this quantization.', {
+    field: 'name',
+    fix: `Name one file: ${paths.slice(0, 8).join(', ')}.`,
+    details: { files: paths.slice(0, 64) },
+  });
+}
+
+function complete({ parsed, parts }: Group): ChosenFiles {
+  const count = parsed.split?.count ?? 1;
+  const files = parts.toSorted((left, right) => left.index - right.index);
+  if (count > ggufLimits.splitParts) {
+    throw invalidAnswer('too_many_parts', `The model has ${count} parts; at most ${ggufLimits.splitParts} are read.`);
+  }
+  if (files.length !== count || files.some(({ index }, place) => index !== place)) {
+    throw invalidAnswer('part_missing', `The repository lists ${files.length} of the ${count} parts of this model.`);
+  }
+  return {
+    model: parsed.name,
+    quantization: parsed.quantization ?? 'unknown',
+    files: files.map(({ file }) => file),
+  };
+}
+
+function sizeOf({ parts }: Group): number {
+  return parts.reduce((sum, { file }) => sum + file.sizeBytes, 0);
+}

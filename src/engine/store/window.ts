@@ -1,0 +1,43 @@
+import type { Clock } from '../../core/clock.ts';
+import { waitMs } from './waiting.ts';
+
+/** Minutes of the day, local time; `endMinute` may be before `startMinute`, over midnight. */
+export interface DailyHours {
+  startMinute: number;
+  endMinute: number;
+}
+
+/** The hours of the day in which pulls may run. */
+export interface PullWindow {
+  isOpen(): boolean;
+  /** Resolves when it is open; rejects with the signal's reason. */
+  opened(signal: AbortSignal): Promise<void>;
+}
+
+/** The clock may be set, and a machine may sleep: a long wait is asked anew. */
+const longestWaitMs = 60_000;
+
+/** `hours` null: always open. */
+export function createPullWindow(clock: Clock, hours: DailyHours | null): PullWindow {
+  const isOpen = () => hours === null || isWithin(hours, minuteOf(clock.now()));
+  return {
+    isOpen,
+    async opened(signal) {
+      while (hours !== null && !isOpen()) {
+        const now = clock.now();
+        const minutes = (hours.startMinute - minuteOf(now) + 1_440) % 1_440;
+        const leftMs = minutes * 60_000 - now.getSeconds() * 1000 - now.getMilliseconds();
+        await waitMs(clock, Math.min(Math.max(leftMs, 1), longestWaitMs), signal);
+      }
+    },
+  };
+}
+
+function isWithin({ startMinute, endMinute }: DailyHours, minute: number): boolean {
+  if (startMinute <= endMinute) return minute >= startMinute && minute < endMinute;
+  return minute >= startMinute || minute < endMinute;
+}
+
+function minuteOf(date: Date): number {
+  return date.getHours() * 60 + date.getMinutes();
+}

@@ -1,0 +1,92 @@
+import { AppError } from '../../src/core/errors.ts';
+import type { ModelStore, PullInfo, PullWish } from '../../src/core/pull.ts';
+
+/** A pull that has half of its bytes; `changes` replace fields. */
+export function pullInfo(changes: Partial<PullInfo> = {}): PullInfo {
+  return {
+    id: 'pull-1',
+    name: 'tiny',
+    model: 'Tiny:q4_0',
+    repository: 'maker/tiny-GGUF',
+    revision: '0123456789abcdef0123456789abcdef01234567',
+    quantization: 'q4_0',
+    state: 'downloading',
+    files: [{ path: 'Tiny-Q4_0.gguf', sizeBytes: 4_000_000, receivedBytes: 2_000_000 }],
+    totalBytes: 4_000_000,
+    receivedBytes: 2_000_000,
+    bytesPerSecond: 500_000,
+    plan: { fits: true, neededBytes: 9_000_000, availableBytes: 4_000_000_000, message: 'Fits.' },
+    notes: [],
+    error: null,
+    startedAt: new Date('2026-02-03T04:05:06.789Z'),
+    finishedAt: null,
+    ...changes,
+  };
+}
+
+export interface FakeStore extends ModelStore {
+  /** Pulls by id; tests add to it. */
+  known: Map<string, PullInfo>;
+  wishes: PullWish[];
+  removed: string[];
+  imported: { filePath: string; anyFolder: boolean }[];
+  cancelled: { id: string; discard: boolean }[];
+  /** Thrown by every change while set. */
+  failure: Error | null;
+  /** What `watchPull` gives; left out: the pull as it is. */
+  changes: ((signal: AbortSignal) => AsyncIterable<PullInfo>) | null;
+}
+
+/** A store that remembers what it was told. */
+export function createFakeStore(): FakeStore {
+  const find = (id: string): PullInfo => {
+    const pull = store.known.get(id);
+    if (!pull) throw new AppError('not_found', 'There is no pull of this id.', { field: 'id' });
+    return pull;
+  };
+  const failing = () => {
+    if (store.failure) throw store.failure;
+  };
+  const store: FakeStore = {
+    known: new Map([['pull-1', pullInfo()]]),
+    wishes: [],
+    removed: [],
+    imported: [],
+    cancelled: [],
+    failure: null,
+    changes: null,
+    async pull(wish) {
+      store.wishes.push(wish);
+      failing();
+      return pullInfo({ name: wish.name });
+    },
+    pulls: () => [...store.known.values()],
+    getPull: find,
+    watchPull(id, signal) {
+      const pull = find(id);
+      return (
+        store.changes?.(signal) ??
+        (async function* () {
+          yield pull;
+        })()
+      );
+    },
+    async cancelPull(id, { discard }) {
+      find(id);
+      store.cancelled.push({ id, discard });
+      return pullInfo({ state: 'cancelled', bytesPerSecond: null });
+    },
+    async remove(name) {
+      store.removed.push(name);
+      failing();
+      return [{ model: `${name}:q8_0`, files: [`${name}-q8_0.gguf`], sizeBytes: 3_460_300 }];
+    },
+    async importFile(filePath, { anyFolder }) {
+      store.imported.push({ filePath, anyFolder });
+      failing();
+      return { model: 'Tiny:q8_0', files: ['Tiny-q8_0.gguf'], sizeBytes: 3_460_300 };
+    },
+    close: async () => {},
+  };
+  return store;
+}

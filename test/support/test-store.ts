@@ -1,0 +1,108 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { PullInfo } from '../../src/core/pull.ts';
+import { createCatalog } from '../../src/engine/catalog.ts';
+import { planLoad } from '../../src/engine/memory/plan.ts';
+import { repackRulesOf } from '../../src/engine/memory/repack.ts';
+import { createStore, type Store, type StoreDeps, type StoreSettings } from '../../src/engine/store/store.ts';
+import { createLogger } from '../../src/observe/logger.ts';
+import { createMetrics, type Metrics } from '../../src/observe/metrics.ts';
+import type { FakeHub } from './fake-hub.ts';
+import { type ManualClock, manualClock } from './manual-clock.ts';
+
+/** A machine without surprises. */
+const machine = { repackRules: repackRulesOf(null, 'x64'), threads: 2, gpu: null, correctionBytes: () => 0 };
+
+export interface TestStore {
+  store: Store;
+  /** The model folder. */
+  folder: string;
+  dataFolder: string;
+  clock: ManualClock;
+  metrics: Metrics;
+  catalog: ReturnType<typeof createCatalog>;
+  /** Ids that were unloaded. */
+  unloaded: string[];
+  /** Another store over the same folders, as after a restart. */
+  restarted(changes?: TestStoreChanges): TestStore;
+  close(): Promise<void>;
+}
+
+export interface TestStoreChanges {
+  settings?: Partial<StoreSettings>;
+  deps?: Partial<StoreDeps>;
+}
+
+/** The real store over a fake hub, on a clock that stands still, with pieces of 64 KiB. */
+export async function testStore(hub: FakeHub, changes: TestStoreChanges = {}): Promise<TestStore> {
+  const root = await mkdtemp(join(tmpdir(), 'hearth-store-'));
+  const opened: Store[] = [];
+  const open = (more: TestStoreChanges = {}): TestStore => {
+    const folder = join(root, 'models');
+    const clock = manualClock();
+    const metrics = createMetrics('0');
+    const log = createLogger('silent');
+    const unloaded: string[] = [];
+    const catalog = createCatalog({ folders: [folder], builtinFile: null, aliases: {}, defaultModel: null, log });
+    const store = createStore({
+      settings: {
+        endpoint: hub.endpoint,
+        token: null,
+        hosts: [hub.cdnHost],
+        allowPrivate: true,
+        bytesPerSecond: null,
+        hours: null,
+        reserveBytes: 0,
+        importFolders: [],
+        ...changes.settings,
+        ...more.settings,
+      },
+      folder,
+      dataFolder: root,
+      builtinFile: null,
+      configuredNames: [],
+      catalog,
+      findEntry: () => null,
+      unload: async (ids) => void unloaded.push(...ids),
+      plan: (facts) => planLoad({ facts, wish: {}, budget: { availableBytes: 4e9, totalBytes: 4e9 }, ...machine }),
+      totalBytes: () => 4e9,
+      clock,
+      log,
+      metrics,
+      version: '1.2.3',
+      random: () => 0.5,
+      pieceBytes: 64 * 1024,
+      ...changes.deps,
+      ...more.deps,
+    });
+    opened.push(store);
+    return {
+      store,
+      folder,
+      dataFolder: root,
+      clock,
+      metrics,
+      catalog,
+      unloaded,
+      restarted: open,
+      async close() {
+        for (const each of opened) await each.close();
+        await rm(root, { recursive: true, force: true });
+      },
+    };
+  };
+  return open();
+}
+
+export const never = new AbortController().signal;
+
+/** Follows a pull until it is in one of the states, or has ended. */
+export async function pullUntil(store: Store, id: string, ...states: PullInfo['state'][]): Promise<PullInfo> {
+  let last = store.getPull(id);
+  for await (const pull of store.watchPull(id, never)) {
+    last = pull;
+    if (states.includes(pull.state)) break;
+  }
+  return last;
+}
