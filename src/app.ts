@@ -16,6 +16,7 @@ import { createPressureWatch } from './engine/cpu/pressure.ts';
 import { type CpuReader, createCpuReader } from './engine/cpu/readings.ts';
 import { createCrashGuard } from './engine/crash-guard.ts';
 import { createEngine, type Engine } from './engine/engine.ts';
+import { createGpu } from './engine/gpu/gpu.ts';
 import { forkWorker, type WorkerProcess } from './engine/ipc/fork.ts';
 import { createManager, type Manager } from './engine/manager.ts';
 import { readMemoryBudget, systemMemoryReader } from './engine/memory/budget.ts';
@@ -46,7 +47,7 @@ export interface App {
 /** Parts that tests replace. */
 export interface AppOverrides {
   clock?: Clock;
-  fork?: () => WorkerProcess;
+  fork?: (libuvThreads: number | null, environment: Record<string, string>) => WorkerProcess;
   /** What the kernel says about the processors while a model is calibrated. */
   newCpuReader?: () => CpuReader;
 }
@@ -139,14 +140,31 @@ export async function createApp(
         metrics,
       })
     : null;
+  const fork =
+    overrides.fork ??
+    ((libuvThreads: number | null, environment: Record<string, string>) =>
+      forkWorker({
+        env: { ...deps.env, ...environment },
+        libuvThreads: libuvThreads ?? defaultLibuvThreads(cores),
+      }));
+  const gpu = createGpu({
+    fork: (environment) => fork(null, environment),
+    environment: deps.env,
+    libraryVersion: libraryVersion(),
+    dataFolder: config.dataFolder,
+    residents: () => manager.residents().map((resident) => resident.gpu),
+    clock,
+    log,
+  });
   const manager: Manager = createManager({
-    fork:
-      overrides.fork ??
-      ((libuvThreads) => forkWorker({ env: deps.env, libuvThreads: libuvThreads ?? defaultLibuvThreads(cores) })),
+    fork,
+    gpu,
     plan: planner.plan,
     observers: [
       {
         loaded({ ref, plan, pid }) {
+          // What a GPU's driver keeps in the process is not the model's.
+          if (plan.gpuLayers > 0) return;
           const bytes = measuredBytes(memory.readFile, pid);
           footprints.record(ref, plan, bytes);
           if (bytes > 0) metrics.memoryEstimateError.set({ model: ref.model }, plan.expectedBytes.atLoad / bytes - 1);
@@ -179,6 +197,7 @@ export async function createApp(
     catalog,
     manager,
     crashes,
+    gpu,
     planning: createPlanning({
       planner,
       residents: manager.residents,
@@ -231,6 +250,7 @@ export async function createApp(
         model: resident.model,
         state: resident.state,
         residentBytes: resident.pid === null ? null : readResidentBytes(resident.pid),
+        gpuBytes: resident.gpu.bytes,
         slots: resident.ready?.slots ?? 0,
         busySlots: resident.busySlots,
         queueDepth: resident.queueDepth,
@@ -238,6 +258,7 @@ export async function createApp(
     memoryBudgetBytes: () => memoryStatus().budgetBytes,
     memoryAvailableBytes: () => memoryStatus().availableBytes,
     memoryUsedBytes: () => memoryStatus().usedBytes,
+    gpus: () => gpu.status().devices.map(({ device, freeBytes }) => ({ ...device, freeBytes })),
     activeConnections: () => http.activeConnections(),
     activePulls: store.activePulls,
   });

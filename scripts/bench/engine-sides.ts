@@ -54,7 +54,7 @@ export function engineSide(deps: { env: NodeJS.ProcessEnv; cores: number }): Eng
           maxThreads: threads,
           threads,
           drafts: true,
-          gpu: 'off',
+          gpu: null,
         },
         loadTimeoutMs: 600_000,
         clock: systemClock,

@@ -161,8 +161,8 @@ function withDefaults(settings: Settings): Config {
     engine: {
       threads: engine.threads ?? null,
       calibrate: engine.calibrate ?? true,
-      gpu: engine.gpu ?? 'off',
       drafts: engine.drafts ?? 'auto',
+      gpu: engine.gpu ?? 'auto',
       memoryReserveBytes: engine.memory_reserve ?? 256 * 2 ** 20,
       memoryLimitBytes: engine.memory_limit ?? null,
     },

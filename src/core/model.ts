@@ -58,8 +58,15 @@ export interface LoadedModel {
   threads: number;
   /** What was measured of it on this machine; null: nothing yet, or it is not measured. */
   calibration: ModelCalibration | null;
+  /** `off`: on the CPU; else the backend. */
   gpu: string;
-  /** Why the GPU that was asked for is not used, or null. */
+  /** Name of the GPU, or null. */
+  gpuDevice: string | null;
+  /** Layers on the GPU, the output being one of them. */
+  gpuLayers: number;
+  /** Video memory as planned. */
+  gpuBytes: number;
+  /** Why no GPU is used although one was asked for or is there, or null. */
   gpuReason: string | null;
   /** What was changed against the wish or the default when it was loaded, one sentence each. */
   notes: string[];

@@ -11,6 +11,7 @@ import type { Catalog, CatalogModel, CatalogVariant } from './catalog.ts';
 import { chooseVariant } from './catalog.ts';
 import type { Calibrator } from './cpu/calibrator.ts';
 import type { CrashGuard } from './crash-guard.ts';
+import type { GpuSelector, GpuStatus } from './gpu/select.ts';
 import type { WorkerRequest } from './ipc/protocol.ts';
 import type { Lease } from './lease.ts';
 import type { Manager } from './manager.ts';
@@ -53,6 +54,8 @@ export interface Engine {
   /** Rates documents; otherwise as `embed`. */
   rank(request: RankRequest, context: CallContext): Promise<RankResult>;
   memory(): MemoryStatus;
+  /** What is known of the GPUs; starts nothing. */
+  gpu(): GpuStatus;
   /** Refuses new work from now on; resolves when running requests have ended or `deadlineMs` has passed and they were ended. */
   drain(deadlineMs: number): Promise<void>;
   /** Ends every worker and waits for their exits. */
@@ -64,6 +67,7 @@ export function createEngine(deps: {
   catalog: Catalog;
   manager: Manager;
   crashes: CrashGuard;
+  gpu: Pick<GpuSelector, 'forgive' | 'status'>;
   planning: Planning;
   clock: Clock;
   metrics: Metrics;
@@ -214,6 +218,7 @@ export function createEngine(deps: {
       const { model, variant } = await find(name);
       const { ref, settings } = planning.select(model, variant, wish);
       deps.crashes.forgive(ref.id);
+      deps.gpu.forgive(ref.id);
       await manager.load(ref, settings);
       return info(model);
     },
@@ -245,6 +250,7 @@ export function createEngine(deps: {
         lease.rank({ query: request.query, documents: request.documents }, signal),
       ),
     memory: deps.memory,
+    gpu: deps.gpu.status,
     async drain(deadlineMs) {
       draining = true;
       if (running === 0) return;

@@ -1,7 +1,9 @@
 import type { Timer } from '../core/clock.ts';
 import type { TunedShare } from './cpu/tuned-share.ts';
 import type { GgufFacts } from './gguf.ts';
-import type { WorkerOptions, WorkerReady } from './ipc/protocol.ts';
+import type { GpuWish } from './gpu/device.ts';
+import { onCpu, type ResidentGpu, suits } from './gpu/resident-gpu.ts';
+import type { WorkerReady } from './ipc/protocol.ts';
 import type { Occupant } from './memory/evict.ts';
 import type { LoadPlan } from './memory/plan.ts';
 import type { Resident } from './resident.ts';
@@ -21,7 +23,7 @@ export interface ModelRef {
 export interface LoadSettings {
   contextTokens?: number;
   slots?: number;
-  gpu: WorkerOptions['gpu'];
+  gpu: GpuWish;
   keepAliveMs: number;
   /** Neither idle time nor another load ends a pinned model; left out: as it is, at first not. */
   pin?: boolean;
@@ -40,6 +42,7 @@ export interface ResidentView {
   plan: LoadPlan | null;
   pinned: boolean;
   threads: number;
+  gpu: ResidentGpu;
   busySlots: number;
   queueDepth: number;
   loadedAt: Date | null;
@@ -60,6 +63,7 @@ export interface Entry {
   resident: Resident | null;
   scheduler: Scheduler | null;
   share: TunedShare | null;
+  gpu: ResidentGpu;
   loadedAt: Date | null;
   loadMs: number | null;
   keepAliveMs: number;
@@ -82,6 +86,7 @@ export function newEntry(ref: ModelRef, settings: LoadSettings): Entry {
     resident: null,
     scheduler: null,
     share: null,
+    gpu: onCpu(null),
     loadedAt: null,
     loadMs: null,
     keepAliveMs: settings.keepAliveMs,
@@ -106,7 +111,7 @@ export function differs(entry: Entry, wished: LoadSettings): boolean {
     (wished.contextTokens !== undefined &&
       wished.contextTokens !== (entry.settings.contextTokens ?? ready.contextTokens)) ||
     (wished.slots !== undefined && wished.slots !== ready.slots) ||
-    wished.gpu !== entry.settings.gpu
+    (wished.gpu !== entry.settings.gpu && !suits(entry.gpu, wished.gpu))
   );
 }
 
@@ -128,6 +133,7 @@ export function toView(entry: Entry): ResidentView {
     plan: entry.plan,
     pinned: entry.pinned,
     threads: entry.share?.threads ?? 0,
+    gpu: entry.gpu,
     busySlots: entry.scheduler?.busySlots ?? 0,
     queueDepth: entry.scheduler?.queueDepth ?? 0,
     loadedAt: entry.loadedAt,

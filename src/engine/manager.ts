@@ -1,12 +1,5 @@
-import type { Clock } from '../core/clock.ts';
 import { AppError, toAppError } from '../core/errors.ts';
-import type { Logger } from '../observe/logger.ts';
-import type { Metrics } from '../observe/metrics.ts';
 import { createAdmission } from './admission.ts';
-import type { ThreadArbiter } from './cpu/arbiter.ts';
-import { type Calibrator, calibratedBatch } from './cpu/calibrator.ts';
-import type { PressureWatch } from './cpu/pressure.ts';
-import { addTunedShare } from './cpu/tuned-share.ts';
 import type { CrashGuard } from './crash-guard.ts';
 import {
   differs,
@@ -19,14 +12,16 @@ import {
   toOccupant,
   toView,
 } from './entry.ts';
-import type { WorkerProcess } from './ipc/fork.ts';
-import type { WorkerOptions } from './ipc/protocol.ts';
+import type { GpuDevice } from './gpu/device.ts';
+import { placeModel } from './gpu/place.ts';
+import { residentGpu } from './gpu/resident-gpu.ts';
+import type { GpuSelector } from './gpu/select.ts';
 import { createKeepAlive } from './keep-alive.ts';
+import { type LaunchDeps, launchModel } from './launch.ts';
 import { type Lease, leaseOn } from './lease.ts';
 import type { LoadPlan, Refusal } from './memory/plan.ts';
 import { refusalError } from './memory/refusal.ts';
-import { purposeOf, slotsFor } from './purpose.ts';
-import { type EndReason, type Resident, startResident } from './resident.ts';
+import type { EndReason } from './resident.ts';
 import { createScheduler } from './scheduler.ts';
 import { withSignal } from './with-signal.ts';
 
@@ -60,29 +55,22 @@ const movedOn = new AppError('worker_crashed', 'The model was unloaded before th
  * room ends idle models, least recently used first, and waits for their processes to be gone.
  * State is only changed synchronously; slow work happens in promises kept in the entry.
  */
-export function createManager(deps: {
-  /** `libuvThreads`: what calibration found, or null. */
-  fork: (libuvThreads: number | null) => WorkerProcess;
-  /** Decides with the memory of this moment; `reclaimableBytes` is what ending idle models would free. */
-  plan: (ref: ModelRef, settings: LoadSettings, reclaimableBytes: number) => LoadPlan | Refusal;
-  residentBytes: (pid: number) => number;
-  arbiter: ThreadArbiter;
-  /** Is told how long steps take, to notice when others need the cores. */
-  pressure: Pick<PressureWatch, 'observeStep' | 'forget'>;
-  /** Left out: models are not calibrated. */
-  calibrator?: Calibrator | null;
-  crashes: CrashGuard;
-  clock: Clock;
-  log: Logger;
-  metrics: Metrics;
-  observers: readonly ManagerObserver[];
-  /** Where a model keeps states of prompts, or null. */
-  vaultFor: (ref: ModelRef) => WorkerOptions['vault'];
-  /** Whether workers may guess several tokens ahead. */
-  drafts: boolean;
-  maxQueue: number;
-  loadTimeoutMs: number;
-}): Manager {
+export function createManager(
+  deps: LaunchDeps & {
+    /** Decides with the memory of this moment; `reclaimableBytes` is what ending idle models would free. */
+    plan: (
+      ref: ModelRef,
+      settings: LoadSettings,
+      reclaimableBytes: number,
+      device: GpuDevice | null,
+    ) => LoadPlan | Refusal;
+    gpu: GpuSelector;
+    residentBytes: (pid: number) => number;
+    crashes: CrashGuard;
+    observers: readonly ManagerObserver[];
+    maxQueue: number;
+  },
+): Manager {
   const { clock, log, metrics } = deps;
   const entries = new Map<string, Entry>();
   let closing = false;
@@ -137,68 +125,53 @@ export function createManager(deps: {
     if (reason === 'asked') return;
     metrics.workerRestarts.inc({ model: entry.ref.model, reason });
     metrics.unloads.inc({ model: entry.ref.model, reason: 'crash' });
+    // On the CPU it may well live; the request that was lost is tried there.
+    const { device } = entry.gpu;
+    if (device) deps.gpu.blame(entry.ref.id, `its process ended on ${device.name} (${device.backend})`);
     deps.crashes.record(entry.ref.id);
     entry.scheduler!.retire(movedOn);
     entry.drained?.resolve();
     if (entry.state === 'loaded') forget(entry);
   };
 
-  /** Waits for turn and memory, then loads. */
+  /** Waits for turn and memory, then loads, on a GPU if one suits. */
   const start = async (entry: Entry): Promise<void> => {
     const { ref, settings } = entry;
-    const grant = await admission.enter(
-      (bytes) => deps.plan(ref, settings, bytes),
-      (refusal) => refusalError(ref.model, refusal),
-    );
-    try {
-      await startWith(entry, grant.plan);
-    } finally {
-      grant.done();
-    }
+    await placeModel(deps, { id: ref.id, wish: settings.gpu }, async (device, reason) => {
+      const grant = await admission.enter(
+        // Another model may have gone there while this one waited.
+        (bytes) => deps.plan(ref, settings, bytes, device && { ...device, freeBytes: deps.gpu.freeBytes(device) }),
+        (refusal) => refusalError(ref.model, refusal),
+      );
+      try {
+        await startWith(entry, grant.plan, device, reason);
+      } finally {
+        grant.done();
+      }
+    });
   };
 
-  const startWith = async (entry: Entry, granted: LoadPlan): Promise<void> => {
+  const startWith = async (
+    entry: Entry,
+    granted: LoadPlan,
+    wished: GpuDevice | null,
+    reason: string | null,
+  ): Promise<void> => {
     const startedMs = clock.monotonicMs();
     const { ref } = entry;
-    const mode = purposeOf(ref.facts);
-    const calibrated = (await deps.calibrator?.begin({ ...ref, mode, gpu: entry.settings.gpu })) ?? null;
-    const plan = { ...granted, batchTokens: calibratedBatch(granted.batchTokens, calibrated) };
-    entry.plan = plan;
-    let resident: Resident | null = null;
-    const share = addTunedShare(deps.arbiter, plan.threads, (...threads) => resident?.setThreads(...threads));
+    const gpu = residentGpu(granted, wished, reason);
+    const { plan, resident, share } = await launchModel(
+      deps,
+      { ref, settings: entry.settings, granted, device: gpu.device },
+      {
+        planned: (plan) => {
+          entry.plan = plan;
+        },
+        ended: (reason) => onEnd(entry, reason),
+      },
+    );
     entry.share = share;
-    resident = await startResident({
-      worker: deps.fork(calibrated?.libuvThreads ?? null),
-      options: {
-        mode,
-        modelPath: ref.filePath,
-        contextTokens: plan.contextTokens,
-        slots: slotsFor(mode, plan.slots, entry.settings.slots),
-        batchTokens: plan.batchTokens,
-        useMmap: plan.useMmap,
-        kvType: plan.kvType,
-        vault: deps.vaultFor(ref),
-        flashAttention: plan.flashAttention,
-        maxThreads: plan.threads,
-        threads: share.threads,
-        drafts: deps.drafts,
-        gpu: entry.settings.gpu,
-      },
-      loadTimeoutMs: deps.loadTimeoutMs,
-      clock,
-      log,
-      onStep(report) {
-        deps.pressure.observeStep(ref.id, report.milliseconds, share.threads, report.promptTokens + report.sequences);
-        metrics.steps.inc({ model: ref.model });
-        metrics.stepSequences.observe({ model: ref.model }, report.sequences);
-        metrics.evaluatedPromptTokens.inc({ model: ref.model }, report.promptTokens);
-        const { proposed, accepted } = report.drafts;
-        metrics.draftTokens.inc({ model: ref.model, result: 'accepted' }, accepted);
-        metrics.draftTokens.inc({ model: ref.model, result: 'rejected' }, Math.max(0, proposed - accepted));
-      },
-      onEnd: (reason) => onEnd(entry, reason),
-    });
-    share.announce();
+    entry.gpu = gpu;
     entry.resident = resident;
     entry.scheduler = createScheduler({
       slots: resident.ready.slots,
@@ -215,12 +188,19 @@ export function createManager(deps: {
     entry.notes = [...(entry.settings.notes ?? []), ...plan.notes, ...resident.ready.warnings];
     for (const note of entry.notes) log.warn({ model: ref.model }, note);
     log.info(
-      { model: ref.model, loadMs: Math.round(entry.loadMs), ...resident.ready, pid: resident.pid },
+      { model: ref.model, loadMs: Math.round(entry.loadMs), ...resident.ready, gpu, pid: resident.pid },
       'model loaded',
     );
     for (const observer of deps.observers) observer.loaded?.({ ref, plan, pid: resident.pid });
     const { measure, ready } = resident;
-    deps.calibrator?.loaded(ref.id, { ...plan, ...ready, maxThreads: plan.threads, measure, tune: share.tune });
+    deps.calibrator?.loaded(ref.id, {
+      ...plan,
+      ...ready,
+      gpu: gpu.device?.backend ?? 'off',
+      maxThreads: plan.threads,
+      measure,
+      tune: share.tune,
+    });
     if (closing) await unload(entry, 'shutdown');
     // The request that asked for the load takes its slot first; without one the idle time starts now.
     else if (entry.keepAliveMs > 0) keepAlive.arm(entry);

@@ -3,6 +3,7 @@ import type { LoadWish } from '../core/model.ts';
 import type { PlanInfo } from '../core/plan.ts';
 import type { CatalogModel, CatalogVariant } from './catalog.ts';
 import type { LoadSettings, ModelRef, ResidentView } from './entry.ts';
+import { gpuWish } from './gpu/device.ts';
 import type { LoadPlan, Refusal } from './memory/plan.ts';
 import type { Planner } from './memory/planner.ts';
 import { chooseForLoad } from './quantization.ts';
@@ -58,7 +59,7 @@ export function createPlanning(deps: {
       ...(contextTokens !== null && { contextTokens }),
       ...(slots !== null && { slots }),
       ...(pin !== undefined && { pin }),
-      gpu: wish.preferGpu === undefined ? defaults.gpu : wish.preferGpu ? 'auto' : 'off',
+      gpu: gpuWish(defaults.gpu, wish.preferGpu),
       keepAliveMs: wish.keepAliveMs ?? keepAliveOf?.[1] ?? defaults.keepAliveMs,
     };
   };

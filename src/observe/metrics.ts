@@ -12,6 +12,8 @@ export interface ModelGauges {
   model: string;
   state: string;
   residentBytes: number | null;
+  /** Video memory as planned. */
+  gpuBytes: number;
   slots: number;
   busySlots: number;
   queueDepth: number;
@@ -23,6 +25,7 @@ export interface GaugeSources {
   memoryBudgetBytes(): number;
   memoryAvailableBytes(): number;
   memoryUsedBytes(): number;
+  gpus(): { name: string; backend: string; totalBytes: number; freeBytes: number }[];
   activeConnections(): number;
   activePulls(): number;
 }
@@ -239,6 +242,26 @@ export function createMetrics(version: string) {
       this.set(sources?.memoryUsedBytes() ?? 0);
     },
   });
+  const gpuGauge = (name: string, help: string, read: 'totalBytes' | 'freeBytes') =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['gpu', 'name', 'backend'],
+      registers,
+      collect() {
+        this.reset();
+        // Two cards of one kind have one name.
+        for (const [index, gpu] of (sources?.gpus() ?? []).entries()) {
+          this.set({ gpu: String(index), name: gpu.name, backend: gpu.backend }, gpu[read]);
+        }
+      },
+    });
+  gpuGauge('hearth_gpu_memory_bytes', 'Video memory of a GPU that was found', 'totalBytes');
+  gpuGauge(
+    'hearth_gpu_memory_free_bytes',
+    'Free video memory, as measured last and less what was planned since',
+    'freeBytes',
+  );
   const modelGauge = (name: string, help: string, read: (model: ModelGauges) => number | null) =>
     new Gauge({
       name,
@@ -254,6 +277,7 @@ export function createMetrics(version: string) {
       },
     });
   modelGauge('hearth_model_resident_bytes', 'Physical memory of the worker of a loaded model', (m) => m.residentBytes);
+  modelGauge('hearth_model_gpu_bytes', 'Video memory that was planned for a loaded model', (m) => m.gpuBytes);
   modelGauge('hearth_model_slots', 'Slots of a loaded model', (m) => m.slots);
   modelGauge('hearth_model_slots_busy', 'Slots in use', (m) => m.busySlots);
   modelGauge('hearth_queue_depth', 'Requests that wait for a slot', (m) => m.queueDepth);

@@ -63,7 +63,7 @@ describe('sources', () => {
       engine: {
         threads: null,
         calibrate: true,
-        gpu: 'off',
+        gpu: 'auto',
         drafts: 'auto',
         memoryReserveBytes: 268_435_456,
         memoryLimitBytes: null,

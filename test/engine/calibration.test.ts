@@ -7,6 +7,7 @@ import type { GgufFacts } from '../../src/engine/gguf.ts';
 import { createManager, type ModelRef } from '../../src/engine/manager.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
+import { fakeGpu } from '../support/fake-gpu.ts';
 import { anyRequest, type FakeWorker, type FakeWorkerBehaviour, fakeWorker, settle } from '../support/fake-worker.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { anyPlan } from '../support/plans.ts';
@@ -43,6 +44,7 @@ function setup(options: { behaviour?: FakeWorkerBehaviour; tuneThreads?: boolean
       workers.push(fakeWorker(options.behaviour));
       return workers.at(-1)!;
     },
+    gpu: fakeGpu(),
     plan: () => anyPlan({ contextTokens: 4_096, slots: 1, batchTokens: 512, threads: 4 }),
     observers: [],
     residentBytes: () => 1,

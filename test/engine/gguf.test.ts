@@ -69,6 +69,8 @@ describe('facts', () => {
       embeddingType: 'f32',
       feedForwardLength: null,
       mergeCount: 0,
+      outputBytes: 0,
+      layerBytes: [256, 256],
       split: null,
       bytesByType: { f32: 640 },
     });

@@ -3,10 +3,12 @@ import { AppError } from '../../src/core/errors.ts';
 import { createThreadArbiter } from '../../src/engine/cpu/arbiter.ts';
 import { createCrashGuard } from '../../src/engine/crash-guard.ts';
 import type { GgufFacts } from '../../src/engine/gguf.ts';
+import type { GpuDevice } from '../../src/engine/gpu/device.ts';
 import type { Lease } from '../../src/engine/lease.ts';
 import { createManager, type LoadSettings, type ModelRef } from '../../src/engine/manager.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
+import { fakeGpu, someGpu } from '../support/fake-gpu.ts';
 import { anyRequest, type FakeWorker, type FakeWorkerBehaviour, fakeWorker, settle } from '../support/fake-worker.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { anyPlan } from '../support/plans.ts';
@@ -30,6 +32,7 @@ function setup(
     behaviour?: FakeWorkerBehaviour[];
     maxQueue?: number;
     slotsFor?: (availableBytes: number) => number;
+    gpu?: GpuDevice;
   } = {},
 ) {
   const clock = manualClock();
@@ -37,13 +40,17 @@ function setup(
   const workers: FakeWorker[] = [];
   const alive = () => workers.filter((worker) => !worker.exited);
   const crashes = createCrashGuard(clock);
+  const gpu = fakeGpu(options.gpu);
+  const environments: Record<string, string>[] = [];
   const manager = createManager({
-    fork() {
+    fork(_libuvThreads, environment) {
+      environments.push(environment);
       const worker = fakeWorker(options.behaviour?.[workers.length] ?? {});
       workers.push(worker);
       return worker;
     },
-    plan(_ref, wished, reclaimableBytes) {
+    gpu,
+    plan(_ref, wished, reclaimableBytes, device) {
       const availableBytes = (options.memoryBytes ?? 1_000) - alive().length * modelBytes + reclaimableBytes;
       if (availableBytes < modelBytes) {
         return {
@@ -58,6 +65,8 @@ function setup(
       return anyPlan({
         contextTokens: wished.contextTokens ?? 512,
         slots: options.slotsFor?.(availableBytes) ?? wished.slots ?? 1,
+        gpuLayers: device ? 3 : 0,
+        gpuBytes: device ? 1_000 : 0,
       });
     },
     residentBytes: () => modelBytes,
@@ -73,7 +82,7 @@ function setup(
     maxQueue: options.maxQueue ?? 8,
     loadTimeoutMs: 60_000,
   });
-  return { clock, metrics, workers, alive, manager, crashes };
+  return { clock, metrics, workers, alive, manager, crashes, gpu, environments };
 }
 
 /** Starts a request on a lease and leaves it running. */
@@ -123,14 +132,14 @@ describe('the manager of loaded models', () => {
     expect(workers).toHaveLength(1);
     workers[0]!.emit({
       type: 'ready',
-      ready: { contextTokens: 512, slots: 1, threads: 1, gpu: 'off', gpuReason: null, warnings: [] },
+      ready: { contextTokens: 512, slots: 1, threads: 1, warnings: [] },
     });
     await a;
     await settle();
     expect(workers).toHaveLength(2);
     workers[1]!.emit({
       type: 'ready',
-      ready: { contextTokens: 512, slots: 1, threads: 1, gpu: 'off', gpuReason: null, warnings: [] },
+      ready: { contextTokens: 512, slots: 1, threads: 1, warnings: [] },
     });
     await b;
   });
@@ -340,5 +349,57 @@ describe('the manager of loaded models', () => {
       for (const resident of manager.residents()) expect([resident.busySlots, resident.queueDepth]).toEqual([0, 0]);
       await manager.close();
     }
+  });
+
+  it('puts what the plan says onto the GPU, and shows where the model is', async () => {
+    const { manager, workers, environments } = setup({ gpu: someGpu });
+    await manager.load(ref('a'), { ...settings, gpu: 'auto' });
+    expect(workers[0]!.received[0]).toMatchObject({ options: { gpu: { backend: 'vulkan', layers: 3, bytes: 1_000 } } });
+    expect(environments).toEqual([someGpu.environment]);
+    expect(manager.residents()).toMatchObject([{ gpu: { device: someGpu, layers: 3, bytes: 1_000, reason: null } }]);
+  });
+
+  it('loads on the CPU, in a new process, when the one on the GPU dies, and that is no crash of the model', async () => {
+    const { manager, workers, crashes } = setup({ gpu: someGpu, behaviour: [{ readyAtOnce: false }] });
+    const loading = manager.load(ref('a'), { ...settings, gpu: 'auto' });
+    await settle();
+    workers[0]!.exit({ signal: 'SIGSEGV' });
+    await loading;
+    expect(workers).toHaveLength(2);
+    expect(workers[1]!.received[0]).toMatchObject({ options: { gpu: null } });
+    expect(manager.residents()).toMatchObject([
+      {
+        state: 'loaded',
+        gpu: {
+          device: null,
+          layers: 0,
+          reason: expect.stringMatching(/^loading on Some GPU \(vulkan\) failed: The process .* \(signal SIGSEGV\)/),
+        },
+      },
+    ]);
+    crashes.record('a:q4_0');
+    crashes.record('a:q4_0');
+    expect(crashes.isQuarantined('a:q4_0')).toBe(false);
+  });
+
+  it('loads a model on the CPU after its process died on the GPU', async () => {
+    const { manager, workers, gpu } = setup({ gpu: someGpu });
+    await manager.load(ref('a'), { ...settings, gpu: 'auto' });
+    workers[0]!.exit({ signal: 'SIGABRT' });
+    await settle();
+    expect(gpu.told).toEqual(['blame a:q4_0: its process ended on Some GPU (vulkan)']);
+    await manager.load(ref('a'), { ...settings, gpu: 'auto' });
+    expect(workers[1]!.received[0]).toMatchObject({ options: { gpu: null } });
+  });
+
+  it('loads again only for a GPU wish that what it has does not meet', async () => {
+    const { manager, workers } = setup({ gpu: someGpu });
+    for (const wish of ['auto', 'prefer', 'vulkan', 'off', 'off'] as const) {
+      await manager.load(ref('a'), { ...settings, gpu: wish });
+    }
+    expect(workers.map(({ received }) => received[0])).toMatchObject([
+      { options: { gpu: { backend: 'vulkan' } } },
+      { options: { gpu: null } },
+    ]);
   });
 });

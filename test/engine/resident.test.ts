@@ -24,7 +24,7 @@ function setup(behaviour: FakeWorkerBehaviour = {}) {
       maxThreads: 2,
       threads: 2,
       drafts: true,
-      gpu: 'off',
+      gpu: null,
     },
     loadTimeoutMs: 60_000,
     clock,

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../src/core/errors.ts';
 import { modelInfo, startEvent, textEvents } from '../support/fake-engine.ts';
+import { someGpu } from '../support/fake-gpu.ts';
 import { createHarness, type Harness, sseData } from './harness.ts';
 
 let harness: Harness;
@@ -213,6 +214,9 @@ describe('models', () => {
       calibration: null,
       pinned: false,
       gpu: null,
+      gpu_device: null,
+      gpu_layers: null,
+      gpu_memory_bytes: null,
       gpu_reason: null,
       notes: [],
       loaded_at: null,
@@ -318,7 +322,21 @@ describe('GET /health', () => {
       aws: 'not_configured',
       clients_initialized: true,
       components: { engine: 'healthy', models: 'healthy' },
+      gpus: [],
     });
+  });
+
+  it('shows the GPUs that are known, with their memory', async () => {
+    harness.engine.gpu = () => ({ devices: [{ device: someGpu, freeBytes: 5 * 2 ** 30 }], problems: [] });
+    expect((await harness.send('GET', '/health')).json().gpus).toEqual([
+      {
+        name: 'Some GPU',
+        backend: 'vulkan',
+        kind: 'discrete',
+        memory_bytes: 8 * 2 ** 30,
+        memory_free_bytes: 5 * 2 ** 30,
+      },
+    ]);
   });
 
   it('is degraded, and still 200, without a usable model', async () => {

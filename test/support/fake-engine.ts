@@ -230,7 +230,10 @@ export function createFakeEngine(models: ModelInfo[] = [modelInfo()]): FakeEngin
           prefillTokensPerSecond: 330,
           measuredAt: new Date('2026-02-01T02:03:04.567Z'),
         },
-        gpu: 'none',
+        gpu: 'off',
+        gpuDevice: null,
+        gpuLayers: 0,
+        gpuBytes: 0,
         gpuReason: null,
         notes: [],
         loadedAt: new Date('2026-02-03T04:05:06.789Z'),
@@ -272,6 +275,7 @@ export function createFakeEngine(models: ModelInfo[] = [modelInfo()]): FakeEngin
     rank() {
       throw new Error('the HTTP layer asks the gateway for scores, never the engine');
     },
+    gpu: () => ({ devices: [], problems: [] }),
     memory: () => ({
       budgetBytes: 8 * 1024 ** 3,
       availableBytes: 5 * 1024 ** 3,

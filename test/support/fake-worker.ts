@@ -124,9 +124,7 @@ export function fakeWorker(behaviour: FakeWorkerBehaviour = {}): FakeWorker {
       received.push(message);
       if (message.type === 'load' && readyAtOnce) {
         const { contextTokens, slots, threads } = message.options;
-        queueMicrotask(() =>
-          emit({ type: 'ready', ready: { contextTokens, slots, threads, gpu: 'off', gpuReason: null, warnings: [] } }),
-        );
+        queueMicrotask(() => emit({ type: 'ready', ready: { contextTokens, slots, threads, warnings: [] } }));
       } else if (message.type === 'ping' && pongs) emit({ type: 'pong', sequence: message.sequence });
       else if (message.type === 'generate') running.push({ id: message.id, request: message.request });
       else if (message.type === 'embed' || message.type === 'rank') calls.push(message);

@@ -13,6 +13,7 @@ export function anyPlan(changes: Partial<LoadPlan> = {}): LoadPlan {
     flashAttention: true,
     threads: 1,
     gpuLayers: 0,
+    gpuBytes: 0,
     expectedBytes: anyExpectedBytes(0),
     reduced: [],
     notes: [],

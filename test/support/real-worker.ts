@@ -41,7 +41,7 @@ export async function startRealWorker(how: { slots: number; vaultFolder: string 
     // A second thread would wait for cores that other tests hold.
     maxThreads: 1,
     threads: 1,
-    gpu: 'off',
+    gpu: null,
   };
   const resident = await startResident({
     worker: forkWorker({ env: cleanEnvironment(), libuvThreads: 1 }),

@@ -9,6 +9,7 @@ import type { Planner } from '../../src/engine/memory/planner.ts';
 import { createPlanning, type EngineDefaults } from '../../src/engine/planning.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { createMetrics, type Metrics } from '../../src/observe/metrics.ts';
+import { fakeGpu } from './fake-gpu.ts';
 import { type FakeWorker, type FakeWorkerBehaviour, fakeWorker } from './fake-worker.ts';
 import { type ManualClock, manualClock } from './manual-clock.ts';
 import { anyPlan } from './plans.ts';
@@ -39,6 +40,7 @@ export function testEngine(
   const metrics = createMetrics('test');
   const workers: FakeWorker[] = [];
   const crashes = createCrashGuard(clock);
+  const gpu = fakeGpu();
   let scans = 0;
   const catalog: Catalog = {
     async refresh() {
@@ -57,6 +59,7 @@ export function testEngine(
       workers.push(worker);
       return worker;
     },
+    gpu,
     plan,
     residentBytes: () => 77,
     vaultFor: () => null,
@@ -77,6 +80,7 @@ export function testEngine(
     catalog,
     manager,
     crashes,
+    gpu,
     planning: createPlanning({
       planner,
       residents: manager.residents,

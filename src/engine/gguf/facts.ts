@@ -54,6 +54,10 @@ export interface GgufFacts {
   embeddingBytes: number;
   /** Type label of the token embedding, or null without one. */
   embeddingType: string | null;
+  /** Bytes of the output matrix and its norm; 0 where the embedding serves as output. */
+  outputBytes: number;
+  /** Bytes of each layer, first to last. */
+  layerBytes: number[];
   /** Part of a split model: `index` counts from 0. `tensorCount` is that of all parts. */
   split: { index: number; count: number; tensorCount: number | null } | null;
   /** Tensor bytes by type label. */
@@ -123,6 +127,8 @@ export function buildFacts(header: {
     tiedEmbedding: !tensors.hasOutput,
     embeddingBytes: tensors.embeddingBytes,
     embeddingType: tensors.embeddingType,
+    outputBytes: tensors.outputBytes,
+    layerBytes: tensors.layerBytes,
     split,
     bytesByType: tensors.bytesByType,
   };

@@ -44,6 +44,10 @@ export function combineSplit(parts: readonly GgufFacts[]): GgufFacts {
     tiedEmbedding: parts.every((part) => part.tiedEmbedding),
     embeddingBytes: sum((part) => part.embeddingBytes),
     embeddingType: parts.find((part) => part.embeddingType !== null)?.embeddingType ?? null,
+    outputBytes: sum((part) => part.outputBytes),
+    layerBytes: Array.from({ length: Math.max(...parts.map((part) => part.layerBytes.length)) }, (_, layer) =>
+      sum((part) => part.layerBytes[layer] ?? 0),
+    ),
     bytesByType,
   };
 }

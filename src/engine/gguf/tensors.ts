@@ -13,6 +13,10 @@ export interface TensorSummary {
   embeddingBytes: number;
   /** Type label of the token embedding, or null without one. */
   embeddingType: string | null;
+  /** Size of the output matrix and its norm, 0 without them. */
+  outputBytes: number;
+  /** Size of each layer's tensors, by layer; a layer that is in another part of a split model has 0. */
+  layerBytes: number[];
   /** Where each tensor lies in the data section; the alignment is part of the check. */
   extents: { offsetBytes: number; sizeBytes: number }[];
 }
@@ -35,6 +39,8 @@ export async function readTensors(reader: ByteReader, count: number): Promise<Te
     hasOutput: false,
     embeddingBytes: 0,
     embeddingType: null,
+    outputBytes: 0,
+    layerBytes: [],
     extents: [],
   };
   for (let index = 0; index < count; index++) {
@@ -50,9 +56,18 @@ export async function readTensors(reader: ByteReader, count: number): Promise<Te
       summary.embeddingBytes = tensor.sizeBytes;
       summary.embeddingType = tensor.label;
     }
+    if (tensor.name.startsWith('output')) summary.outputBytes += tensor.sizeBytes;
+    addToLayer(summary.layerBytes, tensor);
   }
   summary.bytesByType = Object.fromEntries(bytesByType);
   return summary;
+}
+
+function addToLayer(layerBytes: number[], tensor: { name: string; sizeBytes: number }): void {
+  const layer = Number(/^blk\.(\d{1,4})\./.exec(tensor.name)?.[1] ?? ggufLimits.blocks);
+  if (layer >= ggufLimits.blocks) return;
+  while (layerBytes.length <= layer) layerBytes.push(0);
+  layerBytes[layer]! += tensor.sizeBytes;
 }
 
 async function readTensor(reader: ByteReader) {

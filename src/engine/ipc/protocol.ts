@@ -1,6 +1,7 @@
 import type { ChatInput, OutputFormat, Sampling } from '../../core/chat.ts';
 import type { WireError } from '../../core/errors.ts';
 import type { StreamEvent } from '../../core/events.ts';
+import type { GpuBackend, GpuProbeReport, WorkerGpu } from './gpu.ts';
 
 /** What a worker needs to load its model; everything is explicit, the library decides nothing by itself. */
 export interface WorkerOptions {
@@ -25,8 +26,8 @@ export interface WorkerOptions {
   threads: number;
   /** Guess several tokens ahead where that pays. */
   drafts: boolean;
-  /** `off`, a backend name, or `auto` for the best one that works. */
-  gpu: 'off' | 'auto' | 'cuda' | 'vulkan' | 'metal';
+  /** Null: everything on the CPU. */
+  gpu: WorkerGpu | null;
 }
 
 /** One request as the worker sees it: text in, events out. */
@@ -71,8 +72,6 @@ export interface WorkerReady {
   contextTokens: number;
   slots: number;
   threads: number;
-  gpu: string;
-  gpuReason: string | null;
   /** Things an operator should know, such as a missing chat template. */
   warnings: string[];
 }
@@ -93,6 +92,8 @@ export interface StepReport {
 
 export type ToWorker =
   | { type: 'load'; options: WorkerOptions }
+  /** Instead of `load`: start this backend, say what it sees. The answer is `probed` or `load-failed`, or the end. */
+  | { type: 'probe'; backend: GpuBackend }
   | { type: 'generate'; id: number; request: WorkerRequest }
   | { type: 'embed'; id: number; request: WorkerEmbedRequest }
   | { type: 'rank'; id: number; request: WorkerRankRequest }
@@ -119,6 +120,7 @@ export type WorkerAnswer =
 export type FromWorker =
   | { type: 'ready'; ready: WorkerReady }
   | { type: 'load-failed'; error: WireError }
+  | { type: 'probed'; report: GpuProbeReport }
   /** The model is loaded and its template is about to be tried: an endless one never gets to `ready`. */
   | { type: 'probing' }
   /** All events of one step travel together. */

@@ -1,4 +1,6 @@
 import type { GgufFacts } from '../gguf.ts';
+import type { GpuDevice } from '../gpu/device.ts';
+import { planGpuLayers, ramBeside, usableGpuBytes } from '../gpu/layers.ts';
 import { type ExpectedBytes, expectBytes, type LoadShape, repacks } from './expect.ts';
 import { allowsQuantizedKv, usesFlashAttention } from './kv-cache.ts';
 import type { RepackRules } from './repack.ts';
@@ -9,8 +11,10 @@ export interface LoadPlan extends LoadShape {
   flashAttention: boolean;
   /** Upper bound of decoding threads. */
   threads: number;
-  /** Layers that go to the GPU; the rest stays on the CPU. */
+  /** Layers on the GPU as llama.cpp counts them, and the video memory they take; 0 and 0: all on the CPU. */
   gpuLayers: number;
+  gpuBytes: number;
+  /** Of the machine's memory, not the GPU's. */
   expectedBytes: ExpectedBytes;
   /** Which defaults were lowered to fit. */
   reduced: ('slots' | 'context' | 'batch' | 'kv-type')[];
@@ -46,7 +50,7 @@ export interface PlanInput {
   /** Decoding threads that this model may use at most. */
   threads: number;
   /** The device that layers may go to, with its free memory; null: the CPU does everything. */
-  gpu: { device: string; freeBytes: number } | null;
+  gpu: Pick<GpuDevice, 'backend' | 'kind' | 'totalBytes' | 'freeBytes'> | null;
   /** What an earlier load took beyond the estimate, by how the file is opened; 0 where nothing is known. */
   correctionBytes: (shape: LoadShape) => number;
 }
@@ -77,20 +81,31 @@ export function planLoad(input: PlanInput): LoadPlan | Refusal {
   };
   const shapes = ladder(facts, start, wish, trained).map((shape) => withBatch(facts, shape));
   for (const shape of shapes) {
-    const expectedBytes = expect(shape);
-    if (expectedBytes.total > budget.availableBytes) continue;
+    const placed = placements(input, expect(shape));
+    const fit = placed.find(({ expectedBytes }) => expectedBytes.total <= budget.availableBytes);
+    if (!fit) continue;
     return {
       type: 'plan',
       ...shape,
       flashAttention: usesFlashAttention(facts, shape.kvType),
       threads: input.threads,
-      gpuLayers: 0,
-      expectedBytes,
+      ...fit,
       reduced: reductions(start, shape),
       notes: describeChanges(start, shape, wish, trained),
     };
   }
   return refuse(facts, expect, shapes.at(-1)!, trained, budget.availableBytes);
+}
+
+/** With as much on the GPU as fits there, where there is one; then, should its driver be what is too much, without. */
+function placements({ facts, gpu }: PlanInput, whole: ExpectedBytes) {
+  const onCpu = { gpuLayers: 0, gpuBytes: 0, expectedBytes: whole };
+  if (!gpu) return [onCpu];
+  const share = planGpuLayers(facts, whole, usableGpuBytes(gpu));
+  return [
+    { gpuLayers: share.layers, gpuBytes: share.bytes.total, expectedBytes: ramBeside(whole, facts, share, gpu) },
+    onCpu,
+  ];
 }
 
 /** Every shape in the order in which it is tried; each differs from the one before in one step. */

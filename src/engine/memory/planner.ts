@@ -1,4 +1,5 @@
 import type { GgufFacts } from '../gguf.ts';
+import type { GpuDevice } from '../gpu/device.ts';
 import type { MemoryBudget } from './budget.ts';
 import type { LoadShape } from './expect.ts';
 import { type LoadPlan, planLoad, type Refusal } from './plan.ts';
@@ -19,8 +20,11 @@ export interface PlanWish {
 
 /** Plans loads with the memory and the measurements of this moment. */
 export interface Planner {
-  /** `reclaimableBytes`: what the end of other models would free. Never throws. */
-  plan(file: PlannedFile, wish: PlanWish, reclaimableBytes: number): LoadPlan | Refusal;
+  /**
+   * `reclaimableBytes`: what the end of other models would free; `device`: the GPU for the layers that fit there, with
+   * its free memory, left out or null for the CPU alone. Never throws.
+   */
+  plan(file: PlannedFile, wish: PlanWish, reclaimableBytes: number, device?: GpuDevice | null): LoadPlan | Refusal;
   /** The same with the memory of this moment for every plan: for many plans that are shown together. */
   snapshot(): Planner & { budget: MemoryBudget };
 }
@@ -28,12 +32,14 @@ export interface Planner {
 /** Hands readings of the machine to the pure plan. */
 export function createPlanner(deps: PlannerDeps): Planner {
   return {
-    plan: (file, wish, reclaimableBytes) => planWith(deps, deps.budget(), file, wish, reclaimableBytes),
+    plan: (file, wish, reclaimableBytes, device = null) =>
+      planWith(deps, deps.budget(), file, wish, reclaimableBytes, device),
     snapshot() {
       const budget = deps.budget();
       const frozen: Planner & { budget: MemoryBudget } = {
         budget,
-        plan: (file, wish, reclaimableBytes) => planWith(deps, budget, file, wish, reclaimableBytes),
+        plan: (file, wish, reclaimableBytes, device = null) =>
+          planWith(deps, budget, file, wish, reclaimableBytes, device),
         snapshot: () => frozen,
       };
       return frozen;
@@ -55,6 +61,7 @@ function planWith(
   file: PlannedFile,
   wish: PlanWish,
   reclaimableBytes: number,
+  device: GpuDevice | null,
 ): LoadPlan | Refusal {
   return planLoad({
     facts: file.facts,
@@ -65,7 +72,7 @@ function planWith(
     budget: { availableBytes: Math.min(totalBytes, availableBytes + reclaimableBytes), totalBytes },
     repackRules: deps.repackRules,
     threads: deps.threadsFor(file.facts.tensorBytes),
-    gpu: null,
+    gpu: device,
     correctionBytes: (shape) => deps.correctionBytes(file, shape),
   });
 }

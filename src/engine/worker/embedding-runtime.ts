@@ -1,4 +1,4 @@
-import type { Llama, LlamaEmbeddingContext, LlamaModel, LlamaRankingContext, Token } from 'node-llama-cpp';
+import type { LlamaEmbeddingContext, LlamaModel, LlamaRankingContext, Token } from 'node-llama-cpp';
 import { AppError } from '../../core/errors.ts';
 import type { WorkerOptions } from '../ipc/protocol.ts';
 import type { TextModel } from './embedder.ts';
@@ -7,8 +7,6 @@ import { loadFailure, loadModel, startLibrary } from './library.ts';
 /** A loaded model that makes vectors or scores: everything of node-llama-cpp that the embedder sees. */
 export interface EmbeddingRuntime {
   readonly model: TextModel;
-  readonly gpu: string;
-  readonly gpuReason: string | null;
   setThreads(threads: number): void;
   /** Frees context, model and library in that order; nothing may be running. */
   dispose(): Promise<void>;
@@ -16,7 +14,7 @@ export interface EmbeddingRuntime {
 
 /** Loads a model for `embed` or `rank`. Throws `model_load_failed`; native text only goes to stderr. */
 export async function createEmbeddingRuntime(options: WorkerOptions): Promise<EmbeddingRuntime> {
-  const { llama, gpuReason } = await startLibrary(options);
+  const llama = await startLibrary(options);
   const model = await loadModel(llama, options);
   const contextOptions = {
     // The library wants one cell more than a text has tokens.
@@ -48,8 +46,6 @@ export async function createEmbeddingRuntime(options: WorkerOptions): Promise<Em
   llama.maxThreads = options.threads;
   return {
     model: texts,
-    gpu: gpuName(llama),
-    gpuReason,
     setThreads(threads) {
       llama.maxThreads = Math.max(1, Math.min(threads, options.maxThreads));
     },
@@ -104,5 +100,3 @@ function nonEmpty(model: LlamaModel, tokens: readonly number[]): Token[] {
 function refuse(what: string): never {
   throw new AppError('not_supported', `This model ${what}.`, { field: 'model' });
 }
-
-const gpuName = (llama: Llama) => (llama.gpu === false ? 'off' : llama.gpu);

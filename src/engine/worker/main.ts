@@ -8,6 +8,7 @@ import { createDraftController } from './draft/controller.ts';
 import { createEarlierAnswers, type EarlierAnswers } from './draft/earlier-answers.ts';
 import { createEmbedder, type Embedder } from './embedder.ts';
 import { createEmbeddingRuntime, type EmbeddingRuntime } from './embedding-runtime.ts';
+import { probeGpu } from './gpu-probe.ts';
 import { type BatchLoop, createBatchLoop } from './loop.ts';
 import { createMeasureStep, type MeasureStep } from './measure.ts';
 import { createOutbox } from './outbox.ts';
@@ -105,8 +106,6 @@ async function load(options: WorkerOptions): Promise<void> {
       contextTokens: runtime.contextTokens,
       slots: runtime.sequences.length,
       threads: options.threads,
-      gpu: runtime.gpu,
-      gpuReason: runtime.gpuReason,
       warnings: template.isFallback ? ['the file has no chat template; ChatML is used'] : [],
     },
   });
@@ -122,8 +121,6 @@ async function loadEmbedder(options: WorkerOptions): Promise<void> {
       contextTokens: options.contextTokens,
       slots: options.slots,
       threads: options.threads,
-      gpu: runtime.gpu,
-      gpuReason: runtime.gpuReason,
       warnings: [],
     },
   });
@@ -194,6 +191,12 @@ process.on('message', (message: ToWorker) => {
         process.stderr.write(`load: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}\n`);
         send({ type: 'load-failed', error: toAppError(error).toWire() });
       });
+      break;
+    case 'probe':
+      probeGpu(message.backend).then(
+        (report) => send({ type: 'probed', report }),
+        (error: unknown) => send({ type: 'load-failed', error: toAppError(error).toWire() }),
+      );
       break;
     case 'generate':
       generate(message);

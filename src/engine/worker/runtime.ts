@@ -12,8 +12,6 @@ export interface Runtime {
   readonly sequences: readonly Sequence[];
   readonly contextTokens: number;
   readonly batchTokens: number;
-  readonly gpu: string;
-  readonly gpuReason: string | null;
   /** What decides whether a stored state fits. */
   readonly stateFormat: StateFormat;
   readonly vocabulary: Vocabulary;
@@ -33,7 +31,7 @@ export interface Runtime {
 
 /** Loads a model as told. Throws `model_load_failed` with what an operator can do; native text only goes to stderr. */
 export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
-  const { llama, gpuReason } = await startLibrary(options);
+  const llama = await startLibrary(options);
   const model = await loadModel(llama, options);
   const context = await createContext(model, options);
   // Ids equal the order of these calls, and sequences are never disposed: slot n is sequence n for ever.
@@ -58,10 +56,11 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
     sequences,
     contextTokens: options.contextTokens,
     batchTokens: context.batchSize,
-    gpu: llama.gpu === false ? 'off' : llama.gpu,
-    gpuReason,
     stateFormat: {
-      engineVersion: `${await getModuleVersion()} ${llama.llamaCppRelease.release}`,
+      // A GPU rounds otherwise than the CPU, and its layers lie otherwise.
+      engineVersion: [await getModuleVersion(), llama.llamaCppRelease.release, options.gpu?.backend ?? []]
+        .flat()
+        .join(' '),
       contextTokens: options.contextTokens,
       slots: options.slots,
       kvType: options.kvType,

@@ -51,6 +51,13 @@ export function addHealthRoute(instance: FastifyInstance, deps: RouteDeps, mount
         aws: 'not_configured',
         clients_initialized: true,
         components,
+        gpus: deps.engine.gpu().devices.map(({ device, freeBytes }) => ({
+          name: device.name,
+          backend: device.backend,
+          kind: device.kind,
+          memory_bytes: device.totalBytes,
+          memory_free_bytes: freeBytes,
+        })),
       });
     },
   });

@@ -165,8 +165,14 @@ export const nativeModel = z
     threads: count.nullable(),
     calibration: calibration.nullable().meta({ description: 'What was measured of it on this machine, when idle.' }),
     pinned: z.boolean(),
-    gpu: z.string().nullable(),
-    gpu_reason: z.string().nullable().meta({ description: 'Why the GPU that was asked for is not used.' }),
+    gpu: z.string().nullable().meta({ description: '`off`: on the CPU; else cuda, vulkan or metal.' }),
+    gpu_device: z.string().nullable(),
+    gpu_layers: count.nullable().meta({ description: 'Layers on the GPU, the output being one of them.' }),
+    gpu_memory_bytes: count.nullable().meta({ description: 'Video memory that was planned for it.' }),
+    gpu_reason: z
+      .string()
+      .nullable()
+      .meta({ description: 'Why no GPU is used although one is there or was asked for.' }),
     notes: z
       .array(z.string())
       .meta({ description: 'What was changed against the wish or the default when it was loaded.' }),
@@ -226,6 +232,17 @@ export const healthAnswer = z
     aws: z.enum(['connected', 'not_configured', 'unreachable']),
     clients_initialized: z.boolean(),
     components: z.object({ engine: health, models: health }),
+    gpus: z
+      .array(
+        z.object({
+          name: z.string(),
+          backend: z.enum(['cuda', 'vulkan', 'metal']),
+          kind: z.enum(['discrete', 'integrated', 'software']),
+          memory_bytes: count,
+          memory_free_bytes: count,
+        }),
+      )
+      .meta({ description: 'Known once a load has asked for one.' }),
   })
   .meta({ id: 'Health' });
 

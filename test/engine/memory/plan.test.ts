@@ -233,3 +233,59 @@ describe('the ladder', () => {
     );
   });
 });
+
+describe('a plan with a GPU', () => {
+  // 28 layers of 150 MB and an output of 477 MB.
+  const facts: GgufFacts = {
+    ...qwen7b,
+    layerBytes: Array.from({ length: 28 }, () => 150_000_000),
+    outputBytes: 477_000_000,
+  };
+  const card = (freeBytes: number) => ({ backend: 'cuda', kind: 'discrete', totalBytes: 12 * gib, freeBytes }) as const;
+  const planOn = (freeBytes: number, availableBytes = 32 * gib) =>
+    planLoad({
+      facts,
+      wish: {},
+      budget: { availableBytes, totalBytes: availableBytes },
+      ...rest,
+      gpu: card(freeBytes),
+    });
+
+  test('moves everything there when it fits, and counts it apart from the machine’s memory', () => {
+    const onCpu = plan(facts, 32 * gib);
+    const onGpu = planOn(11 * gib);
+    if (onGpu.type !== 'plan') throw new Error(onGpu.message);
+    expect(onGpu.gpuLayers).toBe(29);
+    expect(onGpu.gpuBytes).toBeLessThanOrEqual(11 * gib);
+    expect(onGpu.expectedBytes.total).toBeLessThan(onCpu.expectedBytes.total - 4_000_000_000);
+    expect(onCpu).toMatchObject({ gpuLayers: 0, gpuBytes: 0 });
+  });
+
+  test('moves a part when the rest does not fit', () => {
+    const onGpu = planOn(4 * gib);
+    if (onGpu.type !== 'plan') throw new Error(onGpu.message);
+    expect(onGpu.gpuLayers).toBeGreaterThan(1);
+    expect(onGpu.gpuLayers).toBeLessThan(29);
+  });
+
+  test('leaves all on the CPU when not even the output fits', () => {
+    expect(planOn(gib / 2)).toMatchObject({ gpuLayers: 0, gpuBytes: 0 });
+  });
+
+  test('loads a model that the machine’s own memory could not take', () => {
+    expect(refusal(facts, 3 * gib).type).toBe('refusal');
+    expect(planOn(11 * gib, 3 * gib)).toMatchObject({ type: 'plan', gpuLayers: 29 });
+  });
+
+  test('does without the GPU when its driver is what would be too much', () => {
+    const onCpu = plan(facts, 32 * gib, { contextTokens: 8_192, slots: 1 });
+    const availableBytes = onCpu.expectedBytes.total;
+    const input = {
+      facts,
+      wish: { contextTokens: 8_192, slots: 1 },
+      budget: { availableBytes, totalBytes: availableBytes },
+    };
+    const integrated = { ...card(11 * gib), kind: 'integrated' } as const;
+    expect(planLoad({ ...rest, ...input, gpu: integrated })).toMatchObject({ type: 'plan', gpuLayers: 0 });
+  });
+});
