@@ -63,7 +63,14 @@ export type OutputFormat = { type: 'text' } | { type: 'json' } | { type: 'json-s
 
 /** A conversation for the model's chat template, or text that is continued as it stands. */
 export type ChatInput =
-  | { type: 'chat'; messages: ChatMessage[]; tools: ToolDefinition[]; toolChoice: ToolChoice }
+  | {
+      type: 'chat';
+      messages: ChatMessage[];
+      tools: ToolDefinition[];
+      toolChoice: ToolChoice;
+      /** Switches that the model's template knows, such as `enable_thinking`. */
+      templateOptions?: Record<string, unknown>;
+    }
   | { type: 'text'; prompt: string };
 
 /**

@@ -178,7 +178,10 @@ describe('the built-in model, over HTTP', () => {
       choices: [
         {
           finish_reason: 'tool_calls',
-          message: { content: null, tool_calls: [{ function: { name: 'get_weather', arguments: '{"city":"Oslo"}' } }] },
+          message: {
+            content: null,
+            tool_calls: [{ function: { name: 'get_weather', arguments: '{"city": "Oslo"}' } }],
+          },
         },
       ],
     });

@@ -20,6 +20,29 @@ const valid: Record<string, object> = {
 const send = (url: string, fields: object) => harness.send('POST', url, { ...valid[url], ...fields });
 const lastRequest = () => harness.gateway.calls.at(-1)!.request;
 
+describe('chat_template_kwargs', () => {
+  const url = '/v1/chat/completions';
+
+  it('reaches the template as it is', async () => {
+    const options = { enable_thinking: false, mode: 'brief', depth: 3, none: null };
+    expect((await send(url, { chat_template_kwargs: options })).statusCode).toBe(200);
+    expect(lastRequest().input).toMatchObject({ type: 'chat', templateOptions: options });
+    await send(url, { chat_template_kwargs: null });
+    expect(lastRequest().input).not.toHaveProperty('templateOptions');
+  });
+
+  it.each([
+    { enable_thinking: { deep: true } },
+    { text: 'x'.repeat(1025) },
+    Object.fromEntries(Array.from({ length: 17 }, (_, index) => [`k${index}`, 1])),
+    'enable_thinking',
+  ])('is refused by name when it is not a small flat object', async (options) => {
+    const response = await send(url, { chat_template_kwargs: options });
+    expect(response.statusCode).toBe(400);
+    expect(response.json().error.param).toMatch(/^chat_template_kwargs/);
+  });
+});
+
 describe.each(Object.keys(valid))('POST %s', (url) => {
   it.each([
     [undefined, undefined],

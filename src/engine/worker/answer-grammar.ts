@@ -1,5 +1,4 @@
-import type { OutputFormat, ToolDefinition } from '../../core/chat.ts';
-import { AppError } from '../../core/errors.ts';
+import type { OutputFormat } from '../../core/chat.ts';
 import { anyJsonGrammar, schemaToGrammar } from './grammar/json-schema.ts';
 import type { OutputParser } from './output-parser.ts';
 import type { GrammarSource } from './sequence.ts';
@@ -18,62 +17,21 @@ export function bindAnswer(gbnf: string, parser: OutputParser): GrammarSource {
   return { current: () => (parser.inReasoning ? null : { gbnf, id: 0 }) };
 }
 
-/** How much of a call the prompt has written already: nothing, its tag, or all up to the arguments of one tool. */
-export type CallOpening = 'none' | 'tag' | 'arguments';
-
 /**
- * The grammar of what follows `<tool_call>`: one of the tools with arguments that keep to its schema, and the closing
- * tag. A schema that cannot be kept leaves its tool's arguments at any JSON object.
+ * Binds calls from their opening to their end. `opened`: the grammar of what follows the beginning that was written for
+ * the model; null when it begins calls itself. `gbnf`: the grammar of any other call; null leaves them free. A call is
+ * left free, too, when the token that completed its marker already carried a part of what follows.
  */
-export function toolCallGrammar(tools: readonly ToolDefinition[], opening: CallOpening, nowMs: () => number): string {
-  const calls = tools.map((tool) => ({
-    type: 'object',
-    // With an id of its own, a tool's references still point into its own schema.
-    properties: { name: { const: tool.name }, arguments: keepable(tool, nowMs) },
-    required: ['name', 'arguments'],
-    additionalProperties: false,
-  }));
-  const schema = opening === 'arguments' && tools[0] ? keepable(tools[0], nowMs) : { anyOf: calls };
-  const closing = opening === 'arguments' ? '"}" "\\n"? "</tool_call>"' : '"\\n"? "</tool_call>"';
-  const leading = opening === 'none' ? '"\\n"? ' : '';
-  const text = schemaToGrammar(schema, { field: 'tools', now: nowMs });
-  // The root stands last and names the value; the tags go around it.
-  return text.replace(/^root ::= (.*)\n$/m, (_line, value: string) => `root ::= ${leading}${value} ${closing}\n`);
-}
-
-/**
- * Binds each call from its tag to its end. A call is left free when the token that completed the tag already carried a
- * part of what follows: the grammar has not seen that part.
- */
-export function bindToolCalls(gbnf: string, parser: OutputParser, opening: CallOpening): GrammarSource {
-  let calls = 0;
-  /** Calls that had ended when `current` was decided: one token may end a call and open the next. */
-  let ended = 0;
-  let current: 'outside' | 'free' | number = 'outside';
+export function bindToolCalls(
+  grammars: { opened: string | null; gbnf: string | null },
+  parser: OutputParser,
+): GrammarSource {
   return {
     current() {
-      const written = parser.openCall;
-      if (written === null) {
-        current = 'outside';
-        return null;
-      }
-      if (current === 'outside' || ended !== parser.toolCallCount) {
-        ended = parser.toolCallCount;
-        const begunByPrompt = opening !== 'none' && calls === 0;
-        current = written === '' || begunByPrompt ? ++calls : 'free';
-      }
-      return current === 'free' ? null : { gbnf, id: current };
+      const id = parser.boundCall;
+      if (id === null) return null;
+      const gbnf = id === 1 && grammars.opened !== null ? grammars.opened : grammars.gbnf;
+      return gbnf === null ? null : { gbnf, id };
     },
   };
-}
-
-function keepable(tool: ToolDefinition, nowMs: () => number): unknown {
-  const schema = { type: 'object', ...tool.parameters, $id: `tool:${tool.name}` };
-  try {
-    schemaToGrammar(schema, { now: nowMs });
-    return schema;
-  } catch (error) {
-    if (error instanceof AppError) return { type: 'object' };
-    throw error;
-  }
 }

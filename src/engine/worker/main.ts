@@ -53,6 +53,8 @@ async function load(options: WorkerOptions): Promise<void> {
   const runtime = await createRuntime(options);
   const template = createChatTemplate({
     source: runtime.templateSource,
+    architecture: runtime.architecture,
+    tokenizerModel: runtime.tokenizerModel,
     controlTexts: runtime.vocabulary.controlTexts,
     userDefinedTexts: runtime.vocabulary.userDefinedTexts,
     bosText: runtime.bosText,
@@ -106,7 +108,7 @@ async function load(options: WorkerOptions): Promise<void> {
       contextTokens: runtime.contextTokens,
       slots: runtime.sequences.length,
       threads: options.threads,
-      warnings: template.isFallback ? ['the file has no chat template; ChatML is used'] : [],
+      warnings: template.warning === null ? [] : [template.warning],
     },
   });
 }

@@ -1,190 +1,212 @@
+import type { ToolDefinition } from '../../core/chat.ts';
 import type { StreamEvent } from '../../core/events.ts';
+import type { CallReader, ReadState, ToolCallForm } from './families/form.ts';
+import type { ReasoningTags } from './families/reasoning.ts';
+import { createBlockWriter } from './output-blocks.ts';
 import { longestPartialMatch } from './stop-matcher.ts';
 
 /** Splits generated text into blocks of text, reasoning and tool calls. */
 export interface OutputParser {
   push(text: string): StreamEvent[];
-  /** Closes what is open; a tool call that never became whole is given back as text. */
+  /** Closes what is open; calls that never became whole are given back as text, unless they were streamed. */
   end(): StreamEvent[];
   /** Whether the text pushed last belongs to reasoning. */
   readonly inReasoning: boolean;
   readonly toolCallCount: number;
-  /** What of an open tool call was written after its tag, or null outside of one. */
-  readonly openCall: string | null;
+  /**
+   * Number of the run of calls that is open, from 1, when a grammar sees it from its first character; null outside of
+   * calls, and where the token that opened them already carried a part of what follows.
+   */
+  readonly boundCall: number | null;
 }
 
 export interface OutputParserOptions {
-  /** Read `<tool_call>{"name": …, "arguments": …}</tool_call>` (the Hermes and Qwen form). */
-  tools: boolean;
+  /** How calls are written, or null when the request has no tools: then nothing is taken for one. */
+  calls: {
+    form: ToolCallForm;
+    tools: readonly ToolDefinition[];
+    /** A grammar binds calls that it sees from the beginning: they cannot turn out broken, so arguments stream. */
+    bound: boolean;
+    /** The answer is a call once reasoning is over: its opening was written for the model. */
+    begun: boolean;
+  } | null;
+  reasoning: ReasoningTags;
   /** The prompt already opened a reasoning block. */
   startsInReasoning: boolean;
   newCallId: () => string;
 }
 
-const thinkOpen = '<think>';
-const thinkClose = '</think>';
-const callOpen = '<tool_call>';
-const callClose = '</tool_call>';
-
 /**
- * Streaming parser of the tagged form. Reasoning is recognised only where it may stand: at the very start of an
- * answer. A tool call is emitted whole, once its JSON is complete and valid; text that only looks like one stays text.
+ * Streaming parser of an answer. Reasoning is recognised only where it may stand: at the very start. What only looks
+ * like a call stays text. The cutting of the text into pieces changes nothing but where deltas are cut.
  */
 export function createOutputParser(options: OutputParserOptions): OutputParser {
-  let mode: 'start' | 'text' | 'reasoning' | 'call' = options.startsInReasoning ? 'reasoning' : 'start';
+  const { calls, reasoning } = options;
+  const writer = createBlockWriter(options.newCallId);
+  let mode: 'start' | 'answer-start' | 'text' | 'reasoning' | 'call' = options.startsInReasoning
+    ? 'reasoning'
+    : 'start';
+  /** A call without a marker that was begun for the model. */
+  const isBareCall = calls?.begun === true && calls.form.opensBare !== undefined;
   let buffer = '';
-  let nextBlockId = 0;
-  let open: { kind: 'text' | 'reasoning'; blockId: number } | null = null;
-  let toolCallCount = 0;
-  let dropLeadingWhitespace = options.startsInReasoning;
-  let out: StreamEvent[] = [];
+  let run: { reader: CallReader; opened: string; before: string; callsBefore: number } | null = null;
+  let runs = 0;
+  let boundCall: number | null = null;
+  if (options.startsInReasoning) writer.dropLeadingSpace();
+  else if (isBareCall) mode = 'answer-start';
 
-  const closeBlock = () => {
-    if (!open) return;
-    out.push({ type: `${open.kind}-end`, blockId: open.blockId });
-    open = null;
+  /** Begins a run of calls; `before`: white space in front of it, shown only if there is no call after all. */
+  const open = (opened: string, before: string, isBound: boolean) => {
+    if (!calls) return;
+    runs++;
+    boundCall = calls.bound && isBound && !calls.form.freeOpens?.includes(opened) ? runs : null;
+    const sink = writer.callSink(boundCall !== null);
+    run = {
+      reader: calls.form.createReader({ opened, tools: calls.tools, sink }),
+      opened,
+      before,
+      callsBefore: writer.toolCallCount,
+    };
+    mode = 'call';
   };
-  const emit = (kind: 'text' | 'reasoning', text: string) => {
-    let shown = text;
-    if (dropLeadingWhitespace) {
-      shown = text.trimStart();
-      if (shown !== '') dropLeadingWhitespace = false;
+  const close = (state: ReadState) => {
+    if (!run || state.state === 'open') return;
+    const hasCalls = writer.toolCallCount > run.callsBefore;
+    if (state.state === 'done') buffer = state.rest;
+    else {
+      const streamed = writer.breakCall();
+      if (!streamed) {
+        if (!hasCalls) writer.show('text', run.before + run.opened);
+        buffer = state.text;
+      } else buffer = '';
     }
-    if (shown === '') return;
-    if (open?.kind !== kind) {
-      closeBlock();
-      open = { kind, blockId: nextBlockId++ };
-      out.push({ type: `${kind}-start`, blockId: open.blockId });
-    }
-    out.push({ type: `${kind}-delta`, blockId: open.blockId, text: shown });
+    // White space between and after calls is layout, not text.
+    if (hasCalls || state.state === 'done') writer.dropLeadingSpace();
+    run = null;
+    boundCall = null;
+    mode = 'text';
   };
-  const emitCall = (body: string) => {
-    const call = parseCall(body);
-    if (!call) {
-      emit('text', callOpen + body + callClose);
-      return;
-    }
-    closeBlock();
-    const blockId = nextBlockId++;
-    out.push({ type: 'tool-call-start', blockId, id: options.newCallId(), name: call.name });
-    out.push({ type: 'tool-call-delta', blockId, argumentsText: call.argumentsText });
-    out.push({ type: 'tool-call-end', blockId });
-    toolCallCount++;
-    // Whitespace between calls is layout, not text.
-    dropLeadingWhitespace = true;
-  };
-
   /** Consumes what it can of the buffer; true when the mode changed and there may be more. */
   const advance = (): boolean => {
-    if (mode === 'start') {
-      const text = buffer.trimStart();
-      if (text.startsWith(thinkOpen)) {
-        buffer = text.slice(thinkOpen.length);
-        mode = 'reasoning';
-        dropLeadingWhitespace = true;
+    switch (mode) {
+      case 'start': {
+        const text = buffer.trimStart();
+        if (text.startsWith(reasoning.open)) {
+          buffer = text.slice(reasoning.open.length);
+          mode = 'reasoning';
+          writer.dropLeadingSpace();
+          return true;
+        }
+        if (reasoning.open.startsWith(text)) return false;
+        mode = 'answer-start';
         return true;
       }
-      if (thinkOpen.startsWith(text)) return false;
-      mode = 'text';
-      return true;
-    }
-    if (mode === 'reasoning') {
-      const at = buffer.indexOf(thinkClose);
-      if (at !== -1) {
-        emit('reasoning', buffer.slice(0, at).trimEnd());
-        closeBlock();
-        buffer = buffer.slice(at + thinkClose.length);
-        mode = 'text';
-        dropLeadingWhitespace = true;
+      case 'reasoning': {
+        const at = buffer.indexOf(reasoning.close);
+        if (at === -1) {
+          release('reasoning', [reasoning.close]);
+          return false;
+        }
+        writer.show('reasoning', buffer.slice(0, at).trimEnd());
+        writer.closeBlock();
+        writer.dropLeadingSpace();
+        buffer = buffer.slice(at + reasoning.close.length);
+        mode = 'answer-start';
         return true;
       }
-      release('reasoning', [thinkClose], true);
-      return false;
+      case 'answer-start':
+        return advanceAnswerStart();
+      case 'call': {
+        const piece = buffer;
+        buffer = '';
+        const state = run!.reader.push(piece);
+        close(state);
+        return state.state !== 'open';
+      }
+      case 'text':
+        return advanceText();
     }
-    if (mode === 'call') {
-      const at = buffer.indexOf(callClose);
-      if (at === -1) return false;
-      const body = buffer.slice(0, at);
-      buffer = buffer.slice(at + callClose.length);
-      mode = 'text';
-      emitCall(body);
+  };
+  const advanceAnswerStart = (): boolean => {
+    if (isBareCall && runs === 0) {
+      open('', '', true);
       return true;
     }
-    if (!options.tools) {
-      emit('text', buffer);
+    const text = buffer.trimStart();
+    const verdict = !calls?.form.opensBare ? 'text' : text === '' ? 'wait' : calls.form.opensBare(text, calls.tools);
+    if (verdict === 'wait') return false;
+    if (verdict === 'text') mode = 'text';
+    else {
+      open('', buffer.slice(0, buffer.length - text.length), false);
+      buffer = text;
+    }
+    return true;
+  };
+  const advanceText = (): boolean => {
+    const opens = calls?.form.opens ?? [];
+    const found = firstOf(buffer, opens);
+    if (found) {
+      const before = buffer.slice(0, found.at);
+      const shown = before.trimEnd();
+      writer.show('text', shown);
+      buffer = buffer.slice(found.at + found.marker.length);
+      // The prompt's own words come before any grammar, so what they opened is bound all the same.
+      open(found.marker, before.slice(shown.length), buffer === '' || (calls?.begun === true && runs === 0));
+      return true;
+    }
+    if (opens.length > 0) release('text', opens);
+    else {
+      writer.show('text', buffer);
       buffer = '';
-      return false;
     }
-    const at = buffer.indexOf(callOpen);
-    if (at !== -1) {
-      emit('text', buffer.slice(0, at).trimEnd());
-      buffer = buffer.slice(at + callOpen.length);
-      mode = 'call';
-      return true;
-    }
-    release('text', [callOpen], true);
     return false;
   };
 
   /** Shows the buffer but for an end that may become a tag, and for white space that may stand before one. */
-  const release = (kind: 'text' | 'reasoning', tags: string[], holdWhitespace: boolean) => {
-    let keep = longestPartialMatch(buffer, tags);
-    if (holdWhitespace) {
-      const shown = buffer.slice(0, buffer.length - keep);
-      keep += shown.length - shown.trimEnd().length;
-    }
-    emit(kind, buffer.slice(0, buffer.length - keep));
-    buffer = buffer.slice(buffer.length - keep);
+  const release = (kind: 'text' | 'reasoning', tags: readonly string[]) => {
+    const end = buffer.length - longestPartialMatch(buffer, tags);
+    const shown = buffer.slice(0, end).trimEnd();
+    writer.show(kind, shown);
+    buffer = buffer.slice(shown.length);
   };
 
-  const take = (): StreamEvent[] => {
-    const events = out;
-    out = [];
-    return events;
-  };
-
+  // A grammar is asked for before the first character.
+  if (mode === 'answer-start') advance();
   return {
     push(text) {
       buffer += text;
-      while (advance());
-      return take();
+      if (buffer !== '') while (advance());
+      return writer.take();
     },
     end() {
-      if (mode === 'call') {
-        if (parseCall(buffer)) emitCall(buffer);
-        else emit('text', callOpen + buffer);
-      } else if (mode === 'reasoning') {
-        emit('reasoning', buffer.trimEnd());
-      } else {
-        emit('text', buffer);
+      while (run) {
+        close(run.reader.end());
+        while (buffer !== '' && advance());
       }
+      writer.show(mode === 'reasoning' ? 'reasoning' : 'text', mode === 'reasoning' ? buffer.trimEnd() : buffer);
       buffer = '';
-      closeBlock();
-      return take();
+      writer.closeBlock();
+      return writer.take();
     },
     get inReasoning() {
       return mode === 'reasoning';
     },
     get toolCallCount() {
-      return toolCallCount;
+      return writer.toolCallCount;
     },
-    get openCall() {
-      return mode === 'call' ? buffer : null;
+    get boundCall() {
+      return boundCall;
     },
   };
 }
 
-/** Name and argument text of a call's JSON, or null when it is not one. */
-function parseCall(body: string): { name: string; argumentsText: string } | null {
-  try {
-    const value: unknown = JSON.parse(body);
-    if (typeof value !== 'object' || value === null || !('name' in value) || typeof value.name !== 'string')
-      return null;
-    const given: unknown = 'arguments' in value ? value.arguments : {};
-    if (typeof given !== 'object' || given === null || Array.isArray(given)) return null;
-    return { name: value.name, argumentsText: JSON.stringify(given) };
-  } catch {
-    // Not JSON: the caller shows it as text.
-    return null;
+/** The marker that stands first in a text; of two at one place, the longer. */
+function firstOf(text: string, markers: readonly string[]): { at: number; marker: string } | null {
+  let first: { at: number; marker: string } | null = null;
+  for (const marker of markers) {
+    const at = text.indexOf(marker);
+    if (at === -1) continue;
+    if (!first || at < first.at || (at === first.at && marker.length > first.marker.length)) first = { at, marker };
   }
+  return first;
 }

@@ -1,10 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import type { ChatInput, ToolChoice, ToolDefinition } from '../../core/chat.ts';
+import type { ChatInput, ToolDefinition } from '../../core/chat.ts';
 import { AppError } from '../../core/errors.ts';
 import type { WorkerRequest } from '../ipc/protocol.ts';
-import { bindAnswer, bindToolCalls, type CallOpening, formatGrammar, toolCallGrammar } from './answer-grammar.ts';
+import { bindAnswer, bindToolCalls, formatGrammar } from './answer-grammar.ts';
 import type { EarlierAnswers } from './draft/earlier-answers.ts';
 import { draftsOf } from './draft/job-drafts.ts';
+import { turnEndTexts } from './families/ends.ts';
+import type { Opening } from './families/form.ts';
+import type { ReasoningTags } from './families/reasoning.ts';
 import { createJob, type Job } from './job.ts';
 import { contextLengthError } from './loop.ts';
 import { createOutputParser } from './output-parser.ts';
@@ -14,14 +17,15 @@ import type { Runtime } from './runtime.ts';
 import { createStopMatcher } from './stop-matcher.ts';
 import type { ChatTemplate } from './template.ts';
 import { createTextStream } from './text-stream.ts';
+import { showControls } from './vocabulary.ts';
 
 /** Largest prompt in characters that is tokenised at all, per context token: no token of any vocabulary is longer on average. */
 const maxCharactersPerToken = 64;
 
 /**
  * Makes a job of a request: renders, tokenises, counts.
- * Throws `context_length_exceeded` with both numbers before anything is decoded, `not_supported` for tools that the
- * model's template cannot write, `invalid_request` when the template refuses the conversation.
+ * Throws `context_length_exceeded` with both numbers before anything is decoded, `invalid_request` when the template
+ * refuses the conversation.
  */
 export function prepareJob(
   id: number,
@@ -37,7 +41,7 @@ export function prepareJob(
   },
 ): Job {
   const { runtime, template } = deps;
-  const { pieces, answerPrefix, opening, tools } = renderInput(request.input, template);
+  const { pieces, answerPrefix, startsInReasoning, opening, tools } = renderInput(request.input, template, deps.nowMs);
   const answerGbnf = formatGrammar(request.format, deps.nowMs);
   refuseMixes(request, tools);
   const characters = pieces.reduce((sum, piece) => sum + piece.length, 0);
@@ -50,13 +54,19 @@ export function prepareJob(
   // One cell of the context stays free, and at least one token has to be generated.
   if (prompt.length > runtime.contextTokens - 1) throw contextLengthError(prompt.length, runtime.contextTokens);
   refuseUnknownTokens(request.sampling.logitBias, runtime.vocabulary.size);
-  const parser = createOutputParser({
-    tools: tools.length > 0,
-    startsInReasoning: request.input.type === 'chat' && /<think>\s*$/.test(pieces.at(-1) ?? ''),
-    newCallId: () => `call_${randomBytes(12).toString('hex')}`,
-  });
+  const { form, reasoning } = template;
   // Log probabilities come from our own choice among candidates, which knows no grammar: calls are then only read.
   const bindsCalls = tools.length > 0 && request.topLogprobs === null && !endsLate(request);
+  const callGbnf = bindsCalls ? form.callGrammar(tools, deps.nowMs) : null;
+  const isBound = bindsCalls && (callGbnf !== null || opening !== null);
+  const parser = createOutputParser({
+    calls: tools.length > 0 ? { form, tools, bound: isBound, begun: opening !== null } : null,
+    reasoning,
+    startsInReasoning,
+    newCallId: () => `call_${randomBytes(12).toString('hex')}`,
+  });
+  const ends = new Set(endsLate(request) ? [] : turnEndTexts(template.source, runtime.vocabulary.controlTexts));
+  const shown = [...(tools.length > 0 ? [...form.opens, ...form.markers] : []), ...tagTexts(reasoning)];
   return createJob({
     id,
     model: request.model,
@@ -71,12 +81,12 @@ export function prepareJob(
     grammar:
       answerGbnf !== null
         ? bindAnswer(answerGbnf, parser)
-        : bindsCalls
-          ? bindToolCalls(toolCallGrammar(tools, opening, deps.nowMs), parser, opening)
+        : isBound
+          ? bindToolCalls({ opened: opening?.gbnf ?? null, gbnf: callGbnf }, parser)
           : null,
     maxTokens: request.maxTokens,
-    isEnd: runtime.isEnd,
-    text: createTextStream(runtime.vocabulary, runtime.detokenize),
+    isEnd: (token) => runtime.isEnd(token) || ends.has(runtime.vocabulary.controlTextOf(token) ?? ''),
+    text: createTextStream(showControls(runtime.vocabulary, shown), runtime.detokenize),
     stops: createStopMatcher(request.stop),
     parser,
     answerPrefix,
@@ -112,45 +122,44 @@ function refuseUnknownTokens(logitBias: Record<number, number> | undefined, voca
 interface RenderedInput {
   pieces: string[];
   answerPrefix: string;
-  opening: CallOpening;
+  startsInReasoning: boolean;
+  /** A call that was begun for the model, or null. */
+  opening: Opening | null;
   /** Tools that the answer may call. */
   tools: readonly ToolDefinition[];
 }
 
-function renderInput(input: ChatInput, template: ChatTemplate): RenderedInput {
+function renderInput(input: ChatInput, template: ChatTemplate, nowMs: () => number): RenderedInput {
   // Raw text is the client's own prompt format: control tokens in it are meant.
-  if (input.type === 'text') return { pieces: [input.prompt], answerPrefix: '', opening: 'none', tools: [] };
-  const offered = input.toolChoice.type === 'none' ? [] : input.tools;
-  if (offered.length > 0 && !template.supportsTools) {
-    throw new AppError('not_supported', "This model's chat template has no tool calls that this server can read.", {
-      field: 'tools',
-      fix: 'Leave out tools, or use a model whose template writes <tool_call>, such as Qwen 2.5 or the built-in model.',
-    });
+  if (input.type === 'text') {
+    return { pieces: [input.prompt], answerPrefix: '', startsInReasoning: false, opening: null, tools: [] };
   }
-  const { pieces } = template.render({ messages: input.messages, tools: offered });
-  const { answerPrefix, opening } = offered.length === 0 ? noOpening : toolCallOpening(input.toolChoice);
+  const { form, reasoning } = template;
+  const { toolChoice } = input;
+  const offered = toolChoice.type === 'none' ? [] : input.tools;
+  const { pieces } = template.render({
+    messages: input.messages,
+    tools: offered,
+    ...(input.templateOptions && { options: input.templateOptions }),
+  });
+  const startsInReasoning = (pieces.at(-1) ?? '').trimEnd().endsWith(reasoning.open.trimEnd());
+  const named = toolChoice.type === 'tool' ? (offered.find(({ name }) => name === toolChoice.name) ?? null) : null;
+  const isRequired = named !== null || (toolChoice.type === 'required' && offered.length > 0);
+  // A required call is begun for the model: it can only go on with a tool, or with the arguments of the named one.
+  const opening = isRequired ? form.requireCall({ tools: offered, named, nowMs }) : null;
+  // A call does not stand within reasoning: what the prompt opened is closed first.
+  const answerPrefix = opening ? (startsInReasoning ? `${reasoning.close}\n\n` : '') + opening.prefix : '';
   const last = pieces.length - 1;
   return {
     pieces: pieces.map((piece, index) => (index === last ? piece + answerPrefix : piece)),
     answerPrefix,
+    startsInReasoning,
     opening,
-    tools: opening === 'arguments' ? offered.filter((tool) => tool.name === namedTool(input.toolChoice)) : offered,
+    tools: named ? [named] : offered,
   };
 }
 
-const noOpening = { answerPrefix: '', opening: 'none' } as const;
-
-/** A required call is begun for the model: it can only go on with a tool, or with the arguments of the named one. */
-function toolCallOpening(choice: ToolChoice): { answerPrefix: string; opening: CallOpening } {
-  if (choice.type === 'required') return { answerPrefix: '<tool_call>\n', opening: 'tag' };
-  if (choice.type !== 'tool') return noOpening;
-  return {
-    answerPrefix: `<tool_call>\n{"name": ${JSON.stringify(choice.name)}, "arguments": `,
-    opening: 'arguments',
-  };
-}
-
-const namedTool = (choice: ToolChoice): string | null => (choice.type === 'tool' ? choice.name : null);
+const tagTexts = ({ open, close }: ReasoningTags) => [open, close, ...(open.match(/^<\|\w+>/) ?? [])];
 
 /** A token as OpenAI's log probabilities show it: text, and the bytes that the text may not show. */
 function describeToken(token: number, runtime: Runtime): { text: string; bytes: number[] } {

@@ -16,6 +16,9 @@ export interface Runtime {
   readonly stateFormat: StateFormat;
   readonly vocabulary: Vocabulary;
   readonly templateSource: string | null;
+  /** As the file calls them: `general.architecture`, `tokenizer.ggml.model`. */
+  readonly architecture: string;
+  readonly tokenizerModel: string;
   readonly bosText: string;
   readonly eosText: string;
   /** Token ids of a prompt in pieces, with the start token exactly once if the model wants one. */
@@ -74,6 +77,8 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
       types: (ggml?.token_type ?? null) as number[] | null,
     }),
     templateSource: typeof template === 'string' && template.trim() !== '' ? template : null,
+    architecture: metadata.general.architecture,
+    tokenizerModel: ggml?.model ?? '',
     bosText: model.tokens.bosString ?? '',
     eosText: model.tokens.eosString ?? '',
     tokenize(pieces) {

@@ -1,12 +1,16 @@
+import { createHash } from 'node:crypto';
 import { Template } from '@huggingface/jinja';
 import type { ChatMessage, ToolCall, ToolDefinition } from '../../core/chat.ts';
 import { textOf } from '../../core/chat.ts';
 import { AppError } from '../../core/errors.ts';
-
-/** ChatML, for files without a template: the most common form, and harmless where it does not fit. */
-const fallbackTemplate =
-  "{%- for message in messages -%}{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}{%- endfor -%}" +
-  "{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\\n' }}{%- endif -%}";
+import { adaptations } from './families/adapt.ts';
+import { detectForm } from './families/detect.ts';
+import { fallbackTemplate } from './families/fallback-templates.ts';
+import type { ToolCallForm } from './families/form.ts';
+import { callsAsText, toolsAsText, withToolInstructions } from './families/generic.ts';
+import { hermesForm } from './families/hermes.ts';
+import { type ReasoningTags, reasoningTags } from './families/reasoning.ts';
+import { breakUp, literalPattern, unusedMark } from './seams.ts';
 
 /** Largest rendered prompt in characters; a template that writes more is broken or hostile. */
 const maxRenderedCharacters = 4 * 1024 * 1024;
@@ -14,6 +18,8 @@ const maxRenderedCharacters = 4 * 1024 * 1024;
 export interface RenderInput {
   messages: ChatMessage[];
   tools: ToolDefinition[];
+  /** Switches of the template's own, such as `enable_thinking`; they never replace what is rendered. */
+  options?: Record<string, unknown>;
 }
 
 /** A prompt in pieces: inside a piece control tokens are real, across the seams none can form. */
@@ -22,11 +28,14 @@ export interface RenderedPrompt {
 }
 
 export interface ChatTemplate {
-  /** The file has no template and ChatML stands in. */
-  readonly isFallback: boolean;
-  /** The template writes tools and reads calls in the `<tool_call>` form that the output parser knows. */
-  readonly supportsTools: boolean;
-  /** Throws `invalid_request` with the template's own words when it refuses the conversation. */
+  /** The template itself. */
+  readonly source: string;
+  /** What stands in for a template that the file does not have, or null; for the model's record. */
+  readonly warning: string | null;
+  /** How tool calls are written. */
+  readonly form: ToolCallForm;
+  readonly reasoning: ReasoningTags;
+  /** Throws `invalid_request` with the template's own words when it refuses the conversation in every form. */
   render(input: RenderInput): RenderedPrompt;
 }
 
@@ -34,28 +43,44 @@ export interface ChatTemplate {
  * Compiles a model's chat template. Text that comes from the client can never become a control token: each place
  * where such a text stands is broken by a private-use character before rendering, and the prompt is cut there after it.
  * `userDefinedTexts`: added tokens such as `<tool_response>`; those that the template itself writes are broken in
- * everything but the assistant's own words, so that no user can fake them.
+ * everything but the assistant's own words, so that no user can fake them. `architecture` and `tokenizerModel`: as the
+ * file has them, for one without a template.
  * Throws `invalid_model_file` when the template does not compile.
  */
 export function createChatTemplate(deps: {
   source: string | null;
+  architecture: string;
+  tokenizerModel: string;
   controlTexts: readonly string[];
   userDefinedTexts: readonly string[];
   bosText: string;
   eosText: string;
 }): ChatTemplate {
-  const source = deps.source ?? fallbackTemplate;
+  const fallback =
+    deps.source === null
+      ? fallbackTemplate({ ...deps, specialTexts: [...deps.controlTexts, ...deps.userDefinedTexts] })
+      : null;
+  const source = deps.source ?? fallback?.source ?? '';
   const template = compile(source);
+  const nativeForm = detectForm(source);
   const markup = deps.userDefinedTexts.filter((text) => text.trim() !== '' && source.includes(text));
   const controlPattern = literalPattern(deps.controlTexts);
   const untrustedPattern = literalPattern([...deps.controlTexts, ...markup]);
+  // Mistral's templates refuse any other length.
+  const mapId = source.includes('length != 9') ? nineCharacterId : (id: string) => id;
 
-  const renderOnce = (messages: ChatMessage[], tools: ToolDefinition[], mark: string): string => {
+  const renderOnce = (
+    messages: readonly ChatMessage[],
+    { tools, options = {} }: Omit<RenderInput, 'messages'>,
+    mark: string,
+    noTools: null | [] = null,
+  ): string => {
     const neutral = (text: string) => breakUp(text, untrustedPattern, mark);
     const own = (text: string) => breakUp(text, controlPattern, mark);
     const rendered = template.render({
-      messages: messages.map((message) => toTemplateMessage(message, neutral, own)),
-      tools: tools.length === 0 ? null : tools.map((tool) => toTemplateTool(tool, neutral)),
+      ...(mapStrings(options, neutral) as Record<string, unknown>),
+      messages: messages.map((message) => toTemplateMessage(message, { neutral, own, mapId })),
+      tools: tools.length === 0 ? noTools : tools.map((tool) => toTemplateTool(tool, neutral)),
       add_generation_prompt: true,
       bos_token: deps.bosText,
       eos_token: deps.eosText,
@@ -65,26 +90,43 @@ export function createChatTemplate(deps: {
     }
     return rendered;
   };
+  /** What the template is given: its own tools and calls, or ours as text where it knows none. */
+  const prepare = ({ messages, tools }: RenderInput): { messages: ChatMessage[]; tools: ToolDefinition[] } => {
+    if (!nativeForm) return { messages: withToolInstructions(toolsAsText(messages), tools), tools: [] };
+    const { writeCalls } = nativeForm;
+    if (!writeCalls || source.includes('tool_calls')) return { messages, tools };
+    return {
+      messages: messages.map((message) => (message.role === 'assistant' ? callsAsText(message, writeCalls) : message)),
+      tools,
+    };
+  };
 
   return {
-    isFallback: deps.source === null,
-    supportsTools: source.includes('<tool_call>') && /\btools\b/.test(source),
-    render({ messages, tools }) {
-      const mark = unusedMark(JSON.stringify([messages, tools]));
-      const first = attempt(() => renderOnce(messages, tools, mark));
-      if (first.ok) return { pieces: first.text.split(mark) };
-      // Gemma 2 and others know no system role: its text then leads the first user turn.
-      const merged = mergeSystem(messages);
-      const second = merged ? attempt(() => renderOnce(merged, tools, mark)) : first;
-      if (second.ok) return { pieces: second.text.split(mark) };
-      if (second.error instanceof AppError) throw second.error;
+    source,
+    warning:
+      fallback && `the file has no chat template; ${fallback.name} is used${fallback.isGuess ? ' as a guess' : ''}`,
+    form: nativeForm ?? hermesForm,
+    reasoning: reasoningTags(source),
+    render(input) {
+      const mark = unusedMark(JSON.stringify([input.messages, input.tools, input.options]));
+      const prepared = prepare(input);
+      const wishes = { tools: prepared.tools, ...(input.options && { options: input.options }) };
+      let failure: unknown;
+      for (const messages of adaptations(prepared.messages)) {
+        const attempted = attempt(() => renderOnce(messages, wishes, mark));
+        if (attempted.ok) return { pieces: attempted.text.split(mark) };
+        failure = attempted.error;
+        if (failure instanceof AppError) throw failure;
+      }
+      // A template for tools alone walks through a list that is not there.
+      if (wishes.tools.length === 0) {
+        const attempted = attempt(() => renderOnce(prepared.messages, wishes, mark, []));
+        if (attempted.ok) return { pieces: attempted.text.split(mark) };
+      }
       throw new AppError(
         'invalid_request',
-        `The model's chat template refuses this conversation: ${firstLine(second.error)}`,
-        {
-          field: 'messages',
-          cause: second.error,
-        },
+        `The model's chat template refuses this conversation: ${firstLine(failure)}`,
+        { field: 'messages', cause: failure },
       );
     },
   };
@@ -114,16 +156,16 @@ function firstLine(error: unknown): string {
   return message.split('\n', 1)[0]!.slice(0, 200);
 }
 
-/** The conversation with a leading system message put before the first user text; null when there is none. */
-function mergeSystem(messages: ChatMessage[]): ChatMessage[] | null {
-  const [system, next, ...rest] = messages;
-  if (system?.role !== 'system' || next?.role !== 'user') return null;
-  return [{ role: 'user', content: [...system.content, { type: 'text', text: '\n\n' }, ...next.content] }, ...rest];
-}
-
 type Neutraliser = (text: string) => string;
 
-function toTemplateMessage(message: ChatMessage, neutral: Neutraliser, own: Neutraliser): Record<string, unknown> {
+interface MessageChanges {
+  neutral: Neutraliser;
+  own: Neutraliser;
+  mapId: (id: string) => string;
+}
+
+function toTemplateMessage(message: ChatMessage, changes: MessageChanges): Record<string, unknown> {
+  const { neutral, own, mapId } = changes;
   switch (message.role) {
     case 'assistant':
       return {
@@ -131,14 +173,14 @@ function toTemplateMessage(message: ChatMessage, neutral: Neutraliser, own: Neut
         content: own(textOf(message.content)),
         ...(message.reasoning !== undefined && { reasoning_content: own(message.reasoning) }),
         ...(message.toolCalls?.length && {
-          tool_calls: message.toolCalls.map((call) => toTemplateCall(call, neutral)),
+          tool_calls: message.toolCalls.map((call) => toTemplateCall(call, changes)),
         }),
       };
     case 'tool':
       return {
         role: 'tool',
         content: neutral(textOf(message.content)),
-        tool_call_id: message.toolCallId,
+        tool_call_id: mapId(message.toolCallId),
         ...(message.name !== undefined && { name: neutral(message.name) }),
       };
     default:
@@ -146,9 +188,9 @@ function toTemplateMessage(message: ChatMessage, neutral: Neutraliser, own: Neut
   }
 }
 
-function toTemplateCall(call: ToolCall, neutral: Neutraliser): Record<string, unknown> {
+function toTemplateCall(call: ToolCall, { neutral, mapId }: MessageChanges): Record<string, unknown> {
   return {
-    id: call.id,
+    id: mapId(call.id),
     type: 'function',
     function: { name: neutral(call.name), arguments: mapStrings(call.arguments, neutral) },
   };
@@ -165,6 +207,12 @@ function toTemplateTool(tool: ToolDefinition, neutral: Neutraliser): Record<stri
   };
 }
 
+/** A short id in place of a longer one, the same for the same. */
+function nineCharacterId(id: string): string {
+  if (/^[A-Za-z0-9]{9}$/.test(id)) return id;
+  return createHash('sha256').update(id).digest('hex').slice(0, 9);
+}
+
 /** Applies `change` to every string of a JSON value, keys included. */
 function mapStrings(value: unknown, change: Neutraliser): unknown {
   if (typeof value === 'string') return change(value);
@@ -173,37 +221,4 @@ function mapStrings(value: unknown, change: Neutraliser): unknown {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [change(key), mapStrings(item, change)]));
   }
   return value;
-}
-
-/** A pattern that finds any of the texts as they stand, the longest first; null when there are none. */
-function literalPattern(texts: readonly string[]): RegExp | null {
-  if (texts.length === 0) return null;
-  const sorted = [...new Set(texts)].sort((a, b) => b.length - a.length);
-  return new RegExp(sorted.map((text) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('|'), 'gu');
-}
-
-/** Puts `mark` after the first character of every match, overlapping ones included. */
-function breakUp(text: string, pattern: RegExp | null, mark: string): string {
-  if (!pattern) return text;
-  let result = '';
-  let copied = 0;
-  pattern.lastIndex = 0;
-  for (let match = pattern.exec(text); match; match = pattern.exec(text)) {
-    const cut = match.index + (match[0].codePointAt(0)! > 0xffff ? 2 : 1);
-    result += text.slice(copied, cut) + mark;
-    copied = cut;
-    pattern.lastIndex = cut;
-  }
-  return result + text.slice(copied);
-}
-
-/** A private-use character that the conversation does not contain. */
-function unusedMark(conversation: string): string {
-  for (let code = 0xe000; code <= 0xf8ff; code++) {
-    const mark = String.fromCharCode(code);
-    if (!conversation.includes(mark)) return mark;
-  }
-  throw new AppError('invalid_request', 'The messages use every private-use character of Unicode.', {
-    field: 'messages',
-  });
 }

@@ -14,6 +14,8 @@ export interface Vocabulary {
   readonly size: number;
   /** Exact bytes that a token adds to the text; empty for control tokens; null when only the library knows them. */
   bytesOf(token: number): Uint8Array | null;
+  /** The text of a control token, or null for any other. */
+  controlTextOf(token: number): string | null;
   /** Texts of control tokens (`<|im_start|>`), which user text must never turn into. */
   readonly controlTexts: readonly string[];
   /** Texts of tokens that the model's authors added (`<tool_call>`); they are matched in any text. */
@@ -50,9 +52,24 @@ export function createVocabulary(data: VocabularyData): Vocabulary {
   return {
     size: data.tokens.length,
     bytesOf,
+    controlTextOf: (token) => (typeOf(token) === tokenType.control ? (data.tokens[token] ?? null) : null),
     // A one-character text cannot be broken in two, and is no danger as plain text.
     controlTexts: textsOf(tokenType.control).filter((text) => text.length > 1),
     userDefinedTexts: textsOf(tokenType.userDefined).filter((text) => text.length > 1),
+  };
+}
+
+/** A vocabulary in which the given control tokens are text: those that a family's calls and reasoning are marked with. */
+export function showControls(vocabulary: Vocabulary, texts: readonly string[]): Vocabulary {
+  const shown = new Set(texts.filter((text) => vocabulary.controlTexts.includes(text)));
+  if (shown.size === 0) return vocabulary;
+  const encoder = new TextEncoder();
+  return {
+    ...vocabulary,
+    bytesOf(token) {
+      const text = vocabulary.controlTextOf(token);
+      return text !== null && shown.has(text) ? encoder.encode(text) : vocabulary.bytesOf(token);
+    },
   };
 }
 

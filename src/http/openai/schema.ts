@@ -94,6 +94,11 @@ const common = {
   cache_prompt: cachePromptField.nullish(),
 };
 
+const templateOptions = z
+  .record(z.string().max(64), z.union([z.string().max(1024), z.number(), z.boolean(), z.null()]))
+  .refine((options) => Object.keys(options).length <= 16, { error: 'has more than 16 entries' })
+  .meta({ description: "Switches of the model's own chat template, such as enable_thinking." });
+
 export const chatBody = z
   .object({
     ...common,
@@ -102,6 +107,7 @@ export const chatBody = z
     tools: z.array(tool).max(128).nullish(),
     tool_choice: toolChoice.nullish(),
     response_format: responseFormatField.nullish(),
+    chat_template_kwargs: templateOptions.nullish(),
     logprobs: z.boolean().nullish().meta({ description: 'Log probabilities of the tokens of the answer.' }),
     top_logprobs: z
       .int()

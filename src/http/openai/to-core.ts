@@ -29,6 +29,7 @@ export function chatToCore(body: ChatBody): ChatRequest {
     messages: toMessages(body.messages),
     tools,
     toolChoice: toToolChoice(body.tool_choice ?? null, tools),
+    ...(body.chat_template_kwargs && { templateOptions: body.chat_template_kwargs }),
   };
   return {
     ...toCommon(body, body.max_completion_tokens ?? body.max_tokens ?? null),

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { createJob, type JobDrafts } from '../../../src/engine/worker/job.ts';
-import { createOutputParser } from '../../../src/engine/worker/output-parser.ts';
+
 import { createStopMatcher } from '../../../src/engine/worker/stop-matcher.ts';
 import { createTextStream } from '../../../src/engine/worker/text-stream.ts';
 import { createVocabulary } from '../../../src/engine/worker/vocabulary.ts';
+import { parserFor } from '../../support/parse-output.ts';
 
 const end = 3;
 
@@ -26,7 +27,7 @@ function jobOf(maxTokens: number | null = null) {
     isEnd: (token) => token === end,
     text: createTextStream(vocabulary, () => ''),
     stops: createStopMatcher(['cc']),
-    parser: createOutputParser({ tools: false, startsInReasoning: false, newCallId: () => 'call' }),
+    parser: parserFor(),
     answerPrefix: '',
     describe: () => ({ text: '', bytes: [] }),
     nowMs: () => 0,

@@ -1,46 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Answer, foldEvents, type StreamEvent } from '../../../src/core/events.ts';
-import { unknownTimings, unknownUsage } from '../../../src/core/usage.ts';
-import { createOutputParser } from '../../../src/engine/worker/output-parser.ts';
+import type { Answer } from '../../../src/core/events.ts';
+import { hermesForm } from '../../../src/engine/worker/families/hermes.ts';
+import { parseOutput } from '../../support/parse-output.ts';
 
-async function parse(
-  pieces: string[],
-  options: { tools?: boolean; startsInReasoning?: boolean } = {},
-): Promise<Answer> {
-  let calls = 0;
-  const parser = createOutputParser({
-    tools: options.tools ?? true,
+function parse(pieces: string[], options: { tools?: boolean; startsInReasoning?: boolean } = {}): Promise<Answer> {
+  return parseOutput(pieces, {
+    ...(options.tools !== false && { form: hermesForm }),
     startsInReasoning: options.startsInReasoning ?? false,
-    newCallId: () => `call_${calls++}`,
   });
-  const events: StreamEvent[] = pieces.flatMap((piece) => parser.push(piece));
-  events.push(...parser.end());
-  assertBlocks(events);
-  events.push({ type: 'finish', reason: 'stop', stopSequence: null, usage: unknownUsage, timings: unknownTimings });
-  return foldEvents(
-    (async function* () {
-      yield* events;
-    })(),
-  );
-}
-
-/** Blocks come one at a time, with ids 0, 1, 2 …, each started and ended. */
-function assertBlocks(events: StreamEvent[]): void {
-  let next = 0;
-  let open: number | null = null;
-  for (const event of events) {
-    if (!('blockId' in event)) continue;
-    if (event.type.endsWith('-start')) {
-      expect(open).toBeNull();
-      expect(event.blockId).toBe(next++);
-      open = event.blockId;
-    } else {
-      expect(event.blockId).toBe(open);
-      if (event.type.endsWith('-end')) open = null;
-    }
-  }
-  expect(open).toBeNull();
 }
 
 const call = (name: string, args: unknown) => `<tool_call>\n${JSON.stringify({ name, arguments: args })}\n</tool_call>`;

@@ -10,7 +10,15 @@ const text = (value: string) => [{ type: 'text' as const, text: value }];
 const user = (value: string): ChatMessage => ({ role: 'user', content: text(value) });
 
 const create = (source: string | null, userDefinedTexts: string[] = []) =>
-  createChatTemplate({ source, controlTexts, userDefinedTexts, bosText: '<s>', eosText: '</s>' });
+  createChatTemplate({
+    source,
+    architecture: 'qwen2',
+    tokenizerModel: 'gpt2',
+    controlTexts,
+    userDefinedTexts,
+    bosText: '<s>',
+    eosText: '</s>',
+  });
 
 /** What the model would read if no seam were there. */
 const joined = (rendered: { pieces: string[] }) => rendered.pieces.join('');
@@ -75,6 +83,8 @@ describe('chat templates', () => {
   it('cuts control texts that overlap', () => {
     const { pieces } = createChatTemplate({
       source: '{{ messages[0].content }}',
+      architecture: 'llama',
+      tokenizerModel: 'llama',
       controlTexts: ['aba'],
       userDefinedTexts: [],
       bosText: '',
@@ -125,8 +135,7 @@ describe('chat templates', () => {
 
   it('uses ChatML and says so when the file has no template', () => {
     const template = create(null);
-    expect(template.isFallback).toBe(true);
-    expect(template.supportsTools).toBe(false);
+    expect(template.warning).toBe('the file has no chat template; ChatML is used');
     expect(joined(template.render({ messages: [user('Hi')], tools: [] }))).toBe(
       '<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n',
     );

@@ -1,0 +1,101 @@
+import type { ToolDefinition } from '../../../core/chat.ts';
+import type { ToolCallForm } from './form.ts';
+import { choice, createGrammarParts, type GrammarParts, quoted } from './grammar-parts.ts';
+import { parseJson } from './json-text.ts';
+import { createTextCursor, deepestValue, type TextCursor, unreadable } from './text-cursor.ts';
+import { createWholeReader, type WholeCall } from './whole-reader.ts';
+
+const open = '<|tool_call>';
+const close = '<tool_call|>';
+const quote = '<|"|>';
+
+/** `<|tool_call>call:NAME{key:value,…}<tool_call|>`, with strings between `<|"|>`: Gemma 4. */
+export const gemmaForm: ToolCallForm = {
+  name: 'gemma',
+  opens: [open],
+  markers: [open, close, quote],
+  createReader: ({ sink }) => createWholeReader({ sink, close, parse }),
+  callGrammar: (tools, nowMs) => grammar(tools, ({ name }) => `call:${name}{`, nowMs),
+  requireCall({ tools, named, nowMs }) {
+    if (named) return { prefix: `${open}call:${named.name}{`, gbnf: grammar([named], () => '', nowMs) };
+    return { prefix: `${open}call:`, gbnf: grammar(tools, ({ name }) => `${name}{`, nowMs) };
+  },
+};
+
+/** One of the tools, with any arguments of this form: their values are not JSON, so no schema binds them. */
+function grammar(
+  tools: readonly ToolDefinition[],
+  headOf: (tool: ToolDefinition) => string,
+  nowMs: () => number,
+): string {
+  const parts = createGrammarParts(nowMs);
+  const members = memberRule(parts);
+  const heads = tools.map(headOf).filter((head) => head !== '');
+  const head = heads.length > 0 ? choice(heads.map(quoted)) : '';
+  return parts.print(`${head} (${members} ("," ${members})*)? ${quoted(`}${close}`)}`.trimStart());
+}
+
+function memberRule(parts: GrammarParts): string {
+  const text = parts.add(`${quoted(quote)} ${parts.textUntil(quote)}`);
+  const key = parts.add(`[A-Za-z0-9_.-]+ | ${text}`);
+  const plain = '"-"? [0-9]{1,16} ("." [0-9]{1,16})? | "true" | "false" | "null"';
+  // The rules of one level below; three levels hold what tools ask for.
+  let value = parts.add(`${text} | ${plain}`);
+  for (let level = 0; level < 3; level++) {
+    const list = `"[" (${value} ("," ${value})*)? "]"`;
+    const object = `"{" (${key} ":" ${value} ("," ${key} ":" ${value})*)? "}"`;
+    value = parts.add(`${text} | ${plain} | ${list} | ${object}`);
+  }
+  return parts.add(`${key} ":" ${value}`);
+}
+
+function parse(body: string): WholeCall[] | null {
+  const cursor = createTextCursor(body);
+  cursor.space();
+  const head = cursor.match(/call:([\w.:/-]+)(?=\{)/y);
+  if (!head) return null;
+  const given = readValue(cursor, 0);
+  cursor.space();
+  return given === unreadable || !cursor.atEnd ? null : [{ name: head[1]!, argumentsText: JSON.stringify(given) }];
+}
+
+function readValue(cursor: TextCursor, depth: number): unknown {
+  if (depth > deepestValue) return unreadable;
+  cursor.space();
+  if (cursor.take(quote)) return cursor.until(quote) ?? unreadable;
+  if (cursor.take('{')) return readObject(cursor, depth);
+  if (cursor.take('[')) return readList(cursor, depth);
+  const number = cursor.match(/-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/y);
+  // Leading zeros are no JSON, but a number all the same.
+  if (number) return Number(number[0]);
+  const word = cursor.match(/true|false|null/y);
+  return word ? parseJson(word[0]) : unreadable;
+}
+
+function readObject(cursor: TextCursor, depth: number): unknown {
+  const entries: [string, unknown][] = [];
+  for (;;) {
+    cursor.space();
+    if (cursor.take('}')) return Object.fromEntries(entries);
+    if (entries.length > 0 && !cursor.take(',')) return unreadable;
+    cursor.space();
+    const key = cursor.take(quote) ? cursor.until(quote) : cursor.match(/[\w.-]+/y)?.[0];
+    cursor.space();
+    if (key === undefined || key === null || !cursor.take(':')) return unreadable;
+    const value = readValue(cursor, depth + 1);
+    if (value === unreadable) return unreadable;
+    entries.push([key, value]);
+  }
+}
+
+function readList(cursor: TextCursor, depth: number): unknown {
+  const items: unknown[] = [];
+  for (;;) {
+    cursor.space();
+    if (cursor.take(']')) return items;
+    if (items.length > 0 && !cursor.take(',')) return unreadable;
+    const value = readValue(cursor, depth + 1);
+    if (value === unreadable) return unreadable;
+    items.push(value);
+  }
+}

@@ -1,0 +1,47 @@
+import type { ToolCallForm } from './form.ts';
+import { type TaggedLayout, taggedGrammar } from './tagged-grammar.ts';
+import { createTaggedReader, type TaggedSyntax } from './tagged-reader.ts';
+
+const open = '<tool_call>';
+const close = '</tool_call>';
+
+const syntax: TaggedSyntax = {
+  head: /^\s*([\w.:/-]+)\s*(?=<arg_key>|<\/tool_call>)/,
+  partialHead: /^\s*[\w.:/-]*\s*(?:<[a-z_/]*)?$/,
+  key: /^\s*<arg_key>([^<]+)<\/arg_key>\s*<arg_value>/,
+  valueEnd: '</arg_value>',
+  trimsLines: false,
+  end: /^\s*<\/tool_call>/,
+  tags: ['<arg_key>', close],
+};
+
+/**
+ * `<tool_call>NAME<arg_key>key</arg_key><arg_value>value</arg_value></tool_call>`: GLM 4.5 and later. `line`: what the
+ * template writes between the tags, a line break or nothing.
+ */
+export function glmForm(line: '\n' | ''): ToolCallForm {
+  const layout: TaggedLayout = {
+    head: (name) => name + line,
+    argument: (key) => `<arg_key>${key}</arg_key>${line}<arg_value>`,
+    afterValue: '',
+    valueEnd: '</arg_value>',
+    afterString: line,
+    tail: close,
+  };
+  const anyCall = (tools: Parameters<ToolCallForm['callGrammar']>[0], nowMs: () => number) =>
+    taggedGrammar({ layout, tools, nowMs, headOf: ({ name }) => layout.head(name) });
+  return {
+    name: 'glm',
+    opens: [open],
+    markers: [open, close, '<arg_key>', '</arg_key>', '<arg_value>', '</arg_value>'],
+    createReader: ({ tools, sink }) => createTaggedReader({ syntax, tools, sink }),
+    callGrammar: anyCall,
+    requireCall({ tools, named, nowMs }) {
+      if (!named) return { prefix: open, gbnf: anyCall(tools, nowMs) };
+      return {
+        prefix: open + layout.head(named.name),
+        gbnf: taggedGrammar({ layout, tools: [named], nowMs, headOf: () => '' }),
+      };
+    },
+  };
+}
