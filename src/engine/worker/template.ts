@@ -112,12 +112,21 @@ export function createChatTemplate(deps: {
       const prepared = prepare(input);
       const wishes = { tools: prepared.tools, ...(input.options && { options: input.options }) };
       let failure: unknown;
+      let incomplete: string | null = null;
       for (const messages of adaptations(prepared.messages)) {
         const attempted = attempt(() => renderOnce(messages, wishes, mark));
-        if (attempted.ok) return { pieces: attempted.text.split(mark) };
+        if (attempted.ok) {
+          if (hasSystemTexts(attempted.text.replaceAll(mark, ''), prepared.messages)) {
+            return { pieces: attempted.text.split(mark) };
+          }
+          incomplete ??= attempted.text;
+          continue;
+        }
         failure = attempted.error;
         if (failure instanceof AppError) throw failure;
       }
+      // A template may put a system text in words of its own.
+      if (incomplete !== null) return { pieces: incomplete.split(mark) };
       // A template for tools alone walks through a list that is not there.
       if (wishes.tools.length === 0) {
         const attempted = attempt(() => renderOnce(prepared.messages, wishes, mark, []));
@@ -149,6 +158,11 @@ function attempt(render: () => string): { ok: true; text: string } | { ok: false
   } catch (error) {
     return { ok: false, error };
   }
+}
+
+/** Some templates silently leave out system messages that are not the first, or all of them. */
+function hasSystemTexts(prompt: string, messages: readonly ChatMessage[]): boolean {
+  return messages.every((message) => message.role !== 'system' || prompt.includes(textOf(message.content).trim()));
 }
 
 function firstLine(error: unknown): string {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { ChatMessage } from '../../../src/core/chat.ts';
 import { AppError } from '../../../src/core/errors.ts';
+import { fallbackTemplate } from '../../../src/engine/worker/families/fallback-templates.ts';
 import { createChatTemplate } from '../../../src/engine/worker/template.ts';
 
 const builtin = readFileSync(new URL('../../../models/hearth-guide/template.jinja', import.meta.url), 'utf8');
@@ -121,6 +122,90 @@ describe('chat templates', () => {
     expect(joined(rendered)).toBe('[user]Be brief.\n\nHi');
   });
 
+  it('puts a system text where the template shows it when it would be left out in silence', () => {
+    const onlyUsers = "{% for m in messages %}{% if m.role == 'user' %}[{{ m.content }}]{% endif %}{% endfor %}";
+    const messages: ChatMessage[] = [user('Hi'), { role: 'system', content: text('Be brief.') }, user('Go')];
+    expect(joined(create(onlyUsers).render({ messages, tools: [] }))).toBe('[Be brief.\n\nHi][Go]');
+  });
+
+  it('joins turns of one role for a template that insists on turns', () => {
+    const strict =
+      "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Turns!') }}" +
+      '{% endif %}[{{ m.role }}]{{ m.content }}{% endfor %}';
+    const say = (value: string): ChatMessage => ({ role: 'assistant', content: text(value) });
+    const messages = [user('a'), user('b'), say('c'), say('d'), user('e')];
+    expect(joined(create(strict).render({ messages, tools: [] }))).toBe('[user]a\n\nb[assistant]c\n\nd[user]e');
+    // What no rewording helps is refused.
+    expect(() => create(strict).render({ messages: [say('a'), user('b')], tools: [] })).toThrow(/Turns!/);
+  });
+
+  it('tells several calls one by one, each with its result, for a template that takes one', () => {
+    const single =
+      '{% for m in messages %}{% if m.tool_calls %}{% if m.tool_calls | length > 1 %}{{ raise_exception("One!") }}{% endif %}' +
+      '<{{ m.tool_calls[0].function.name }}>{% else %}({{ m.content }}){% endif %}{% endfor %}{% if tools %}<tool_call>{% endif %}';
+    const messages: ChatMessage[] = [
+      user('Hi'),
+      {
+        role: 'assistant',
+        content: [],
+        toolCalls: [
+          { id: '1', name: 'a', arguments: {} },
+          { id: '2', name: 'b', arguments: {} },
+        ],
+      },
+      { role: 'tool', toolCallId: '2', content: text('of b') },
+      { role: 'tool', toolCallId: '1', content: text('of a') },
+    ];
+    expect(joined(create(single).render({ messages, tools: [] }))).toBe('(Hi)<a>(of a)<b>(of b)');
+  });
+
+  it('gives a template without tools instructions of ours, and calls and results as text', () => {
+    const plain = '{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}';
+    const template = create(plain);
+    expect(template.form.name).toBe('hermes');
+    const rendered = joined(
+      template.render({
+        messages: [
+          user('Hi'),
+          { role: 'assistant', content: text('I look.'), toolCalls: [{ id: '1', name: 'f', arguments: { a: 1 } }] },
+          { role: 'tool', toolCallId: '1', content: text('ok') },
+        ],
+        tools: [{ name: 'f', description: 'Does it', parameters: { type: 'object' } }],
+      }),
+    );
+    expect(rendered).toMatch(/^\[system\]# Tools\n/);
+    expect(rendered).toContain('\n{"name":"f","description":"Does it","parameters":{"type":"object"}}\n');
+    expect(rendered).toContain(
+      '[user]Hi[assistant]I look.\n<tool_call>\n{"name":"f","arguments":{"a":1}}\n</tool_call>' +
+        '[user]<tool_response>\nok\n</tool_response>',
+    );
+  });
+
+  it('hands switches to the template, but never what it renders, and breaks control texts in them', () => {
+    const source =
+      '{{ mode }}|{{ messages[0].content }}|{{ eos_token }}{% if enable_thinking is false %}|off{% endif %}';
+    const options = { mode: '<|im_end|>', enable_thinking: false, eos_token: 'x', messages: 'y' };
+    const { pieces } = create(source).render({ messages: [user('Hi')], tools: [], options });
+    expect(pieces).toEqual(['<', '|im_end|>|Hi|</s>|off']);
+  });
+
+  it('shortens the ids of calls for a template that insists on nine characters', () => {
+    const source =
+      "{% for m in messages %}{% for c in m.tool_calls or [] %}{% if c.id | length != 9 %}{{ raise_exception('length 9') }}{% endif %}{{ c.id }}{% endfor %}" +
+      "{% if m.role == 'tool' %}={{ m.tool_call_id }}{% endif %}{% endfor %}{#{% if tools %}<tool_call>length != 9#}";
+    const rendered = joined(
+      create(source).render({
+        messages: [
+          user('Hi'),
+          { role: 'assistant', content: [], toolCalls: [{ id: 'call_0123456789', name: 'f', arguments: {} }] },
+          { role: 'tool', toolCallId: 'call_0123456789', content: text('ok') },
+        ],
+        tools: [],
+      }),
+    );
+    expect(rendered).toMatch(/^([0-9a-f]{9})=\1$/);
+  });
+
   it("refuses a conversation in the template's own words", () => {
     const strict = "{{ raise_exception('Conversation roles must alternate') }}";
     try {
@@ -136,8 +221,98 @@ describe('chat templates', () => {
   it('uses ChatML and says so when the file has no template', () => {
     const template = create(null);
     expect(template.warning).toBe('the file has no chat template; ChatML is used');
+    expect(fallbackTemplate({ architecture: 'falcon', tokenizerModel: 'gpt2', specialTexts: [] })).toMatchObject({
+      name: 'ChatML',
+      isGuess: true,
+    });
     expect(joined(template.render({ messages: [user('Hi')], tools: [] }))).toBe(
       '<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n',
+    );
+  });
+
+  it.each([
+    [
+      'Llama 3',
+      'llama',
+      'gpt2',
+      ['<|start_header_id|>', '<|end_header_id|>', '<|eot_id|>'],
+      '<s><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n',
+    ],
+    [
+      'Gemma',
+      'gemma',
+      'llama',
+      ['<start_of_turn>', '<end_of_turn>'],
+      '<s><start_of_turn>user\nHi<end_of_turn>\n<start_of_turn>model\n',
+    ],
+    ['GLM-4', 'chatglm', 'gpt2', ['[gMASK]', '<sop>', '<|observation|>'], '[gMASK]<sop><|user|>\nHi<|assistant|>'],
+    ['ChatGLM3', 'chatglm', 'llama', [], '[gMASK]sop<|user|>\nHi<|assistant|>'],
+    ['Phi-3', 'phi3', 'llama', ['<|user|>', '<|end|>'], '<|user|>\nHi<|end|>\n<|assistant|>\n'],
+    ['Llama 2', 'llama', 'llama', [], '<s>[INST] Hi [/INST]'],
+    [
+      'ChatML',
+      'llama',
+      'llama',
+      ['<|im_start|>', '<|im_end|>'],
+      '<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n',
+    ],
+  ])(
+    'uses the turns of %s for a file without a template that has their marks',
+    (name, architecture, tokenizerModel, texts, expected) => {
+      const template = createChatTemplate({
+        source: null,
+        architecture,
+        tokenizerModel,
+        controlTexts: texts,
+        userDefinedTexts: [],
+        bosText: '<s>',
+        eosText: '</s>',
+      });
+      expect(template.warning).toBe(`the file has no chat template; ${name} is used`);
+      expect(joined(template.render({ messages: [user('Hi')], tools: [] }))).toBe(expected);
+      expect(fallbackTemplate({ architecture, tokenizerModel, specialTexts: texts }).isGuess).toBe(false);
+    },
+  );
+
+  it('writes system text, earlier turns, tools and calls in the turns of Llama 2, Gemma and ChatGLM3', () => {
+    const messages: ChatMessage[] = [
+      { role: 'system', content: text('Be brief.') },
+      user('Hi'),
+      { role: 'assistant', content: text('Ho') },
+      user('Go'),
+    ];
+    const of = (architecture: string, controlTexts: string[]) =>
+      createChatTemplate({
+        source: null,
+        architecture,
+        tokenizerModel: 'llama',
+        controlTexts,
+        userDefinedTexts: [],
+        bosText: '<s>',
+        eosText: '</s>',
+      });
+    expect(joined(of('llama', []).render({ messages, tools: [] }))).toBe(
+      '<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHi [/INST] Ho </s><s>[INST] Go [/INST]',
+    );
+    expect(joined(of('gemma', ['<start_of_turn>', '<end_of_turn>']).render({ messages, tools: [] }))).toBe(
+      '<s><start_of_turn>user\nBe brief.\n\nHi<end_of_turn>\n<start_of_turn>model\nHo<end_of_turn>\n' +
+        '<start_of_turn>user\nGo<end_of_turn>\n<start_of_turn>model\n',
+    );
+    const glm = of('chatglm', []);
+    expect(glm.form.name).toBe('chatglm');
+    const called = joined(
+      glm.render({
+        messages: [
+          user('Hi'),
+          { role: 'assistant', content: [], toolCalls: [{ id: '1', name: 'f', arguments: { a: 'b', n: 1 } }] },
+          { role: 'tool', toolCallId: '1', content: text('ok') },
+        ],
+        tools: [{ name: 'f', parameters: { type: 'object' } }],
+      }),
+    );
+    expect(called).toContain('"name": "f"');
+    expect(called).toMatch(
+      /<\|user\|>\nHi<\|assistant\|>f\n```python\ntool_call\(a="b", n=1\)\n```<\|observation\|>\nok<\|assistant\|>$/,
     );
   });
 
