@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { copyCommand } from './copy.ts';
+import { costCommand } from './cost.ts';
 import type { BenchDeps } from './deps.ts';
 import { engineCommand } from './engine.ts';
 import { gapCommand } from './gap.ts';
@@ -47,6 +48,7 @@ for (const command of [
   gapCommand,
   prefixCommand,
   copyCommand,
+  costCommand,
   soakCommand,
 ]) {
   program.addCommand(command(deps));

@@ -1,7 +1,7 @@
 import { AppError, toAppError } from '../../core/errors.ts';
 import type { StreamEvent } from '../../core/events.ts';
 import { type Calls, createCalls } from './calls.ts';
-import type { FromWorker, StepReport, ToWorker, WorkerItem, WorkerRequest } from './protocol.ts';
+import type { FromWorker, StepReport, ToWorker, WorkerItem, WorkerRequest, WorkerStep } from './protocol.ts';
 
 /** The two ends of a process boundary, as little of it as the channel needs; tests pass a fake. */
 export interface Port {
@@ -54,16 +54,18 @@ export function createChannel(deps: { port: Port; onStep: (report: StepReport) =
     inbox.wake?.();
   };
 
+  const takeStep = ({ items, report }: WorkerStep) => {
+    if (report) {
+      deps.onStep(report);
+      for (const id of report.decoded) inboxes.get(id)?.hooks.onToken();
+    }
+    for (const item of items) deliver(item);
+  };
+
   deps.port.onMessage((message) => {
-    if (message.type !== 'step') {
-      if ('id' in message) calls.deliver(message);
-      return;
-    }
-    if (message.report) {
-      deps.onStep(message.report);
-      for (const id of message.report.decoded) inboxes.get(id)?.hooks.onToken();
-    }
-    for (const item of message.items) deliver(item);
+    if (message.type === 'step') takeStep(message);
+    else if (message.type === 'steps') for (const step of message.steps) takeStep(step);
+    else if ('id' in message) calls.deliver(message);
   });
 
   async function* generate(

@@ -117,6 +117,12 @@ export type WorkerAnswer =
   | { type: 'measured'; id: number; milliseconds: number | null }
   | { type: 'refused'; id: number; error: WireError };
 
+/** What happened in one step, or beside the steps when there is no report. */
+export interface WorkerStep {
+  items: WorkerItem[];
+  report: StepReport | null;
+}
+
 export type FromWorker =
   | { type: 'ready'; ready: WorkerReady }
   | { type: 'load-failed'; error: WireError }
@@ -124,6 +130,8 @@ export type FromWorker =
   /** The model is loaded and its template is about to be tried: an endless one never gets to `ready`. */
   | { type: 'probing' }
   /** All events of one step travel together. */
-  | { type: 'step'; items: WorkerItem[]; report: StepReport | null }
+  | ({ type: 'step' } & WorkerStep)
+  /** Several fast steps in one message, in their order. */
+  | { type: 'steps'; steps: WorkerStep[] }
   | WorkerAnswer
   | { type: 'pong'; sequence: number };

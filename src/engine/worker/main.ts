@@ -77,7 +77,7 @@ async function load(options: WorkerOptions): Promise<void> {
     pacer: createPrefillPacer(runtime.batchTokens),
     drafts: createDraftController(),
     nowMs,
-    publish: (items: WorkerItem[], report: StepReport | null) => outbox.post({ type: 'step', items, report }),
+    publish: (items: WorkerItem[], report: StepReport | null) => outbox.post({ items, report }),
     log,
   });
   const { evaluate, stateFormat } = runtime;

@@ -1,37 +1,77 @@
-import type { FromWorker } from '../ipc/protocol.ts';
+import type { FromWorker, WorkerStep } from '../ipc/protocol.ts';
 
-/** Messages to the server that wait until the cores are at work on the next step. */
+/** Steps that wait to be told to the server. */
 export interface Outbox {
-  post(message: FromWorker): void;
+  post(step: WorkerStep): void;
   /** Sends what waits, at once. */
   flush(): void;
 }
 
+/** Nobody reads faster than fifty times a second; a screen shows a new picture as often. */
+const mostHeldMs = 20;
+
 /**
- * Writing a message takes a tenth of a millisecond and wakes the server on the cores that decode, so a step's events are
- * not sent between two steps but during the next one. `later` runs its argument once the next decode call is on its
- * way; the order of messages is kept.
+ * Writing a message wakes the server, and through it the client, on the cores that decode. Two things keep that away
+ * from the model:
+ * 1. A step is not told between two steps but during the next one: `later` runs its argument once that is on its way.
+ * 2. Where steps are fast, several are told in one message, none later than 20 ms after its end. What is more than the
+ *    next piece of a text (a beginning, an end, a failure) takes everything along at once.
+ * The order stays. `after`: runs its argument after so many milliseconds unless the returned function is called before.
  */
 export function createOutbox(
   send: (message: FromWorker) => void,
-  later: (run: () => void) => void = afterDispatch,
+  deps: {
+    later: (run: () => void) => void;
+    after: (delayMs: number, run: () => void) => () => void;
+    nowMs: () => number;
+  } = { later: afterDispatch, after: afterDelay, nowMs: () => performance.now() },
 ): Outbox {
-  let waiting: FromWorker[] = [];
+  let waiting: WorkerStep[] = [];
+  let oldestMs = 0;
+  let isLeaving = false;
+  let cancelTimer: (() => void) | null = null;
+
   const flush = () => {
-    const messages = waiting;
+    isLeaving = false;
+    cancelTimer?.();
+    cancelTimer = null;
+    const steps = waiting;
     waiting = [];
-    for (const message of messages) send(message);
+    if (steps.length === 1) send({ type: 'step', ...steps[0]! });
+    else if (steps.length > 1) send({ type: 'steps', steps });
   };
+
   return {
-    post(message) {
-      waiting.push(message);
-      if (waiting.length === 1) later(flush);
+    post(step) {
+      const nowMs = deps.nowMs();
+      if (waiting.length === 0) oldestMs = nowMs;
+      waiting.push(step);
+      if (isLeaving) return;
+      // The next step will take about as long as this one: would it still be in time?
+      const heldMs = nowMs - oldestMs;
+      const canWait = step.report !== null && heldMs + step.report.milliseconds <= mostHeldMs && onlyGoesOn(step);
+      if (!canWait) {
+        isLeaving = true;
+        deps.later(flush);
+      } else cancelTimer ??= deps.after(mostHeldMs, flush);
     },
     flush,
   };
 }
 
+/** Whether a step only brings the next pieces of what its readers are reading already. */
+function onlyGoesOn({ items }: WorkerStep): boolean {
+  return items.every(
+    (item) => 'event' in item && (item.event.type.endsWith('-delta') || item.event.type === 'logprobs'),
+  );
+}
+
 /** The library dispatches a batch in the next turn of the event loop; the turn after that it is running. */
 function afterDispatch(run: () => void): void {
   setImmediate(() => setImmediate(run));
+}
+
+function afterDelay(delayMs: number, run: () => void): () => void {
+  const timer = setTimeout(run, delayMs);
+  return () => clearTimeout(timer);
 }

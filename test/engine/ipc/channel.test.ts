@@ -47,6 +47,24 @@ describe('the channel to a worker', () => {
     expect(counts.tokens).toBe(2);
   });
 
+  it('takes several steps of one message one after the other', async () => {
+    const { worker, channel, hooks, reports, counts } = setup();
+    const answer = channel.generate(anyRequest, new AbortController().signal, hooks);
+    const first = answer.next();
+    await settle();
+    const { id } = worker.running[0]!;
+    const step = (sequences: number, value: string) => ({
+      items: [{ id, event: text(value) }],
+      report: { sequences, promptTokens: 0, decoded: [id], drafts: { proposed: 0, accepted: 0 }, milliseconds: 2 },
+    });
+    worker.emit({ type: 'steps', steps: [step(1, 'a'), step(2, 'b'), step(3, 'c')] });
+    expect((await first).value).toEqual(text('a'));
+    expect((await answer.next()).value).toEqual(text('b'));
+    expect((await answer.next()).value).toEqual(text('c'));
+    expect(reports).toEqual([1, 2, 3]);
+    expect(counts.tokens).toBe(3);
+  });
+
   it('ends with the worker’s finish, and settles exactly once', async () => {
     const { worker, channel, hooks, counts } = setup();
     const events: StreamEvent[] = [];

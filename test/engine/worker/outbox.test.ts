@@ -1,38 +1,125 @@
 import { describe, expect, it } from 'vitest';
-import type { FromWorker } from '../../../src/engine/ipc/protocol.ts';
+import { AppError } from '../../../src/core/errors.ts';
+import type { StreamEvent } from '../../../src/core/events.ts';
+import type { FromWorker, WorkerStep } from '../../../src/engine/ipc/protocol.ts';
 import { createOutbox } from '../../../src/engine/worker/outbox.ts';
 
-const pong = (sequence: number): FromWorker => ({ type: 'pong', sequence });
+const delta = (text: string): StreamEvent => ({ type: 'text-delta', blockId: 0, text });
 
-describe('messages that wait for the next step', () => {
-  it('go out later, in order, and are not sent twice by a flush', () => {
-    const sent: FromWorker[] = [];
-    const due: (() => void)[] = [];
-    const outbox = createOutbox(
-      (message) => sent.push(message),
-      (run) => due.push(run),
-    );
-    outbox.post(pong(1));
-    outbox.post(pong(2));
+/** A step of so many milliseconds that brought these events of request 1. */
+function step(milliseconds: number, ...events: StreamEvent[]): WorkerStep {
+  return {
+    items: events.map((event) => ({ id: 1, event })),
+    report: { sequences: 1, decoded: [1], promptTokens: 0, drafts: { proposed: 0, accepted: 0 }, milliseconds },
+  };
+}
+
+function setup() {
+  const sent: FromWorker[] = [];
+  const due: (() => void)[] = [];
+  const timers: { atMs: number; run: () => void }[] = [];
+  let nowMs = 0;
+  const outbox = createOutbox((message) => sent.push(message), {
+    later: (run) => due.push(run),
+    after(delayMs, run) {
+      const timer = { atMs: nowMs + delayMs, run };
+      timers.push(timer);
+      return () => timers.splice(timers.indexOf(timer), 1);
+    },
+    nowMs: () => nowMs,
+  });
+  return {
+    outbox,
+    sent,
+    due,
+    timers,
+    dispatched() {
+      for (const run of due.splice(0)) run();
+    },
+    advance(byMs: number) {
+      nowMs += byMs;
+      for (const timer of [...timers]) if (timer.atMs <= nowMs) timer.run();
+    },
+  };
+}
+
+describe('what a step brought', () => {
+  it('is told once the next step is on its way, in order, and not twice when all is flushed', () => {
+    const { outbox, sent, due, dispatched } = setup();
+    const [first, second] = [step(30, delta('a')), step(30, delta('b'))];
+    outbox.post(first);
+    outbox.post(second);
     expect(sent).toEqual([]);
     expect(due).toHaveLength(1);
     outbox.flush();
-    expect(sent).toEqual([pong(1), pong(2)]);
-    due.shift()!();
-    expect(sent).toHaveLength(2);
-    outbox.post(pong(3));
-    due.shift()!();
-    expect(sent).toEqual([pong(1), pong(2), pong(3)]);
+    expect(sent).toEqual([{ type: 'steps', steps: [first, second] }]);
+    dispatched();
+    expect(sent).toHaveLength(1);
+    outbox.post(first);
+    dispatched();
+    expect(sent.slice(1)).toEqual([{ type: 'step', ...first }]);
   });
 
-  it('go out after what the library dispatches in the next turn', async () => {
+  it('goes out after what the library dispatches in the next turn', async () => {
     const order: string[] = [];
     const outbox = createOutbox(() => order.push('sent'));
-    outbox.post(pong(1));
-    // As the step loop does: the batch is queued a few microtasks after the message was posted.
+    outbox.post(step(30, delta('a')));
+    // As the step loop does: the batch is queued a few microtasks after the step was posted.
     await Promise.resolve();
     setImmediate(() => order.push('dispatched'));
     while (order.length < 2) await new Promise((resolve) => setImmediate(resolve));
     expect(order).toEqual(['dispatched', 'sent']);
+  });
+
+  it('waits for others where steps are fast, and no longer than 20 ms', () => {
+    const { outbox, sent, dispatched, advance } = setup();
+    const steps = Array.from({ length: 8 }, (_, index) => step(6, delta(`${index}`)));
+    for (const own of steps) {
+      outbox.post(own);
+      dispatched();
+      advance(6);
+    }
+    // The fourth is posted 18 ms after the first: a fifth would be too late for it.
+    expect(sent).toEqual([
+      { type: 'steps', steps: steps.slice(0, 4) },
+      { type: 'steps', steps: steps.slice(4, 8) },
+    ]);
+  });
+
+  it('does not wait for a step that takes longer than expected', () => {
+    const { outbox, sent, advance, timers } = setup();
+    const fast = step(2, delta('a'));
+    outbox.post(fast);
+    advance(19);
+    expect(sent).toEqual([]);
+    advance(1);
+    expect(sent).toEqual([{ type: 'step', ...fast }]);
+    expect(timers).toEqual([]);
+  });
+
+  it('does not wait where one step takes longer than 20 ms', () => {
+    const { outbox, sent, dispatched, timers } = setup();
+    outbox.post(step(21, delta('a')));
+    dispatched();
+    expect(sent).toHaveLength(1);
+    expect(timers).toEqual([]);
+  });
+
+  it.each<[string, WorkerStep]>([
+    ['a beginning', step(2, { type: 'text-start', blockId: 0 }, delta('a'))],
+    ['the start of an answer', step(2, { type: 'start', model: 'm', promptTokens: 1, cachedPromptTokens: 0 })],
+    ['the end of a block', step(2, delta('a'), { type: 'text-end', blockId: 0 })],
+    ['a failure', { ...step(2), items: [{ id: 2, error: new AppError('internal_error', 'failed').toWire() }] }],
+    ['what is no step', { items: [], report: null }],
+  ])('never waits when it is %s, and takes what waits along', (_, urgent) => {
+    const { outbox, sent, dispatched, timers } = setup();
+    const held = step(2, delta('a'));
+    outbox.post(held);
+    dispatched();
+    expect(sent).toEqual([]);
+    outbox.post(urgent);
+    dispatched();
+    expect(sent).toEqual([{ type: 'steps', steps: [held, urgent] }]);
+    expect(timers).toEqual([]);
   });
 });
