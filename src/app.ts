@@ -22,6 +22,7 @@ import { createManager, type Manager } from './engine/manager.ts';
 import { readMemoryBudget, systemMemoryReader } from './engine/memory/budget.ts';
 import { createFootprints } from './engine/memory/footprints.ts';
 import { createPlanner, type Planner } from './engine/memory/planner.ts';
+import { createMemoryReadings, createMemoryWatch, pressureLevels } from './engine/memory/pressure.ts';
 import { repackRulesOf } from './engine/memory/repack.ts';
 import { measuredBytes, residentBytes } from './engine/memory/resident-bytes.ts';
 import { createPlanning } from './engine/planning.ts';
@@ -98,6 +99,13 @@ export async function createApp(
     const reserveBytes = config.engine.memoryReserveBytes;
     return { budgetBytes: totalBytes, availableBytes, reserveBytes, source, usedBytes: usedBytes() };
   };
+  const memoryWatch = createMemoryWatch({
+    read: createMemoryReadings({ readFile: memory.readFile, budget }),
+    reserveBytes: config.engine.memoryReserveBytes,
+    clock,
+    onLevel: (level, reading) => log.warn({ level, ...reading }, 'memory pressure changed'),
+    onShort: () => manager.relieve(),
+  });
   const footprints = createFootprints({
     folder: config.dataFolder,
     machine: `${process.arch} ${cpus()[0]?.model ?? 'unknown'}`,
@@ -160,6 +168,7 @@ export async function createApp(
     fork,
     gpu,
     plan: planner.plan,
+    refusal: (of) => memoryWatch.refusal(of),
     observers: [
       {
         loaded({ ref, plan, pid }) {
@@ -256,6 +265,7 @@ export async function createApp(
         queueDepth: resident.queueDepth,
       })),
     memoryBudgetBytes: () => memoryStatus().budgetBytes,
+    memoryPressureLevel: () => pressureLevels.indexOf(memoryWatch.level),
     memoryAvailableBytes: () => memoryStatus().availableBytes,
     memoryUsedBytes: () => memoryStatus().usedBytes,
     gpus: () => gpu.status().devices.map(({ device, freeBytes }) => ({ ...device, freeBytes })),
@@ -281,6 +291,7 @@ export async function createApp(
       // 5. Workers end, and their exits are awaited.
       await engine.close();
       pressure.close();
+      memoryWatch.close();
     },
   };
 }

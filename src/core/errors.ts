@@ -30,6 +30,7 @@ export const errorCatalogue = {
   worker_crashed: { status: 503, retryable: true },
   model_quarantined: { status: 503, retryable: true },
   model_out_of_memory: { status: 503, retryable: true },
+  memory_pressure: { status: 503, retryable: true },
   shutting_down: { status: 503, retryable: true },
   insufficient_memory: { status: 507, retryable: false },
   storage_unavailable: { status: 507, retryable: false },

@@ -33,11 +33,16 @@ export interface Manager {
   /** Loads, or joins the load under way. A loaded model with other settings than those asked for is loaded again. */
   load(ref: ModelRef, settings: LoadSettings): Promise<void>;
   /** Lets running requests finish, then ends the worker and waits for its exit. */
-  unload(id: string, reason: 'request' | 'idle' | 'room' | 'shutdown'): Promise<void>;
+  unload(id: string, reason: UnloadReason): Promise<void>;
+  /** Ends the idle model that was not used for longest, if there is one. */
+  relieve(): void;
   residents(): ResidentView[];
   /** Ends all workers at once. */
   close(): Promise<void>;
 }
+
+/** Why a model is ended in good order; `pressure`: others need the memory. */
+export type UnloadReason = 'request' | 'idle' | 'room' | 'pressure' | 'shutdown';
 
 /** Is told what happens to models; must not throw. */
 export interface ManagerObserver {
@@ -68,6 +73,8 @@ export function createManager(
     residentBytes: (pid: number) => number;
     crashes: CrashGuard;
     observers: readonly ManagerObserver[];
+    /** Why nothing may be loaded, or nothing asked, at the moment; null: all may go on. */
+    refusal: (of: 'load' | 'request') => AppError | null;
     maxQueue: number;
   },
 ): Manager {
@@ -103,7 +110,7 @@ export function createManager(
     admission.roomChanged();
   };
 
-  const unload = (entry: Entry, reason: 'request' | 'idle' | 'room' | 'shutdown'): Promise<void> => {
+  const unload = (entry: Entry, reason: UnloadReason): Promise<void> => {
     if (entry.state === 'unloading') return entry.work;
     entry.state = 'unloading';
     keepAlive.disarm(entry);
@@ -209,6 +216,8 @@ export function createManager(
   const beginLoad = (ref: ModelRef, settings: LoadSettings): Entry => {
     if (closing) throw shuttingDown();
     deps.crashes.check(ref.id);
+    const short = deps.refusal('load');
+    if (short) throw short;
     const entry = newEntry(ref, settings);
     entries.set(ref.id, entry);
     entry.work = start(entry).catch((thrown: unknown) => {
@@ -240,6 +249,8 @@ export function createManager(
   return {
     async lease(ref, settings, signal, keepAliveMs) {
       while (true) {
+        const short = deps.refusal('request');
+        if (short) throw short;
         const entry = await loaded(ref, settings, signal);
         if (keepAliveMs !== undefined) entry.keepAliveMs = keepAliveMs;
         try {
@@ -264,6 +275,11 @@ export function createManager(
       if (!entry) return;
       if (entry.state === 'loading') await entry.work.catch(() => {});
       if (entries.get(id) === entry) await unload(entry, reason);
+    },
+    relieve() {
+      const idle = [...entries.values()].filter((entry) => isIdle(entry) && !entry.pinned);
+      const oldest = idle.sort((a, b) => a.idleSinceMs - b.idleSinceMs)[0];
+      if (oldest) void unload(oldest, 'pressure');
     },
     residents: () => [...entries.values()].map(toView),
     async close() {

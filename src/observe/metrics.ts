@@ -24,6 +24,7 @@ export interface GaugeSources {
   models(): ModelGauges[];
   memoryBudgetBytes(): number;
   memoryAvailableBytes(): number;
+  memoryPressureLevel(): number;
   memoryUsedBytes(): number;
   gpus(): { name: string; backend: string; totalBytes: number; freeBytes: number }[];
   activeConnections(): number;
@@ -151,7 +152,7 @@ export function createMetrics(version: string) {
     }),
     unloads: new Counter({
       name: 'hearth_model_unloads_total',
-      help: 'Model unloads by reason: request, idle, room, shutdown, crash',
+      help: 'Model unloads by reason: request, idle, room, pressure, shutdown, crash',
       labelNames: ['model', 'reason'],
       registers,
     }),
@@ -232,6 +233,14 @@ export function createMetrics(version: string) {
     registers,
     collect() {
       this.set(sources?.memoryAvailableBytes() ?? 0);
+    },
+  });
+  new Gauge({
+    name: 'hearth_memory_pressure_level',
+    help: 'How short memory is: 0 not, 1 nothing new is loaded, 2 idle models are ended too, 3 requests are refused too',
+    registers,
+    collect() {
+      this.set(sources?.memoryPressureLevel() ?? 0);
     },
   });
   new Gauge({

@@ -47,6 +47,7 @@ function setup(options: { behaviour?: FakeWorkerBehaviour; tuneThreads?: boolean
     gpu: fakeGpu(),
     plan: () => anyPlan({ contextTokens: 4_096, slots: 1, batchTokens: 512, threads: 4 }),
     observers: [],
+    refusal: () => null,
     residentBytes: () => 1,
     vaultFor: () => null,
     drafts: true,

@@ -33,6 +33,7 @@ function setup(
     maxQueue?: number;
     slotsFor?: (availableBytes: number) => number;
     gpu?: GpuDevice;
+    refusal?: (of: 'load' | 'request') => AppError | null;
   } = {},
 ) {
   const clock = manualClock();
@@ -72,6 +73,7 @@ function setup(
     residentBytes: () => modelBytes,
     vaultFor: () => null,
     observers: [],
+    refusal: (of) => options.refusal?.(of) ?? null,
     drafts: true,
     pressure: { observeStep: () => {}, forget: () => {} },
     arbiter: createThreadArbiter(4),
@@ -401,5 +403,64 @@ describe('the manager of loaded models', () => {
       { options: { gpu: { backend: 'vulkan' } } },
       { options: { gpu: null } },
     ]);
+  });
+
+  it('loads nothing while memory is short, but serves what is loaded', async () => {
+    let isShort = false;
+    const pressed = new AppError('memory_pressure', 'short', { retryAfterSeconds: 10 });
+    const { manager, workers } = setup({ refusal: (of) => (isShort && of === 'load' ? pressed : null) });
+    (await manager.lease(ref('a'), settings, never)).release();
+    isShort = true;
+    await expect(manager.lease(ref('b'), settings, never)).rejects.toBe(pressed);
+    await expect(manager.load(ref('b'), settings)).rejects.toBe(pressed);
+    (await manager.lease(ref('a'), settings, never)).release();
+    expect(workers).toHaveLength(1);
+    isShort = false;
+    (await manager.lease(ref('b'), settings, never)).release();
+    expect(workers).toHaveLength(2);
+  });
+
+  it('turns requests away when memory is shorter still', async () => {
+    const pressed = new AppError('memory_pressure', 'short', { retryAfterSeconds: 10 });
+    let isShort = false;
+    const { manager } = setup({ refusal: () => (isShort ? pressed : null) });
+    (await manager.lease(ref('a'), settings, never)).release();
+    isShort = true;
+    await expect(manager.lease(ref('a'), settings, never)).rejects.toBe(pressed);
+  });
+
+  it('gives memory back to others: the idle model first that was not used for longest, never a busy or pinned one', async () => {
+    const { manager, clock, metrics } = setup();
+    const ids = () => manager.residents().map(({ id }) => id);
+    await manager.load(ref('pinned'), { ...settings, pin: true });
+    const busy = await manager.lease(ref('busy'), settings, never);
+    await begin(busy);
+    for (const name of ['old', 'young']) {
+      clock.advance(10);
+      (await manager.lease(ref(name), settings, never)).release();
+    }
+    manager.relieve();
+    await settle();
+    expect(ids()).toEqual(['pinned:q4_0', 'busy:q4_0', 'young:q4_0']);
+    manager.relieve();
+    manager.relieve();
+    await settle();
+    expect(ids()).toEqual(['pinned:q4_0', 'busy:q4_0']);
+    expect(await metrics.render()).toContain('hearth_model_unloads_total{model="old",reason="pressure"} 1');
+  });
+
+  it('keeps a pinned model past its keep-alive time and past loads that need room, until it is unpinned', async () => {
+    const { manager, clock, workers } = setup({ memoryBytes: 100 });
+    await manager.load(ref('a'), { ...settings, pin: true, keepAliveMs: 1_000 });
+    clock.advance(10_000);
+    await settle();
+    expect(manager.residents()).toMatchObject([{ id: 'a:q4_0', pinned: true, expiresAt: null }]);
+    await expect(manager.load(ref('b'), settings)).rejects.toMatchObject({ code: 'insufficient_memory' });
+    await manager.load(ref('a'), { ...settings, keepAliveMs: 1_000 });
+    expect(manager.residents()).toMatchObject([{ pinned: true }]);
+    await manager.load(ref('a'), { ...settings, pin: false, keepAliveMs: 1_000 });
+    clock.advance(1_000);
+    await settle();
+    expect(workers[0]!.exited).toBe(true);
   });
 });

@@ -12,6 +12,8 @@ export interface StartOptions {
   args?: string[];
   /** Variables on top of the test run's environment, from which every HEARTH_ variable has been taken out. */
   env?: Record<string, string>;
+  /** The file of a control group to start in; see `memory-cgroup.ts`. */
+  procsFile?: string;
   /** Folder with models; left out: the built-in model only. */
   models?: string;
 }
@@ -56,7 +58,12 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
   const dataFolder = await mkdtemp(join(tmpdir(), 'hearth-test-'));
   const models = options.models === undefined ? [] : ['--models', options.models];
   const args = ['src/main.ts', '--port', '0', '--data', dataFolder, ...models, ...(options.args ?? [])];
-  const child = spawn(process.execPath, args, {
+  // The shell joins the group and then becomes the server, so that nothing of it is ever outside.
+  const [command, commandArgs] =
+    options.procsFile === undefined
+      ? [process.execPath, args]
+      : ['sh', ['-c', 'echo $$ > "$0" && exec "$@"', options.procsFile, process.execPath, ...args]];
+  const child = spawn(command, commandArgs, {
     cwd: repositoryRoot,
     // A measurement in an idle moment would change threads in the middle of a test.
     env: cleanEnvironment({ HEARTH_CALIBRATE: 'off', ...options.env }),

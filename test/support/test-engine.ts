@@ -64,6 +64,7 @@ export function testEngine(
     residentBytes: () => 77,
     vaultFor: () => null,
     observers: [],
+    refusal: () => null,
     drafts: true,
     pressure: { observeStep: () => {}, forget: () => {} },
     arbiter: createThreadArbiter(2),

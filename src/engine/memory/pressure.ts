@@ -1,0 +1,124 @@
+import type { Clock } from '../../core/clock.ts';
+import { AppError } from '../../core/errors.ts';
+import { findCgroups, type ReadFile } from '../cgroup.ts';
+import type { MemoryBudget } from './budget.ts';
+
+/**
+ * How short memory is. 1 `hold`: nothing new is loaded; 2 `shrink`: idle models are ended as well; 3 `shed`: requests
+ * are turned away as well.
+ */
+export const pressureLevels = ['none', 'hold', 'shrink', 'shed'] as const;
+export type PressureLevel = (typeof pressureLevels)[number];
+
+export interface MemoryReading {
+  /** Free in host and container, before any reserve. */
+  availableBytes: number;
+  /** Share of the last ten seconds, in percent, in which something waited for memory; null: the kernel does not tell. */
+  stalledPercent: number | null;
+}
+
+export interface PressureState {
+  level: PressureLevel;
+  /** Readings in a row that were short, or calm. */
+  shortReadings: number;
+  calmReadings: number;
+}
+
+/** Watches the memory of the machine. */
+export interface MemoryWatch {
+  readonly level: PressureLevel;
+  /** What a request or a load is told that is turned away; null: it may go on. */
+  refusal(of: 'load' | 'request'): AppError | null;
+  close(): void;
+}
+
+const intervalMs = 2_000;
+/** Readings that are short before each level: a moment's dip only holds back loads. */
+const readingsFor = { hold: 1, shrink: 3, shed: 6 };
+/** Calm readings after which everything goes on: other services come and go in seconds. */
+const calmReadings = 5;
+/** Stalls that a user notices, and stalls that are over. Swapping alone gives a few percent. */
+const stalledMarks = { short: 20, calm: 5 };
+/** Free memory counts as enough again somewhat above the mark, so that the level does not flutter. */
+const calmShare = 1.5;
+const leastMarkBytes = 64 * 2 ** 20;
+const retryAfterSeconds = 10;
+
+export const noPressure: PressureState = { level: 'none', shortReadings: 0, calmReadings: 0 };
+
+/** Half of what is to be left to others: a load never goes that far, so others have grown, or a model has. */
+export function lowMark(reserveBytes: number): number {
+  return Math.max(leastMarkBytes, Math.floor(reserveBytes / 2));
+}
+
+/** The next state. The level rises while readings stay short and falls to none at once after enough calm ones. Pure. */
+export function nextPressure(state: PressureState, reading: MemoryReading, markBytes: number): PressureState {
+  const stalled = reading.stalledPercent ?? 0;
+  if (reading.availableBytes < markBytes || stalled >= stalledMarks.short) {
+    const shortReadings = state.shortReadings + 1;
+    const reached = (['shed', 'shrink', 'hold'] as const).find((level) => shortReadings >= readingsFor[level])!;
+    const level = rank(reached) > rank(state.level) ? reached : state.level;
+    return { level, shortReadings, calmReadings: 0 };
+  }
+  const isCalm = reading.availableBytes >= markBytes * calmShare && stalled < stalledMarks.calm;
+  const calm = isCalm ? state.calmReadings + 1 : 0;
+  return calm >= calmReadings ? noPressure : { level: state.level, shortReadings: 0, calmReadings: calm };
+}
+
+/** `onShort` is called with every reading from `shrink` on: time to end an idle model. */
+export function createMemoryWatch(deps: {
+  read: () => MemoryReading;
+  reserveBytes: number;
+  clock: Clock;
+  onLevel: (level: PressureLevel, reading: MemoryReading) => void;
+  onShort: () => void;
+}): MemoryWatch {
+  const markBytes = lowMark(deps.reserveBytes);
+  let state = noPressure;
+  let last: MemoryReading | null = null;
+  const timer = deps.clock.every(intervalMs, () => {
+    last = deps.read();
+    const before = state.level;
+    state = nextPressure(state, last, markBytes);
+    if (state.level !== before) deps.onLevel(state.level, last);
+    if (rank(state.level) >= rank('shrink') && state.shortReadings > 0) deps.onShort();
+  });
+  return {
+    get level() {
+      return state.level;
+    },
+    refusal(of) {
+      if (rank(state.level) < rank(of === 'load' ? 'hold' : 'shed')) return null;
+      const what = of === 'load' ? 'no model is loaded' : 'no request is taken';
+      return new AppError('memory_pressure', `Memory is short on this machine; ${what} for the moment.`, {
+        fix: 'Try again later, or free memory.',
+        retryAfterSeconds,
+        details: {
+          available_bytes: last?.availableBytes ?? 0,
+          needed_bytes: markBytes,
+          stalled_percent: last?.stalledPercent ?? null,
+        },
+      });
+    },
+    close: () => timer.cancel(),
+  };
+}
+
+/** Reads stalls (PSI, of our own group where it tells them) and what is free. The operator's own limit is no shortage. */
+export function createMemoryReadings(deps: { readFile: ReadFile; budget: () => MemoryBudget }): () => MemoryReading {
+  const { readFile } = deps;
+  const group = findCgroups(readFile, 'memory').find(({ version }) => version === 2)?.folders[0];
+  return () => {
+    const text = (group && readFile(`${group}/memory.pressure`)) ?? readFile('/proc/pressure/memory') ?? '';
+    const stalled = /^some avg10=(\d+(?:\.\d+)?)/m.exec(text);
+    const limits = deps.budget().limits.filter(({ source }) => source !== 'config');
+    return {
+      availableBytes: Math.min(...limits.map(({ availableBytes }) => availableBytes)),
+      stalledPercent: stalled ? Number(stalled[1]) : null,
+    };
+  };
+}
+
+function rank(level: PressureLevel): number {
+  return pressureLevels.indexOf(level);
+}
