@@ -10,6 +10,7 @@ import { type ManualClock, manualClock } from '../support/manual-clock.ts';
 import { builtInModel } from '../support/models.ts';
 import { cleanEnvironment } from '../support/server.ts';
 
+const label = `{model="${builtInModel}"}`;
 const questions = ['What is GGUF?', 'What is Hearth?', 'What is prefill?'];
 
 interface Running {
@@ -50,11 +51,10 @@ describe('the calibration of the built-in model', () => {
     for (const question of questions) answers.push((await ask(baseUrl, question)).text ?? '');
     return answers;
   };
+  const allFree = (server: Running) =>
+    eventually(async () => (await metric(server.baseUrl, `hearth_model_slots_busy${label}`)) === 0);
   const calibrate = async (server: Running) => {
-    // The slot of the last answer is free a moment after its last byte.
-    await eventually(
-      async () => (await metric(server.baseUrl, `hearth_model_slots_busy{model="${builtInModel}"}`)) === 0,
-    );
+    await allFree(server);
     server.clock.advance(5_000);
     await eventually(async () => (await calibrations(server, 'measured')) === 1);
   };
@@ -70,8 +70,8 @@ describe('the calibration of the built-in model', () => {
     const server = await start(data, { HEARTH_PARALLEL: '1' });
     const before = await answersOf(server);
     expect((await record(server)).calibration).toBeNull();
-    const generated = await metric(server.baseUrl, `hearth_generated_tokens_total{model="${builtInModel}"}`);
-    const steps = await metric(server.baseUrl, `hearth_engine_steps_total{model="${builtInModel}"}`);
+    const generated = await metric(server.baseUrl, `hearth_generated_tokens_total${label}`);
+    const steps = await metric(server.baseUrl, `hearth_engine_steps_total${label}`);
     await calibrate(server);
 
     const { calibration } = await record(server);
@@ -88,8 +88,8 @@ describe('the calibration of the built-in model', () => {
     expect(stored.calibration.costOfTokens).toHaveLength(16);
     expect(Object.keys(stored.calibration.prefillTokensPerSecond)).toEqual(['16', '64', '128', '256', '512']);
 
-    expect(await metric(server.baseUrl, `hearth_generated_tokens_total{model="${builtInModel}"}`)).toBe(generated);
-    expect(await metric(server.baseUrl, `hearth_engine_steps_total{model="${builtInModel}"}`)).toBe(steps);
+    expect(await metric(server.baseUrl, `hearth_generated_tokens_total${label}`)).toBe(generated);
+    expect(await metric(server.baseUrl, `hearth_engine_steps_total${label}`)).toBe(steps);
     // The one slot still holds the last conversation: all but its last token come from there.
     const again = await ask(server.baseUrl, questions.at(-1)!);
     expect(again.text).toBe(before.at(-1));
@@ -114,6 +114,24 @@ describe('the calibration of the built-in model', () => {
     expect(counts).toEqual([1, 0, 0, 0, 0, 0]);
     expect(await readdir(join(data, 'calibrations'))).toHaveLength(1);
     await server.app.shutdown();
+  });
+
+  it('gives way to a request, which gets its exact answer, and is done later', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'hearth-calibration-'));
+    const server = await start(folder, { HEARTH_PARALLEL: '1' });
+    await postJson(`${server.baseUrl}/models/${builtInModel}/load`, {});
+    server.clock.advance(5_000);
+    const { text } = await ask(server.baseUrl, questions[0]!);
+    expect(text).toMatch(/^GGUF is a file format for language models\./);
+    const ended = async () => (await calibrations(server, 'interrupted')) + (await calibrations(server, 'measured'));
+    await eventually(async () => (await ended()) === 1);
+    await allFree(server);
+    // Twice the usual time: the first try came to nothing, unless it was over before the request came.
+    server.clock.advance(5_000);
+    await calibrate(server);
+    expect(await readdir(join(folder, 'calibrations'))).toHaveLength(1);
+    await server.app.shutdown();
+    await rm(folder, { recursive: true });
   });
 
   it('is neither measured nor used when it is switched off', async () => {
