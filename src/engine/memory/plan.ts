@@ -81,7 +81,7 @@ export function planLoad(input: PlanInput): LoadPlan | Refusal {
   };
   const shapes = ladder(facts, start, wish, trained).map((shape) => withBatch(facts, shape));
   for (const shape of shapes) {
-    const placed = placements(input, expect(shape));
+    const placed = placements(input, expect(shape), shape.batchTokens);
     const fit = placed.find(({ expectedBytes }) => expectedBytes.total <= budget.availableBytes);
     if (!fit) continue;
     return {
@@ -98,10 +98,10 @@ export function planLoad(input: PlanInput): LoadPlan | Refusal {
 }
 
 /** With as much on the GPU as fits there, where there is one; then, should its driver be what is too much, without. */
-function placements({ facts, gpu }: PlanInput, whole: ExpectedBytes) {
+function placements({ facts, gpu }: PlanInput, whole: ExpectedBytes, batchTokens: number) {
   const onCpu = { gpuLayers: 0, gpuBytes: 0, expectedBytes: whole };
   if (!gpu) return [onCpu];
-  const share = planGpuLayers(facts, whole, usableGpuBytes(gpu));
+  const share = planGpuLayers(facts, { ...whole, batchTokens }, usableGpuBytes(gpu));
   return [
     { gpuLayers: share.layers, gpuBytes: share.bytes.total, expectedBytes: ramBeside(whole, facts, share, gpu) },
     onCpu,

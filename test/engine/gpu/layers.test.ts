@@ -26,7 +26,7 @@ const models = fc
     const layers = some.layerBytes.reduce((sum, layer) => sum + layer, 0);
     return { ...tiny, ...some, tensorBytes: layers + some.outputBytes + some.embeddingBytes };
   });
-const wholes = fc.record({ kvCache: bytes, compute: bytes });
+const wholes = fc.record({ kvCache: bytes, compute: bytes, batchTokens: fc.integer({ min: 1, max: 4_096 }) });
 
 /** A model that was read into memory, without a GPU. */
 function wholeOf(weights: number, kvCache: number): ExpectedBytes {
@@ -34,7 +34,8 @@ function wholeOf(weights: number, kvCache: number): ExpectedBytes {
 }
 
 describe('layers for a GPU', () => {
-  // Ten layers of 100, an output of 50, a cache of 10 a layer, 5 to compute in, and room for one layer on the way.
+  // Ten layers of 100, an output of 50, a cache of 10 a layer, 5 to compute in (4 of them for the score of the only
+  // token), and room for one layer on the way.
   const model: GgufFacts = {
     ...tiny,
     layerBytes: Array.from({ length: 10 }, () => 100),
@@ -43,8 +44,9 @@ describe('layers for a GPU', () => {
     embeddingBytes: 50,
     tensorBytes: 1_100,
     headCountKv: 2,
+    vocabularySize: 1,
   };
-  const whole = { kvCache: 100, compute: 5 };
+  const whole = { kvCache: 100, compute: 1, batchTokens: 1 };
 
   it.each([
     [0, 0, 0],
@@ -72,6 +74,13 @@ describe('layers for a GPU', () => {
     const hybrid = { ...model, fullAttentionInterval: 5 };
     // Two of ten have a cache; the last one may.
     expect(planGpuLayers(hybrid, whole, 305)).toMatchObject({ layers: 2, bytes: { kvCache: 50 } });
+  });
+
+  it('have a row of scores for every token of a batch, unless the model is an encoder', () => {
+    const words = { ...model, vocabularySize: 1_000 };
+    const compute = (facts: GgufFacts) => planGpuLayers(facts, { ...whole, batchTokens: 8 }, 99_999).bytes.compute;
+    expect(compute(words)).toBe(1 + 100 + 8 * 1_000 * 4);
+    expect(compute({ ...words, isEncoder: true })).toBe(1 + 100);
   });
 
   it('never take more than is usable, and never fewer with more of it', () => {
