@@ -43,12 +43,13 @@ describe('greedy answers of the built-in model', () => {
   it('are those of a cold single slot, whatever the schedule, the slots and the way over the disk', async () => {
     let reused = 0;
     let restored = 0;
+    let guessed = 0;
     await fc.assert(
       fc.asyncProperty(schedules(requests.length), async (loads) => {
         const vaultFolder = await mkdtemp(join(tmpdir(), 'hearth-schedules-'));
         try {
           for (const [turn, load] of loads.entries()) {
-            const worker = await startRealWorker({ slots: load.slots, vaultFolder });
+            const worker = await startRealWorker({ slots: load.slots, vaultFolder, drafts: true });
             try {
               // Before anything else was asked, only the disk can hold a part of a prompt.
               if (turn === 1)
@@ -57,6 +58,7 @@ describe('greedy answers of the built-in model', () => {
                 worker,
                 turn === 0 ? { ...load, arrivals: [keptArrival, ...load.arrivals] } : load,
               );
+              for (const { drafts } of worker.reports) guessed += drafts.accepted;
             } finally {
               await worker.stop();
             }
@@ -71,6 +73,7 @@ describe('greedy answers of the built-in model', () => {
     // The schedules did what they are for.
     expect(reused).toBeGreaterThan(1_000);
     expect(restored).toBeGreaterThan(300);
+    expect(guessed).toBeGreaterThan(0);
     // Not a limit of its own: it only ends a run that hangs.
   }, 900_000);
 

@@ -19,7 +19,7 @@ export async function coldAnswers(): Promise<{
   ask(request: WorkerRequest): Promise<ColdAnswer>;
   stop(): Promise<void>;
 }> {
-  const worker = await startRealWorker({ slots: 1, vaultFolder: null });
+  const worker = await startRealWorker({ slots: 1, vaultFolder: null, drafts: false });
   return {
     ask: (request) => coldAnswer(worker, request),
     stop: () => worker.stop(),
@@ -34,7 +34,7 @@ async function coldAnswer(worker: RealWorker, request: WorkerRequest): Promise<C
     if (answer?.usage.cachedPromptTokens !== 0) throw new Error('the reference was not cold');
     return answer;
   };
-  // Log probabilities make guesses and grammars impossible: this is the model alone.
+  // Log probabilities make grammars impossible: this is the model alone.
   const plain: WorkerRequest = { ...request, format: { type: 'text' }, topLogprobs: 2 };
   const free = await cold(plain);
   // The end token is not among the answer's tokens, but it may be a close call too: asked again, one token further.

@@ -21,8 +21,15 @@ export interface RealWorker {
   stop(): Promise<void>;
 }
 
-/** Starts a worker with so many slots. `vaultFolder`: where every prompt that comes twice is kept, whatever it cost. */
-export async function startRealWorker(how: { slots: number; vaultFolder: string | null }): Promise<RealWorker> {
+/**
+ * Starts a worker with so many slots. `vaultFolder`: where every prompt that comes twice is kept, whatever it cost;
+ * `drafts`: whether it guesses ahead.
+ */
+export async function startRealWorker(how: {
+  slots: number;
+  vaultFolder: string | null;
+  drafts: boolean;
+}): Promise<RealWorker> {
   const reports: StepReport[] = [];
   const options: WorkerOptions = {
     mode: 'generate',
@@ -36,7 +43,7 @@ export async function startRealWorker(how: { slots: number; vaultFolder: string 
         ? null
         : { folder: how.vaultFolder, capBytes: 1 << 30, minSavedMs: 0, pinnedPrompts: [] },
     kvType: 'f16',
-    drafts: true,
+    drafts: how.drafts,
     flashAttention: true,
     // A second thread would wait for cores that other tests hold.
     maxThreads: 1,
