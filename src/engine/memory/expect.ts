@@ -66,8 +66,9 @@ function computeBytes(facts: GgufFacts, shape: LoadShape): number {
   const embedding = facts.embeddingLength ?? 0;
   const rows = (embedding * embeddingRows + (facts.feedForwardLength ?? 0) * feedForwardRows) * 4;
   const cells = facts.isEncoder ? shape.batchTokens : shape.contextTokens;
-  // With the fused kernel only the mask; else every head's weights, before and after softmax.
-  const attention = usesFlashAttention(facts, shape.kvType) ? 4 : 4 + (facts.headCount ?? 0) * 2 * 4;
+  // With the fused kernel only the mask; else the weights of every head, in encoders before and after softmax.
+  const weights = (facts.headCount ?? 0) * 4 * (facts.isEncoder ? 2 : 1);
+  const attention = usesFlashAttention(facts, shape.kvType) ? 4 : 4 + weights;
   const scores = facts.isEncoder ? 0 : shape.slots * (facts.vocabularySize ?? 0) * sampledTokenBytes;
   const perToken = rows + (facts.hasNoAttention ? 0 : cells * attention);
   return shape.batchTokens * perToken + scores + workingHeapBytes;

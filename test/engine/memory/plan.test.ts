@@ -115,7 +115,7 @@ describe('expected bytes', () => {
 
   test('without the fused kernel every head pays for every token of the context', () => {
     const narrow = expected({ keyLength: 32, valueLength: 32 });
-    expect(narrow.compute - expected().compute).toBe(256 * 4_096 * 28 * 8);
+    expect(narrow.compute - expected().compute).toBe(256 * 4_096 * 28 * 4);
   });
 });
 
