@@ -14,6 +14,9 @@ const longer = [...long, ...letters(20, 2)];
 /** The same beginning, and another end. */
 const cutAt = (length: number) => [...long.slice(0, length), ...letters(24, 1_000 + length)];
 
+/** A running state is not put aside at fewer tokens. */
+const leastPutAsideTokens = 64;
+
 /** Tokens at the start of `long` that a sliding layer no longer holds at its end, at least. */
 const forgottenTokens = 140;
 
@@ -119,24 +122,47 @@ describe.each(textArchitectures)('a tiny %s', (architecture) => {
   });
 
   // 1. Cut far before the window of the end; the cut's own window is still held. 2. Within the window of the end.
-  // 3. Held itself, but not all of its window.
-  it.each(slides(architecture) || runs(architecture) ? [500, 890, 160] : [500])(
+  // 3. Held itself, but not all of its window. 4. Not held at all.
+  it.each(slides(architecture) || runs(architecture) ? [500, 890, 160, 60] : [500])(
     'goes on rightly in the same slot after the first %i of 900 tokens',
     async (length) => {
       const row = cutAt(length);
       const [whole, part] = [await coldAnswer(long), await coldAnswer(row)];
-      await oneSlot();
+      // Nothing may be put aside from other tests.
+      await reload(1);
       expectSame(await answer(long), whole);
       const warm = await answer(row);
       expectSame(warm, part);
       const shared = await tokensOf(long.slice(0, length));
       const isForgotten = slides(architecture) && length < forgottenTokens + windowTokens;
-      // A running state cannot be cut: it is kept as a whole or not at all.
+      // A running state cannot be cut where it was not put aside.
       expect(warm.cachedTokens).toBe(isForgotten || runs(architecture) ? 0 : shared);
-      // And back again.
-      expectSame(await answer(long), whole);
+      // Where the two part it was: there and back again, nothing of the shared part is computed. (A beginning that is
+      // read faster than it is put aside is not.)
+      const isPutAside = shared >= leastPutAsideTokens || !(isForgotten || runs(architecture));
+      for (const [again, reference] of [
+        [long, whole],
+        [row, part],
+        [long, whole],
+      ] as const) {
+        const next = await answer(again);
+        expectSame(next, reference);
+        if (isPutAside) expect(next.cachedTokens).toBe(shared);
+      }
     },
   );
+
+  it('computes one token of a prompt that comes again, and no more when only the answer was another', async () => {
+    const [first, next] = [await coldAnswer(long), await coldAnswer(longer)];
+    await reload(1);
+    expectSame(await answer(long), first);
+    const again = await answer(long);
+    expectSame(again, first);
+    expect(again.cachedTokens).toBe(first.promptTokens - 1);
+    const another = await answer(longer);
+    expectSame(another, next);
+    expect(another.cachedTokens).toBe(first.promptTokens - (runs(architecture) ? 1 : 0));
+  });
 
   it('goes on rightly where the state ends, without computing any of it again', async () => {
     const reference = await coldAnswer(longer);
@@ -149,9 +175,8 @@ describe.each(textArchitectures)('a tiny %s', (architecture) => {
   });
 
   it('shares one prefill between two requests in flight, and each gets its own answer', async () => {
-    // Where only a whole state can be taken over, the second has to be there before the first is past the shared part:
-    // the first portion of a prompt is 512 tokens.
-    const length = slides(architecture) || runs(architecture) ? 890 : 500;
+    // Shorter than the first portion of a prompt, 512 tokens: the second is there before the first has begun.
+    const length = 100;
     const rows = [cutAt(length), longer];
     const references = [await coldAnswer(rows[0]!), await coldAnswer(rows[1]!)];
     const series = `hearth_prompt_tokens_evaluated_total{model="${model}"}`;
@@ -172,6 +197,17 @@ describe.each(textArchitectures)('a tiny %s', (architecture) => {
     const { finishReason, promptTokens, completionTokens } = await answer(letters(980, 4), 4_000);
     expect(finishReason).toBe('length');
     expect(promptTokens + completionTokens).toBe(1_024);
+  });
+
+  it('takes the beginning that two prompts had in common from the disk after an unload', async () => {
+    const [first, second, third] = [7, 8, 9].map((start) => [...long.slice(0, 500), ...letters(24, start)]);
+    const reference = await coldAnswer(third!);
+    for (const row of [first!, second!]) await answer(row, 1, keeping.baseUrl);
+    await postJson(`${keeping.baseUrl}/models/${model}/unload`, {});
+    const after = await answer(third!, answerTokens, keeping.baseUrl);
+    expectSame(after, reference);
+    expect(after.cachedTokens).toBe(await tokensOf(long.slice(0, 500)));
+    await postJson(`${keeping.baseUrl}/models/${model}/unload`, {});
   });
 
   it('takes a prefix that was seen twice from the disk after an unload', async () => {

@@ -10,7 +10,7 @@ export interface FakeCall {
 
 export interface FakeModelOptions {
   slots: number;
-  /** A state can only be used whole, as on recurrent models. */
+  /** A state can only be used whole or where it was put aside, as on recurrent models. */
   wholeStatesOnly: boolean;
   /** How many of `limit` guesses come true, given the tokens so far. */
   accepted: (held: readonly number[], limit: number) => number;
@@ -52,6 +52,7 @@ export function fakeModel({ slots, wholeStatesOnly, accepted, poison }: FakeMode
         onDecode();
       });
     }
+    pendingCopies = [];
     const step = current;
     step.calls.push(call);
     if (poison !== null && tokens.includes(poison)) step.isPoisoned = true;
@@ -59,9 +60,17 @@ export function fakeModel({ slots, wholeStatesOnly, accepted, poison }: FakeMode
     if (step.isPoisoned) throw new Error('decode failed');
   };
   const heldBy = new WeakMap<Sequence, number[]>();
+  /** Copies that were asked for and are made with the next decode call, as the library does. */
+  let pendingCopies: { source: Sequence; target: Sequence }[] = [];
 
   const sequences = Array.from({ length: slots }, (_, slot): Sequence => {
     let held: number[] = [];
+    /** Lengths at which it was put aside. */
+    let aside: number[] = [];
+    const cutTo = (length: number) => {
+      if (!wholeStatesOnly || held.length <= length) return Math.min(length, held.length);
+      return Math.max(0, ...aside.filter((known) => known <= length));
+    };
     let limit = 0;
     let ready = 0;
     let proposed = 0;
@@ -72,7 +81,7 @@ export function fakeModel({ slots, wholeStatesOnly, accepted, poison }: FakeMode
     const reusable = (prompt: readonly number[]) => {
       let common = 0;
       while (common < held.length && common < prompt.length - 1 && held[common] === prompt[common]) common++;
-      return wholeStatesOnly && common < held.length ? 0 : common;
+      return cutTo(common);
     };
     const sequence: Sequence = {
       get length() {
@@ -80,14 +89,23 @@ export function fakeModel({ slots, wholeStatesOnly, accepted, poison }: FakeMode
       },
       reusablePrefix: reusable,
       async adapt(prompt) {
-        replace(held.slice(0, reusable(prompt)));
+        const kept = held.slice(0, reusable(prompt));
+        aside = aside.filter((length) => length <= kept.length);
+        replace(kept);
         return held.length;
       },
+      needsCheckpoints: wholeStatesOnly,
+      async checkpoint() {
+        if (!aside.includes(held.length)) aside.push(held.length);
+      },
+      copyable: cutTo,
       async copyFrom(other, length) {
         const source = heldBy.get(other)!;
-        const isRight = !wholeStatesOnly || source.length === length;
+        const isRight = other.copyable(length) === length;
         // Where it cannot be done, what is left behind is nobody's state.
         replace(isRight ? source.slice(0, length) : [-1, -2, -3]);
+        aside = [];
+        pendingCopies.push({ source: other, target: sequence });
         return isRight;
       },
       async prefill(tokens) {
@@ -142,6 +160,7 @@ export function fakeModel({ slots, wholeStatesOnly, accepted, poison }: FakeMode
       async saveState() {},
       async loadState() {},
       async reset() {
+        aside = [];
         replace([]);
       },
     };
@@ -154,6 +173,10 @@ export function fakeModel({ slots, wholeStatesOnly, accepted, poison }: FakeMode
     /** Puts a state into a sequence, as a load from the disk does. */
     put(sequence: Sequence, tokens: readonly number[]) {
       heldBy.get(sequence)!.splice(0, Number.POSITIVE_INFINITY, ...tokens);
+      // What is still to be copied from here is now another state.
+      for (const { source, target } of pendingCopies) {
+        if (source === sequence) heldBy.get(target)!.fill(-6);
+      }
     },
     onDecode(listener: () => void) {
       onDecode = listener;

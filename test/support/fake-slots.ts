@@ -4,17 +4,15 @@ import type { CacheUse, Job } from '../../src/engine/worker/job.ts';
 import { type BatchLoop, createBatchLoop } from '../../src/engine/worker/loop.ts';
 import type { PrefixStore } from '../../src/engine/worker/prefix-store.ts';
 import type { Sequence } from '../../src/engine/worker/sequence.ts';
-
-/** A sequence without a model: it remembers tokens and says 1 for ever; `calls` is what was asked of it. */
-export interface FakeSlot extends Sequence {
-  readonly held: number[];
-}
+import { type FakeCall, fakeModel } from './fake-model.ts';
 
 export interface FakeSlots {
   loop: BatchLoop;
-  sequences: readonly FakeSlot[];
-  /** Calls of every step, such as `0:prefill 64`, `1:next`; a request that ends is in no step any more. */
-  steps: string[][];
+  sequences: readonly Sequence[];
+  /** Puts a state into a sequence, as a load from the disk does. */
+  put(sequence: Sequence, tokens: readonly number[]): void;
+  /** Calls of every step so far: `0:prefill 64`, `0:first 10` for the end of a prompt, `1:next 1`. */
+  steps(): string[][];
   copies: string[];
   /** Prompt tokens that were evaluated. */
   evaluated(): number;
@@ -25,12 +23,15 @@ export interface FakeSlots {
   onStep(listener: () => void): void;
 }
 
-const endToken = 0;
-
 /** Requests that are there at once, and everything that the loop asks of its slots while it answers them. */
-export function createFakeSlots(options: { slots: number; prefixes?: PrefixStore; batchTokens?: number }): FakeSlots {
-  const { batchTokens = 512 } = options;
-  const steps: string[][] = [];
+export function createFakeSlots(options: {
+  slots: number;
+  prefixes?: PrefixStore;
+  batchTokens?: number;
+  /** States can only be cut where they were put aside. */
+  wholeStatesOnly?: boolean;
+}): FakeSlots {
+  const { batchTokens = 512, wholeStatesOnly = false } = options;
   const copies: string[] = [];
   const reports: StepReport[] = [];
   const items: WorkerItem[] = [];
@@ -41,21 +42,16 @@ export function createFakeSlots(options: { slots: number; prefixes?: PrefixStore
     return end;
   };
   let listener = () => {};
-  let current: string[] | null = null;
-  const decode = async (call: string) => {
-    if (current === null) {
-      current = [];
-      steps.push(current);
-      setImmediate(() => {
-        current = null;
-      });
-    }
-    current.push(call);
-    await new Promise((resolve) => setImmediate(resolve));
-  };
-  const sequences = Array.from({ length: options.slots }, (_, index) => createSlot(index, decode, copies));
+  const model = fakeModel({ slots: options.slots, wholeStatesOnly, accepted: () => 0, poison: null });
+  for (const [index, sequence] of model.sequences.entries()) {
+    const { copyFrom } = sequence;
+    sequence.copyFrom = async (other, length) => {
+      copies.push(`${length} to ${index}`);
+      return copyFrom(other, length);
+    };
+  }
   const loop = createBatchLoop({
-    sequences,
+    sequences: model.sequences,
     contextTokens: 4096,
     batchTokens,
     pacer: { chunkTokens: (decoding) => (decoding === 0 ? batchTokens : 64), observe: () => {} },
@@ -75,8 +71,9 @@ export function createFakeSlots(options: { slots: number; prefixes?: PrefixStore
   });
   return {
     loop,
-    sequences,
-    steps,
+    sequences: model.sequences,
+    put: model.put,
+    steps: () => model.steps.map((calls) => calls.map(shown)),
     copies,
     evaluated: () => reports.reduce((sum, report) => sum + report.promptTokens, 0),
     cachedOf: (id) =>
@@ -90,53 +87,7 @@ export function createFakeSlots(options: { slots: number; prefixes?: PrefixStore
   };
 }
 
-function createSlot(index: number, decode: (call: string) => Promise<void>, copies: string[]): FakeSlot {
-  const held: number[] = [];
-  const common = (tokens: readonly number[]) => {
-    let length = 0;
-    while (length < held.length && length < tokens.length - 1 && held[length] === tokens[length]) length++;
-    return length;
-  };
-  return {
-    held,
-    get length() {
-      return held.length;
-    },
-    reusablePrefix: common,
-    async adapt(tokens) {
-      held.length = common(tokens);
-      return held.length;
-    },
-    async copyFrom(other, length) {
-      copies.push(`${length} to ${index}`);
-      held.splice(0, held.length, ...other.tokens().slice(0, length));
-      return true;
-    },
-    async prefill(tokens) {
-      await decode(`${index}:prefill ${tokens.length}`);
-      held.push(...tokens);
-    },
-    generate(tokens) {
-      let input = tokens;
-      return {
-        async next() {
-          await decode(input === tokens ? `${index}:last ${tokens.length}` : `${index}:next`);
-          held.push(...input);
-          input = [1];
-          return { token: 1, logprob: null, top: [] };
-        },
-        async stop() {},
-      };
-    },
-    draft: null,
-    tokens: () => held,
-    async saveState() {},
-    async loadState() {},
-    async reset() {
-      held.length = 0;
-    },
-  };
-}
+const shown = ({ slot, type, tokens }: FakeCall) => `${slot}:${type} ${tokens}`;
 
 /** A request for `answerTokens` tokens. */
 export function fakeRequest(id: number, prompt: number[], answerTokens: number, cache: Partial<CacheUse> = {}): Job {
@@ -163,7 +114,7 @@ export function fakeRequest(id: number, prompt: number[], answerTokens: number, 
     settings: { sampling: {}, generated, topLogprobs: null, grammar: null },
     begin: (cached) => [{ type: 'start', model: 'm', promptTokens: prompt.length, cachedPromptTokens: cached }],
     accept({ token }) {
-      if (token !== endToken) generated.push(token);
+      generated.push(token);
       const finished = generated.length >= answerTokens;
       return { events: finished ? finish('length') : [], finished };
     },

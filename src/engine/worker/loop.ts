@@ -1,4 +1,4 @@
-import { AppError, toAppError } from '../../core/errors.ts';
+import { type AppError, toAppError } from '../../core/errors.ts';
 import type { FinishReason } from '../../core/events.ts';
 import type { StepReport, WorkerItem } from '../ipc/protocol.ts';
 import type { DraftController } from './draft/controller.ts';
@@ -13,8 +13,11 @@ import {
   chooseSlot,
   commonLength,
   createSlots,
+  isAtMark,
+  marksOf,
   mayServe,
   minReuseTokens,
+  partingOf,
   type Slot,
   sharePrefill,
 } from './slots.ts';
@@ -79,6 +82,7 @@ export function createBatchLoop(deps: {
     slot.pending = [];
     slot.generation = null;
     slot.follows = null;
+    slot.marks = [];
     slot.suspect = false;
     await generation?.stop();
   };
@@ -116,6 +120,7 @@ export function createBatchLoop(deps: {
       const job = waiting.shift()!;
       const { slot } = choice;
       const lead = chooseLeader(slots, job, choice.saved);
+      slot.parting = partingOf(slots, job);
       // Taken before the first await: a cancel that arrives meanwhile must find its job.
       slot.job = job;
       slot.servedAt = ++turn;
@@ -162,28 +167,35 @@ export function createBatchLoop(deps: {
     slot.follows = null;
     slot.begun = { atMs: deps.nowMs(), kept };
     slot.pending = job.prompt.slice(kept);
+    slot.marks = marksOf(slot);
     for (const event of job.begin(kept)) items.push({ id: job.id, event });
   };
 
-  /** Takes the shared prefix over where the leader has it, and goes on alone where the leader is gone. */
-  const resolveFollowers = async () => {
+  /** Takes the shared prefix over where the leader has it, and goes on alone where the leader is gone. True after a copy. */
+  const resolveFollowers = async (): Promise<boolean> => {
+    let hasCopied = false;
     for (const slot of slots) {
       if (!slot.job || !slot.follows) continue;
       const { leader, job, length } = slot.follows;
       // While a leader waits for a leader of its own, its slot still holds an older conversation.
       if (leader.job === job && (leader.follows || leader.sequence.length < length)) continue;
       // So does the slot of one that went before it began: only what is really this prompt's beginning may be copied.
-      const held = Math.min(length, commonLength(leader.sequence.tokens(), slot.job.prompt));
+      // And only what this request may use: that conversation may be somebody else's.
+      const common = mayServe(leader, slot.job.cache) ? commonLength(leader.sequence.tokens(), slot.job.prompt) : 0;
+      const held = leader.sequence.copyable(Math.min(length, common));
       try {
         // The copy replaces whatever the slot held until now.
         await hand(slot);
-        if (held >= minReuseTokens && (await slot.sequence.copyFrom(leader.sequence, held))) started(slot, held);
-        else await begin(slot);
+        if (held >= minReuseTokens && (await slot.sequence.copyFrom(leader.sequence, held))) {
+          hasCopied = true;
+          started(slot, held);
+        } else await begin(slot);
       } catch (error) {
         await fail(slot, error);
       }
       if (held < length) followHeir(slot, leader);
     }
+    return hasCopied;
   };
 
   /** A leader that went early leaves its other followers to the first of them: they must not all do its work. */
@@ -209,8 +221,9 @@ export function createBatchLoop(deps: {
 
   const step = async () => {
     await applyCancels();
-    await resolveFollowers();
-    await admit();
+    // Of a copy the library first notes that it is to be made, and makes it with the next step: until then nothing may be
+    // loaded or taken back into the slot that it comes from.
+    if (!(await resolveFollowers())) await admit();
     // A slot whose context is full cannot take its last token in: its answer ends here.
     for (const slot of slots) {
       if (slot.job && slot.generation && slot.sequence.length + 1 > deps.contextTokens - 1) await end(slot, 'length');
@@ -253,6 +266,12 @@ export function createBatchLoop(deps: {
         const drained = await drain(slot, report);
         report.drafts.accepted += drained;
         generated += 1 + drained;
+      }
+    }
+    // What parts here is put aside before anything goes on; a prompt that is still read has no generation.
+    for (const { slot } of running) {
+      if (slot.job && !slot.generation && slot.sequence.needsCheckpoints && isAtMark(slots, slot)) {
+        await slot.sequence.checkpoint();
       }
     }
     const proposed = slots.reduce((sum, slot) => sum + (slot.sequence.draft?.takeProposed() ?? 0), 0);
@@ -374,16 +393,4 @@ export function createBatchLoop(deps: {
       await running;
     },
   };
-}
-
-/** The error of a prompt that does not fit: both numbers, before anything is decoded. */
-export function contextLengthError(promptTokens: number, contextTokens: number): AppError {
-  return new AppError(
-    'context_length_exceeded',
-    `The prompt has ${promptTokens} tokens; the context holds ${contextTokens}, and the answer needs room too.`,
-    {
-      fix: 'Shorten the prompt, or load the model with a larger context_length.',
-      details: { prompt_tokens: promptTokens, context_tokens: contextTokens },
-    },
-  );
 }

@@ -7,12 +7,13 @@ import {
   type Token,
 } from 'node-llama-cpp';
 import type { DraftPredictor } from './draft/predictor.ts';
+import { type Checkpoints, createCheckpoints } from './native-checkpoints.ts';
 import { createPicker, seededRandom } from './picker.ts';
 import { candidateOptions, evaluateOptions, randomSeed } from './sampler.ts';
 import type { Generation, GenerationSettings, GrammarSource, Sequence } from './sequence.ts';
 
 /** Sequences by the interface that the loop sees, to find the native one of a neighbour. */
-const nativeOf = new WeakMap<Sequence, LlamaContextSequence>();
+const nativeOf = new WeakMap<Sequence, { native: LlamaContextSequence; checkpoints: Checkpoints }>();
 
 /** Not public: the copy that the library's decision contexts use. Looked for, never taken for granted. */
 interface CopySource {
@@ -29,42 +30,23 @@ export function toSequence(
   const { model } = native;
   // Any number is handed through to the strategy unchanged: the slot index orders the batch.
   const evaluationPriority = slot as 1;
-  const windowTokens = model.fileInsights.swaSize ?? null;
-  const isRecurrent = model.fileInsights.isRecurrent || model.fileInsights.isHybrid;
-  const wholeCopiesOnly = windowTokens !== null || isRecurrent;
-  /** Sliding-window models keep only the window: a cut inside what was dropped must not be reused. */
-  const reusable = (tokens: readonly number[]): number => {
-    const common = Math.min(native.compareContextTokens(tokens as Token[]).firstDifferentIndex, tokens.length - 1);
-    if (common <= 0) return 0;
-    if (common === native.nextTokenIndex) return common;
-    // A recurrent state cannot go back; without checkpoints any cut drops all of it.
-    if (isRecurrent) return 0;
-    if (windowTokens !== null) {
-      const firstCell = native.stateCellsStartIndex;
-      if (firstCell > 0 && firstCell > common - windowTokens) return 0;
-    }
-    return common;
-  };
+  const checkpoints = createCheckpoints(native);
   /** The library goes on counting guesses that an answer left behind when it ended; nobody will ever take them. */
   let abandoned = 0;
   const sequence: Sequence = {
     get length() {
       return native.nextTokenIndex;
     },
-    reusablePrefix: reusable,
-    async adapt(tokens) {
-      const common = reusable(tokens);
-      if (common === 0) await native.clearHistory();
-      // Without a shift: shifted keys are only an approximation of the ones a fresh run would compute.
-      else await native.adaptStateToTokens(tokens.slice(0, common) as Token[], false);
-      return native.nextTokenIndex;
-    },
+    reusablePrefix: checkpoints.reusable,
+    adapt: (tokens) => checkpoints.cut(checkpoints.reusable(tokens)),
+    needsCheckpoints: checkpoints.isNeeded,
+    checkpoint: checkpoints.take,
+    copyable: checkpoints.copyable,
     async copyFrom(other, length) {
       const source = nativeOf.get(other);
-      const target: CopySource = native as CopySource;
-      if (!source || !target._copyStateFromOtherSequence) return false;
-      if (wholeCopiesOnly && other.length !== length) return false;
-      return (await target._copyStateFromOtherSequence(source, length)) && native.nextTokenIndex === length;
+      const copy = (native as CopySource)._copyStateFromOtherSequence?.bind(native);
+      if (!source || !copy || other.copyable(length) !== length) return false;
+      return checkpoints.copied(source.checkpoints, () => copy(source.native, length), length);
     },
     prefill: (tokens) => native.evaluateWithoutGeneratingNewTokens(tokens as Token[], { evaluationPriority }),
     generate(tokens, how) {
@@ -93,10 +75,14 @@ export function toSequence(
     async saveState(path) {
       await native.saveStateToFile(path);
     },
-    loadState: (path) => native.loadStateFromFile(path, { acceptRisk: true }),
-    reset: () => native.clearHistory(),
+    async loadState(path) {
+      // The library would keep the checkpoints of the old state.
+      await checkpoints.clear();
+      await native.loadStateFromFile(path, { acceptRisk: true });
+    },
+    reset: checkpoints.clear,
   };
-  nativeOf.set(sequence, native);
+  nativeOf.set(sequence, { native, checkpoints });
   return sequence;
 }
 

@@ -13,8 +13,8 @@ export interface PrefixStore {
    * reuse, 0 when not known.
    */
   note(prompt: readonly number[], prefillMs: number, owner: string): boolean;
-  /** Whether exactly these tokens are stored and pinned. */
-  isPinned(tokens: readonly number[], owner: string): boolean;
+  /** How the state of exactly these tokens is stored; null: it is not. */
+  holds(tokens: readonly number[], owner: string): 'pinned' | 'plain' | null;
   /** Stores what a sequence holds. Nothing may run on it meanwhile. */
   save(sequence: Sequence, entry: { prefillMs: number; owner: string; pinned: boolean }): Promise<void>;
   close(): Promise<void>;
@@ -86,7 +86,7 @@ export async function openPrefixStore(
       };
     },
     note: (prompt, prefillMs, owner) => vault.note(prompt, prefillMs, owner) > 0,
-    isPinned: (tokens, owner) => vault.isPinned(tokens, owner),
+    holds: (tokens, owner) => vault.holds(tokens, owner),
     async save(sequence, { prefillMs, owner, pinned }) {
       const tokens = sequence.tokens();
       await vault.save(tokens, prefillMs, owner, pinned, async (path) => {

@@ -2,6 +2,7 @@ import { getModuleVersion, type LlamaContext, type LlamaModel, type Token } from
 import type { WorkerOptions } from '../ipc/protocol.ts';
 import { DraftPredictor } from './draft/predictor.ts';
 import { acceptsSeveralGuesses, findEvaluateOnly, loadFailure, loadModel, startLibrary } from './library.ts';
+import { checkpointOptions } from './native-checkpoints.ts';
 import { toSequence } from './native-sequence.ts';
 import type { StateFormat } from './prefix-store.ts';
 import type { Sequence } from './sequence.ts';
@@ -43,7 +44,7 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
   const sequences = Array.from({ length: options.slots }, (_, slot) => {
     const predictor = guesses ? new DraftPredictor() : null;
     const native = context.getSequence({
-      checkpoints: { max: 4, interval: false, maxMemory: 256 * 1024 * 1024 },
+      checkpoints: checkpointOptions(options.slots),
       ...(predictor && { tokenPredictor: predictor }),
     });
     evaluators.push(findEvaluateOnly(native));

@@ -9,10 +9,15 @@ export interface Sequence {
   reusablePrefix(tokens: readonly number[]): number;
   /** Drops what does not lead `tokens`; returns how many leading tokens are kept (never all: one is left to evaluate). */
   adapt(tokens: readonly number[]): Promise<number>;
+  /** Whether states can only be cut where `checkpoint` was called: the model has a sliding window or a recurrent state. */
+  readonly needsCheckpoints: boolean;
+  /** Puts the state aside, so that `adapt` can take the sequence back to it. Never rejects. */
+  checkpoint(): Promise<void>;
+  /** How many of the first `length` tokens another sequence can take over now. */
+  copyable(length: number): number;
   /**
-   * Takes over the first `length` tokens of another sequence's state. False when that would be wrong or cannot be done;
-   * the state is then unknown until the next `adapt`. With a sliding window or a recurrent state only a whole state can
-   * be taken over, so `length` has to be all that `other` holds.
+   * Takes over the first `length` tokens of another sequence's state, which has to be what its `copyable` gives. False
+   * when that cannot be done; nothing is held then, or what was held before.
    */
   copyFrom(other: Sequence, length: number): Promise<boolean>;
   /** Evaluates tokens at the end. */

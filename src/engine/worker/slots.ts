@@ -5,6 +5,9 @@ import type { Generation, Sequence } from './sequence.ts';
 /** A shared or reused prefix shorter than this is not worth leaving the lowest free slot or waiting for a leader. */
 export const minReuseTokens = 16;
 
+/** Reading fewer tokens than this costs less than a state that is put aside. */
+const minMarkTokens = 64;
+
 /** One place in the batch: a sequence for ever, and the job it works on. Owned by the loop. */
 export interface Slot {
   readonly index: number;
@@ -21,18 +24,22 @@ export interface Slot {
   suspect: boolean;
   /** When the prompt's evaluation began, and how much of it was there already. */
   begun: { atMs: number; kept: number };
+  /** Tokens that the prompt has in common with what some slot held when it came; prompts part there. */
+  parting: number;
+  /** Lengths at which the prompt's evaluation stops once, to put the state aside. */
+  marks: readonly number[];
   /** Whose requests the state may serve; null: nobody's. */
   owner: string | null;
   /** What of the state is worth keeping beyond the slot; null: nothing, or it is stored. */
   worth: Worth | null;
 }
 
-/** A state to keep: as it stands, without cutting it, or the first tokens of its prompt, pinned, or both. */
+/** A state to keep: as it stands, or the first tokens of its prompt alone, or both. */
 export interface Worth {
-  /** Cost of the whole prompt without reuse; 0 when not known. */
-  prefillMs: number;
+  /** Cost of a prompt token without reuse; 0 when not known. */
+  msPerToken: number;
   whole: boolean;
-  pin: { tokens: number; ofTokens: number } | null;
+  cut: { tokens: number; pinned: boolean } | null;
 }
 
 /** Free slots over the sequences, in their order. */
@@ -47,6 +54,8 @@ export function createSlots(sequences: readonly Sequence[]): Slot[] {
     servedAt: 0,
     suspect: false,
     begun: { atMs: 0, kept: 0 },
+    parting: 0,
+    marks: [],
     owner: null,
     worth: null,
   }));
@@ -78,7 +87,9 @@ export function chooseLeader(
   let best: { leader: Slot; length: number } | null = null;
   for (const leader of slots) {
     if (!leader.job || leader.suspect || !sharesWith(leader.job.cache, cache)) continue;
-    const length = commonLength(leader.job.prompt, prompt);
+    const common = commonLength(leader.job.prompt, prompt);
+    const isPast = !leader.follows && leader.sequence.length > common;
+    const length = isPast ? leader.sequence.copyable(common) : common;
     if (length >= Math.max(saved + minReuseTokens, (best?.length ?? 0) + 1)) best = { leader, length };
   }
   return best;
@@ -103,13 +114,37 @@ export function sharePrefill(slots: readonly Slot[], budgetTokens: number): Map<
   return shares;
 }
 
-/** Where the next follower of a slot wants to take over: the prefill stops exactly there once. */
+/** Where a follower of a slot wants to take over next, or its state is put aside: the prefill stops exactly there once. */
 function nextMark(slots: readonly Slot[], leader: Slot): number {
-  return slots.reduce(
-    (mark, { follows }) =>
-      follows?.leader === leader && follows.length > leader.sequence.length ? Math.min(mark, follows.length) : mark,
-    Number.POSITIVE_INFINITY,
+  const lengths = [...leader.marks, ...slots.map(({ follows }) => (follows?.leader === leader ? follows.length : 0))];
+  return Math.min(...lengths.filter((length) => length > leader.sequence.length));
+}
+
+/** Whether a slot's prefill has come to a place that others go on from. */
+export function isAtMark(slots: readonly Slot[], slot: Slot): boolean {
+  const { length } = slot.sequence;
+  return (
+    slot.marks.includes(length) || slots.some(({ follows }) => follows?.leader === slot && follows.length === length)
   );
+}
+
+/**
+ * Where the state of a slot is put aside while it reads its prompt, on models that cannot be cut elsewhere: where it
+ * parted from an earlier prompt, as the next one will do; at the end of what is pinned; and before its last token, from
+ * where the same prompt and most next turns go on.
+ */
+export function marksOf({ job, sequence, parting }: Slot): number[] {
+  if (!job || !sequence.needsCheckpoints || job.cache.mode === 'none') return [];
+  const lengths = [parting, job.cache.pinTokens, job.prompt.length - 1];
+  return lengths.filter((length) => length >= minMarkTokens && length < job.prompt.length);
+}
+
+/** The most that a prompt has in common with what the slots hold that may serve it. */
+export function partingOf(slots: readonly Slot[], { prompt, cache }: Job): number {
+  const lengths = slots
+    .filter((slot) => slot.sequence.needsCheckpoints && mayServe(slot, cache))
+    .map(({ sequence }) => commonLength(sequence.tokens(), prompt));
+  return Math.max(0, ...lengths);
 }
 
 /** Tokens that two prompts have in common at the start; at least one of the second is left out, to be evaluated. */

@@ -89,6 +89,9 @@ function fakeSequences({
                 return taken;
               },
             },
+      needsCheckpoints: false,
+      async checkpoint() {},
+      copyable: (length) => Math.min(length, tokens.length),
       async copyFrom(other, length) {
         copies.push(`${sequences.indexOf(other as FakeSequence)}>${index} ${length}`);
         tokens.length = 0;
@@ -444,7 +447,7 @@ describe('the batch loop', () => {
         async save(sequence) {
           saved.push([...sequence.tokens()]);
         },
-        isPinned: () => false,
+        holds: () => null,
         async close() {},
       },
     });
@@ -545,7 +548,7 @@ describe('the batch loop', () => {
           saved.push([...sequence.tokens()]);
           shelf.push([...sequence.tokens()]);
         },
-        isPinned: () => false,
+        holds: () => null,
         async close() {},
       },
     });

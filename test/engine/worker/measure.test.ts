@@ -24,6 +24,9 @@ function setup(held: number[][], options: { cuttable?: boolean; fails?: boolean;
         tokens.length = Math.min(kept, wanted.length - 1);
         return tokens.length;
       },
+      needsCheckpoints: options.cuttable === false,
+      checkpoint: unused,
+      copyable: () => 0,
       copyFrom: unused,
       prefill: unused,
       generate: () => ({ next: unused, stop: unused }),

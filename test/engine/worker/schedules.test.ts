@@ -132,8 +132,11 @@ function memoryStore(put: ReturnType<typeof fakeModel>['put']): PrefixStore {
       seen.add(key);
       return isKnown;
     },
-    isPinned: (tokens, owner) =>
-      states.some((state) => state.pinned && state.owner === owner && String(state.tokens) === String(tokens)),
+    holds(tokens, owner) {
+      const same = states.filter((state) => state.owner === owner && String(state.tokens) === String(tokens));
+      if (same.length === 0) return null;
+      return same.some(({ pinned }) => pinned) ? 'pinned' : 'plain';
+    },
     async save(sequence, { owner, pinned }) {
       states.push({ tokens: [...sequence.tokens()], owner, pinned });
     },

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
 import type { PrefixStore } from '../../../src/engine/worker/prefix-store.ts';
+import { coldTokens } from '../../support/fake-model.ts';
 import { createFakeSlots, fakeRequest } from '../../support/fake-slots.ts';
 
 /** Token ids that no other row has. */
@@ -22,7 +23,8 @@ function memoryStore(seen: { noted: string[] } = { noted: [] }) {
       seen.noted.push(owner);
       return false;
     },
-    isPinned: (tokens, owner) => saved.some((one) => one.owner === owner && String(one.tokens) === String(tokens)),
+    holds: (tokens, owner) =>
+      saved.some((one) => one.owner === owner && String(one.tokens) === String(tokens)) ? 'pinned' : null,
     async save(sequence, { owner, pinned }) {
       saved.push({ tokens: [...sequence.tokens()], owner, pinned });
     },
@@ -86,6 +88,110 @@ describe('owners', () => {
   });
 });
 
+describe('a copy', () => {
+  it('is made with the next step, so nothing is loaded into the slot that it comes from before', async () => {
+    const stored = row(300, 6);
+    const { store } = memoryStore();
+    const fake = createFakeSlots({
+      slots: 2,
+      prefixes: {
+        ...store,
+        find: (prompt) =>
+          prompt[0] !== stored[0]
+            ? null
+            : {
+                length: 300,
+                async load(sequence) {
+                  fake.put(sequence, stored);
+                  return true;
+                },
+              },
+      },
+    });
+    const { loop, ended, copies, sequences, onStep } = fake;
+    const [follower, late] = [
+      [...long, 7, 8],
+      [...stored, 9],
+    ];
+    // The first is done with its prompt, and gone, when the second takes its state over.
+    loop.add(fakeRequest(1, long, 1));
+    loop.add(fakeRequest(2, follower, 5));
+    let isAdded = false;
+    onStep(() => {
+      if (!isAdded) loop.add(fakeRequest(3, late, 5));
+      isAdded = true;
+    });
+    await Promise.all([1, 2, 3].map(ended));
+    expect(copies).toEqual(['200 to 1']);
+    expect(sequences[1]!.tokens()).toEqual([...follower, ...coldTokens(follower, 4)]);
+    expect(sequences[0]!.tokens()).toEqual([...late, ...coldTokens(late, 4)]);
+  });
+
+  it('is never made of what a leader found in its slot of another owner', async () => {
+    const { loop, ended, cachedOf, onStep, copies } = createFakeSlots({ slots: 3, batchTokens: 64 });
+    // The second slot holds a conversation of somebody else that begins alike.
+    loop.add(fakeRequest(1, row(30, 3), 1, { owner: 'two' }));
+    loop.add(fakeRequest(2, long, 1, { owner: 'two' }));
+    await Promise.all([ended(1), ended(2)]);
+    // The third request waits for the second, which waits for the first and goes before it has begun.
+    const owner = { owner: 'one' };
+    loop.add(fakeRequest(3, row(900, 1), 1, owner));
+    loop.add(fakeRequest(4, [...row(600, 1), 1, 2, 3], 1, owner));
+    loop.add(fakeRequest(5, [...row(600, 1), 1, 2, 3, 4], 1, owner));
+    let isCancelled = false;
+    onStep(() => {
+      if (!isCancelled) loop.cancel(4);
+      isCancelled = true;
+    });
+    expect(await Promise.all([3, 4, 5].map(ended))).toEqual(['length', 'cancelled', 'length']);
+    expect(copies).toEqual([]);
+    expect(cachedOf(5)).toBe(0);
+  });
+});
+
+describe('a state that cannot be cut', () => {
+  const parted = (name: number) => [...long, ...row(50, name)];
+
+  it('is put aside where prompts part, so that the third of them has the beginning, and the same one nearly all', async () => {
+    const { loop, ended, cachedOf, steps } = createFakeSlots({ slots: 1, wholeStatesOnly: true });
+    for (const [id, prompt] of [parted(21), parted(22), parted(23), parted(23)].entries()) {
+      loop.add(fakeRequest(id, prompt, 3));
+      await ended(id);
+    }
+    expect([0, 1, 2, 3].map(cachedOf)).toEqual([0, 0, 200, 249]);
+    const ofPrompts = steps()
+      .flat()
+      .filter((call) => !call.includes('next'));
+    expect(ofPrompts).toEqual([
+      ...['0:prefill 249', '0:first 1'],
+      ...['0:prefill 200', '0:prefill 49', '0:first 1'],
+      ...['0:prefill 49', '0:first 1'],
+      '0:first 1',
+    ]);
+  });
+
+  it('is not put aside for short prompts, nor for those of which nothing is to be kept', async () => {
+    const { loop, ended, steps } = createFakeSlots({ slots: 1, wholeStatesOnly: true });
+    loop.add(fakeRequest(1, row(50, 24), 1));
+    loop.add(fakeRequest(2, parted(25), 1, { mode: 'none' }));
+    await Promise.all([ended(1), ended(2)]);
+    expect(steps()).toEqual([['0:first 50'], ['0:first 250']]);
+  });
+
+  it('is kept where prompts part, once', async () => {
+    const { store, saved } = memoryStore();
+    let noted = 0;
+    const prefixes = { ...store, note: () => ++noted > 1 };
+    const { loop, ended } = createFakeSlots({ slots: 1, wholeStatesOnly: true, prefixes });
+    for (let id = 0; id < 3; id++) {
+      loop.add(fakeRequest(id, parted(26 + id), 1));
+      await ended(id);
+      await settle();
+    }
+    expect(saved).toEqual([{ tokens: long, owner: 'shared', pinned: false }]);
+  });
+});
+
 describe('a prompt that is not to be cached', () => {
   it('is computed anew, and serves nobody afterwards or meanwhile', async () => {
     const { store, saved } = memoryStore();
@@ -144,7 +250,7 @@ describe('a pinned prefix', () => {
     await ended(1);
     await settle();
     expect(saved).toEqual([]);
-    expect(sequence.held).toEqual([...long, 1]);
+    expect(sequence.tokens()).toEqual([...long, ...coldTokens(long, 1)]);
   });
 
   it('that cannot be kept costs the slot its state, and nobody an answer', async () => {
@@ -161,7 +267,7 @@ describe('a pinned prefix', () => {
     loop.add(fakeRequest(1, long, 2, { pinTokens: 150 }));
     await ended(1);
     await settle();
-    expect(sequences[0]!.held).toEqual([]);
+    expect(sequences[0]!.tokens()).toEqual([]);
     loop.add(fakeRequest(2, long, 2));
     expect(await ended(2)).toBe('length');
     expect(cachedOf(2)).toBe(0);
@@ -178,7 +284,7 @@ describe('requests of one moment', () => {
       await Promise.resolve();
     }
     await Promise.all([1, 2, 3, 4].map(ended));
-    expect(steps[0]).toEqual(['0:prefill 200']);
+    expect(steps()[0]).toEqual(['0:prefill 200']);
     expect(copies).toEqual(['200 to 1', '200 to 2', '200 to 3']);
     expect(evaluated()).toBe(204);
   });
@@ -189,9 +295,9 @@ describe('requests of one moment', () => {
     loop.add(fakeRequest(1, long, 1));
     // The loop asks for its turn once it is awake, which is after this line asked for the first of its own.
     await new Promise((resolve) => setImmediate(resolve));
-    expect(steps).toEqual([]);
+    expect(steps()).toEqual([]);
     await new Promise((resolve) => setImmediate(resolve));
-    expect(steps).toEqual([['0:last 200']]);
+    expect(steps()).toEqual([['0:first 200']]);
   });
 });
 
@@ -208,18 +314,20 @@ describe('a cancel', () => {
       let stepsAtCancel = 0;
       const freed = new Promise<void>((resolve) => {
         onStep(() => {
-          if (steps.length === stepsBefore) {
-            stepsAtCancel = steps.length;
+          if (steps().length === stepsBefore) {
+            stepsAtCancel = steps().length;
             loop.cancel(1);
           }
-          if (steps.length === stepsBefore + 2) resolve();
+          if (steps().length === stepsBefore + 2) resolve();
         });
       });
       await freed;
       expect(await ended(1), what).toBe('cancelled');
-      const after = steps.slice(stepsAtCancel).map((step) => step.filter((call) => call.startsWith('0:')));
-      expect(after[0], what).toEqual(['0:last 30']);
-      expect(after[1], what).toEqual(['0:next']);
+      const after = steps()
+        .slice(stepsAtCancel)
+        .map((step) => step.filter((call) => call.startsWith('0:')));
+      expect(after[0], what).toEqual(['0:first 30']);
+      expect(after[1], what).toEqual(['0:next 1']);
     }
   });
 });

@@ -59,8 +59,8 @@ export interface Vault {
     pinned: boolean,
     write: (path: string) => Promise<void>,
   ): Promise<boolean>;
-  /** Whether the state of exactly these tokens is stored and pinned. */
-  isPinned(tokens: readonly number[], owner: string): boolean;
+  /** How the state of exactly these tokens is stored; null: it is not. */
+  holds(tokens: readonly number[], owner: string): 'pinned' | 'plain' | null;
   /** Waits for what is under way; afterwards nothing is found, loaded or stored any more. */
   close(): Promise<void>;
   stats(): VaultStats;
@@ -225,7 +225,10 @@ export async function createVault(deps: VaultDeps): Promise<Vault> {
       lastSave = work;
       return track(work);
     },
-    isPinned: (tokens, owner) => shelf.get(entryId(key, owner, Uint32Array.from(tokens)))?.pinned ?? false,
+    holds(tokens, owner) {
+      const entry = shelf.get(entryId(key, owner, Uint32Array.from(tokens)));
+      return entry && (entry.pinned ? 'pinned' : 'plain');
+    },
     async close() {
       closed = true;
       await Promise.allSettled(running);
