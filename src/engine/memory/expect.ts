@@ -30,6 +30,10 @@ const workingHeapBytes = 4 * mib;
 /** A sampler holds id, score and probability of every token of the vocabulary, and the score row itself. */
 const sampledTokenBytes = 12 + 4;
 
+/** States that a slot of a recurrent model puts aside at most, and the room for those of all slots. */
+const statesAside = 6;
+const statesAsideBytes = 256 * mib;
+
 /** The file stays mapped, so where little is repacked the pages that can be dropped are worth more than the copy. */
 const repackShareThatMatters = 0.1;
 
@@ -52,7 +56,7 @@ export function expectBytes(
     // Without a map nothing is left of a tensor that was repacked but its copy.
     weights: shape.useMmap ? 0 : facts.tensorBytes - sourceBytes,
     repackedWeights: copyBytes,
-    kvCache: Math.ceil(cells * kvBytesPerToken(facts, shape.kvType)) + shape.slots * facts.recurrentStateBytes,
+    kvCache: Math.ceil(cells * kvBytesPerToken(facts, shape.kvType)) + recurrentBytes(facts, shape.slots),
     vocabulary: (facts.vocabularySize ?? 0) * bytesPerToken + facts.mergeCount * bytesPerMerge,
     process: bareProcessBytes,
     correction: correctionBytes,
@@ -60,6 +64,12 @@ export function expectBytes(
   const atLoad = Object.values(parts).reduce((sum, bytes) => sum + bytes, 0);
   const compute = computeBytes(facts, shape);
   return { ...parts, compute, atLoad, total: atLoad + compute };
+}
+
+/** The running states, and those put aside to go back to; one of these is kept in each slot whatever its size. */
+function recurrentBytes({ recurrentStateBytes }: GgufFacts, slots: number): number {
+  const running = slots * recurrentStateBytes;
+  return running + Math.max(running, Math.min(statesAsideBytes, statesAside * running));
 }
 
 function computeBytes(facts: GgufFacts, shape: LoadShape): number {

@@ -89,9 +89,13 @@ describe('expected bytes', () => {
     expect(encoder.weights + encoder.repackedWeights).toBe(4_677_120_000);
   });
 
-  test('the parts add up, and slots pay for cache and state', () => {
+  test('the parts add up, and slots pay for cache, state and the states they put aside', () => {
     const bytes = expected({ recurrentStateBytes: 1_000_000 });
-    expect(bytes.kvCache).toBe(2 * 4_096 * 56 * 1_024 + 2 * 1_000_000);
+    expect(bytes.kvCache).toBe(2 * 4_096 * 56 * 1_024 + 2 * 1_000_000 * (1 + 6));
+    const large = expected({ recurrentStateBytes: 100 * 2 ** 20 });
+    expect(large.kvCache).toBe(2 * 4_096 * 56 * 1_024 + 200 * 2 ** 20 + 256 * 2 ** 20);
+    const huge = expected({ recurrentStateBytes: 2 ** 30 });
+    expect(huge.kvCache).toBe(2 * 4_096 * 56 * 1_024 + 2 * 2 ** 30 + 2 * 2 ** 30);
     const { mappedWeights, weights, repackedWeights, kvCache, vocabulary, process, correction } = bytes;
     expect(bytes.atLoad).toBe(mappedWeights + weights + repackedWeights + kvCache + vocabulary + process + correction);
     expect(bytes.total).toBe(bytes.atLoad + bytes.compute);
