@@ -1,8 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type TinyArchitecture, textArchitectures, windowTokens } from '../../scripts/tiny-models/models.ts';
-import { ask, eventually, metric, postJson, workerPids } from '../support/client.ts';
+import { ask, eventually, metric, openStream, postJson, workerPids } from '../support/client.ts';
 import { type RunningServer, startServer } from '../support/server.ts';
 import { certainText, complete, letters, makeTinyModels, promptOf, type TinyAnswer } from '../support/tiny-models.ts';
+
+interface ToolCallReply {
+  id: string;
+  function: { name: string; arguments: string };
+}
+interface ChatReply {
+  choices: { message: { tool_calls?: ToolCallReply[] } }[];
+  usage: { prompt_tokens: number };
+}
+interface ChatChunk {
+  choices: { delta: { tool_calls?: { index: number; function: { name?: string; arguments?: string } }[] } }[];
+}
 
 /** Every answer of a comparison has this many tokens, and rounding cannot change so much of it. */
 const answerTokens = 24;
@@ -107,6 +119,83 @@ describe.each(textArchitectures)('a tiny %s', (architecture) => {
     expect(first.body).toMatchObject({
       choices: [{ finish_reason: 'length', message: { content: expect.stringMatching(/^[ a-z]{8,16}$/) } }],
       usage: { completion_tokens: 8 },
+    });
+  });
+
+  describe('with tools', () => {
+    const look = {
+      name: 'look',
+      description: 'Looks',
+      parameters: {
+        type: 'object',
+        properties: { at: { enum: ['sky', 'sea'] }, far: { type: 'boolean' } },
+        required: ['at', 'far'],
+        additionalProperties: false,
+      },
+    };
+    const stop = { name: 'stop', parameters: { type: 'object', properties: {}, additionalProperties: false } };
+    const tools = [look, stop].map((definition) => ({ type: 'function', function: definition }));
+    const user = { role: 'user', content: 'a b c' };
+    const chat = async (extra: object) => {
+      const body = { model, messages: [user], temperature: 0, max_tokens: 160, ...extra };
+      const reply = await postJson(`${server.baseUrl}/v1/chat/completions`, body);
+      expect(reply.status).toBe(200);
+      return reply.body as ChatReply;
+    };
+    const expectCall = (call: ToolCallReply | undefined) => {
+      expect(call?.id).toMatch(/^call_/);
+      const given = JSON.parse(call!.function.arguments) as object;
+      if (call!.function.name === 'stop') expect(given).toEqual({});
+      else {
+        expect(call!.function.name).toBe('look');
+        expect(given).toEqual({ at: expect.stringMatching(/^(sky|sea)$/), far: expect.any(Boolean) });
+      }
+    };
+
+    it('writes a call that keeps to the schema when one is required, in the form of its family', async () => {
+      const { choices } = await chat({ tools, tool_choice: 'required' });
+      expectCall(choices[0]!.message.tool_calls?.[0]);
+    });
+
+    it('calls the tool that is named', async () => {
+      const { choices } = await chat({ tools, tool_choice: { type: 'function', function: { name: 'look' } } });
+      const call = choices[0]!.message.tool_calls?.[0];
+      expectCall(call);
+      expect(call?.function.name).toBe('look');
+    });
+
+    it('streams the same call as it gives whole', async () => {
+      const request = { tools, tool_choice: { type: 'function', function: { name: 'look' } } };
+      const whole = (await chat(request)).choices[0]!.message.tool_calls![0]!;
+      const stream = openStream(`${server.baseUrl}/v1/chat/completions`, {
+        model,
+        messages: [user],
+        temperature: 0,
+        max_tokens: 160,
+        stream: true,
+        ...request,
+      });
+      const calls = (await stream.rest())
+        .filter((record) => record !== '[DONE]')
+        .flatMap((record) => (JSON.parse(record) as ChatChunk).choices[0]?.delta.tool_calls ?? [])
+        .filter(({ index }) => index === 0);
+      expect(calls[0]?.function.name).toBe('look');
+      expect(calls.map((delta) => delta.function.arguments ?? '').join('')).toBe(whole.function.arguments);
+    });
+
+    it('reads tools, calls and results into its prompt', async () => {
+      const call = { id: 'call_1', type: 'function', function: { name: 'look', arguments: '{"at":"sea"}' } };
+      const answered = [
+        user,
+        { role: 'assistant', tool_calls: [call] },
+        { role: 'tool', tool_call_id: 'call_1', content: 'e f g' },
+      ];
+      const promptTokens = async (extra: object) => (await chat({ max_tokens: 1, ...extra })).usage.prompt_tokens;
+      const plain = await promptTokens({});
+      const withTools = await promptTokens({ tools });
+      expect(withTools).toBeGreaterThan(plain + 50);
+      expect(await promptTokens({ tools, messages: answered })).toBeGreaterThan(withTools + 15);
+      expect(await promptTokens({ tools, tool_choice: 'none' })).toBe(plain);
     });
   });
 
@@ -227,31 +316,6 @@ describe.each(textArchitectures)('a tiny %s', (architecture) => {
     expectSame(after, reference);
     expect(after.cachedTokens).toBe(await tokensOf(long.slice(0, 500)));
     await postJson(`${keeping.baseUrl}/models/${model}/unload`, {});
-  });
-});
-
-describe('a tiny qwen2', () => {
-  it('reads tools, calls and results by its template', async () => {
-    const messages = [
-      { role: 'user', content: 'a b c' },
-      {
-        role: 'assistant',
-        tool_calls: [{ id: 'call_1', type: 'function', function: { name: 'look', arguments: '{"at":"d"}' } }],
-      },
-      { role: 'tool', tool_call_id: 'call_1', content: 'e f g' },
-    ];
-    const tools = [{ type: 'function', function: { name: 'look', parameters: { type: 'object', properties: {} } } }];
-    const body = { model: 'tiny-qwen2', temperature: 0, max_tokens: 8 };
-    const promptTokens = async (extra: object) => {
-      const { status, body: reply } = await postJson(`${server.baseUrl}/v1/chat/completions`, { ...body, ...extra });
-      expect(status).toBe(200);
-      return (reply as { usage: { prompt_tokens: number } }).usage.prompt_tokens;
-    };
-    const plain = await promptTokens({ messages: messages.slice(0, 1) });
-    const withTools = await promptTokens({ messages: messages.slice(0, 1), tools });
-    const withResult = await promptTokens({ messages, tools });
-    expect(withTools).toBeGreaterThan(plain + 50);
-    expect(withResult).toBeGreaterThan(withTools + 20);
   });
 });
 

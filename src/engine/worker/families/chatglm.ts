@@ -3,6 +3,7 @@ import type { CallReader, CallSink, ReadState, ToolCallForm } from './form.ts';
 import { readOn } from './form.ts';
 import { choice, createGrammarParts, quoted } from './grammar-parts.ts';
 import { createJsonScanner, isObject, parseJson } from './json-text.ts';
+import { keywordArguments, pythonNotation } from './keyword-grammar.ts';
 import { readPythonCalls } from './python-call.ts';
 
 /** ChatGLM's first line names the tool; what follows are its arguments. */
@@ -45,18 +46,15 @@ export function chatGlmForm(written: 'json' | 'python'): ToolCallForm {
         const calls = candidates.map((tool) => head(tool) + parts.argumentsOf(tool));
         return { prefix: named ? `${named.name}\n` : '', gbnf: parts.print(choice(calls)) };
       }
-      const call = pythonCallRule(parts.add);
-      const calls = candidates.map((tool) => `${head(tool)}${call}`);
+      const notation = pythonNotation(parts, "'");
+      const open = quoted(`${pythonOpen}tool_call(`);
+      const close = quoted(`)\n${pythonClose}`);
+      const calls = candidates.map(
+        (tool) => `${head(tool)}${open} ${keywordArguments(parts, notation, tool)} ${close}`,
+      );
       return { prefix: named ? `${named.name}\n` : '', gbnf: parts.print(choice(calls)) };
     },
   };
-}
-
-/** Any keyword arguments with plain values: Python's notation is bound by no schema. */
-function pythonCallRule(add: (body: string) => string): string {
-  const value = add(`"'" [^'\\\\\\n]* "'" | "-"? [0-9]{1,16} ("." [0-9]{1,16})? | "True" | "False" | "None"`);
-  const keyword = add(`[a-zA-Z_] [a-zA-Z0-9_]* "=" ${value}`);
-  return add(`${quoted(`${pythonOpen}tool_call(`)} (${keyword} (", " ${keyword})*)? ${quoted(`)\n${pythonClose}`)}`);
 }
 
 function createLineReader(sink: CallSink): CallReader {

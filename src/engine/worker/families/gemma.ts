@@ -2,6 +2,7 @@ import type { ToolDefinition } from '../../../core/chat.ts';
 import type { ToolCallForm } from './form.ts';
 import { choice, createGrammarParts, type GrammarParts, quoted } from './grammar-parts.ts';
 import { parseJson } from './json-text.ts';
+import { type KeywordNotation, keywordArguments } from './keyword-grammar.ts';
 import { createTextCursor, deepestValue, type TextCursor, unreadable } from './text-cursor.ts';
 import { createWholeReader, type WholeCall } from './whole-reader.ts';
 
@@ -22,23 +23,25 @@ export const gemmaForm: ToolCallForm = {
   },
 };
 
-/** One of the tools, with any arguments of this form: their values are not JSON, so no schema binds them. */
+/** One of the tools, with its own parameters. */
 function grammar(
   tools: readonly ToolDefinition[],
   headOf: (tool: ToolDefinition) => string,
   nowMs: () => number,
 ): string {
   const parts = createGrammarParts(nowMs);
-  const members = memberRule(parts);
-  const heads = tools.map(headOf).filter((head) => head !== '');
-  const head = heads.length > 0 ? choice(heads.map(quoted)) : '';
-  return parts.print(`${head} (${members} ("," ${members})*)? ${quoted(`}${close}`)}`.trimStart());
+  const notation = gemmaNotation(parts);
+  const calls = tools.map((tool) => {
+    const head = headOf(tool);
+    return `${head === '' ? '' : `${quoted(head)} `}${keywordArguments(parts, notation, tool)}`;
+  });
+  return parts.print(`${choice(calls)} ${quoted(`}${close}`)}`);
 }
 
-function memberRule(parts: GrammarParts): string {
+function gemmaNotation(parts: GrammarParts): KeywordNotation {
   const text = parts.add(`${quoted(quote)} ${parts.textUntil(quote)}`);
-  const key = parts.add(`[A-Za-z0-9_.-]+ | ${text}`);
-  const plain = '"-"? [0-9]{1,16} ("." [0-9]{1,16})? | "true" | "false" | "null"';
+  const key = parts.add(`[A-Za-z_] [A-Za-z0-9_.-]{0,63} | ${text}`);
+  const plain = '"-"? ("0" | [1-9] [0-9]{0,15}) ("." [0-9]{1,16})? | "true" | "false" | "null"';
   // The rules of one level below; three levels hold what tools ask for.
   let value = parts.add(`${text} | ${plain}`);
   for (let level = 0; level < 3; level++) {
@@ -46,7 +49,14 @@ function memberRule(parts: GrammarParts): string {
     const object = `"{" (${key} ":" ${value} ("," ${key} ":" ${value})*)? "}"`;
     value = parts.add(`${text} | ${plain} | ${list} | ${object}`);
   }
-  return parts.add(`${key} ":" ${value}`);
+  return {
+    text,
+    textOf: (given) => (given.includes(quote) ? null : quote + given + quote),
+    words: { true: 'true', false: 'false', null: 'null' },
+    afterKey: ':',
+    separator: ',',
+    value,
+  };
 }
 
 function parse(body: string): WholeCall[] | null {

@@ -1,5 +1,6 @@
 import type { ToolCallForm } from './form.ts';
-import { quoted } from './grammar-parts.ts';
+import { choice, createGrammarParts, quoted } from './grammar-parts.ts';
+import { keywordArguments, pythonNotation } from './keyword-grammar.ts';
 import { readPythonCalls } from './python-call.ts';
 import { createWholeReader } from './whole-reader.ts';
 
@@ -20,11 +21,17 @@ export const lfmForm: ToolCallForm = {
         return list ? readPythonCalls(list[1]!) : null;
       },
     }),
-  // Python's notation is bound by no schema: only that it is a call of a tool is.
-  callGrammar: (tools) => grammarOf(`"[" ${nameRule(tools.map(({ name }) => name))} ${keywords} "]" ${quoted(close)}`),
-  requireCall({ tools, named }) {
-    if (!named) return { prefix: open, gbnf: this.callGrammar(tools, () => 0)! };
-    return { prefix: `${open}[${named.name}`, gbnf: grammarOf(`${keywords} "]" ${quoted(close)}`) };
+  callGrammar(tools, nowMs) {
+    const parts = createGrammarParts(nowMs);
+    const notation = pythonNotation(parts, '"');
+    const calls = tools.map((tool) => `${quoted(`${tool.name}(`)} ${keywordArguments(parts, notation, tool)} ")"`);
+    return parts.print(`"[" ${choice(calls)} "]" ${quoted(close)}`);
+  },
+  requireCall({ tools, named, nowMs }) {
+    if (!named) return { prefix: open, gbnf: this.callGrammar(tools, nowMs)! };
+    const parts = createGrammarParts(nowMs);
+    const given = keywordArguments(parts, pythonNotation(parts, '"'), named);
+    return { prefix: `${open}[${named.name}(`, gbnf: parts.print(`${given} ")]" ${quoted(close)}`) };
   },
   writeCalls(calls) {
     const written = calls.map(({ name, arguments: given }) => {
@@ -34,12 +41,3 @@ export const lfmForm: ToolCallForm = {
     return `${open}[${written.join(', ')}]${close}`;
   },
 };
-
-const keywords = '"(" (keyword (", " keyword)*)? ")"';
-const nameRule = (names: readonly string[]) => `(${names.map(quoted).join(' | ')})`;
-const grammarOf = (root: string) =>
-  [
-    'value ::= "\\"" [^"\\\\\\n]* "\\"" | "-"? [0-9]{1,16} ("." [0-9]{1,16})? | "True" | "False" | "None"',
-    'keyword ::= [a-zA-Z_] [a-zA-Z0-9_]* "=" value',
-    `root ::= ${root}\n`,
-  ].join('\n');

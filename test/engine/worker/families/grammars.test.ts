@@ -36,7 +36,7 @@ const tools: ToolDefinition[] = [
   { name: 'now' },
 ];
 
-/** `keepsSchema`: the form's values are JSON, or strings between tags, so that a grammar can bind them. */
+/** `keepsSchema`: values are JSON, or strings between tags. Elsewhere only names, types and given values are bound. */
 const forms: { name: string; form: ToolCallForm; keepsSchema: boolean }[] = [
   { name: 'hermes', form: hermesForm, keepsSchema: true },
   { name: 'qwen-coder', form: qwenCoderForm, keepsSchema: true },
@@ -51,6 +51,11 @@ const forms: { name: string; form: ToolCallForm; keepsSchema: boolean }[] = [
   { name: 'gemma', form: gemmaForm, keepsSchema: false },
   { name: 'lfm', form: lfmForm, keepsSchema: false },
 ];
+
+const withoutBounds = (schema: unknown): object =>
+  JSON.parse(
+    JSON.stringify(schema ?? {}, (key, value: unknown) => (/^(?:m(?:ax|in))/.test(key) ? undefined : value)),
+  ) as object;
 
 const ajv = new Ajv({ strict: false });
 const texts = (gbnf: string, count = 40): string[] => {
@@ -67,8 +72,8 @@ describe.each(forms)('the grammars of $name', ({ form, keepsSchema }) => {
     for (const { name, arguments: given } of answer.calls) {
       const tool = allowed.find((candidate) => candidate.name === name);
       expect(tool, written).toBeDefined();
-      if (keepsSchema)
-        expect(ajv.validate(tool!.parameters ?? {}, given), `${written}: ${ajv.errorsText()}`).toBe(true);
+      const schema = keepsSchema ? (tool!.parameters ?? {}) : withoutBounds(tool!.parameters);
+      expect(ajv.validate(schema, given), `${written}: ${ajv.errorsText()}`).toBe(true);
     }
   };
 
