@@ -209,6 +209,7 @@ export async function createApp(
     gpu,
     planning: createPlanning({
       planner,
+      gpu,
       residents: manager.residents,
       residentBytes: readResidentBytes,
       defaults: {

@@ -28,11 +28,14 @@ export interface PlannedSettings {
   batchTokens: number;
   /** Upper bound of decoding threads. */
   threads: number;
+  /** Layers on the GPU, the output being one of them, and the video memory that they take. */
   gpuLayers: number;
+  gpuBytes: number;
   useMmap: boolean;
   /** How keys and values are kept: `f16` or `q8_0`. */
   kvType: string;
   flashAttention: boolean;
+  /** Of the machine's memory. */
   expectedBytes: ExpectedMemory;
   /** What was changed against wish or default, one sentence each. */
   notes: string[];

@@ -67,7 +67,7 @@ export function createEngine(deps: {
   catalog: Catalog;
   manager: Manager;
   crashes: CrashGuard;
-  gpu: Pick<GpuSelector, 'forgive' | 'status'>;
+  gpu: Pick<GpuSelector, 'choose' | 'forgive' | 'status'>;
   planning: Planning;
   clock: Clock;
   metrics: Metrics;
@@ -216,6 +216,7 @@ export function createEngine(deps: {
     async load(name, wish) {
       refuseWhenDraining();
       const { model, variant } = await find(name);
+      await deps.gpu.choose(model.name, planning.gpuWish(wish));
       const { ref, settings } = planning.select(model, variant, wish);
       deps.crashes.forgive(ref.id);
       deps.gpu.forgive(ref.id);
@@ -224,6 +225,8 @@ export function createEngine(deps: {
     },
     async plan(name, wish) {
       const { model, variant } = await find(name);
+      // So that the plan knows the GPU that the load would find.
+      await deps.gpu.choose(model.name, planning.gpuWish(wish));
       return planning.describe(model, variant, wish);
     },
     async unload(name) {

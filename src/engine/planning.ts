@@ -3,7 +3,8 @@ import type { LoadWish } from '../core/model.ts';
 import type { PlanInfo } from '../core/plan.ts';
 import type { CatalogModel, CatalogVariant } from './catalog.ts';
 import type { LoadSettings, ModelRef, ResidentView } from './entry.ts';
-import { gpuWish } from './gpu/device.ts';
+import { type GpuWish, gpuWish } from './gpu/device.ts';
+import type { GpuSelector } from './gpu/select.ts';
 import type { LoadPlan, Refusal } from './memory/plan.ts';
 import type { Planner } from './memory/planner.ts';
 import { chooseForLoad } from './quantization.ts';
@@ -22,6 +23,8 @@ export interface EngineDefaults {
 
 /** A name and a wish, turned into what is loaded and how. */
 export interface Planning {
+  /** What a load with this wish asks of GPUs. */
+  gpuWish(wish: LoadWish): GpuWish;
   /** Chooses the variant and the settings. Throws for a model or quantization that cannot be loaded. */
   select(model: CatalogModel, named: CatalogVariant | null, wish: LoadWish): { ref: ModelRef; settings: LoadSettings };
   /** What a load with this wish would do now. Throws as `select`. */
@@ -32,6 +35,8 @@ export interface Planning {
 
 export function createPlanning(deps: {
   planner: Planner;
+  /** Plans count on the GPU that is known, and on none before. */
+  gpu: Pick<GpuSelector, 'known'>;
   residents: () => ResidentView[];
   residentBytes: (pid: number) => number;
   defaults: EngineDefaults;
@@ -48,6 +53,8 @@ export function createPlanning(deps: {
       )
       .reduce((sum, { pid }) => sum + (pid === null ? 0 : deps.residentBytes(pid)), 0);
 
+  const wishOfGpu = (wish: LoadWish) => gpuWish(defaults.gpu, wish.preferGpu);
+
   const settingsOf = (model: CatalogModel, id: string, wish: LoadWish): LoadSettings => {
     const contextTokens = wish.contextTokens ?? defaults.contextTokens;
     const slots = wish.parallel ?? defaults.parallel;
@@ -59,14 +66,15 @@ export function createPlanning(deps: {
       ...(contextTokens !== null && { contextTokens }),
       ...(slots !== null && { slots }),
       ...(pin !== undefined && { pin }),
-      gpu: gpuWish(defaults.gpu, wish.preferGpu),
+      gpu: wishOfGpu(wish),
       keepAliveMs: wish.keepAliveMs ?? keepAliveOf?.[1] ?? defaults.keepAliveMs,
     };
   };
 
   const planOf = (by: Planner, model: CatalogModel, variant: CatalogVariant, wish: LoadWish): LoadPlan | Refusal => {
     const { id, facts } = toRef(model, variant);
-    return by.plan({ id, facts }, settingsOf(model, id, wish), reclaimableBytes(id));
+    const settings = settingsOf(model, id, wish);
+    return by.plan({ id, facts }, settings, reclaimableBytes(id), deps.gpu.known(id, settings.gpu));
   };
 
   const select: Planning['select'] = (model, named, wish) => {
@@ -82,12 +90,13 @@ export function createPlanning(deps: {
   };
 
   return {
+    gpuWish: wishOfGpu,
     select,
     describe(model, named, wish) {
       const { ref, settings } = select(model, named, wish);
       const { plan, budget } = planner.snapshot();
       const reclaimable = reclaimableBytes(ref.id);
-      const planned = plan(ref, settings, reclaimable);
+      const planned = plan(ref, settings, reclaimable, deps.gpu.known(ref.id, settings.gpu));
       return {
         model: model.name,
         quantization: model.variants.find(({ id }) => id === ref.id)!.quantization,

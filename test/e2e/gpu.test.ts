@@ -33,6 +33,7 @@ describe.skipIf('skip' in software)(`a model on a GPU, with Vulkan in software${
   it('has every layer there, answers as on the CPU, and is shown with its video memory', async () => {
     server = await startServer({ env: { ...environment, HEARTH_GPU: 'vulkan' } });
     expect((await health()).gpus).toEqual([]);
+    const planned = await (await fetch(`${server.baseUrl}/models/${builtInModel}/plan`)).json();
     const question = 'What is Hearth?';
     // The first request loads the model as configured.
     const onGpu = await ask(server.baseUrl, question);
@@ -40,6 +41,7 @@ describe.skipIf('skip' in software)(`a model on a GPU, with Vulkan in software${
     expect(model).toMatchObject({ gpu: 'vulkan', gpu_layers: 7, gpu_reason: null });
     expect(model.gpu_device).toMatch(/llvmpipe/);
     expect(model.gpu_memory_bytes).toBeGreaterThan(3_000_000);
+    expect(planned).toMatchObject({ plan: { gpu_layers: 7, gpu_memory_bytes: model.gpu_memory_bytes } });
     expect((await health()).gpus).toMatchObject([
       { name: model.gpu_device, backend: 'vulkan', kind: 'software', memory_bytes: expect.any(Number) },
     ]);

@@ -26,6 +26,7 @@ describe('GET /models/{name}/plan', () => {
         batch_size: 128,
         threads: 1,
         gpu_layers: 0,
+        gpu_memory_bytes: 0,
         mmap: true,
         kv_cache_type: 'f16',
         flash_attention: true,

@@ -22,6 +22,7 @@ export function fakeGpu(device: GpuDevice | null = null): GpuSelector & { told: 
       const reason = blamed.get(modelId) ?? null;
       return current && reason === null && wish !== 'off' ? { device: current } : { device: null, reason };
     },
+    known: (modelId, wish) => (wish === 'off' || blamed.has(modelId) ? null : current),
     blame(modelId, reason) {
       blamed.set(modelId, reason);
       told.push(`blame ${modelId}: ${reason}`);

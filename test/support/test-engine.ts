@@ -84,6 +84,7 @@ export function testEngine(
     gpu,
     planning: createPlanning({
       planner,
+      gpu,
       residents: manager.residents,
       residentBytes: () => 77,
       defaults: {

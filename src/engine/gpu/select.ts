@@ -18,6 +18,8 @@ export interface GpuStatus {
 /** Chooses devices, and remembers what came of it. */
 export interface GpuSelector {
   choose(modelId: string, wish: GpuWish): Promise<GpuChoice>;
+  /** What `choose` would give by what is known already, with its memory of this moment; looks and starts nothing. */
+  known(modelId: string, wish: GpuWish): GpuDevice | null;
   /** Loading or running a model on a GPU failed: it stays on the CPU until it is forgiven. */
   blame(modelId: string, reason: string): void;
   /** An operator asked for the model: it gets a new chance. */
@@ -53,6 +55,14 @@ export function createGpuSelector(deps: {
 
   const free = (device: GpuDevice) =>
     Math.max(0, (emptyBytes.get(idOf(device)) ?? device.freeBytes) - deps.usedBytes(device));
+
+  /** Of those that suit the wish the one with the most free memory, which is put into the result. */
+  const best = (devices: readonly GpuDevice[], wish: GpuWish): GpuDevice | null => {
+    const fit = devices
+      .filter(({ kind, backend }) => (wish === 'auto' ? kind === 'discrete' : wish === 'prefer' || wish === backend))
+      .map((device) => ({ ...device, freeBytes: free(device) }));
+    return fit.sort((left, right) => right.freeBytes - left.freeBytes)[0] ?? null;
+  };
 
   const probe = (key: string, backend: GpuBackend): Promise<ProbeResult> => {
     const id = `${key} ${backend}`;
@@ -103,16 +113,20 @@ export function createGpuSelector(deps: {
           devices: result.devices.map((device) => ({ device, freeBytes: free(device) })),
           problems: [...nodes.problems, ...reasons],
         };
-        const fit = result.devices.filter((device) => wish !== 'auto' || device.kind === 'discrete');
-        if (fit.length === 0) {
+        const device = best(result.devices, wish);
+        if (device === null) {
           reasons.push(noOwnMemory(result.devices[0]!.name));
           continue;
         }
-        const device = fit.reduce((best, other) => (free(other) > free(best) ? other : best));
-        return { device: { ...device, freeBytes: free(device) } };
+        return { device };
       }
       last = { devices: last.devices, problems: [...nodes.problems, ...reasons] };
       return { device: null, reason: reasons.join('; ') };
+    },
+    known(modelId, wish) {
+      if (wish === 'off' || blamed.has(modelId)) return null;
+      const devices = last.devices.map(({ device }) => device);
+      return best(devices, wish);
     },
     blame(modelId, reason) {
       blamed.set(modelId, reason);

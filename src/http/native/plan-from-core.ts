@@ -38,6 +38,7 @@ export function toNativePlan(settings: PlannedSettings) {
     batch_size: settings.batchTokens,
     threads: settings.threads,
     gpu_layers: settings.gpuLayers,
+    gpu_memory_bytes: settings.gpuBytes,
     mmap: settings.useMmap,
     kv_cache_type: settings.kvType,
     flash_attention: settings.flashAttention,

@@ -25,6 +25,7 @@ export const nativePlan = z
     batch_size: z.int(),
     threads: z.int(),
     gpu_layers: z.int(),
+    gpu_memory_bytes: z.int().meta({ description: 'Video memory that these layers take.' }),
     mmap: z.boolean(),
     kv_cache_type: z.string().meta({ examples: ['f16', 'q8_0'] }),
     flash_attention: z.boolean(),

@@ -164,6 +164,27 @@ describe('choosing a GPU', () => {
   });
 });
 
+describe('the GPU that is known', () => {
+  it('is none before anything was chosen, and then the same choice without looking again', async () => {
+    let usedBytes = 0;
+    const { selector, found } = setup({
+      nodes: [card],
+      results: { vulkan: { devices: [integrated, someGpu] } },
+      usedBytes: () => usedBytes,
+    });
+    expect(selector.known('m', 'auto')).toBeNull();
+    await selector.choose('other', 'auto');
+    found.nodes = [];
+    usedBytes = gib;
+    expect(selector.known('m', 'auto')).toEqual({ ...someGpu, freeBytes: 6 * gib });
+    expect(selector.known('m', 'vulkan')).not.toBeNull();
+    expect(selector.known('m', 'off')).toBeNull();
+    expect(selector.known('m', 'cuda')).toBeNull();
+    selector.blame('m', 'it crashed');
+    expect(selector.known('m', 'auto')).toBeNull();
+  });
+});
+
 describe('free video memory', () => {
   it('is what was measured, less what our models take that were not in it', async () => {
     let usedBytes = 0;
