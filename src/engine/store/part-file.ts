@@ -98,14 +98,17 @@ export async function openPart(
     },
     async write(chunk) {
       try {
-        let written = 0;
-        while (written < chunk.length) {
-          const { bytesWritten } = await handle.write(chunk, written, chunk.length - written, offsetBytes + written);
-          written += bytesWritten;
+        let taken = 0;
+        while (taken < chunk.length) {
+          // Never beyond the end of the piece: more than one piece is never at stake.
+          const roomBytes = sidecar.durableBytes + options.pieceBytes - offsetBytes;
+          const lengthBytes = Math.min(chunk.length - taken, roomBytes);
+          const { bytesWritten } = await handle.write(chunk, taken, lengthBytes, offsetBytes);
+          hash.update(chunk.subarray(taken, taken + bytesWritten));
+          taken += bytesWritten;
+          offsetBytes += bytesWritten;
+          if (offsetBytes - sidecar.durableBytes >= options.pieceBytes) await checkpoint();
         }
-        hash.update(chunk);
-        offsetBytes += chunk.length;
-        if (offsetBytes - sidecar.durableBytes >= options.pieceBytes) await checkpoint();
       } catch (error) {
         throw storageError(error);
       }

@@ -1,0 +1,54 @@
+import { join } from 'node:path';
+import { systemClock } from '../../src/core/clock.ts';
+import { createCatalog } from '../../src/engine/catalog.ts';
+import { planLoad } from '../../src/engine/memory/plan.ts';
+import { repackRulesOf } from '../../src/engine/memory/repack.ts';
+import { createStore } from '../../src/engine/store/store.ts';
+import { createLogger } from '../../src/observe/logger.ts';
+import { createMetrics } from '../../src/observe/metrics.ts';
+
+/**
+ * A process that pulls one model and may be killed at any moment: `pull-child.ts ENDPOINT FOLDER NAME PIECE_BYTES`.
+ * Takes up what an earlier one left. Prints the pull's last record as JSON.
+ */
+const [endpoint = '', root = '', name = '', pieceBytes = ''] = process.argv.slice(2);
+const folder = join(root, 'models');
+const log = createLogger('silent');
+const catalog = createCatalog({ folders: [folder], builtinFile: null, aliases: {}, defaultModel: null, log });
+const machine = { repackRules: repackRulesOf(null, 'x64'), threads: 2, gpu: null, correctionBytes: () => 0 };
+const store = createStore({
+  settings: {
+    endpoint,
+    token: null,
+    hosts: ['localhost'],
+    allowPrivate: true,
+    bytesPerSecond: null,
+    hours: null,
+    reserveBytes: 0,
+    importFolders: [],
+  },
+  folder,
+  dataFolder: root,
+  builtinFile: null,
+  configuredNames: [],
+  catalog,
+  findEntry: () => null,
+  unload: async () => {},
+  plan: (facts) => planLoad({ facts, wish: {}, budget: { availableBytes: 4e9, totalBytes: 4e9 }, ...machine }),
+  totalBytes: () => 4e9,
+  clock: systemClock,
+  log,
+  metrics: createMetrics('0'),
+  version: '0',
+  pieceBytes: Number(pieceBytes),
+});
+// The clock's timers do not keep a process alive.
+const alive = setInterval(() => {}, 60_000);
+const never = new AbortController().signal;
+await store.restore({ resume: false });
+const { id } = await store.pull({ name }, never);
+let last = store.getPull(id);
+for await (const pull of store.watchPull(id, never)) last = pull;
+await store.close();
+clearInterval(alive);
+process.stdout.write(JSON.stringify(last));
