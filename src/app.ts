@@ -38,6 +38,7 @@ import { createProviders } from './providers/registry.ts';
 export interface App {
   http: HttpServer;
   engine: Engine;
+  store: Store;
   /** Physical cores, quota and affinity taken together. */
   cores: number;
   version: string;
@@ -241,7 +242,7 @@ export async function createApp(
       await Promise.all(loaded.map(({ id }) => manager.unload(id, 'request')));
     },
   });
-  await store.restore({ resume: config.pulls.resume });
+  await store.restore();
   let draining = false;
   const http = await createHttpServer({
     config,
@@ -277,6 +278,7 @@ export async function createApp(
   return {
     http,
     engine,
+    store,
     cores,
     version,
     async shutdown() {
@@ -328,7 +330,7 @@ export async function openStore(deps: {
     totalBytes: () => budget().totalBytes,
     unload: async () => {},
   });
-  await store.restore({ resume: false });
+  await store.restore();
   return {
     store,
     async listModels() {

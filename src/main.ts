@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { packageVersion } from './app.ts';
 import { type PlanFlags, showPlan } from './cli/plan.ts';
 import { serve } from './cli/serve.ts';
+import { addStoreCommands } from './cli/store-commands.ts';
 import { ConfigError, loadConfig } from './config/load.ts';
 
 const program = new Command('hearth')
@@ -33,6 +34,19 @@ program
       fail: (text) => console.error(text),
     });
   });
+
+addStoreCommands(program, {
+  configOf: (command) => loadConfig({ flags: command.optsWithGlobals(), env: process.env, cwd: process.cwd() }),
+  terminal: {
+    write: (text) => process.stdout.write(text),
+    fail: (text) => console.error(`hearth: ${text}`),
+    isInteractive: process.stdout.isTTY === true,
+  },
+  interrupted: () => new Promise((resolve) => process.once('SIGINT', () => resolve())),
+  setExitCode: (code) => {
+    process.exitCode = code;
+  },
+});
 
 try {
   await program.parseAsync();

@@ -13,6 +13,7 @@ export async function serve(config: Config, env: NodeJS.ProcessEnv): Promise<voi
   const baseUrl = await app.http.listen().catch((error: NodeJS.ErrnoException) => {
     throw listenProblem(error, config) ?? error;
   });
+  if (config.pulls.resume) app.store.resume();
   process.stdout.write(await banner(app, config, baseUrl));
 
   let stopping = false;

@@ -45,7 +45,7 @@ const store = createStore({
 // The clock's timers do not keep a process alive.
 const alive = setInterval(() => {}, 60_000);
 const never = new AbortController().signal;
-await store.restore({ resume: false });
+await store.restore();
 const { id } = await store.pull({ name }, never);
 let last = store.getPull(id);
 for await (const pull of store.watchPull(id, never)) last = pull;

@@ -1,22 +1,34 @@
-import type { Clock } from '../../core/clock.ts';
+import type { Clock, Timer } from '../../core/clock.ts';
 
 /** Nobody reads progress faster than this. */
 const leastGapMs = 250;
 
-/** Lets few of many changes through. */
+/** Tells few of many changes, and always the last one of a burst. */
 export interface ProgressGate {
-  /** Whether the last change that passed is long enough ago; if so, this one counts as passed. */
-  passes(): boolean;
+  /** Something changed: told now, or with what else changes until the gap is over. */
+  changed(): void;
+  /** Nothing more is told. */
+  close(): void;
 }
 
-export function progressGate(clock: Clock): ProgressGate {
+export function progressGate(clock: Clock, tell: () => void): ProgressGate {
   let lastMs = Number.NEGATIVE_INFINITY;
+  let pending: Timer | null = null;
+  const tellNow = () => {
+    pending = null;
+    lastMs = clock.monotonicMs();
+    tell();
+  };
   return {
-    passes() {
-      const nowMs = clock.monotonicMs();
-      if (nowMs - lastMs < leastGapMs) return false;
-      lastMs = nowMs;
-      return true;
+    changed() {
+      if (pending !== null) return;
+      const waitMs = lastMs + leastGapMs - clock.monotonicMs();
+      if (waitMs <= 0) tellNow();
+      else pending = clock.after(waitMs, tellNow);
+    },
+    close() {
+      pending?.cancel();
+      pending = null;
     },
   };
 }

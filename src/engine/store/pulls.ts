@@ -37,8 +37,10 @@ export interface PullsDeps extends RunDeps {
 
 /** Every pull of this server: what runs, what waits, what an earlier run left. */
 export interface Pulls {
-  /** Takes up what an earlier run left: `resume` continues what was not stopped, otherwise it is only listed. */
-  restore(options: { resume: boolean }): Promise<void>;
+  /** Lists what an earlier run left. Never rejects. */
+  restore(): Promise<void>;
+  /** Continues what an earlier run left and nobody stopped. */
+  resume(): void;
   start(wish: PullWish, signal: AbortSignal): Promise<PullInfo>;
   list(): PullInfo[];
   get(id: string): PullInfo;
@@ -155,8 +157,9 @@ export function createPulls(deps: PullsDeps): Pulls {
     job.isStopped = false;
     job.error = null;
     job.finishedAt = null;
-    const gate = progressGate(clock);
+    const gate = progressGate(clock, () => announce(job));
     job.ended = work(job, controller.signal, gate).finally(() => {
+      gate.close();
       job.running = null;
       announce(job);
     });
@@ -168,7 +171,7 @@ export function createPulls(deps: PullsDeps): Pulls {
     try {
       await slot(signal);
       try {
-        await runPull(deps, job, (what) => (what === 'state' || gate.passes()) && announce(job), signal);
+        await runPull(deps, job, (what) => (what === 'state' ? announce(job) : gate.changed()), signal);
         await deps.published();
       } finally {
         running--;
@@ -228,14 +231,16 @@ export function createPulls(deps: PullsDeps): Pulls {
   }
 
   return {
-    async restore({ resume }) {
+    async restore() {
       for (const saved of await deps.list.load()) {
         if (jobs.has(saved.id)) continue;
         const job = createJob(saved, 'resumable');
         await readReceived(job);
         jobs.set(job.id, job);
-        if (resume && !saved.isStopped) begin(job);
       }
+    },
+    resume() {
+      for (const job of jobs.values()) if (job.state === 'resumable' && !job.isStopped) begin(job);
     },
     start: (wish, signal) =>
       start(wish, signal).catch((error: unknown) => {

@@ -64,8 +64,10 @@ export interface StoreDeps {
 
 /** The store with what only the composition root needs. */
 export interface Store extends ModelStore {
-  /** Lists what an earlier run left; `resume` also continues what was not stopped. */
-  restore(options: { resume: boolean }): Promise<void>;
+  /** Lists what an earlier run left. Never rejects. */
+  restore(): Promise<void>;
+  /** Continues what an earlier run left and nobody stopped. */
+  resume(): void;
   /** Number of pulls that run or wait. */
   activePulls(): number;
 }
@@ -120,6 +122,7 @@ export function createStore(deps: StoreDeps): Store {
     importFile: (filePath, options) =>
       importFile({ folder, importFolders: settings.importFolders, ...space, published }, filePath, options),
     restore: pulls.restore,
+    resume: pulls.resume,
     activePulls: pulls.active,
     async close() {
       await pulls.close();

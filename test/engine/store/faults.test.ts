@@ -377,27 +377,29 @@ describe('what an earlier run left', () => {
   it('is listed with what is on disk, and goes on when the server is told to', async () => {
     const test = await interrupted();
     const next = test.restarted();
-    await next.store.restore({ resume: false });
+    await next.store.restore();
     expect(next.store.pulls()).toMatchObject([{ id: test.id, state: 'resumable', model: 'Tiny:q4_0' }]);
     const received = next.store.getPull(test.id).receivedBytes;
     expect(received).toBe((await stat(partOf(next))).size);
     expect(received).toBeGreaterThan(0);
     await next.store.close();
     const third = test.restarted();
-    await third.store.restore({ resume: true });
+    await third.store.restore();
+    third.store.resume();
     expect((await pullUntil(third.store, test.id, 'done')).state).toBe('done');
     expect(test.hub.served.at(-1)!.startBytes).toBe(received);
     expect((await finished(third)).equals(test.hub.files[0]!.bytes)).toBe(true);
     await third.store.close();
     const fourth = test.restarted();
-    await fourth.store.restore({ resume: true });
+    await fourth.store.restore();
+    fourth.store.resume();
     expect(fourth.store.pulls()).toEqual([]);
   });
 
   it('goes on under its id when it is pulled again', async () => {
     const test = await interrupted();
     const next = test.restarted();
-    await next.store.restore({ resume: false });
+    await next.store.restore();
     const pull = await next.store.pull(wish, never);
     expect(pull.id).toBe(test.id);
     expect((await pullUntil(next.store, pull.id, 'done')).state).toBe('done');
@@ -414,7 +416,8 @@ describe('what an earlier run left', () => {
     expect((await stat(partOf(test))).size).toBe(cancelled.receivedBytes);
     await test.store.close();
     const next = test.restarted();
-    await next.store.restore({ resume: true });
+    await next.store.restore();
+    next.store.resume();
     expect(next.store.pulls()).toMatchObject([{ id, state: 'resumable' }]);
     await next.store.cancelPull(id, { discard: true });
     expect(next.store.pulls()).toEqual([]);
@@ -470,7 +473,8 @@ describe('what an earlier run left', () => {
     const test = await interrupted();
     await writeFile(join(test.dataFolder, 'pulls.json'), '{"version":1,"pulls":[{}]}');
     const next = test.restarted();
-    await next.store.restore({ resume: true });
+    await next.store.restore();
+    next.store.resume();
     expect(next.store.pulls()).toEqual([]);
   });
 });

@@ -1,0 +1,41 @@
+import type { PullWish } from '../core/pull.ts';
+
+/** A pull as the commands show it. */
+export interface PullView {
+  id: string;
+  model: string;
+  repository: string;
+  state: string;
+  totalBytes: number;
+  receivedBytes: number;
+  bytesPerSecond: number | null;
+  /** What the header says of the memory that the model needs. */
+  planMessage: string | null;
+  notes: string[];
+  error: { message: string; fix: string | null } | null;
+}
+
+/** A model as `hearth list` shows it. */
+export interface ModelView {
+  /** `name:quantization`. */
+  model: string;
+  sizeBytes: number;
+  /** `loaded`, `unloaded`, `invalid: …` and the like. */
+  state: string;
+}
+
+/** What the commands need of a model store, wherever it is. Failures are `AppError`s. */
+export interface StoreClient {
+  /** Whether pulls go on when this process ends. */
+  outlivesUs: boolean;
+  pull(wish: PullWish): Promise<PullView>;
+  /** The pull now, whenever it changes, and last when it has ended. */
+  follow(id: string): AsyncIterable<PullView>;
+  pulls(): Promise<PullView[]>;
+  cancel(id: string, discard: boolean): Promise<PullView>;
+  models(): Promise<ModelView[]>;
+  remove(name: string): Promise<{ model: string; sizeBytes: number }[]>;
+  /** Takes in a file that this process can read. */
+  importFile(filePath: string): Promise<{ model: string; sizeBytes: number }>;
+  close(): Promise<void>;
+}
