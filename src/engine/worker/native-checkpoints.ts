@@ -110,7 +110,7 @@ export function createCheckpoints(native: LlamaContextSequence): Checkpoints {
     copyable(length) {
       const held = native.nextTokenIndex;
       if (!native.needsCheckpoints || held <= length) return Math.min(held, length);
-      // A copy that is taken back to a checkpoint was right on recurrent models and wrong on those with a window.
+      // With a window the copy is made with the next decode call, over the checkpoint that would be put back before.
       return isRecurrent ? (lengths.findLast((checkpoint) => checkpoint <= length) ?? 0) : 0;
     },
     async copied(source, copy, length) {
