@@ -1,6 +1,8 @@
 /** A small GBNF interpreter for tests: says whether a grammar accepts a text, and writes random texts of a grammar. */
 export interface Gbnf {
   accepts(text: string): boolean;
+  /** Whether an accepted text begins like this. */
+  begins(text: string): boolean;
   /** A text of the grammar. `random(n)`: a whole number from 0 to n - 1. */
   generate(random: (below: number) => number): string;
 }
@@ -28,7 +30,8 @@ export function readGbnf(source: string): Gbnf {
   };
   const depths = leastDepths(rules);
   return {
-    accepts: (text) => accepts(ruleOf('root'), ruleOf, Array.from(text)),
+    accepts: (text) => match(ruleOf('root'), ruleOf, Array.from(text)).whole,
+    begins: (text) => match(ruleOf('root'), ruleOf, Array.from(text)).begins,
     generate: (random) => generate(ruleOf('root'), ruleOf, depths, random),
   };
 }
@@ -157,9 +160,15 @@ function inSet(node: Node & { type: 'set' }, code: number): boolean {
 }
 
 /** All ends that a match of each node from each place can have, each worked out once: no text is slow. */
-function accepts(root: Node, ruleOf: (name: string) => Node, text: readonly string[]): boolean {
+function match(
+  root: Node,
+  ruleOf: (name: string) => Node,
+  text: readonly string[],
+): { whole: boolean; begins: boolean } {
   const codes = text.map((character) => character.codePointAt(0)!);
   const memo = new Map<Node, Map<number, ReadonlySet<number>>>();
+  /** A character was wanted behind the last one. */
+  let goesOn = false;
 
   function ends(node: Node, from: number): ReadonlySet<number> {
     let known = memo.get(node);
@@ -184,6 +193,7 @@ function accepts(root: Node, ruleOf: (name: string) => Node, text: readonly stri
   function compute(node: Node, from: number): ReadonlySet<number> {
     switch (node.type) {
       case 'set':
+        if (from === codes.length) goesOn = true;
         return new Set(from < codes.length && inSet(node, codes[from]!) ? [from + 1] : []);
       case 'rule':
         return ends(ruleOf(node.name), from);
@@ -205,7 +215,8 @@ function accepts(root: Node, ruleOf: (name: string) => Node, text: readonly stri
       }
     }
   }
-  return ends(root, 0).has(codes.length);
+  const whole = ends(root, 0).has(codes.length);
+  return { whole, begins: whole || goesOn };
 }
 
 /** How many rules deep the shortest way through each rule goes. */

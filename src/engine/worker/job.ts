@@ -55,8 +55,14 @@ export interface JobDeps {
 
 /** What guesses at answers need to know of one request. */
 export interface JobDrafts {
-  /** `generated`: the tokens of the answer so far. Called once, before the first. */
-  source(generated: readonly number[]): DraftSource;
+  /**
+   * Called once, before the first token. `generated`: the tokens of the answer so far. Returns where guesses come from,
+   * and the grammar to use in place of the given one, which is watched.
+   */
+  begin(
+    generated: readonly number[],
+    grammar: GrammarSource | null,
+  ): { source: DraftSource; grammar: GrammarSource | null };
   /** Takes an answer that came to its end; one that was cancelled is never given. */
   keep(generated: readonly number[]): void;
 }
@@ -64,6 +70,7 @@ export interface JobDrafts {
 /** Pipeline of a job: token, bytes, text, stop strings, blocks. */
 export function createJob(deps: JobDeps): Job {
   const generated: number[] = [];
+  const drafts = deps.drafts?.begin(generated, deps.grammar);
   let cached = 0;
   let reasoningTokens = 0;
   let beganAtMs = 0;
@@ -120,8 +127,8 @@ export function createJob(deps: JobDeps): Job {
       sampling: deps.sampling,
       generated,
       topLogprobs: deps.topLogprobs,
-      grammar: deps.grammar,
-      ...(deps.drafts && { drafts: deps.drafts.source(generated) }),
+      grammar: drafts ? drafts.grammar : deps.grammar,
+      ...(drafts && { drafts: drafts.source }),
     },
     begin(cachedTokens) {
       cached = cachedTokens;

@@ -5,7 +5,7 @@
 import { AppError, toAppError } from '../../core/errors.ts';
 import type { FromWorker, StepReport, ToWorker, WorkerItem, WorkerOptions } from '../ipc/protocol.ts';
 import { createDraftController } from './draft/controller.ts';
-import { createEarlierAnswers, type EarlierAnswers } from './draft/earlier-answers.ts';
+import { createDraftFactory, type DraftFactory } from './draft/job-drafts.ts';
 import { createEmbedder, type Embedder } from './embedder.ts';
 import { createEmbeddingRuntime, type EmbeddingRuntime } from './embedding-runtime.ts';
 import { probeGpu } from './gpu-probe.ts';
@@ -29,7 +29,7 @@ interface Loaded {
   /** Null: the library cannot run a step for its time alone. */
   measureStep: MeasureStep | null;
   /** Null where guesses are switched off, or the model allows none. */
-  earlier: EarlierAnswers | null;
+  drafts: DraftFactory | null;
 }
 
 /** The other kind of worker: vectors or scores instead of text. A process is one or the other, by its model. */
@@ -99,7 +99,7 @@ async function load(options: WorkerOptions): Promise<void> {
     threads,
     measureStep,
     pinnedPrompts: options.vault?.pinnedPrompts ?? [],
-    earlier: guesses ? createEarlierAnswers() : null,
+    drafts: guesses ? createDraftFactory(runtime) : null,
     nowMs,
   };
   send({

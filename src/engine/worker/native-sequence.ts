@@ -1,16 +1,10 @@
-import {
-  type Llama,
-  type LlamaContextSequence,
-  LlamaGrammar,
-  LlamaGrammarEvaluationState,
-  type LlamaModel,
-  type Token,
-} from 'node-llama-cpp';
+import type { Llama, LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
 import type { DraftPredictor } from './draft/predictor.ts';
 import { type Checkpoints, createCheckpoints } from './native-checkpoints.ts';
+import { createGrammarFollower, type FollowedGrammar } from './native-grammar.ts';
 import { createPicker, seededRandom } from './picker.ts';
 import { candidateOptions, evaluateOptions, randomSeed } from './sampler.ts';
-import type { Generation, GenerationSettings, GrammarSource, Sequence } from './sequence.ts';
+import type { Generation, GenerationSettings, Sequence } from './sequence.ts';
 
 /** Sequences by the interface that the loop sees, to find the native one of a neighbour. */
 const nativeOf = new WeakMap<Sequence, { native: LlamaContextSequence; checkpoints: Checkpoints }>();
@@ -33,6 +27,17 @@ export function toSequence(
   const checkpoints = createCheckpoints(native);
   /** The library goes on counting guesses that an answer left behind when it ended; nobody will ever take them. */
   let abandoned = 0;
+  const guesses: Guesses = {
+    unused: () => native.tokenPredictions.unused - abandoned,
+    abandon() {
+      abandoned = native.tokenPredictions.unused;
+    },
+    begin() {
+      if (predictor) predictor.hasGuessed = false;
+    },
+  };
+  const follow = createGrammarFollower(model, llama, () => predictor?.hasGuessed ?? true);
+  let hasSwitched = () => false;
   const sequence: Sequence = {
     get length() {
       return native.nextTokenIndex;
@@ -50,14 +55,17 @@ export function toSequence(
     },
     prefill: (tokens) => native.evaluateWithoutGeneratingNewTokens(tokens as Token[], { evaluationPriority }),
     generate(tokens, how) {
-      abandoned = native.tokenPredictions.unused;
+      guesses.abandon();
       // A grammar lives in the library's sampler.
       const picks = !how.grammar && needsPicker(how, model);
       // What our own code chooses may differ from what the library sampled, and its guesses were verified by that.
       if (predictor) predictor.source = picks ? null : (how.drafts ?? null);
-      return picks
-        ? generatePicked(native, evaluationPriority, tokens as Token[], how)
-        : generateNative(native, evaluationPriority, tokens as Token[], how, llama);
+      hasSwitched = () => false;
+      if (picks) return generatePicked(native, evaluationPriority, tokens as Token[], how);
+      const grammar = how.grammar && follow(how.grammar);
+      const generation = generateNative(native, evaluationPriority, tokens as Token[], how, grammar, guesses);
+      hasSwitched = generation.hasSwitched;
+      return generation;
     },
     draft: predictor && {
       get limit() {
@@ -67,7 +75,7 @@ export function toSequence(
         predictor.limit = tokens;
       },
       get ready() {
-        return native.tokenPredictions.unused - abandoned;
+        return hasSwitched() ? 0 : guesses.unused();
       },
       takeProposed: () => predictor.takeProposed(),
     },
@@ -93,53 +101,61 @@ function needsPicker({ topLogprobs, sampling }: GenerationSettings, model: Llama
   return topLogprobs !== null || ignoreEnd || minTokens > 0 || biasesEnd;
 }
 
-/** The library samples; the usual way. */
+/** What guesses under way mean to a running generation. */
+interface Guesses {
+  /** Tokens that are generated already and that nobody has taken. */
+  unused(): number;
+  /** Gives those up for ever. */
+  abandon(): void;
+  /** A decode begins, and nothing is guessed in it yet. */
+  begin(): void;
+}
+
+/** The library samples; the usual way. `hasSwitched`: another grammar binds now than when its guesses were verified. */
 function generateNative(
   native: LlamaContextSequence,
   evaluationPriority: 1,
   tokens: Token[],
   how: GenerationSettings,
-  llama: Llama,
-): Generation {
-  const state = how.grammar && followGrammar(how.grammar, native.model, llama);
-  // One generator fewer per token than the library's shorter call.
-  const iterator = native.evaluateWithMetadata(
-    tokens,
-    {},
-    {
-      ...evaluateOptions(how.sampling, how.generated, native),
-      ...(state && { grammarEvaluationState: state }),
-      evaluationPriority,
-    },
-  );
+  grammar: FollowedGrammar | null,
+  guesses: Guesses,
+): Generation & { hasSwitched(): boolean } {
+  const evaluate = (input: Token[]) =>
+    // One generator fewer per token than the library's shorter call.
+    native.evaluateWithMetadata(
+      input,
+      {},
+      {
+        ...evaluateOptions(how.sampling, how.generated, native),
+        ...(grammar && { grammarEvaluationState: grammar.state }),
+        evaluationPriority,
+      },
+    );
+  let iterator = evaluate(tokens);
+  let last: Token | null = null;
+  let verifiedUnder: number | null = null;
+  const hasSwitched = () => grammar !== null && guesses.unused() > 0 && grammar.id() !== verifiedUnder;
   return {
+    hasSwitched,
     async next() {
+      if (last !== null && hasSwitched()) {
+        // What was guessed beyond the switch followed the wrong grammar. A new evaluation drops it from the state.
+        await iterator.return();
+        guesses.abandon();
+        iterator = evaluate([last]);
+      }
+      if (guesses.unused() <= 0) {
+        verifiedUnder = grammar?.id() ?? null;
+        guesses.begin();
+      }
       const result = await iterator.next();
       if (result.done) throw new Error('the generation ended by itself');
-      return { token: result.value.token, logprob: null, top: [] };
+      last = result.value.token;
+      return { token: last, logprob: null, top: [] };
     },
     async stop() {
       await iterator.return();
     },
-  };
-}
-
-/** The state that binds the next token, begun anew whenever the source begins anew. */
-function followGrammar(
-  source: GrammarSource,
-  model: LlamaModel,
-  llama: Llama,
-): () => LlamaGrammarEvaluationState | undefined {
-  let state: LlamaGrammarEvaluationState | undefined;
-  let id: number | null = null;
-  return () => {
-    const current = source.current();
-    if (!current) return undefined;
-    if (current.id !== id) {
-      id = current.id;
-      state = new LlamaGrammarEvaluationState({ model, grammar: new LlamaGrammar(llama, { grammar: current.gbnf }) });
-    }
-    return state;
   };
 }
 

@@ -4,8 +4,7 @@ import { AppError } from '../../core/errors.ts';
 import type { WorkerRequest } from '../ipc/protocol.ts';
 import { bindAnswer, bindToolCalls, formatGrammar } from './answer-grammar.ts';
 import { contextLengthError } from './context-length.ts';
-import type { EarlierAnswers } from './draft/earlier-answers.ts';
-import { draftsOf } from './draft/job-drafts.ts';
+import type { DraftFactory } from './draft/job-drafts.ts';
 import { turnEndTexts } from './families/ends.ts';
 import type { Opening } from './families/form.ts';
 import type { ReasoningTags } from './families/reasoning.ts';
@@ -37,7 +36,7 @@ export function prepareJob(
     /** Texts whose prompts are kept from the first time on. */
     pinnedPrompts: readonly string[];
     /** Null where guesses are off. */
-    earlier: EarlierAnswers | null;
+    drafts: DraftFactory | null;
   },
 ): Job {
   const { runtime, template } = deps;
@@ -92,7 +91,7 @@ export function prepareJob(
     answerPrefix,
     describe: (token) => describeToken(token, runtime),
     nowMs: deps.nowMs,
-    ...(deps.earlier && { drafts: draftsOf(request, prompt, deps.earlier) }),
+    ...(deps.drafts && { drafts: deps.drafts(request, prompt) }),
   });
 }
 

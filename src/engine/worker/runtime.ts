@@ -24,6 +24,8 @@ export interface Runtime {
   readonly eosText: string;
   /** Token ids of a prompt in pieces, with the start token exactly once if the model wants one. */
   tokenize(pieces: readonly string[]): number[];
+  /** Tokens of text that goes on where other text stands before it. */
+  tokenizeFurther(text: string): number[];
   detokenize(tokens: number[]): string;
   isEnd(token: number): boolean;
   setThreads(threads: number): void;
@@ -91,6 +93,7 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
       if (bos !== null && model.tokens.shouldPrependBosToken && tokens[0] !== bos) tokens.unshift(bos);
       return tokens;
     },
+    tokenizeFurther: (text) => [...model.tokenize(text, true, 'trimLeadingSpace')],
     detokenize: (tokens) => model.detokenize(tokens as Token[]),
     isEnd: (token) => model.isEogToken(token as Token),
     setThreads(threads) {

@@ -157,7 +157,7 @@ export function commonLength(a: readonly number[], b: readonly number[]): number
 
 /** Whether guesses change neither the text of a slot nor a seeded run. */
 export function allowsDrafts({ settings }: Job): boolean {
-  return !settings.grammar && settings.topLogprobs === null && samplesFreely(settings.sampling);
+  return settings.topLogprobs === null && samplesFreely(settings.sampling);
 }
 
 /**

@@ -11,7 +11,7 @@ const end = 3;
 function jobOf(maxTokens: number | null = null) {
   const kept: number[][] = [];
   const drafts: JobDrafts = {
-    source: (generated) => ({ propose: () => [...generated] }),
+    begin: (generated, grammar) => ({ source: { propose: () => [...generated] }, grammar }),
     keep: (generated) => void kept.push([...generated]),
   };
   const vocabulary = createVocabulary({ model: 'gpt2', tokens: ['a', 'b', 'c', '<end>'], types: [1, 1, 1, 3] });

@@ -506,7 +506,6 @@ describe('the batch loop', () => {
     for (const settings of [
       { sampling: { frequencyPenalty: 0.5 } },
       { sampling: { seed: 1, temperature: 0.7 } },
-      { sampling: {}, grammar: { current: () => null } },
       { sampling: {}, topLogprobs: 2 },
     ]) {
       limits.length = 0;

@@ -1,18 +1,41 @@
 import type { WorkerRequest } from '../../ipc/protocol.ts';
 import type { JobDrafts } from '../job.ts';
 import { answerKey } from './answer-key.ts';
-import type { EarlierAnswers } from './earlier-answers.ts';
+import { noteBinding } from './binding.ts';
+import { createEarlierAnswers } from './earlier-answers.ts';
+import { createForcedTexts } from './forced-text.ts';
 import { createOwnTextSource } from './own-text.ts';
-import { inOrder } from './source.ts';
+import { type DraftSource, inOrder } from './source.ts';
 
-/** The guesses for one request: from its own text first, then from earlier answers to requests like it. */
-export function draftsOf(request: WorkerRequest, prompt: readonly number[], earlier: EarlierAnswers): JobDrafts {
-  const key = answerKey(request);
-  return {
-    source: (generated) =>
-      inOrder([createOwnTextSource(prompt, generated), ...(key === null ? [] : [earlier.source(key, generated)])]),
-    keep(generated) {
-      if (key !== null) earlier.add(key, generated);
-    },
+/** The guesses for one request with this prompt. */
+export type DraftFactory = (request: WorkerRequest, prompt: readonly number[]) => JobDrafts;
+
+/** The sources of guesses of one model, and what they keep between requests. */
+export function createDraftFactory(model: {
+  vocabulary: { bytesOf(token: number): Uint8Array | null };
+  tokenizeFurther(text: string): number[];
+}): DraftFactory {
+  const earlier = createEarlierAnswers();
+  const forced = createForcedTexts({
+    bytesOf: (token) => model.vocabulary.bytesOf(token),
+    tokenize: (text) => model.tokenizeFurther(text),
+  });
+  return (request, prompt) => {
+    const key = answerKey(request);
+    return {
+      begin(generated, grammar) {
+        const bound = grammar && noteBinding(grammar, generated);
+        // The surest first.
+        const sources: DraftSource[] = [
+          ...(bound ? [forced.source(bound, generated)] : []),
+          createOwnTextSource(prompt, generated),
+          ...(key === null ? [] : [earlier.source(key, generated)]),
+        ];
+        return { source: inOrder(sources), grammar: bound };
+      },
+      keep(generated) {
+        if (key !== null) earlier.add(key, generated);
+      },
+    };
   };
 }

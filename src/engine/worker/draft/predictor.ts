@@ -9,6 +9,8 @@ import type { DraftSource } from './source.ts';
 export class DraftPredictor extends TokenPredictor {
   limit = 0;
   source: DraftSource | null = null;
+  /** Whether the decode under way evaluates guesses; taken back by whoever begins one. */
+  hasGuessed = false;
   /** Tokens proposed since the last `takeProposed`. */
   #proposed = 0;
 
@@ -20,6 +22,7 @@ export class DraftPredictor extends TokenPredictor {
     if (this.limit === 0 || !this.source) return [];
     const guess = this.source.propose(this.limit) as Token[];
     this.#proposed += guess.length;
+    this.hasGuessed = guess.length > 0;
     return guess;
   }
 

@@ -1,0 +1,110 @@
+/**
+ * Answers of the real engine with a fixed number of guesses a step, whatever they bring. Run as a process:
+ * `node guessing-loop.ts MODEL SLOTS GUESSES` reads groups of requests from stdin as `GuessingInput`, runs those of a
+ * group at the same time and the groups one after the other, and writes a `GuessingOutput` to stdout.
+ */
+import { text as readText } from 'node:stream/consumers';
+import { AppError } from '../../src/core/errors.ts';
+import { type Answer, foldEvents, type StreamEvent } from '../../src/core/events.ts';
+import type { WorkerRequest } from '../../src/engine/ipc/protocol.ts';
+import { createDraftFactory } from '../../src/engine/worker/draft/job-drafts.ts';
+import { createBatchLoop } from '../../src/engine/worker/loop.ts';
+import { prepareJob } from '../../src/engine/worker/requests.ts';
+import { createRuntime } from '../../src/engine/worker/runtime.ts';
+import { createChatTemplate } from '../../src/engine/worker/template.ts';
+
+export type GuessingInput = WorkerRequest[][];
+
+export interface GuessingOutput {
+  groups: {
+    /** Text, tool calls, reason and token counts of each answer, as JSON. */
+    answers: string[];
+    proposed: number;
+    accepted: number;
+    steps: number;
+  }[];
+}
+
+const [modelPath, slots, guesses] = [process.argv[2]!, Number(process.argv[3]), Number(process.argv[4])];
+const runtime = await createRuntime({
+  mode: 'generate',
+  modelPath,
+  contextTokens: 1024,
+  slots,
+  batchTokens: 512,
+  useMmap: true,
+  kvType: 'f16',
+  vault: null,
+  flashAttention: true,
+  // A second thread would wait for cores that other tests hold.
+  maxThreads: 1,
+  threads: 1,
+  drafts: true,
+  gpu: null,
+});
+const template = createChatTemplate({
+  source: runtime.templateSource,
+  architecture: runtime.architecture,
+  tokenizerModel: runtime.tokenizerModel,
+  controlTexts: runtime.vocabulary.controlTexts,
+  userDefinedTexts: runtime.vocabulary.userDefinedTexts,
+  bosText: runtime.bosText,
+  eosText: runtime.eosText,
+});
+const drafts = createDraftFactory(runtime);
+const running = new Map<number, { events: StreamEvent[]; end: (failure: Error | null) => void }>();
+const counts = { proposed: 0, accepted: 0, steps: 0 };
+const loop = createBatchLoop({
+  sequences: runtime.sequences,
+  contextTokens: runtime.contextTokens,
+  batchTokens: runtime.batchTokens,
+  pacer: { chunkTokens: () => 65, observe: () => {} },
+  drafts: { limit: () => guesses, observe: () => {} },
+  threads: { use: () => {} },
+  prefixes: null,
+  nowMs: () => 0,
+  log: (line) => process.stderr.write(`${line}\n`),
+  publish(items, report) {
+    counts.proposed += report?.drafts.proposed ?? 0;
+    counts.accepted += report?.drafts.accepted ?? 0;
+    counts.steps += report ? 1 : 0;
+    for (const item of items) {
+      const job = running.get(item.id)!;
+      if ('error' in item) job.end(new Error(`${item.error.code}: ${item.error.message}`));
+      else {
+        job.events.push(item.event);
+        if (item.event.type === 'finish') job.end(null);
+      }
+    }
+  },
+});
+
+let nextId = 1;
+async function answer(request: WorkerRequest): Promise<string> {
+  const id = nextId++;
+  const events: StreamEvent[] = [];
+  const ended = Promise.withResolvers<void>();
+  running.set(id, { events, end: (failure) => (failure ? ended.reject(failure) : ended.resolve()) });
+  loop.add(prepareJob(id, request, { runtime, template, drafts, pinnedPrompts: [], nowMs: () => 0 }));
+  await ended.promise;
+  return whatMatters(await foldEvents(replay(events)));
+}
+
+async function* replay(events: readonly StreamEvent[]): AsyncGenerator<StreamEvent> {
+  yield* events;
+}
+
+function whatMatters({ text, toolCalls, reason, usage }: Answer): string {
+  const calls = toolCalls.map(({ name, arguments: given }) => ({ name, given }));
+  return JSON.stringify({ text, calls, reason, tokens: [usage.promptTokens, usage.completionTokens] });
+}
+
+const output: GuessingOutput = { groups: [] };
+for (const group of JSON.parse(await readText(process.stdin)) as GuessingInput) {
+  Object.assign(counts, { proposed: 0, accepted: 0, steps: 0 });
+  const answers = await Promise.all(group.map(answer));
+  output.groups.push({ answers, ...counts });
+}
+await loop.stop(new AppError('shutting_down', 'done'));
+await runtime.dispose();
+process.stdout.write(JSON.stringify(output), () => process.exit(0));
