@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { eventsOf, readOutput } from '../../../support/parse-output.ts';
+import { eventsOf, parserFor, readOutput } from '../../../support/parse-output.ts';
 import { brokenAnswers, recordedAnswers, recordedTools } from '../../../support/recorded-calls.ts';
 
 const tools = recordedTools;
@@ -132,5 +132,38 @@ describe('streaming a call', () => {
       { type: 'tool-call-delta', blockId: 0, argumentsText: '{"a": 1}' },
       { type: 'tool-call-end', blockId: 0 },
     ]);
+  });
+});
+
+describe('a call that was begun for the model', () => {
+  const formOf = (title: string) => recordedAnswers.find((answer) => answer.title.startsWith(title))!.form;
+  const beginning = (form: (typeof recordedAnswers)[number]['form'], startsInReasoning: boolean) =>
+    parserFor({ form, tools, bound: true, begun: true, startsInReasoning });
+
+  it('is bound from the first token when the form has no marker', () => {
+    for (const title of ['Llama 3.1', 'ChatGLM3', 'GLM-4']) {
+      expect(beginning(formOf(title), false).boundCall, title).toBe(1);
+    }
+  });
+
+  it('begins once the reasoning that the prompt opened is closed', () => {
+    const tagged = beginning(formOf('Qwen 3'), true);
+    expect(tagged.inReasoning).toBe(true);
+    tagged.push('</think>\n\n<tool_call>\n');
+    expect([tagged.inReasoning, tagged.boundCall]).toEqual([false, 1]);
+    const bare = beginning(formOf('Llama 3.1'), true);
+    bare.push('</think>\n\n');
+    expect([bare.inReasoning, bare.boundCall]).toEqual([false, 1]);
+    bare.push('{"name": "now", "parameters": {}}');
+    expect(bare.toolCallCount).toBe(1);
+  });
+
+  it('is not bound behind a marker whose grammar would not fit, or that came with a part of the call', () => {
+    const coder = parserFor({ form: formOf('Qwen3-Coder'), tools, bound: true });
+    coder.push('<function=');
+    expect(coder.boundCall).toBeNull();
+    const hermes = parserFor({ form: formOf('Qwen 3'), tools, bound: true });
+    hermes.push('<tool_call>{');
+    expect(hermes.boundCall).toBeNull();
   });
 });
