@@ -1,5 +1,6 @@
 import type { ExpectedMemory } from '../../core/plan.ts';
 import type { GgufFacts } from '../gguf.ts';
+import { purposeOf } from '../purpose.ts';
 import { type KvType, kvBytesPerToken, usesFlashAttention } from './kv-cache.ts';
 import { type RepackRules, repackedWeights } from './repack.ts';
 
@@ -75,11 +76,15 @@ function recurrentBytes({ recurrentStateBytes }: GgufFacts, slots: number): numb
 function computeBytes(facts: GgufFacts, shape: LoadShape): number {
   const embedding = facts.embeddingLength ?? 0;
   const rows = (embedding * embeddingRows + (facts.feedForwardLength ?? 0) * feedForwardRows) * 4;
+  // Models that make vectors run with the library's own choice of kernel, which is the fused one.
+  const makesVectors = purposeOf(facts) !== 'generate';
   const cells = facts.isEncoder ? shape.batchTokens : shape.contextTokens;
-  // With the fused kernel only the mask; else the weights of every head, in encoders before and after softmax.
-  const weights = (facts.headCount ?? 0) * 4 * (facts.isEncoder ? 2 : 1);
-  const attention = usesFlashAttention(facts, shape.kvType) ? 4 : 4 + weights;
-  const scores = facts.isEncoder ? 0 : shape.slots * (facts.vocabularySize ?? 0) * sampledTokenBytes;
+  // With the fused kernel only the mask; else the weights of every head.
+  const isFused = makesVectors || usesFlashAttention(facts, shape.kvType);
+  const attention = isFused ? 4 : 4 + (facts.headCount ?? 0) * 4;
+  // A model that makes vectors puts out every token of a batch, and llama.cpp keeps and clears a row of scores for each.
+  const vocabulary = facts.vocabularySize ?? 0;
+  const scores = makesVectors ? shape.batchTokens * vocabulary * 4 : shape.slots * vocabulary * sampledTokenBytes;
   const perToken = rows + (facts.hasNoAttention ? 0 : cells * attention);
   return shape.batchTokens * perToken + scores + workingHeapBytes;
 }

@@ -110,11 +110,12 @@ describe('expected bytes', () => {
     expect(corrected.total).toBe(expected().total - 5_000_000);
   });
 
-  test('a large vocabulary costs process memory, an encoder no scores of it', () => {
+  test('a large vocabulary costs process memory and a row of scores: of each slot, or of each token where vectors are made', () => {
     const small = expected({ vocabularySize: 32_000, mergeCount: 0 });
     expect(expected().vocabulary - small.vocabulary).toBeGreaterThan(80e6);
-    expect(expected().compute).toBeGreaterThan(small.compute);
-    expect(expected({ isEncoder: true }).compute).toBe(expected({ isEncoder: true, vocabularySize: 5 }).compute);
+    expect(expected().compute - small.compute).toBe(2 * (152_064 - 32_000) * 16);
+    const encoder = expected({ isEncoder: true }).compute - expected({ isEncoder: true, vocabularySize: 0 }).compute;
+    expect(encoder).toBe(256 * 152_064 * 4);
   });
 
   test('without the fused kernel every head pays for every token of the context', () => {

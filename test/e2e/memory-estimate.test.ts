@@ -1,0 +1,127 @@
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readGguf } from '../../src/engine/gguf.ts';
+import { expectBytes, type LoadShape } from '../../src/engine/memory/expect.ts';
+import { usesFlashAttention } from '../../src/engine/memory/kv-cache.ts';
+import { repackRulesOf } from '../../src/engine/memory/repack.ts';
+import { purposeOf } from '../../src/engine/purpose.ts';
+import { footprintOf } from '../support/footprint.ts';
+import { builtInModels, realModels } from '../support/models.ts';
+import { halfBillionModels, smallBench, writeBenchModels } from '../support/small-models.ts';
+import { letters, makeTinyModels, promptOf } from '../support/tiny-models.ts';
+
+/** What the estimate may be off by, either way. */
+const tolerance = 0.1;
+const rules = repackRulesOf(readFileSync('/proc/cpuinfo', 'utf8'), process.arch);
+const builtIn = join(builtInModels, 'hearth-guide-3m-q8_0.gguf');
+const tinyNames = ['llama', 'qwen2', 'qwen3', 'gemma2', 'gemma3', 'chatglm', 'mamba', 'bert'];
+const real = realModels(['smollm2-135m-instruct-q4_1.gguf', 'all-minilm-l6-v2-q8_0.gguf']);
+const bench = halfBillionModels();
+
+/** Estimate by measurement, minus 1: right after the load, and once a prompt has filled batch and context. */
+async function errorsOf(filePath: string, wish: Partial<LoadShape>, lettersPerToken = 1) {
+  const facts = await readGguf(filePath);
+  const mode = purposeOf(facts);
+  const contextTokens = Math.min(wish.contextTokens ?? 2_048, facts.trainedContextTokens ?? 2_048);
+  const shape: LoadShape = {
+    slots: 1,
+    useMmap: false,
+    kvType: 'f16',
+    ...wish,
+    contextTokens,
+    batchTokens: facts.isEncoder ? contextTokens : Math.min(wish.batchTokens ?? 512, contextTokens),
+  };
+  const measured = await footprintOf(
+    {
+      ...shape,
+      mode,
+      modelPath: filePath,
+      vault: null,
+      drafts: false,
+      flashAttention: usesFlashAttention(facts, shape.kvType),
+      maxThreads: 1,
+      threads: 1,
+      gpu: null,
+    },
+    promptOf(letters(Math.floor(contextTokens * 0.93 * lettersPerToken) - 10, 7)),
+  );
+  const expected = expectBytes(facts, shape, rules);
+  return {
+    atLoad: expected.atLoad / measured.atLoadBytes - 1,
+    worked: expected.total / measured.workedBytes - 1,
+  };
+}
+
+const within = (value: number) => expect(Math.abs(value), `off by ${(value * 100).toFixed(1)} %`);
+
+describe('the memory estimate, without what earlier loads have taught', () => {
+  let folder: string;
+  let tiny: Awaited<ReturnType<typeof makeTinyModels>>;
+  let small: string[];
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'hearth-estimate-'));
+    tiny = await makeTinyModels();
+    small = await writeBenchModels(folder, [
+      { size: smallBench, type: 'q4_0' },
+      { size: smallBench, type: 'q8_0' },
+    ]);
+  });
+  afterAll(async () => {
+    await tiny?.remove();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  describe.each([
+    ['read', false],
+    ['mapped', true],
+  ])('of a file that is %s', (_how, useMmap) => {
+    it.each(tinyNames)('is right within a tenth for the tiny %s', async (name) => {
+      const errors = await errorsOf(join(tiny.folder, `tiny-${name}.gguf`), { useMmap });
+      within(errors.atLoad).toBeLessThan(tolerance);
+      within(errors.worked).toBeLessThan(tolerance);
+    });
+
+    it.each<[string, Partial<LoadShape>]>([
+      ['one slot', {}],
+      ['four slots', { slots: 4 }],
+      ['a small batch', { batchTokens: 128 }],
+      ['a cache of 8 bits', { kvType: 'q8_0', slots: 4 }],
+    ])('is right within a tenth for the built-in model with %s', async (_title, shape) => {
+      // Its tokenizer takes two tokens for a blank and a letter.
+      const errors = await errorsOf(builtIn, { ...shape, useMmap }, 0.5);
+      within(errors.atLoad).toBeLessThan(tolerance);
+      within(errors.worked).toBeLessThan(tolerance);
+    });
+
+    it.each([0, 1])('is right within a tenth for a bench-like model of each quantization (%i)', async (index) => {
+      const errors = await errorsOf(small[index]!, { useMmap, slots: 2 });
+      within(errors.atLoad).toBeLessThan(tolerance);
+      within(errors.worked).toBeLessThan(tolerance);
+    });
+
+    it.skipIf('skip' in real).each([
+      ['smollm2-135m-instruct-q4_1.gguf', {}],
+      ['smollm2-135m-instruct-q4_1.gguf', { slots: 4, batchTokens: 128 }],
+      ['smollm2-135m-instruct-q4_1.gguf', { slots: 4, kvType: 'q8_0' as const }],
+      ['all-minilm-l6-v2-q8_0.gguf', {}],
+    ])('is right within a tenth for %s with %j', async (name, shape) => {
+      if ('skip' in real) return;
+      const errors = await errorsOf(join(real.folder, name), { ...shape, useMmap });
+      within(errors.atLoad).toBeLessThan(tolerance);
+      within(errors.worked).toBeLessThan(tolerance);
+    });
+
+    it.skipIf('skip' in bench).each([0, 1])(
+      'is right within a tenth for the 0.5 B bench models (%i)',
+      async (index) => {
+        if ('skip' in bench) return;
+        const errors = await errorsOf(bench.paths[index]!, { useMmap, contextTokens: 1_024 });
+        within(errors.atLoad).toBeLessThan(tolerance);
+        within(errors.worked).toBeLessThan(tolerance);
+      },
+    );
+  });
+});
