@@ -346,6 +346,7 @@ function catalogFor(config: Config, log: Logger): Catalog {
     builtinFile: builtinModel,
     aliases: config.models.aliases,
     defaultModel: config.models.default,
+    knownNames: readPullCatalog(pullCatalogFile).namesOnDisk(),
     log,
   });
 }
@@ -373,7 +374,11 @@ function storeFor(
     folder: models.folder,
     dataFolder: config.dataFolder,
     builtinFile: builtinModel,
-    configuredNames: [...(models.default === null ? [] : [models.default]), ...Object.values(models.aliases)],
+    configuredNames: [
+      ...(models.default === null ? [] : [models.default]),
+      ...Object.values(models.aliases),
+      ...models.pinned,
+    ],
     findEntry: readPullCatalog(pullCatalogFile).find,
     // A file that is not here has no measurements, and everything that is loaded could make room for it.
     plan: (facts) => planner.plan({ id: '', facts }, {}, Number.POSITIVE_INFINITY),

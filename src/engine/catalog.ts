@@ -33,6 +33,8 @@ export interface CatalogDeps {
   aliases: Readonly<Record<string, string>>;
   /** Model behind `default`; null: the built-in model. */
   defaultModel: string | null;
+  /** Names that models are commonly known by, to the names of their files; used where no file has that name. */
+  knownNames?: Readonly<Record<string, string>>;
   log: Logger;
 }
 
@@ -64,7 +66,7 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     // One at a time: this runs beside answers on a machine with few cores and one disk.
     for (const file of files) read.push({ file, facts: await readCached(file) });
     const models = assembleModels(read);
-    resolver = createResolver(models, aliases, deps.builtinFile);
+    resolver = createResolver(models, aliases, deps.builtinFile, deps.knownNames);
   }
 
   async function findFiles(): Promise<FoundFile[]> {

@@ -17,7 +17,12 @@ const mostColons = 8;
  * Names over one set of models: aliases first, since the operator wrote them, then model names, then file stems, then
  * each of these with `:quantization`. Fills in the aliases of the models.
  */
-export function createResolver(models: CatalogModel[], aliases: Aliases, builtinFile: string | null) {
+export function createResolver(
+  models: CatalogModel[],
+  aliases: Aliases,
+  builtinFile: string | null,
+  knownNames: Readonly<Record<string, string>> = {},
+) {
   const byName = new Map<string, ResolvedName>();
   for (const model of models) {
     for (const variant of model.variants) {
@@ -27,6 +32,13 @@ export function createResolver(models: CatalogModel[], aliases: Aliases, builtin
   }
   // After the stems: where a stem equals another model's name, the model wins.
   for (const model of models) byName.set(nameKey(model.name), { model, variant: null });
+  // Last of all: a name that models are known by never hides a file.
+  for (const [name, target] of Object.entries(knownNames)) {
+    const found = byName.get(nameKey(target));
+    if (!found || byName.has(nameKey(name))) continue;
+    byName.set(nameKey(name), { model: found.model, variant: null });
+    pushOnce(found.model, name);
+  }
   const builtin = findBuiltin(models, builtinFile);
 
   function lookUp(name: string, depth = 0): ResolvedName | null {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { z } from 'zod';
-import { canonicalQuantization, nameKey } from '../catalog/names.ts';
+import { canonicalQuantization, nameKey, parseFileName } from '../catalog/names.ts';
 
 const file = z.strictObject({
   /** Path inside the repository. */
@@ -58,6 +59,8 @@ export interface PullCatalog {
   models: readonly PullableModel[];
   /** By name or alias, without regard to case; null when there is none. */
   find(name: string): PullableModel | null;
+  /** Every name and alias, to the name that the model has on disk once it was pulled. */
+  namesOnDisk(): Record<string, string>;
 }
 
 /** Reads and checks `models/catalog.json`. Throws a `SyntaxError` or a `ZodError`: the file is part of the program. */
@@ -70,5 +73,14 @@ export function readPullCatalog(path: string | URL): PullCatalog {
       byName.set(nameKey(name), model);
     }
   }
-  return { models, find: (name) => byName.get(nameKey(name)) ?? null };
+  return { models, find: (name) => byName.get(nameKey(name)) ?? null, namesOnDisk: () => namesOnDisk(models) };
+}
+
+function namesOnDisk(models: readonly PullableModel[]): Record<string, string> {
+  const names: Record<string, string> = {};
+  for (const { name, aliases = [], variants } of models) {
+    const onDisk = parseFileName(basename(variants[0]!.files[0]!.path))?.name;
+    if (onDisk !== undefined) for (const each of [name, ...aliases]) names[each] = onDisk;
+  }
+  return names;
 }
