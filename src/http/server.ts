@@ -19,8 +19,8 @@ import { addMetrics } from './plugins/metrics.ts';
 import { addRequestId, requestIdOf } from './plugins/request-id.ts';
 import { addUnknownUrls, answerFrameworkError, type ByPrefix } from './unknown-url.ts';
 import { requestValidator } from './validation.ts';
-import { webSocketPath, webSocketRoutes } from './ws/routes.ts';
-import type { Session } from './ws/session.ts';
+import type { Session } from './ws/connection.ts';
+import { webSocketPaths, webSocketRoutes } from './ws/routes.ts';
 
 export type { HttpServer, Lifecycle } from './deps.ts';
 
@@ -129,7 +129,9 @@ function createNodeServer(handler: (request: IncomingMessage, response: never) =
 
 function isWebSocketUpgrade(request: IncomingMessage): boolean {
   const path = (request.url ?? '').split('?', 1)[0]!;
-  const isKnownPath = [rootMount, apiMount].some((mount) => path === `${mount.prefix}${webSocketPath}`);
+  const isKnownPath = [rootMount, apiMount].some(
+    ({ prefix }) => path.startsWith(prefix) && webSocketPaths.test(path.slice(prefix.length)),
+  );
   return isKnownPath && request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
 }
 

@@ -26,6 +26,7 @@ describe('the API key', () => {
     ['/v1/models', 401],
     ['/api/v1/models', 401],
     ['/ws/generate', 401],
+    ['/ws/pull/pull-1', 401],
     ['/nowhere', 401],
     ['/MODELS', 401],
     ['/models/', 401],
@@ -225,6 +226,7 @@ describe('while draining', () => {
     ['POST', '/v1/completions', { prompt: 'Hi' }],
     ['POST', '/models/tiny/load', undefined],
     ['GET', '/ws/generate', undefined],
+    ['GET', '/ws/pull/pull-1', undefined],
   ])('%s %s is refused with a time to come back', async (method, url, body) => {
     const { send, lifecycle, gateway } = await serve();
     lifecycle.isDraining = true;

@@ -5,6 +5,7 @@ import type { Config } from '../../src/config/schema.ts';
 import { AppError } from '../../src/core/errors.ts';
 import type { StreamEvent } from '../../src/core/events.ts';
 import { startEvent, textEvents, untilAborted } from '../support/fake-engine.ts';
+import { openWebSocket, type WebSocketClient } from '../support/websocket-client.ts';
 import { createHarness, type Harness } from './harness.ts';
 
 let harness: Harness;
@@ -24,48 +25,10 @@ async function serve(server: Partial<Config['server']> = {}): Promise<void> {
   base = (await harness.http.listen()).replace('http:', 'ws:');
 }
 
-type Message = Record<string, unknown>;
-
-interface Client {
-  socket: WebSocket;
-  send(message: unknown): void;
-  /** The next message that has not been taken yet. */
-  next(): Promise<Message>;
-  /** Messages up to and with the first of the type. */
-  until(type: string): Promise<Message[]>;
-  closed: Promise<CloseEvent>;
-}
-
-async function open(path = '/ws/generate', headers: Record<string, string> = {}): Promise<Client> {
-  const socket = new WebSocket(`${base}${path}`, { headers } as never);
-  clients.push(socket);
-  const messages: Message[] = [];
-  let wake = Promise.withResolvers<void>();
-  socket.addEventListener('message', (event) => {
-    messages.push(JSON.parse(String(event.data)));
-    wake.resolve();
-    wake = Promise.withResolvers();
-  });
-  const closed = new Promise<CloseEvent>((resolve) => socket.addEventListener('close', resolve));
-  await new Promise((resolve, reject) => {
-    socket.addEventListener('open', resolve);
-    socket.addEventListener('error', () => reject(new Error('the WebSocket was refused')));
-  });
-  const next = async (): Promise<Message> => {
-    while (messages.length === 0) await wake.promise;
-    return messages.shift()!;
-  };
-  return {
-    socket,
-    closed,
-    next,
-    send: (message) => socket.send(typeof message === 'string' ? message : JSON.stringify(message)),
-    async until(type) {
-      const taken: Message[] = [];
-      while (taken.at(-1)?.['type'] !== type) taken.push(await next());
-      return taken;
-    },
-  };
+async function open(path = '/ws/generate', headers: Record<string, string> = {}): Promise<WebSocketClient> {
+  const client = await openWebSocket(`${base}${path}`, headers);
+  clients.push(client.socket);
+  return client;
 }
 
 const generate = { action: 'generate', prompt: 'Hi' };

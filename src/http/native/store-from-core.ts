@@ -52,7 +52,8 @@ export async function* toPullRecords(
   if (options.endsWithDone) yield sseRecord('[DONE]');
 }
 
-function eventOf({ state }: PullInfo): string {
+/** The name of a change of a pull: `progress`, or its end. */
+export function eventOf({ state }: PullInfo): 'progress' | 'done' | 'failed' | 'cancelled' | 'resumable' {
   return state === 'done' || state === 'failed' || state === 'cancelled' || state === 'resumable' ? state : 'progress';
 }
 

@@ -2,32 +2,17 @@ import type { WebSocket } from '@fastify/websocket';
 import { AppError, toAppError } from '../../core/errors.ts';
 import { unknownUsage } from '../../core/usage.ts';
 import type { RouteDeps } from '../deps.ts';
-import { logError } from '../error-handler.ts';
 import { normalizeError } from '../errors.ts';
 import { inDialect, nativeNames } from '../field-names.ts';
-import { decodeUtf8, parseJsonObject } from '../json.ts';
 import { toUsage } from '../native/from-core.ts';
 import { generateToCore } from '../native/to-core.ts';
 import { ownerPart } from '../plugins/auth.ts';
 import { shuttingDown } from '../plugins/drain.ts';
 import { newRequestId } from '../plugins/request-id.ts';
-import { createMessageBudget } from './message-budget.ts';
-import { checkClientMessage, errorMessage, type GenerateMessage, idOf, type ServerMessage } from './protocol.ts';
+import { createConnection, type Session } from './connection.ts';
+import { checkClientMessage, type GenerateMessage, idOf, type ServerMessage } from './protocol.ts';
 
 const maxGenerations = 8;
-const maxMessages = 100;
-const messageWindowMs = 10_000;
-const maxUnsentBytes = 1024 * 1024;
-const pingMs = 30_000;
-const maxMissedPongs = 2;
-/** How long a peer may take to answer our close before its socket is cut. */
-const closeMs = 5_000;
-
-/** One open WebSocket. */
-export interface Session {
-  /** Takes no new work, waits for what runs, then closes with 1001; resolves when the socket is closed. */
-  shutdown(): Promise<void>;
-}
 
 interface Generation {
   controller: AbortController;
@@ -36,81 +21,35 @@ interface Generation {
 
 /**
  * Owns one socket of `/ws/generate`: up to 8 generations side by side, told apart by the client's ids.
- * Errors in messages are answered and the socket stays; too many messages, a peer that does not read and one that
- * answers no ping end it. However it ends, its generations are aborted.
+ * However it ends, its generations are aborted.
  */
 export function createSession(
   socket: WebSocket,
   deps: RouteDeps,
-  connection: { id: string; owner: string | null },
+  client: { id: string; owner: string | null },
 ): Session {
-  const connectionId = connection.id;
   // The generation without an id has the key null.
   const running = new Map<string | null, Generation>();
-  const withinBudget = createMessageBudget(deps.clock, maxMessages, messageWindowMs);
   let closing = false;
-  let hasEnded = false;
-  let missedPongs = 0;
 
-  const send = (message: ServerMessage) => {
-    if (socket.readyState !== socket.OPEN) return;
-    socket.send(JSON.stringify(message));
-    deps.metrics.websocketMessages.inc({ direction: 'out' });
-    if (socket.bufferedAmount > maxUnsentBytes) end(1013, 'the client does not read');
-  };
-  const refuse = (error: AppError, requestId: string, id: string | undefined) => {
-    deps.metrics.rejected.inc({ reason: error.code });
-    logError(deps.log, error, requestId);
-    send(errorMessage(error, requestId, id));
-  };
   const abortAll = () => {
     const reason = new AppError('client_closed_request', 'The WebSocket is closed.');
     for (const generation of running.values()) generation.controller.abort(reason);
   };
-  const end = (code: number, reason: string) => {
-    if (hasEnded) return;
-    hasEnded = true;
-    socket.close(code, reason);
-    abortAll();
-    // A peer that reads nothing never sees our close.
-    const timer = deps.clock.after(closeMs, () => socket.terminate());
-    socket.once('close', () => timer.cancel());
-  };
+  const connection = createConnection(socket, deps, client.id, { onMessage: receive, onEnd: abortAll });
+  const { refuse } = connection;
+  const send = (message: ServerMessage) => connection.send(message);
 
-  const pinger = deps.clock.every(pingMs, () => {
-    if (missedPongs >= maxMissedPongs) return socket.terminate();
-    missedPongs++;
-    socket.ping();
-  });
-  socket.on('pong', () => {
-    missedPongs = 0;
-  });
-  socket.on('close', () => {
-    pinger.cancel();
-    abortAll();
-  });
-  socket.on('message', (data, isBinary) => {
-    deps.metrics.websocketMessages.inc({ direction: 'in' });
-    // A flood goes on arriving until the peer has seen our close.
-    if (hasEnded) return;
-    if (!withinBudget()) return end(1008, 'too many messages');
-    // ws gives a Buffer unless told otherwise.
-    if (Buffer.isBuffer(data)) receive(data, isBinary);
-  });
-
-  function receive(data: Buffer, isBinary: boolean): void {
-    let id: string | undefined;
+  function receive(sent: Record<string, unknown>): void {
+    // Known before the rest is checked: the client must learn which of its generations was refused.
+    const id = idOf(sent);
     try {
-      if (isBinary) throw new AppError('invalid_request', 'Messages are text, not binary.');
-      const sent = parseJsonObject(decodeUtf8(data));
-      // Known before the rest is checked: the client must learn which of its generations was refused.
-      id = idOf(sent);
       const message = checkClientMessage(sent);
       if (message.action === 'ping') send({ type: 'pong' });
       else if (message.action === 'cancel') cancel(message.id);
       else begin(message);
     } catch (error) {
-      refuse(normalizeError(error), connectionId, id);
+      refuse(normalizeError(error), client.id, id);
     }
   }
 
@@ -158,7 +97,7 @@ export function createSession(
     });
     try {
       const answer = await deps.gateway.stream(
-        { ...generateToCore(fields), ...ownerPart(connection.owner) },
+        { ...generateToCore(fields), ...ownerPart(client.owner) },
         { signal, requestId },
       );
       model = answer.model;
@@ -187,10 +126,8 @@ export function createSession(
     async shutdown() {
       closing = true;
       await Promise.all([...running.values()].map((generation) => generation.done));
-      if (socket.readyState === socket.CLOSED) return;
-      const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
-      end(1001, 'the server is shutting down');
-      await closed;
+      connection.end(1001, 'the server is shutting down');
+      await connection.closed;
     },
   };
 }

@@ -1,0 +1,106 @@
+import type { WebSocket } from '@fastify/websocket';
+import { AppError } from '../../core/errors.ts';
+import type { RouteDeps } from '../deps.ts';
+import { logError } from '../error-handler.ts';
+import { normalizeError } from '../errors.ts';
+import { decodeUtf8, parseJsonObject } from '../json.ts';
+import { createMessageBudget } from './message-budget.ts';
+import { errorMessage } from './protocol.ts';
+
+const maxMessages = 100;
+const messageWindowMs = 10_000;
+const maxUnsentBytes = 1024 * 1024;
+const pingMs = 30_000;
+const maxMissedPongs = 2;
+/** How long a peer may take to answer our close before its socket is cut. */
+const closeMs = 5_000;
+
+/** One open WebSocket, as its route sees it. */
+export interface Session {
+  /** Takes no new work, waits for what runs, then closes with 1001; resolves when the socket is closed. */
+  shutdown(): Promise<void>;
+}
+
+/** One WebSocket as JSON messages, with its limits. */
+export interface Connection {
+  /** Nothing is sent to a socket that is not open. */
+  send(message: object): void;
+  /** Counts and logs an error, and sends it. */
+  refuse(error: AppError, requestId: string, id?: string): void;
+  /** Closes the socket; a peer that does not answer is cut. Only the first call counts. */
+  end(code: number, reason: string): void;
+  /** Resolves when the socket is closed, whoever closed it. */
+  closed: Promise<void>;
+}
+
+/**
+ * The plumbing of a WebSocket: JSON objects in and out, pings, and an end for too many messages, a peer that does not
+ * read and one that answers no ping. Errors in messages are answered and the socket stays.
+ * `onMessage` may throw; `onEnd` is called once no more messages are taken, possibly twice.
+ */
+export function createConnection(
+  socket: WebSocket,
+  deps: Pick<RouteDeps, 'clock' | 'log' | 'metrics'>,
+  connectionId: string,
+  handlers: { onMessage: (sent: Record<string, unknown>) => void; onEnd: () => void },
+): Connection {
+  const withinBudget = createMessageBudget(deps.clock, maxMessages, messageWindowMs);
+  let hasEnded = false;
+  let missedPongs = 0;
+
+  const send = (message: object) => {
+    if (socket.readyState !== socket.OPEN) return;
+    socket.send(JSON.stringify(message));
+    deps.metrics.websocketMessages.inc({ direction: 'out' });
+    if (socket.bufferedAmount > maxUnsentBytes) end(1013, 'the client does not read');
+  };
+  const refuse = (error: AppError, requestId: string, id?: string) => {
+    deps.metrics.rejected.inc({ reason: error.code });
+    logError(deps.log, error, requestId);
+    send(errorMessage(error, requestId, id));
+  };
+  const end = (code: number, reason: string) => {
+    if (hasEnded) return;
+    hasEnded = true;
+    socket.close(code, reason);
+    handlers.onEnd();
+    // A peer that reads nothing never sees our close.
+    const timer = deps.clock.after(closeMs, () => socket.terminate());
+    socket.once('close', () => timer.cancel());
+  };
+
+  const pinger = deps.clock.every(pingMs, () => {
+    if (missedPongs >= maxMissedPongs) return socket.terminate();
+    missedPongs++;
+    socket.ping();
+  });
+  socket.on('pong', () => {
+    missedPongs = 0;
+  });
+  const closed = new Promise<void>((resolve) => {
+    socket.once('close', () => {
+      pinger.cancel();
+      handlers.onEnd();
+      resolve();
+    });
+  });
+  socket.on('message', (data, isBinary) => {
+    deps.metrics.websocketMessages.inc({ direction: 'in' });
+    // A flood goes on arriving until the peer has seen our close.
+    if (hasEnded) return;
+    if (!withinBudget()) return end(1008, 'too many messages');
+    // ws gives a Buffer unless told otherwise.
+    if (Buffer.isBuffer(data)) receive(data, isBinary);
+  });
+
+  function receive(data: Buffer, isBinary: boolean): void {
+    try {
+      if (isBinary) throw new AppError('invalid_request', 'Messages are text, not binary.');
+      handlers.onMessage(parseJsonObject(decodeUtf8(data)));
+    } catch (error) {
+      refuse(normalizeError(error), connectionId);
+    }
+  }
+
+  return { send, refuse, end, closed };
+}
