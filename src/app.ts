@@ -14,7 +14,7 @@ import { createCalibrator } from './engine/cpu/calibrator.ts';
 import { usableCores } from './engine/cpu/cores.ts';
 import { createPressureWatch } from './engine/cpu/pressure.ts';
 import { type CpuReader, createCpuReader } from './engine/cpu/readings.ts';
-import { createCrashGuard } from './engine/crash-guard.ts';
+import { createCrashGuard, quarantineFile } from './engine/crash-guard.ts';
 import { createEngine, type Engine } from './engine/engine.ts';
 import { createGpu } from './engine/gpu/gpu.ts';
 import { forkWorker, type WorkerProcess } from './engine/ipc/fork.ts';
@@ -26,6 +26,7 @@ import { createMemoryReadings, createMemoryWatch, pressureLevels } from './engin
 import { repackRulesOf } from './engine/memory/repack.ts';
 import { measuredBytes, residentBytes } from './engine/memory/resident-bytes.ts';
 import { createPlanning } from './engine/planning.ts';
+import { createStateFile } from './engine/state-file.ts';
 import { readPullCatalog } from './engine/store/catalog-file.ts';
 import { createStore, type Store, type StoreDeps } from './engine/store/store.ts';
 import { createGateway } from './gateway/gateway.ts';
@@ -83,7 +84,14 @@ export async function createApp(
   });
   const catalog = catalogFor(config, log);
   await catalog.refresh();
-  const crashes = createCrashGuard(clock);
+  const crashes = createCrashGuard({
+    clock,
+    stored: createStateFile({
+      path: join(config.dataFolder, 'quarantine.json'),
+      parse: (value) => quarantineFile.parse(value),
+      warn: (err) => log.warn({ err }, 'the list of model files in quarantine cannot be used or stored'),
+    }),
+  });
   const usedBytes = () =>
     process.memoryUsage.rss() +
     manager

@@ -96,7 +96,7 @@ export function createEngine(deps: {
   const info = (model: CatalogModel, expect = planning.expectations()): ModelInfo =>
     toModelInfo(model, {
       residents: manager.residents(),
-      isQuarantined: deps.crashes.isQuarantined,
+      quarantineReason: deps.crashes.reasonFor,
       residentBytes: deps.residentBytes,
       calibrationOf: (id) => deps.calibrator?.resultOf(id) ?? null,
       choose: (of) => chooseVariant(of, undefined),

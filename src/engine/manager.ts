@@ -135,7 +135,7 @@ export function createManager(
     // On the CPU it may well live; the request that was lost is tried there.
     const { device } = entry.gpu;
     if (device) deps.gpu.blame(entry.ref.id, `its process ended on ${device.name} (${device.backend})`);
-    deps.crashes.record(entry.ref.id);
+    deps.crashes.record({ ...entry.ref, during: 'run', reason });
     entry.scheduler!.retire(movedOn);
     entry.drained?.resolve();
     if (entry.state === 'loaded') forget(entry);
@@ -224,7 +224,7 @@ export function createManager(
       const error = toAppError(thrown);
       forget(entry);
       metrics.loads.inc({ model: ref.model, result: error.code });
-      if (error.details?.['reason'] === 'crash') deps.crashes.record(ref.id);
+      if (error.details?.['reason'] === 'crash') deps.crashes.record({ ...ref, during: 'load', reason: error.message });
       log.error({ model: ref.model, err: error.cause ?? error }, `load failed: ${error.message}`);
       throw error;
     });

@@ -11,7 +11,7 @@ export function toModelInfo(
   model: CatalogModel,
   now: {
     residents: ResidentView[];
-    isQuarantined: (id: string) => boolean;
+    quarantineReason: (id: string) => string | null;
     residentBytes: (pid: number) => number;
     choose: (model: CatalogModel) => CatalogVariant;
     calibrationOf: CalibrationOf;
@@ -23,12 +23,12 @@ export function toModelInfo(
   const shown =
     model.variants.find((variant) => variant.id === resident?.id) ??
     (usable.length > 0 ? now.choose(model) : model.variants[0]!);
-  const quarantined = now.isQuarantined(shown.id);
+  const quarantine = now.quarantineReason(shown.id);
   const state: ModelState = resident
     ? resident.state
     : usable.length === 0
       ? 'invalid'
-      : quarantined
+      : quarantine !== null
         ? 'quarantined'
         : 'unloaded';
   return {
@@ -36,7 +36,7 @@ export function toModelInfo(
     aliases: model.aliases,
     format: 'gguf',
     state,
-    reason: state === 'invalid' ? shown.invalidReason : state === 'quarantined' ? 'its process keeps crashing' : null,
+    reason: state === 'invalid' ? shown.invalidReason : state === 'quarantined' ? quarantine : null,
     architecture: shown.facts?.architecture ?? null,
     parameterCount: shown.facts?.parameterCount ?? null,
     trainedContextTokens: shown.facts?.trainedContextTokens ?? null,

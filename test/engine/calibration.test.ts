@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { createThreadArbiter } from '../../src/engine/cpu/arbiter.ts';
 import type { Calibration } from '../../src/engine/cpu/calibration.ts';
 import { createCalibrator } from '../../src/engine/cpu/calibrator.ts';
-import { createCrashGuard } from '../../src/engine/crash-guard.ts';
 import type { GgufFacts } from '../../src/engine/gguf.ts';
 import { createManager, type ModelRef } from '../../src/engine/manager.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
+import { testCrashGuard } from '../support/crash-guard.ts';
 import { fakeGpu } from '../support/fake-gpu.ts';
 import { anyRequest, type FakeWorker, type FakeWorkerBehaviour, fakeWorker, settle } from '../support/fake-worker.ts';
 import { manualClock } from '../support/manual-clock.ts';
@@ -54,7 +54,7 @@ function setup(options: { behaviour?: FakeWorkerBehaviour; tuneThreads?: boolean
     pressure: { observeStep: () => {}, forget: () => {} },
     arbiter: createThreadArbiter(4),
     calibrator,
-    crashes: createCrashGuard(clock),
+    crashes: testCrashGuard(clock),
     clock,
     log,
     metrics,

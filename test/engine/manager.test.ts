@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../src/core/errors.ts';
 import { createThreadArbiter } from '../../src/engine/cpu/arbiter.ts';
-import { createCrashGuard } from '../../src/engine/crash-guard.ts';
 import type { GgufFacts } from '../../src/engine/gguf.ts';
 import type { GpuDevice } from '../../src/engine/gpu/device.ts';
 import type { Lease } from '../../src/engine/lease.ts';
 import { createManager, type LoadSettings, type ModelRef } from '../../src/engine/manager.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
+import { testCrashGuard } from '../support/crash-guard.ts';
 import { fakeGpu, someGpu } from '../support/fake-gpu.ts';
 import { anyRequest, type FakeWorker, type FakeWorkerBehaviour, fakeWorker, settle } from '../support/fake-worker.ts';
 import { manualClock } from '../support/manual-clock.ts';
@@ -40,7 +40,7 @@ function setup(
   const metrics = createMetrics('test');
   const workers: FakeWorker[] = [];
   const alive = () => workers.filter((worker) => !worker.exited);
-  const crashes = createCrashGuard(clock);
+  const crashes = testCrashGuard(clock);
   const gpu = fakeGpu(options.gpu);
   const environments: Record<string, string>[] = [];
   const manager = createManager({
@@ -290,6 +290,25 @@ describe('the manager of loaded models', () => {
     expect(await metrics.render()).toContain('hearth_worker_restarts_total{model="a",reason="crash"} 3');
   });
 
+  it('refuses a file that ended its process twice while it was loaded, until somebody asks for it', async () => {
+    const { manager, workers, crashes } = setup({ behaviour: [{ readyAtOnce: false }, { readyAtOnce: false }] });
+    for (let death = 0; death < 2; death++) {
+      const failed = expect(manager.lease(ref('a'), settings, never)).rejects.toMatchObject({
+        code: 'model_load_failed',
+      });
+      await settle();
+      workers[death]!.exit({ signal: 'SIGABRT' });
+      await failed;
+    }
+    await expect(manager.lease(ref('a'), settings, never)).rejects.toMatchObject({
+      code: 'model_quarantined',
+      message: expect.stringContaining('SIGABRT'),
+    });
+    expect(workers).toHaveLength(2);
+    crashes.forgive('a:q4_0');
+    (await manager.lease(ref('a'), settings, never)).release();
+  });
+
   it('counts and reports a failed load, and forgets it', async () => {
     const { manager, workers, metrics } = setup({ behaviour: [{ readyAtOnce: false }] });
     const lease = manager.lease(ref('a'), settings, never);
@@ -379,9 +398,8 @@ describe('the manager of loaded models', () => {
         },
       },
     ]);
-    crashes.record('a:q4_0');
-    crashes.record('a:q4_0');
-    expect(crashes.isQuarantined('a:q4_0')).toBe(false);
+    crashes.record({ ...ref('a'), during: 'load', reason: 'for a test' });
+    expect(crashes.reasonFor('a:q4_0')).toBeNull();
   });
 
   it('loads a model on the CPU after its process died on the GPU', async () => {

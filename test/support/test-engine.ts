@@ -1,7 +1,6 @@
 import { AppError } from '../../src/core/errors.ts';
 import type { Catalog, CatalogModel } from '../../src/engine/catalog.ts';
 import { createThreadArbiter } from '../../src/engine/cpu/arbiter.ts';
-import { createCrashGuard } from '../../src/engine/crash-guard.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import { createManager, type Manager } from '../../src/engine/manager.ts';
 import type { MemoryBudget } from '../../src/engine/memory/budget.ts';
@@ -9,6 +8,7 @@ import type { Planner } from '../../src/engine/memory/planner.ts';
 import { createPlanning, type EngineDefaults } from '../../src/engine/planning.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { createMetrics, type Metrics } from '../../src/observe/metrics.ts';
+import { testCrashGuard } from './crash-guard.ts';
 import { fakeGpu } from './fake-gpu.ts';
 import { type FakeWorker, type FakeWorkerBehaviour, fakeWorker } from './fake-worker.ts';
 import { type ManualClock, manualClock } from './manual-clock.ts';
@@ -39,7 +39,7 @@ export function testEngine(
   const clock = manualClock();
   const metrics = createMetrics('test');
   const workers: FakeWorker[] = [];
-  const crashes = createCrashGuard(clock);
+  const crashes = testCrashGuard(clock);
   const gpu = fakeGpu();
   let scans = 0;
   const catalog: Catalog = {

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { z } from 'zod';
 import type { GpuBackend } from '../ipc/gpu.ts';
+import { createStateFile } from '../state-file.ts';
 import { gpuDevice } from './device.ts';
 import type { GpuNodes } from './nodes.ts';
 import type { ProbeResult } from './probe.ts';
@@ -42,14 +41,15 @@ export function probeKey(
  * A file that cannot be written is no reason to fail: the next start probes again.
  */
 export function createProbeCache(filePath: string): ProbeCache {
+  const file = createStateFile({
+    path: filePath,
+    parse: (value) => cacheFile.parse(value),
+    // Probed again next time.
+    warn: () => {},
+  });
   const read = (key: string): z.infer<typeof cacheFile> => {
-    try {
-      const stored = cacheFile.parse(JSON.parse(readFileSync(filePath, 'utf8')));
-      if (stored.key === key) return stored;
-    } catch {
-      // Not there yet, or not ours: as good as empty.
-    }
-    return { key, results: {} };
+    const stored = file.read();
+    return stored?.key === key ? stored : { key, results: {} };
   };
   return {
     get: (key, backend) => read(key).results[backend] ?? null,
@@ -57,14 +57,7 @@ export function createProbeCache(filePath: string): ProbeCache {
       if ('reason' in value && !value.lasting) return;
       const stored = read(key);
       stored.results[backend] = value;
-      const temporary = `${filePath}.new`;
-      try {
-        mkdirSync(dirname(filePath), { recursive: true });
-        writeFileSync(temporary, JSON.stringify(stored));
-        renameSync(temporary, filePath);
-      } catch {
-        // Probed again next time.
-      }
+      file.write(stored);
     },
   };
 }

@@ -1,7 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Logger } from '../../observe/logger.ts';
+import { createStateFile } from '../state-file.ts';
 import type { LoadShape } from './expect.ts';
 import type { LoadPlan } from './plan.ts';
 import type { PlannedFile } from './planner.ts';
@@ -18,6 +18,10 @@ const fileName = 'footprints.json';
 /** Raised when the estimate changes: corrections to an older one would be wrong. */
 const formatVersion = 1;
 const mostEntries = 500;
+const warnings = {
+  read: 'the stored footprints of models cannot be used; they are measured again',
+  write: 'the footprint of a model could not be stored',
+};
 /** A measurement further away than this share of the estimate says more about the moment than about the model. */
 const trustedShare = 0.5;
 
@@ -25,30 +29,33 @@ const storedFile = z.object({
   version: z.literal(formatVersion),
   footprints: z.record(z.string(), z.object({ expectedBytes: z.int().min(0), measuredBytes: z.int().min(0) })),
 });
-type Stored = z.infer<typeof storedFile>['footprints'];
 
 /**
  * Reads and writes `footprints.json` in `folder`. `machine`: names the processor, so that a data folder that moved to
  * another machine starts afresh. A file that cannot be read or written only costs the corrections.
  */
 export function createFootprints(deps: { folder: string; machine: string; log: Pick<Logger, 'warn'> }): Footprints {
-  const path = join(deps.folder, fileName);
-  const footprints = new Map(Object.entries(readStored(path, deps.log)));
+  const file = createStateFile({
+    path: join(deps.folder, fileName),
+    parse: (value) => storedFile.parse(value),
+    warn: (err, doing) => deps.log.warn({ err }, warnings[doing]),
+  });
+  const footprints = new Map(Object.entries(file.read()?.footprints ?? {}));
   const keyOf = ({ id, facts }: PlannedFile, shape: Pick<LoadShape, 'useMmap' | 'kvType'>) =>
     [deps.machine, id, facts.sizeBytes, shape.useMmap ? 'mapped' : 'read', shape.kvType].join('|');
 
   return {
-    correctionBytes(file, shape) {
-      const known = footprints.get(keyOf(file, shape));
+    correctionBytes(planned, shape) {
+      const known = footprints.get(keyOf(planned, shape));
       if (!known) return 0;
       const beyond = known.measuredBytes - known.expectedBytes;
       const bound = known.expectedBytes * trustedShare;
       // Pages of a mapped file may not have been there yet: less than expected is no promise for the next time.
       return Math.round(Math.min(bound, Math.max(shape.useMmap ? 0 : -bound, beyond)));
     },
-    record(file, plan, measuredBytes) {
+    record(planned, plan, measuredBytes) {
       if (measuredBytes <= 0) return;
-      const key = keyOf(file, plan);
+      const key = keyOf(planned, plan);
       const { atLoad, correction } = plan.expectedBytes;
       footprints.delete(key);
       footprints.set(key, { expectedBytes: Math.max(0, atLoad - correction), measuredBytes });
@@ -56,39 +63,7 @@ export function createFootprints(deps: { folder: string; machine: string; log: P
         if (footprints.size <= mostEntries) break;
         footprints.delete(oldest);
       }
-      writeStored(path, Object.fromEntries(footprints), deps);
+      file.write({ version: formatVersion, footprints: Object.fromEntries(footprints) });
     },
   };
-}
-
-function readStored(path: string, log: Pick<Logger, 'warn'>): Stored {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch {
-    // Nothing was loaded on this machine yet.
-    return {};
-  }
-  try {
-    return storedFile.parse(JSON.parse(text)).footprints;
-  } catch (error) {
-    log.warn({ err: error }, 'the stored footprints of models cannot be used; they are measured again');
-    return {};
-  }
-}
-
-function writeStored(path: string, footprints: Stored, deps: { folder: string; log: Pick<Logger, 'warn'> }): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    mkdirSync(deps.folder, { recursive: true });
-    writeFileSync(temporary, `${JSON.stringify({ version: formatVersion, footprints })}\n`, { mode: 0o600 });
-    renameSync(temporary, path);
-  } catch (error) {
-    deps.log.warn({ err: error }, 'the footprint of a model could not be stored');
-    try {
-      rmSync(temporary, { force: true });
-    } catch {
-      // The folder itself is no folder any more, which the warning says.
-    }
-  }
 }
