@@ -387,7 +387,7 @@ function storeFor(
       ...Object.values(models.aliases),
       ...models.pinned,
     ],
-    findEntry: readPullCatalog(pullCatalogFile).find,
+    pullCatalog: readPullCatalog(pullCatalogFile),
     // A file that is not here has no measurements, and everything that is loaded could make room for it.
     plan: (facts) => planner.plan({ id: '', facts }, {}, Number.POSITIVE_INFINITY),
   });

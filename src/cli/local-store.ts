@@ -26,6 +26,7 @@ export async function localStore(config: Config): Promise<StoreClient> {
           state: invalidReason === null ? 'unloaded' : `invalid: ${invalidReason}`,
         })),
       ),
+    available: () => store.available(),
     remove: (name) => store.remove(name),
     importFile: (filePath) => store.importFile(filePath, { anyFolder: true }),
     async close() {

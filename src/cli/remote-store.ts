@@ -24,6 +24,18 @@ const modelRecord = z.object({
   quantization: z.string(),
   variants: z.array(variant),
 });
+const availableRecord = z.object({
+  name: z.string(),
+  title: z.string(),
+  kind: z.string(),
+  machine_gb: z.number(),
+  context_length: z.number(),
+  licence: z.string(),
+  quantizations: z.array(
+    z.object({ quantization: z.string(), size_bytes: z.number().nullable(), on_disk: z.boolean() }),
+  ),
+  on_disk: z.boolean(),
+});
 const errorRecord = z.object({
   error: z.object({ code: z.string(), message: z.string(), details: z.object({ fix: z.string().optional() }).loose() }),
 });
@@ -83,6 +95,20 @@ export async function remoteStore(config: Config): Promise<StoreClient | null> {
             reason !== null ? `invalid: ${reason}` : quantization === model.quantization ? model.state : 'unloaded',
         })),
       );
+    },
+    async available() {
+      const { models } = await ask('GET', '/catalog', z.object({ models: z.array(availableRecord) }));
+      return models.map(({ machine_gb, context_length, on_disk, quantizations, ...model }) => ({
+        ...model,
+        machineGb: machine_gb,
+        contextTokens: context_length,
+        quantizations: quantizations.map(({ quantization, size_bytes, on_disk }) => ({
+          quantization,
+          sizeBytes: size_bytes,
+          onDisk: on_disk,
+        })),
+        onDisk: on_disk,
+      }));
     },
     async remove(name) {
       const stored = z.object({ model: z.string(), size_bytes: z.number() });

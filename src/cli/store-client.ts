@@ -24,6 +24,18 @@ export interface ModelView {
   state: string;
 }
 
+/** A model of the catalogue as `hearth list --available` shows it. */
+export interface AvailableView {
+  name: string;
+  title: string;
+  kind: string;
+  machineGb: number;
+  contextTokens: number;
+  licence: string;
+  quantizations: { quantization: string; sizeBytes: number | null; onDisk: boolean }[];
+  onDisk: boolean;
+}
+
 /** What the commands need of a model store, wherever it is. Failures are `AppError`s. */
 export interface StoreClient {
   /** Whether pulls go on when this process ends. */
@@ -34,6 +46,8 @@ export interface StoreClient {
   pulls(): Promise<PullView[]>;
   cancel(id: string, discard: boolean): Promise<PullView>;
   models(): Promise<ModelView[]>;
+  /** What can be pulled by a plain name, the smallest machine first. */
+  available(): Promise<AvailableView[]>;
   remove(name: string): Promise<{ model: string; sizeBytes: number }[]>;
   /** Takes in a file that this process can read. */
   importFile(filePath: string): Promise<{ model: string; sizeBytes: number }>;

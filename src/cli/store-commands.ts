@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Config } from '../config/schema.ts';
 import { AppError } from '../core/errors.ts';
 import type { PullWish } from '../core/pull.ts';
+import { availableLines } from './available-table.ts';
 import { localStore } from './local-store.ts';
 import { progressLine, shownBytes } from './progress.ts';
 import { pullModel, type Terminal } from './pull.ts';
@@ -71,10 +72,16 @@ export function addStoreCommands(program: Command, deps: StoreCommandDeps): void
   program
     .command('list')
     .alias('ls')
-    .description('list the models on disk')
+    .description('list the models on disk, or those that can be pulled')
+    .option('--available', 'list what can be pulled by name, by the memory of the machine')
     .option('--json', 'print JSON')
-    .action(async (flags: { json?: boolean }, command: Command) => {
+    .action(async (flags: { available?: boolean; json?: boolean }, command: Command) => {
       await withStore(command, async (store) => {
+        if (flags.available) {
+          const available = await store.available();
+          print(flags.json, available, availableLines(available));
+          return 0;
+        }
         const models = await store.models();
         const width = Math.max(0, ...models.map(({ model }) => model.length));
         print(

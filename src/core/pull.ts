@@ -78,8 +78,42 @@ export interface StoredModel {
   sizeBytes: number;
 }
 
+/** One quantization of a model that can be pulled. */
+export interface AvailableQuantization {
+  /** Lower-case label. */
+  quantization: string;
+  /** Of all its files; null where only the hub knows. */
+  sizeBytes: number | null;
+  onDisk: boolean;
+}
+
+/** A hand-picked model that can be pulled by a plain name. */
+export interface AvailableModel {
+  name: string;
+  /** Other names that pull it. */
+  aliases: string[];
+  title: string;
+  kind: 'chat' | 'embedding' | 'rerank';
+  /** Memory in GB of the smallest machine on which the first quantization runs beside other services. */
+  machineGb: number;
+  parameters: number;
+  /** Tokens that it was made for. */
+  contextTokens: number;
+  /** The hub's label of the licence. */
+  licence: string;
+  repository: string;
+  /** What a person should know; null: nothing. */
+  note: string | null;
+  /** The first one is pulled when none is named; the hub may have more. */
+  quantizations: AvailableQuantization[];
+  /** Whether any quantization of it is on disk and usable, listed here or not. */
+  onDisk: boolean;
+}
+
 /** Models that come and go: from a hub, from elsewhere on this machine, and off the disk. */
 export interface ModelStore {
+  /** What can be pulled by a plain name, the smallest machine first. Never rejects. */
+  available(): Promise<AvailableModel[]>;
   /**
    * Finds the model, reads its header and plans it; resolves when the body begins to arrive, or at once with the pull
    * that is under way for the same files. Rejects with `invalid_request`, `model_not_found`, `hub_access_denied`,

@@ -65,6 +65,7 @@ describe('the command pull', () => {
       pulls: unused,
       cancel: unused,
       models: unused,
+      available: unused,
       remove: unused,
       importFile: unused,
       close: async () => {},

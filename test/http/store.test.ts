@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../src/core/errors.ts';
+import { availableList } from '../../src/http/native/store-schema.ts';
 import { pullInfo } from '../support/fake-store.ts';
 import { createHarness, type Harness } from './harness.ts';
 
@@ -35,6 +36,31 @@ describe.each(['', '/api/v1'])('the store at "%s"', (prefix) => {
       message: 'Tiny:q4_0 is being pulled: 3.8MB.',
     });
     expect(harness.store.wishes).toEqual([body]);
+  });
+
+  it('lists what can be pulled, with what is known of it', async () => {
+    const response = await harness.send('GET', `${prefix}/catalog`);
+    expect(response.statusCode).toBe(200);
+    const [first, second] = response.json().models;
+    expect(first).toEqual({
+      name: 'tiny',
+      aliases: ['tiny-instruct'],
+      title: 'Tiny Instruct',
+      kind: 'chat',
+      machine_gb: 4,
+      parameters: 300_000_000,
+      context_length: 8_192,
+      licence: 'apache-2.0',
+      repository: 'maker/tiny-GGUF',
+      note: null,
+      quantizations: [
+        { quantization: 'q4_k_m', size_bytes: 200_000_000, on_disk: false },
+        { quantization: 'q8_0', size_bytes: null, on_disk: false },
+      ],
+      on_disk: false,
+    });
+    expect(second).toMatchObject({ name: 'large', machine_gb: 32 });
+    expect(availableList.parse(response.json())).toEqual(response.json());
   });
 
   it('lists pulls and shows one', async () => {

@@ -1,5 +1,5 @@
 import { AppError } from '../../src/core/errors.ts';
-import type { ModelStore, PullInfo, PullWish } from '../../src/core/pull.ts';
+import type { AvailableModel, ModelStore, PullInfo, PullWish } from '../../src/core/pull.ts';
 
 /** A pull that has half of its bytes; `changes` replace fields. */
 export function pullInfo(changes: Partial<PullInfo> = {}): PullInfo {
@@ -20,6 +20,28 @@ export function pullInfo(changes: Partial<PullInfo> = {}): PullInfo {
     error: null,
     startedAt: new Date('2026-02-03T04:05:06.789Z'),
     finishedAt: null,
+    ...changes,
+  };
+}
+
+/** Something to pull that is not here; `changes` replace fields. */
+export function availableModel(changes: Partial<AvailableModel> = {}): AvailableModel {
+  return {
+    name: 'tiny',
+    aliases: ['tiny-instruct'],
+    title: 'Tiny Instruct',
+    kind: 'chat',
+    machineGb: 4,
+    parameters: 300_000_000,
+    contextTokens: 8_192,
+    licence: 'apache-2.0',
+    repository: 'maker/tiny-GGUF',
+    note: null,
+    quantizations: [
+      { quantization: 'q4_k_m', sizeBytes: 200_000_000, onDisk: false },
+      { quantization: 'q8_0', sizeBytes: null, onDisk: false },
+    ],
+    onDisk: false,
     ...changes,
   };
 }
@@ -48,6 +70,7 @@ export function createFakeStore(): FakeStore {
     if (store.failure) throw store.failure;
   };
   const store: FakeStore = {
+    available: async () => [availableModel(), availableModel({ name: 'large', machineGb: 32 })],
     known: new Map([['pull-1', pullInfo()]]),
     wishes: [],
     removed: [],

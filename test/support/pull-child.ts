@@ -32,7 +32,7 @@ const store = createStore({
   builtinFile: null,
   configuredNames: [],
   catalog,
-  findEntry: () => null,
+  pullCatalog: { models: [], find: () => null },
   unload: async () => {},
   plan: (facts) => planLoad({ facts, wish: {}, budget: { availableBytes: 4e9, totalBytes: 4e9 }, ...machine }),
   totalBytes: () => 4e9,

@@ -63,7 +63,7 @@ export async function testStore(hub: FakeHub, changes: TestStoreChanges = {}): P
       builtinFile: null,
       configuredNames: [],
       catalog,
-      findEntry: () => null,
+      pullCatalog: { models: [], find: () => null },
       unload: async (ids) => void unloaded.push(...ids),
       plan: (facts) => planLoad({ facts, wish: {}, budget: { availableBytes: 4e9, totalBytes: 4e9 }, ...machine }),
       totalBytes: () => 4e9,

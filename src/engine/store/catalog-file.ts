@@ -79,8 +79,13 @@ export function readPullCatalog(path: string | URL): PullCatalog {
 function namesOnDisk(models: readonly PullableModel[]): Record<string, string> {
   const names: Record<string, string> = {};
   for (const { name, aliases = [], variants } of models) {
-    const onDisk = parseFileName(basename(variants[0]!.files[0]!.path))?.name;
-    if (onDisk !== undefined) for (const each of [name, ...aliases]) names[each] = onDisk;
+    const onDisk = nameOnDisk({ variants });
+    if (onDisk !== null) for (const each of [name, ...aliases]) names[each] = onDisk;
   }
   return names;
+}
+
+/** The name that a pulled model has among the models on disk: that of its files. */
+export function nameOnDisk({ variants }: Pick<PullableModel, 'variants'>): string | null {
+  return parseFileName(basename(variants[0]!.files[0]!.path))?.name ?? null;
 }

@@ -6,6 +6,8 @@ import type { Metrics } from '../../observe/metrics.ts';
 import type { Catalog } from '../catalog.ts';
 import type { GgufFacts } from '../gguf.ts';
 import type { LoadPlan, Refusal } from '../memory/plan.ts';
+import { listAvailable } from './available.ts';
+import type { PullCatalog } from './catalog-file.ts';
 import { hubCdnHosts, type ResolveHost } from './hosts.ts';
 import { createHub } from './hub.ts';
 import { createHubHttp } from './hub-http.ts';
@@ -14,7 +16,6 @@ import { planPull } from './prepare.ts';
 import { createPullList } from './pull-list.ts';
 import { createPulls } from './pulls.ts';
 import { removeModel } from './remove.ts';
-import type { FindEntry } from './resolve.ts';
 import { createThrottle } from './throttle.ts';
 import { createPullWindow, type DailyHours } from './window.ts';
 
@@ -45,8 +46,9 @@ export interface StoreDeps {
   dataFolder: string;
   builtinFile: string | null;
   configuredNames: readonly string[];
-  catalog: Pick<Catalog, 'refresh' | 'resolve'>;
-  findEntry: FindEntry;
+  catalog: Pick<Catalog, 'refresh' | 'resolve' | 'models'>;
+  /** What can be pulled by a plain name. */
+  pullCatalog: Pick<PullCatalog, 'models' | 'find'>;
   unload: (ids: readonly string[]) => Promise<void>;
   /** Plans a model over all memory that the server may use. */
   plan: (facts: GgufFacts) => LoadPlan | Refusal;
@@ -103,7 +105,7 @@ export function createStore(deps: StoreDeps): Store {
     folder,
     pieceBytes: deps.pieceBytes ?? pieceBytes,
     onBytes: (bytes) => deps.metrics.pulledBytes.inc(bytes),
-    findEntry: deps.findEntry,
+    findEntry: deps.pullCatalog.find,
     list: createPullList({ filePath: join(deps.dataFolder, 'pulls.json'), log: deps.log }),
     log: deps.log,
     metrics: deps.metrics,
@@ -113,6 +115,10 @@ export function createStore(deps: StoreDeps): Store {
   });
 
   return {
+    async available() {
+      await catalog.refresh();
+      return listAvailable(deps.pullCatalog.models, catalog.models());
+    },
     pull: pulls.start,
     pulls: pulls.list,
     getPull: pulls.get,

@@ -1,5 +1,5 @@
 import type { WireError } from '../../core/errors.ts';
-import type { PullInfo, StoredModel } from '../../core/pull.ts';
+import type { AvailableModel, PullInfo, StoredModel } from '../../core/pull.ts';
 import { sseJson, sseRecord } from '../../wire/sse.ts';
 
 /** A pull as the native dialect shows it. */
@@ -35,6 +35,28 @@ export function toNativePull(pull: PullInfo) {
     error: pull.error && toNativeFailure(pull.error),
     started_at: pull.startedAt.toISOString(),
     finished_at: pull.finishedAt?.toISOString() ?? null,
+  };
+}
+
+/** A model of the catalogue. */
+export function toNativeAvailable(model: AvailableModel) {
+  return {
+    name: model.name,
+    aliases: model.aliases,
+    title: model.title,
+    kind: model.kind,
+    machine_gb: model.machineGb,
+    parameters: model.parameters,
+    context_length: model.contextTokens,
+    licence: model.licence,
+    repository: model.repository,
+    note: model.note,
+    quantizations: model.quantizations.map(({ quantization, sizeBytes, onDisk }) => ({
+      quantization,
+      size_bytes: sizeBytes,
+      on_disk: onDisk,
+    })),
+    on_disk: model.onDisk,
   };
 }
 

@@ -8,8 +8,9 @@ import { checkModelName } from '../model-name.ts';
 import { clientGone, sendSse } from '../reply.ts';
 import type { NativeMount } from './mount.ts';
 import { modelPath } from './schema.ts';
-import { toNativePull, toNativeStored, toPullRecords } from './store-from-core.ts';
+import { toNativeAvailable, toNativePull, toNativeStored, toPullRecords } from './store-from-core.ts';
 import {
+  availableList,
   cancelAnswer,
   cancelQuery,
   importAnswer,
@@ -36,6 +37,17 @@ export function addStoreRoutes(instance: FastifyInstance, deps: RouteDeps, mount
     503: jsonAnswer(mount.errorSchema, 'The server is shutting down'),
   };
   const unknownPull = { 404: jsonAnswer(mount.errorSchema, 'There is no such pull') };
+
+  // Not under /models: a model may have any name.
+  app.get('/catalog', {
+    schema: {
+      summary: 'List models that can be pulled by name',
+      description: 'Hand-picked for machines with 4, 8, 16 and 32 GB of memory; the smallest machine comes first.',
+      tags,
+      response: { 200: jsonAnswer(availableList, 'The models of the catalogue'), ...errors },
+    },
+    handler: async () => ({ models: (await store.available()).map(toNativeAvailable) }),
+  });
 
   app.post('/models/pull', {
     config: { startsWork: true },

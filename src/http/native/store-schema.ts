@@ -91,3 +91,34 @@ export const removeAnswer = z
 export const importAnswer = z
   .object({ status: z.literal('success'), ...storedModel.shape, message: z.string() })
   .meta({ id: 'ImportResponse' });
+
+export const availableList = z
+  .object({
+    models: z.array(
+      z
+        .object({
+          name: z.string().meta({ description: 'What to pull, and to ask for afterwards.' }),
+          aliases: z.array(z.string()),
+          title: z.string(),
+          kind: z.enum(['chat', 'embedding', 'rerank']),
+          machine_gb: count.meta({ description: 'Memory of the smallest machine that it is meant for.' }),
+          parameters: count,
+          context_length: count,
+          licence: z.string(),
+          repository: z.string(),
+          note: z.string().nullable(),
+          quantizations: z
+            .array(
+              z.object({
+                quantization: z.string(),
+                size_bytes: count.nullable().meta({ description: 'Null where only the hub knows.' }),
+                on_disk: z.boolean(),
+              }),
+            )
+            .meta({ description: 'The first is pulled when none is named; the hub may have more.' }),
+          on_disk: z.boolean().meta({ description: 'Whether any quantization is on disk.' }),
+        })
+        .meta({ id: 'AvailableModel' }),
+    ),
+  })
+  .meta({ id: 'AvailableModelList' });
