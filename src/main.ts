@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { Command } from 'commander';
-import { packageVersion } from './app.ts';
 import { type PlanFlags, showPlan } from './cli/plan.ts';
 import { serve } from './cli/serve.ts';
 import { addStoreCommands } from './cli/store-commands.ts';
 import { ConfigError, loadConfig } from './config/load.ts';
+import { packageVersion } from './config/package.ts';
 
 const program = new Command('hearth')
   .description('Serve language models from this machine')

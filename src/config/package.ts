@@ -1,0 +1,16 @@
+import { readFileSync } from 'node:fs';
+
+/** Version of this Hearth, from its package.json. */
+export function packageVersion(): string {
+  return readPackage().version;
+}
+
+/** Version of the inference library, pinned in package.json. */
+export function libraryVersion(): string {
+  return readPackage().dependencies['node-llama-cpp'] ?? 'unknown';
+}
+
+function readPackage(): { version: string; dependencies: Record<string, string> } {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return JSON.parse(text) as ReturnType<typeof readPackage>;
+}
