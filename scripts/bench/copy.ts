@@ -29,7 +29,11 @@ export function copyCommand(deps: BenchDeps): Command {
     .option('--rounds <number>', 'repetitions of each side', positiveInteger, 3)
     .option('--words <number>', 'length of the text to copy', positiveInteger, 120)
     .option('--generate <number>', 'most tokens of an answer', positiveInteger, 192)
-    .option('--b-env <NAME=VALUE>', 'starts a second server with this variable and compares; can be repeated', variable)
+    .option(
+      '--b-env <NAME=VALUE>',
+      'how the second server differs; can be repeated; left out: HEARTH_DRAFTS=off',
+      variable,
+    )
     .option('--out <file>', 'JSON file for the result')
     .action(async (flags: Flags) => {
       const report = deps.report('copy', flags.out);
@@ -37,7 +41,10 @@ export function copyCommand(deps: BenchDeps): Command {
       const targets: Target[] = [];
       try {
         targets.push(await openTarget(deps, flags, wish));
-        if (flags.bEnv) targets.push(await openTarget(deps, flags, { ...wish, variables: flags.bEnv }));
+        // A server that runs already has no second one to be compared with.
+        if (flags.url === undefined) {
+          targets.push(await openTarget(deps, flags, { ...wish, variables: flags.bEnv ?? { HEARTH_DRAFTS: 'off' } }));
+        }
         const rows: Cell[][] = [];
         const raw: unknown[] = [];
         let seed = firstSeed(Date.now());
@@ -49,6 +56,7 @@ export function copyCommand(deps: BenchDeps): Command {
             continue;
           }
           for (const target of targets.slice(1)) await ask(target, task, seed++);
+          const guessesBefore = await guessesOf(targets[0]!);
           const firstSeedOfTask = seed;
           seed += flags.rounds;
           const results = await alternate(targets, flags.rounds, (target, round) =>
@@ -57,7 +65,8 @@ export function copyCommand(deps: BenchDeps): Command {
           const rates: (Summary | null)[] = targets.map((target) => summarize(results.get(target)!.map(decodeRate)));
           const perChunk = targets.map((target) => summarize(results.get(target)!.map(tokensPerChunk)));
           const ratio = targets.length > 1 ? [ratioOf(rates[0]!, rates[1]!)] : [];
-          rows.push([task.name, ...rates, ...ratio, ...perChunk]);
+          const guesses = difference(await guessesOf(targets[0]!), guessesBefore);
+          rows.push([task.name, ...rates, ...ratio, ...perChunk, ...shareOf(guesses)]);
           raw.push({ task: task.name, runs: targets.map((target) => results.get(target)!.map(figures)) });
         }
         const names = targets.length > 1 ? ['A', 'B'] : ['A'];
@@ -66,6 +75,8 @@ export function copyCommand(deps: BenchDeps): Command {
           ...names.map((name) => `${name} tok/s`),
           ...(targets.length > 1 ? ['A/B'] : []),
           ...names.map((name) => `${name} tokens/chunk`),
+          'A guesses',
+          'accepted',
         ];
         report.table('Decode at one stream: median of the rounds (min-max)', columns, rows);
         report.keep('runs', raw);
@@ -135,6 +146,32 @@ function ask(target: Target, task: Task, seed: number): Promise<StreamTrace> {
     endpoint: 'chat/completions',
     body: { model: target.model, ...task.body(seed) },
   });
+}
+
+interface Guesses {
+  accepted: number;
+  rejected: number;
+}
+
+/** Guesses that our server counts in its metrics; zeros for others. */
+async function guessesOf(target: Target): Promise<Guesses> {
+  const response = await fetch(`${target.baseUrl}/metrics`).catch(() => null);
+  const text = response?.ok ? await response.text() : '';
+  const count = (result: string) =>
+    [...text.matchAll(new RegExp(`^hearth_engine_draft_tokens_total\\{.*result="${result}".*\\} (\\d+)`, 'gm'))].reduce(
+      (sum, match) => sum + Number(match[1]),
+      0,
+    );
+  return { accepted: count('accepted'), rejected: count('rejected') };
+}
+
+function difference(after: Guesses, before: Guesses): Guesses {
+  return { accepted: after.accepted - before.accepted, rejected: after.rejected - before.rejected };
+}
+
+function shareOf({ accepted, rejected }: Guesses): Cell[] {
+  const made = accepted + rejected;
+  return [String(made), made === 0 ? '-' : `${Math.round((accepted / made) * 100)} %`];
 }
 
 /** More than 1 where several tokens come in one chunk. */

@@ -43,13 +43,28 @@ export async function startServer(
 ): Promise<BenchServer> {
   const models = wish.modelFile === null ? join(deps.root, 'models') : dirname(resolve(wish.modelFile));
   const inherited = Object.entries(deps.env).filter(([name]) => !name.startsWith('HEARTH_'));
-  const args = ['src/main.ts', '--host', '127.0.0.1', '--port', '0', '--data', wish.dataFolder, '--models', models];
+  const args = [
+    '--max-semi-space-size=2',
+    'src/main.ts',
+    '--host',
+    '127.0.0.1',
+    '--port',
+    '0',
+    '--data',
+    wish.dataFolder,
+    '--models',
+    models,
+  ];
   const child = spawn(process.execPath, args, {
     cwd: deps.root,
     env: {
       ...Object.fromEntries(inherited),
       HEARTH_KEEP_ALIVE: '-1',
       HEARTH_LOG_LEVEL: 'warn',
+      // As `npm start` does.
+      MALLOC_ARENA_MAX: '1',
+      // A measurement of the server's own in an idle moment would be amid those of the bench.
+      HEARTH_CALIBRATE: 'off',
       ...(wish.threads !== undefined && { HEARTH_THREADS: String(wish.threads) }),
       ...(wish.parallel !== undefined && { HEARTH_PARALLEL: String(wish.parallel) }),
       ...(wish.contextTokens !== undefined && { HEARTH_CONTEXT_LENGTH: String(wish.contextTokens) }),
