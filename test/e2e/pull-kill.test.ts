@@ -37,7 +37,7 @@ const sizeOf = (path: string) =>
   );
 const partSize = () => sizeOf(join(folder(), `${name}.part`));
 
-/** Starts the process that pulls; resolves with how it ended and what it printed. */
+/** Starts the process that pulls, as `child`; resolves with how it ended and what it printed. */
 function run(repository = fakeRepository): Promise<{ signal: NodeJS.Signals | null; stdout: string; stderr: string }> {
   const started = spawn(
     process.execPath,
@@ -62,19 +62,28 @@ function run(repository = fakeRepository): Promise<{ signal: NodeJS.Signals | nu
 
 const isBody = ({ endBytes, startBytes }: Served) =>
   endBytes === hub.files[0]!.bytes.length && endBytes - startBytes > 0;
-const isAlive = () => child !== null && child.exitCode === null && child.signalCode === null;
 
 /** Sends no faster than the process writes, so that what was sent says what it has; kills it after `killAfter` bytes. */
 async function sendAndKill(response: ServerResponse, bytes: Buffer, served: Served, killAfter: number): Promise<void> {
+  // Not whichever process comes next.
+  const pulling = child;
+  const isAlive = () => pulling !== null && pulling.exitCode === null && pulling.signalCode === null;
   for (let sent = 0; sent < bytes.length && isAlive(); sent += writeBytes) {
     const limit = Math.min(bytes.length, sent + writeBytes);
     response.write(bytes.subarray(sent, Math.min(limit, Math.max(sent, killAfter))));
     served.sentBytes = limit;
-    if (limit >= killAfter) return void child?.kill('SIGKILL');
+    if (limit >= killAfter) return void pulling?.kill('SIGKILL');
     while (isAlive() && (await partSize()) < served.startBytes + limit - 4 * writeBytes) await nextTurn();
   }
-  if (killAfter >= bytes.length) return void response.end(() => child?.kill('SIGKILL'));
+  if (killAfter >= bytes.length) return void response.end(() => pulling?.kill('SIGKILL'));
   response.end();
+}
+
+/** Sends the rest at once; kills the process `delayMs` after the last byte, unless it has ended by then. */
+function sendAllAndKill(response: ServerResponse, bytes: Buffer, delayMs: number): void {
+  // A process that is quicker than the delay must not leave its end to the next one.
+  const pulling = child;
+  response.end(bytes, () => setTimeout(() => pulling?.kill('SIGKILL'), delayMs));
 }
 
 describe('a pull', () => {
@@ -120,14 +129,12 @@ describe('a pull', () => {
     for (; finishing < 20 && (await sizeOf(join(folder(), name))) === 0; finishing++) {
       hub.faults.onRequest = () => false;
       hub.faults.onBody = (response, bytes, served) =>
-        isBody(served)
-          ? void response.end(bytes, () => setTimeout(() => child?.kill('SIGKILL'), random(60)))
-          : void response.end(bytes);
+        isBody(served) ? sendAllAndKill(response, bytes, random(60)) : void response.end(bytes);
       await run();
     }
     hub.faults.onBody = (response, bytes) => void response.end(bytes);
-    const { stdout, stderr } = await run();
-    expect(stderr).toBe('');
+    const { signal, stdout, stderr } = await run();
+    expect({ signal, stderr }).toEqual({ signal: null, stderr: '' });
     expect(JSON.parse(stdout)).toMatchObject({ state: 'done', error: null });
     expect(sha256(await readFile(join(folder(), name)))).toBe(sha256(expected));
     expect(await readdir(folder())).toEqual([name]);
