@@ -36,7 +36,7 @@ export interface TinyAnswer {
 /** Continues a text greedily. Rejects unless the server answers 200. */
 export async function complete(
   baseUrl: string,
-  request: { model: string; prompt: string; max_tokens?: number; logprobs?: 2 },
+  request: { model: string; prompt: string; max_tokens?: number; logprobs?: 2; cache_prompt?: false },
 ): Promise<TinyAnswer> {
   const { status, body } = await postJson(`${baseUrl}/v1/completions`, { ...request, temperature: 0 });
   if (status !== 200) throw new Error(`status ${status}: ${JSON.stringify(body)}`);
