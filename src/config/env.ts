@@ -24,6 +24,8 @@ export const settingOfVariable = {
   HEARTH_LOAD_TIMEOUT: ['models', 'load_timeout'],
   HEARTH_HUB: ['models', 'hub'],
   HEARTH_HUB_TOKEN: ['models', 'hub_token'],
+  HEARTH_HUB_PROXY: ['models', 'hub_proxy'],
+  HEARTH_HUB_NO_PROXY: ['models', 'hub_no_proxy'],
   HEARTH_PULL_HOSTS: ['models', 'pull_hosts'],
   HEARTH_PULL_ALLOW_PRIVATE: ['models', 'pull_allow_private'],
   HEARTH_PULL_RATE: ['models', 'pull_rate'],
@@ -41,8 +43,13 @@ export const settingOfVariable = {
   HEARTH_LOG_LEVEL: ['log', 'level'],
 } as const satisfies Readonly<Record<string, readonly [string] | readonly [string, string]>>;
 
-/** Variables of the hub's own tools, which count where ours is not set. */
-const hubVariables: Readonly<Record<string, string>> = { HEARTH_HUB: 'HF_ENDPOINT', HEARTH_HUB_TOKEN: 'HF_TOKEN' };
+/** Variables of the hub's own tools and of proxies, which count where ours is not set; the first that is set. */
+const commonVariables: Readonly<Record<string, readonly string[]>> = {
+  HEARTH_HUB: ['HF_ENDPOINT'],
+  HEARTH_HUB_TOKEN: ['HF_TOKEN'],
+  HEARTH_HUB_PROXY: ['https_proxy', 'HTTPS_PROXY'],
+  HEARTH_HUB_NO_PROXY: ['no_proxy', 'NO_PROXY'],
+};
 
 export type SettingVariable = keyof typeof settingOfVariable;
 
@@ -60,8 +67,9 @@ export interface EnvironmentSettings {
 export function readEnvironment(env: Environment): EnvironmentSettings {
   const raw: Record<string, unknown> = {};
   for (const [variable, setting] of Object.entries(settingOfVariable)) {
-    const value = env[variable]?.trim() ? env[variable] : env[hubVariables[variable] ?? ''];
-    if (value === undefined || value.trim() === '') continue;
+    const names = [variable, ...(commonVariables[variable] ?? [])];
+    const value = names.map((name) => env[name]).find((text) => text?.trim());
+    if (value === undefined) continue;
     const [section, key] = setting as readonly [string, string?];
     if (key === undefined) raw[section] = value.trim();
     else raw[section] = { ...(raw[section] as Record<string, unknown> | undefined), [key]: value.trim() };

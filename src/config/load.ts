@@ -150,6 +150,8 @@ function withDefaults(settings: Settings): Config {
     pulls: {
       hub: models.hub ?? 'https://huggingface.co',
       hubToken: models.hub_token ?? null,
+      hubProxy: proxyAddress(models.hub_proxy),
+      hubNoProxy: models.hub_no_proxy ?? [],
       hosts: models.pull_hosts ?? [],
       allowPrivate: models.pull_allow_private ?? false,
       bytesPerSecond: models.pull_rate ?? null,
@@ -174,4 +176,9 @@ function withDefaults(settings: Settings): Config {
 /** The entries that have a value. */
 function defined(entries: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined));
+}
+
+function proxyAddress(text: string | undefined): string | null {
+  if (text === undefined || text === 'none') return null;
+  return text.includes('://') ? text : `http://${text}`;
 }

@@ -53,6 +53,10 @@ export interface Config {
     hub: string;
     /** Token that is sent to the hub, and to no other host; null: none. */
     hubToken: string | null;
+    /** Proxy towards the hub, with its scheme; null: none. Never shown: it may hold a password. */
+    hubProxy: string | null;
+    /** Hosts that are reached without it. */
+    hubNoProxy: string[];
     /** Hosts beside the hub's that it may redirect to, with everything under them. */
     hosts: string[];
     /** Whether a hub may be on this machine or in its networks. */

@@ -65,6 +65,8 @@ export const settingsSchema = z
         load_timeout: converted(parseDurationMs).pipe(z.number().min(1_000, 'must be at least one second')),
         hub: z.string().refine(isHubAddress, 'must be an address such as https://huggingface.co'),
         hub_token: z.string().regex(/^[\x21-\x7e]{1,512}$/, 'must be 1 to 512 characters without blanks'),
+        hub_proxy: z.string().refine(isProxyAddress, 'must be an address such as http://proxy.lan:3128, or none'),
+        hub_no_proxy: list(z.string().max(253)),
         pull_hosts: hostNames(),
         pull_allow_private: truth(),
         pull_rate: converted(parseBytes).pipe(z.number().min(1_024, 'must be at least 1KiB a second')),
@@ -197,6 +199,16 @@ function isHubAddress(text: string): boolean {
   if (!URL.canParse(text) || !/^https?:\/\//i.test(text)) return false;
   const { username, password, search, hash } = new URL(text);
   return username + password + search + hash === '';
+}
+
+/** Without a scheme it is taken for `http:`, as other programs do. */
+function isProxyAddress(text: string): boolean {
+  if (text === 'none') return true;
+  const address = text.includes('://') ? text : `http://${text}`;
+  if (!/^https?:\/\//i.test(address) || !URL.canParse(address)) return false;
+  const { username, password, pathname, search, hash } = new URL(address);
+  const isReadable = !/%(?![0-9a-f]{2})/i.test(username + password);
+  return isReadable && pathname === '/' && search + hash === '';
 }
 
 function isOrigin(text: string): boolean {

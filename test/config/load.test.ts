@@ -52,6 +52,8 @@ describe('sources', () => {
       pulls: {
         hub: 'https://huggingface.co',
         hubToken: null,
+        hubProxy: null,
+        hubNoProxy: [],
         hosts: [],
         allowPrivate: false,
         bytesPerSecond: null,
@@ -105,6 +107,8 @@ describe('sources', () => {
       HEARTH_LOAD_TIMEOUT: '2m',
       HEARTH_HUB: 'https://hub.example',
       HEARTH_HUB_TOKEN: 'hf_token',
+      HEARTH_HUB_PROXY: 'http://proxy.lan:3128',
+      HEARTH_HUB_NO_PROXY: 'localhost, .lan',
       HEARTH_PULL_HOSTS: 'CDN.example, files.example',
       HEARTH_PULL_ALLOW_PRIVATE: 'yes',
       HEARTH_PULL_RATE: '5MB',
@@ -150,6 +154,8 @@ describe('sources', () => {
       pulls: {
         hub: 'https://hub.example',
         hubToken: 'hf_token',
+        hubProxy: 'http://proxy.lan:3128',
+        hubNoProxy: ['localhost', '.lan'],
         hosts: ['cdn.example', 'files.example'],
         allowPrivate: true,
         bytesPerSecond: 5e6,
@@ -252,6 +258,18 @@ describe('sources', () => {
       hub: 'https://own.example',
       hubToken: 'hf_one',
     });
+  });
+
+  test('the proxy of other programs counts where ours is not set, and none means none', () => {
+    const common = { HTTPS_PROXY: 'proxy.lan:3128', NO_PROXY: 'localhost,10.0.0.0/8', HTTP_PROXY: 'socks5://other' };
+    expect(load({}, common).pulls).toMatchObject({
+      hubProxy: 'http://proxy.lan:3128',
+      hubNoProxy: ['localhost', '10.0.0.0/8'],
+    });
+    expect(load({}, { ...common, HEARTH_HUB_PROXY: 'none' }).pulls.hubProxy).toBeNull();
+    for (const text of ['socks5://proxy.lan', 'http://proxy.lan/path', 'http://', 'http://us:100%@proxy.lan']) {
+      expect(() => load({}, { HEARTH_HUB_PROXY: text })).toThrow(/HEARTH_HUB_PROXY.*such as http:/);
+    }
   });
 
   test('the key may come from a file, but not from two places', () => {

@@ -55,6 +55,8 @@ export function testConfig(server: Partial<Config['server']> = {}, models: Parti
     pulls: {
       hub: 'https://huggingface.co',
       hubToken: null,
+      hubProxy: null,
+      hubNoProxy: [],
       hosts: [],
       allowPrivate: false,
       bytesPerSecond: null,

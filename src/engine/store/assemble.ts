@@ -35,6 +35,7 @@ export function assembleStore(
     settings: {
       endpoint: pulls.hub,
       token: pulls.hubToken,
+      proxy: pulls.hubProxy === null ? null : { url: new URL(pulls.hubProxy), except: pulls.hubNoProxy },
       hosts: pulls.hosts,
       allowPrivate: pulls.allowPrivate,
       bytesPerSecond: pulls.bytesPerSecond,

@@ -1,20 +1,13 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import { assertAllowedUrl, checkedLookup, type HostRules, type ResolveHost } from './hosts.ts';
+import { TransientHubError } from './transient.ts';
+import { type HubProxy, isProxied, openTunnel } from './tunnel.ts';
 
 const mostRedirects = 5;
-
-/** A failure that may pass: the network, a server that is overloaded or restarts. `retryAfterMs`: what it asked for. */
-export class TransientHubError extends Error {
-  readonly retryAfterMs: number | null;
-  constructor(message: string, options: { retryAfterMs?: number | null; cause?: unknown } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.name = 'TransientHubError';
-    this.retryAfterMs = options.retryAfterMs ?? null;
-  }
-}
 
 /** An answer with status 200 or 206. */
 export interface HubResponse {
@@ -48,7 +41,11 @@ export function createHubHttp(deps: {
   /** A connection on which nothing arrives for so long is given up. */
   stallMs: number;
   userAgent: string;
+  /** Null or left out: the hub is reached directly. */
+  proxy?: HubProxy | null;
   resolve?: ResolveHost;
+  /** Certificates that are trusted behind a proxy, for tests; left out: those of Node. */
+  ca?: string;
 }): HubHttp {
   const { rules, clock, stallMs } = deps;
   const lookup = checkedLookup(rules, deps.resolve);
@@ -69,12 +66,28 @@ export function createHubHttp(deps: {
     }
   }
 
+  /** Null: no proxy stands between us and the host. */
+  async function tunnelTo(url: URL, signal: AbortSignal): Promise<TLSSocket | null> {
+    const { proxy, ca } = deps;
+    if (!proxy || !isProxied(url, proxy)) return null;
+    const stalled = new AbortController();
+    const options = { signal: AbortSignal.any([signal, stalled.signal]), ...(ca !== undefined && { ca }) };
+    try {
+      return await watched(openTunnel(proxy, url, options), (error) => stalled.abort(error));
+    } catch (error) {
+      throw asHubError(stalled.signal.aborted ? stalled.signal.reason : error, signal);
+    }
+  }
+
   async function getOnce(url: URL, headers: Record<string, string>, signal: AbortSignal): Promise<IncomingMessage> {
     assertAllowedUrl(url, rules);
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
+    const tunnel = await tunnelTo(url, signal);
     const request = send(url, {
-      agent: agents[url.protocol as 'http:' | 'https:'],
-      lookup,
+      // A tunnel serves one request; the next one asks for its own. Without an agent Node takes port 80 for the usual one.
+      ...(tunnel
+        ? { createConnection: () => tunnel, defaultPort: 443 }
+        : { agent: agents[url.protocol as 'http:' | 'https:'], lookup }),
       signal,
       headers: {
         'user-agent': deps.userAgent,

@@ -17,6 +17,7 @@ import { createPullList } from './pull-list.ts';
 import { createPulls } from './pulls.ts';
 import { removeModel } from './remove.ts';
 import { createThrottle } from './throttle.ts';
+import type { HubProxy } from './tunnel.ts';
 import { createPullWindow, type DailyHours } from './window.ts';
 
 /** What an operator sets about pulls and imports. */
@@ -25,6 +26,8 @@ export interface StoreSettings {
   endpoint: string;
   /** Sent to the hub only. */
   token: string | null;
+  /** Null: the hub is reached directly. */
+  proxy?: HubProxy | null;
   /** Hosts beside the hub's own that it may redirect to, each with everything under it. */
   hosts: readonly string[];
   allowPrivate: boolean;
@@ -85,6 +88,7 @@ export function createStore(deps: StoreDeps): Store {
   const http = createHubHttp({
     rules: { endpoint, hosts: [...hubCdnHosts, ...settings.hosts], allowPrivate: settings.allowPrivate },
     token: settings.token,
+    proxy: settings.proxy ?? null,
     clock,
     stallMs,
     userAgent: `hearth/${deps.version}`,

@@ -2,9 +2,10 @@ import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import { getFileBytes, lengthError } from './file-response.ts';
 import type { HubFile } from './hub.ts';
-import { type HubHttp, TransientHubError } from './hub-http.ts';
+import type { HubHttp } from './hub-http.ts';
 import type { PartFile } from './part-file.ts';
 import type { Throttle } from './throttle.ts';
+import { TransientHubError } from './transient.ts';
 import { waitMs } from './waiting.ts';
 import type { PullWindow } from './window.ts';
 
