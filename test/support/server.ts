@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import packageJson from '../../package.json' with { type: 'json' };
 
 /** The root of the repository, absolute, without a trailing slash. */
 export const repositoryRoot = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
@@ -51,22 +52,21 @@ export function cleanEnvironment(extra: Record<string, string> = {}): NodeJS.Pro
 }
 
 /**
- * Starts the real server, as `npm start` does, on a free port with an empty data folder, and resolves when it has
- * printed its address. Rejects with everything the process printed when it ends before that.
+ * Starts the real server with the line that `npm start` runs, on a free port with an empty data folder, and resolves
+ * when it has printed its address. Rejects with everything the process printed when it ends before that.
  */
 export async function startServer(options: StartOptions = {}): Promise<RunningServer> {
   const dataFolder = await mkdtemp(join(tmpdir(), 'hearth-test-'));
   const models = options.models === undefined ? [] : ['--models', options.models];
-  const args = ['src/main.ts', '--port', '0', '--data', dataFolder, ...models, ...(options.args ?? [])];
+  const args = ['--port', '0', '--data', dataFolder, ...models, ...(options.args ?? [])];
   // The shell joins the group and then becomes the server, so that nothing of it is ever outside.
-  const [command, commandArgs] =
-    options.procsFile === undefined
-      ? [process.execPath, args]
-      : ['sh', ['-c', 'echo $$ > "$0" && exec "$@"', options.procsFile, process.execPath, ...args]];
-  const child = spawn(command, commandArgs, {
+  const joinGroup = options.procsFile === undefined ? '' : 'echo $$ > "$0" && ';
+  const line = `${joinGroup}${packageJson.scripts.start} "$@"`;
+  const path = `${dirname(process.execPath)}${delimiter}${process.env['PATH']}`;
+  const child = spawn('sh', ['-c', line, options.procsFile ?? 'sh', ...args], {
     cwd: repositoryRoot,
     // A measurement in an idle moment would change threads in the middle of a test.
-    env: cleanEnvironment({ HEARTH_CALIBRATE: 'off', ...options.env }),
+    env: cleanEnvironment({ PATH: path, HEARTH_CALIBRATE: 'off', ...options.env }),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);
