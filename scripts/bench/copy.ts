@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { streamAnswer } from './client.ts';
 import type { BenchDeps } from './deps.ts';
 import { positiveInteger, variable } from './flags.ts';
-import { firstSeed, uniqueWords } from './prompts.ts';
+import { firstSeed, uniqueSentences, uniqueWords } from './prompts.ts';
 import type { Cell } from './report.ts';
 import { alternate } from './rounds.ts';
 import { ratioOf, type Summary, summarize } from './statistics.ts';
@@ -97,7 +97,7 @@ function tasks(flags: Flags): Task[] {
     {
       name: 'copy, greedy',
       body: (seed) =>
-        chat(`Repeat this text word for word, and nothing else:\n\n${uniqueWords(flags.words, seed)}`, {
+        chat(`Repeat this text word for word, and nothing else:\n\n${uniqueSentences(flags.words, seed)}`, {
           temperature: 0,
         }),
     },

@@ -124,13 +124,18 @@ async function longBesideNeighbour(target: Target, words: number, neighbourSeed:
   };
 }
 
+/** Tries with other words when a model has nothing to say to some. */
+const mostEmptyAnswers = 3;
+
 /** The long prompt; only its first tokens matter. Throws when it is not answered: there is nothing to measure. */
 async function long(target: Target, words: number, seed: number): Promise<StreamTrace> {
-  const trace = await ask(target, uniqueWords(words, seed), 4, seed);
-  if (trace.tokenTimesMs.length === 0) {
-    throw new Error(`the long prompt got no answer: ${trace.failure ?? 'it was empty'}; try fewer --words`);
+  for (let attempt = 0; ; attempt++) {
+    const trace = await ask(target, uniqueWords(words, seed + attempt * 1_000_003), 4, seed);
+    if (trace.tokenTimesMs.length > 0) return trace;
+    if (trace.failure !== null || attempt === mostEmptyAnswers) {
+      throw new Error(`the long prompt got no answer: ${trace.failure ?? 'it was empty'}; try fewer --words`);
+    }
   }
-  return trace;
 }
 
 function ask(

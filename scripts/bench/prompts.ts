@@ -27,6 +27,21 @@ export function uniqueWords(count: number, seed: number): string {
   return [`Note ${seed}:`, ...chosen].join(' ');
 }
 
+/** Sentences that small models copy when they are asked to, about `words` words of them; as new as `uniqueWords`. */
+export function uniqueSentences(wordCount: number, seed: number): string {
+  const random = seededRandom(seed);
+  const word = () => words[Math.floor(random() * words.length)]!;
+  const forms = [
+    () => `The ${word()} near the ${word()} is older than the ${word()}.`,
+    () => `Nobody saw the ${word()} behind the ${word()} in the ${word()}.`,
+    () => `One ${word()} and one ${word()} stood beside the ${word()}.`,
+    () => `Every ${word()} needs a ${word()}, but no ${word()} needs one.`,
+  ];
+  const count = Math.max(1, Math.round(wordCount / 10));
+  const sentences = Array.from({ length: count }, () => forms[Math.floor(random() * forms.length)]!());
+  return [`Note ${seed}.`, ...sentences].join(' ');
+}
+
 /**
  * Where a run's seeds begin: another second, other texts, so that a server that was measured before has seen none of
  * them. Always ten digits, so that every text costs the same.

@@ -14,8 +14,9 @@ const mostHeldMs = 20;
  * Writing a message wakes the server, and through it the client, on the cores that decode. Two things keep that away
  * from the model:
  * 1. A step is not told between two steps but during the next one: `later` runs its argument once that is on its way.
- * 2. Where steps are fast, several are told in one message, none later than 20 ms after its end. What is more than the
- *    next piece of a text (a beginning, an end, a failure) takes everything along at once.
+ * 2. Where steps are fast, several are told in one message, none later than 20 ms after its end.
+ * What is more than the next piece of a text (a beginning, an end, a failure) goes at once, with everything that waits:
+ * somebody waits for it, and during the next step it would wait for a core.
  * The order stays. `after`: runs its argument after so many milliseconds unless the returned function is called before.
  */
 export function createOutbox(
@@ -46,13 +47,18 @@ export function createOutbox(
       const nowMs = deps.nowMs();
       if (waiting.length === 0) oldestMs = nowMs;
       waiting.push(step);
+      // Between two steps there is nobody to disturb: during the next one this would wait for a core.
+      if (!onlyGoesOn(step)) return flush();
       if (isLeaving) return;
       // The next step will take about as long as this one: would it still be in time?
       const heldMs = nowMs - oldestMs;
-      const canWait = step.report !== null && heldMs + step.report.milliseconds <= mostHeldMs && onlyGoesOn(step);
+      const canWait = step.report !== null && heldMs + step.report.milliseconds <= mostHeldMs;
       if (!canWait) {
         isLeaving = true;
-        deps.later(flush);
+        deps.later(() => {
+          // A beginning or an end may have taken all along meanwhile.
+          if (isLeaving) flush();
+        });
       } else cancelTimer ??= deps.after(mostHeldMs, flush);
     },
     flush,

@@ -71,6 +71,23 @@ describe('what a step brought', () => {
     expect(order).toEqual(['dispatched', 'sent']);
   });
 
+  it('goes at once when it is a beginning or an end, with what waits, and nothing is told twice', () => {
+    const { outbox, sent, dispatched, timers } = setup();
+    const start: StreamEvent = { type: 'start', model: 'm', promptTokens: 1, cachedPromptTokens: 0 };
+    const [began, slow, fast, ended] = [step(5, start, delta('a')), step(30, delta('b')), step(5, delta('c')), step(5)];
+    ended!.items.push({ id: 1, error: new AppError('internal_error', 'broken').toWire() });
+    outbox.post(began!);
+    expect(sent).toEqual([{ type: 'step', ...began }]);
+    outbox.post(slow!);
+    outbox.post(fast!);
+    expect(sent).toHaveLength(1);
+    outbox.post(ended!);
+    expect(sent.slice(1)).toEqual([{ type: 'steps', steps: [slow, fast, ended] }]);
+    dispatched();
+    expect(sent).toHaveLength(2);
+    expect(timers).toEqual([]);
+  });
+
   it('waits for others where steps are fast, and no longer than 20 ms', () => {
     const { outbox, sent, dispatched, advance } = setup();
     const steps = Array.from({ length: 8 }, (_, index) => step(6, delta(`${index}`)));

@@ -12,10 +12,10 @@ const smallest = 2;
 const largest = 8;
 const firstGuess = 3;
 /** Steps with guesses before their gain is judged. */
-const trialSteps = 6;
+const trialSteps = 8;
 /** Guessing has to be this much faster to go on; less is noise. */
 const leastGain = 1.03;
-const firstPause = 64;
+const firstPause = 32;
 const longestPause = 2048;
 
 /**
@@ -25,8 +25,8 @@ const longestPause = 2048;
 export function createDraftController(): DraftController {
   let size = firstGuess;
   let plainTokenMs: number | null = null;
-  let guessedTokenMs: number | null = null;
-  let tried = 0;
+  /** Since the last judgement: steps with guesses, their time and what they gave. */
+  let trial = { steps: 0, milliseconds: 0, tokens: 0 };
   let pauseSteps = 0;
   let nextPause = firstPause;
   const learn = (known: number | null, seen: number) => (known === null ? seen : known * 0.8 + seen * 0.2);
@@ -39,25 +39,25 @@ export function createDraftController(): DraftController {
     },
     observe({ milliseconds, active, proposed, generated }) {
       if (active > maxActive || generated === 0) return;
-      const tokenMs = milliseconds / generated;
       if (proposed === 0) {
-        plainTokenMs = learn(plainTokenMs, tokenMs);
+        plainTokenMs = learn(plainTokenMs, milliseconds / generated);
         pauseSteps = Math.max(0, pauseSteps - 1);
         return;
       }
-      guessedTokenMs = learn(guessedTokenMs, tokenMs);
-      tried++;
+      // In sum: a step that gave seven tokens outweighs one whose guess was wrong.
+      trial.steps++;
+      trial.milliseconds += milliseconds;
+      trial.tokens += generated;
       const accepted = generated - active;
       if (accepted >= proposed) size = Math.min(largest, size + 1);
       else if (accepted * 2 < proposed) size = Math.max(smallest, size - 1);
-      if (tried < trialSteps) return;
-      if (plainTokenMs !== null && plainTokenMs / guessedTokenMs < leastGain) {
+      if (trial.steps < trialSteps) return;
+      if (plainTokenMs !== null && (plainTokenMs * trial.tokens) / trial.milliseconds < leastGain) {
         pauseSteps = nextPause;
         nextPause = Math.min(longestPause, nextPause * 2);
         size = firstGuess;
       } else nextPause = firstPause;
-      tried = 0;
-      guessedTokenMs = null;
+      trial = { steps: 0, milliseconds: 0, tokens: 0 };
     },
   };
 }

@@ -36,6 +36,11 @@ describe('deciding how far to guess ahead', () => {
     expect(run(smol, () => 0)).toBeLessThan(1.03);
   });
 
+  it('goes on where every third guess is wrong and the others make up for it', () => {
+    // As with forced text, whose first token now and then is another one than expected.
+    expect(run(smol, (proposed, step) => (step % 3 < 2 ? proposed : 0))).toBeLessThan(0.95);
+  });
+
   it('stays at plain speed where a guess costs what it brings', () => {
     expect(
       run(
