@@ -1,3 +1,5 @@
+import { isProxyAddress } from './settings.ts';
+
 /**
  * Environment variables and the setting that each one gives. This file is the only place that knows their names;
  * the record of values comes from the process's entry point.
@@ -67,8 +69,7 @@ export interface EnvironmentSettings {
 export function readEnvironment(env: Environment): EnvironmentSettings {
   const raw: Record<string, unknown> = {};
   for (const [variable, setting] of Object.entries(settingOfVariable)) {
-    const names = [variable, ...(commonVariables[variable] ?? [])];
-    const value = names.map((name) => env[name]).find((text) => text?.trim());
+    const value = [env[variable], ...commonValues(variable, env)].find((text) => text?.trim());
     if (value === undefined) continue;
     const [section, key] = setting as readonly [string, string?];
     if (key === undefined) raw[section] = value.trim();
@@ -79,6 +80,12 @@ export function readEnvironment(env: Environment): EnvironmentSettings {
     configFile: env['HEARTH_CONFIG']?.trim() || null,
     apiKeyFile: env['HEARTH_API_KEY_FILE']?.trim() || null,
   };
+}
+
+/** Values that were set for many programs: one that we cannot use (a SOCKS proxy) is no reason not to start. */
+function commonValues(variable: string, env: Environment): (string | undefined)[] {
+  const values = (commonVariables[variable] ?? []).map((name) => env[name]);
+  return variable === 'HEARTH_HUB_PROXY' ? values.filter((text) => isProxyAddress(text?.trim() ?? '')) : values;
 }
 
 /** The variable behind a setting's path, for messages; null when there is none. */

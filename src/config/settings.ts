@@ -202,7 +202,8 @@ function isHubAddress(text: string): boolean {
 }
 
 /** Without a scheme it is taken for `http:`, as other programs do. */
-function isProxyAddress(text: string): boolean {
+/** Whether pulls can go through this proxy; `none` is an address too, which means that there is none. */
+export function isProxyAddress(text: string): boolean {
   if (text === 'none') return true;
   const address = text.includes('://') ? text : `http://${text}`;
   if (!/^https?:\/\//i.test(address) || !URL.canParse(address)) return false;

@@ -267,6 +267,8 @@ describe('sources', () => {
       hubNoProxy: ['localhost', '10.0.0.0/8'],
     });
     expect(load({}, { ...common, HEARTH_HUB_PROXY: 'none' }).pulls.hubProxy).toBeNull();
+    // Set for other programs, and of no use to us: the server starts all the same.
+    expect(load({}, { HTTPS_PROXY: 'socks5://proxy.lan:1080' }).pulls.hubProxy).toBeNull();
     for (const text of ['socks5://proxy.lan', 'http://proxy.lan/path', 'http://', 'http://us:100%@proxy.lan']) {
       expect(() => load({}, { HEARTH_HUB_PROXY: text })).toThrow(/HEARTH_HUB_PROXY.*such as http:/);
     }
