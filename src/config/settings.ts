@@ -201,8 +201,10 @@ function isHubAddress(text: string): boolean {
   return username + password + search + hash === '';
 }
 
-/** Without a scheme it is taken for `http:`, as other programs do. */
-/** Whether pulls can go through this proxy; `none` is an address too, which means that there is none. */
+/**
+ * Whether pulls can go through this proxy; `none` is an address too, which means that there is none. Without a scheme it
+ * is taken for `http:`, as other programs do.
+ */
 export function isProxyAddress(text: string): boolean {
   if (text === 'none') return true;
   const address = text.includes('://') ? text : `http://${text}`;

@@ -3,7 +3,7 @@ import type { ToolCallForm } from './form.ts';
 import { choice, createGrammarParts, type GrammarParts, quoted } from './grammar-parts.ts';
 import { parseJson } from './json-text.ts';
 import { type KeywordNotation, keywordArguments } from './keyword-grammar.ts';
-import { createTextCursor, deepestValue, type TextCursor, unreadable } from './text-cursor.ts';
+import { createTextCursor, deepestValue, readEntries, readItems, type TextCursor, unreadable } from './text-cursor.ts';
 import { createWholeReader, type WholeCall } from './whole-reader.ts';
 
 const open = '<|tool_call>';
@@ -73,8 +73,9 @@ function readValue(cursor: TextCursor, depth: number): unknown {
   if (depth > deepestValue) return unreadable;
   cursor.space();
   if (cursor.take(quote)) return cursor.until(quote) ?? unreadable;
-  if (cursor.take('{')) return readObject(cursor, depth);
-  if (cursor.take('[')) return readList(cursor, depth);
+  const readInner = () => readValue(cursor, depth + 1);
+  if (cursor.take('{')) return readEntries(cursor, () => readKey(cursor), readInner);
+  if (cursor.take('[')) return readItems(cursor, readInner);
   const number = cursor.match(/-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/y);
   // Leading zeros are no JSON, but a number all the same.
   if (number) return Number(number[0]);
@@ -82,30 +83,7 @@ function readValue(cursor: TextCursor, depth: number): unknown {
   return word ? parseJson(word[0]) : unreadable;
 }
 
-function readObject(cursor: TextCursor, depth: number): unknown {
-  const entries: [string, unknown][] = [];
-  for (;;) {
-    cursor.space();
-    if (cursor.take('}')) return Object.fromEntries(entries);
-    if (entries.length > 0 && !cursor.take(',')) return unreadable;
-    cursor.space();
-    const key = cursor.take(quote) ? cursor.until(quote) : cursor.match(/[\w.-]+/y)?.[0];
-    cursor.space();
-    if (key === undefined || key === null || !cursor.take(':')) return unreadable;
-    const value = readValue(cursor, depth + 1);
-    if (value === unreadable) return unreadable;
-    entries.push([key, value]);
-  }
-}
-
-function readList(cursor: TextCursor, depth: number): unknown {
-  const items: unknown[] = [];
-  for (;;) {
-    cursor.space();
-    if (cursor.take(']')) return items;
-    if (items.length > 0 && !cursor.take(',')) return unreadable;
-    const value = readValue(cursor, depth + 1);
-    if (value === unreadable) return unreadable;
-    items.push(value);
-  }
+/** Quoted, or a plain word. */
+function readKey(cursor: TextCursor): unknown {
+  return cursor.take(quote) ? cursor.until(quote) : cursor.match(/[\w.-]+/y)?.[0];
 }

@@ -1,4 +1,4 @@
-import { createTextCursor, deepestValue, type TextCursor, unreadable } from './text-cursor.ts';
+import { createTextCursor, deepestValue, readEntries, readItems, type TextCursor, unreadable } from './text-cursor.ts';
 import type { WholeCall } from './whole-reader.ts';
 
 /** Reads `name(key=value, …)` calls in Python's notation, with commas between them; null when it is anything else. */
@@ -43,35 +43,9 @@ function readValue(cursor: TextCursor, depth: number): unknown {
   if (number) return Number(number[0]);
   const word = cursor.match(/True|False|None|true|false|null/y);
   if (word) return { t: true, f: false, n: null }[word[0][0]!.toLowerCase()];
-  if (cursor.take('[')) return readItems(cursor, depth);
-  return cursor.take('{') ? readDictionary(cursor, depth) : unreadable;
-}
-
-function readItems(cursor: TextCursor, depth: number): unknown {
-  const items: unknown[] = [];
-  for (;;) {
-    cursor.space();
-    if (cursor.take(']')) return items;
-    if (items.length > 0 && !cursor.take(',')) return unreadable;
-    const value = readValue(cursor, depth + 1);
-    if (value === unreadable) return unreadable;
-    items.push(value);
-  }
-}
-
-function readDictionary(cursor: TextCursor, depth: number): unknown {
-  const entries: [string, unknown][] = [];
-  for (;;) {
-    cursor.space();
-    if (cursor.take('}')) return Object.fromEntries(entries);
-    if (entries.length > 0 && !cursor.take(',')) return unreadable;
-    const key = readValue(cursor, depth + 1);
-    cursor.space();
-    if (typeof key !== 'string' || !cursor.take(':')) return unreadable;
-    const value = readValue(cursor, depth + 1);
-    if (value === unreadable) return unreadable;
-    entries.push([key, value]);
-  }
+  const readInner = () => readValue(cursor, depth + 1);
+  if (cursor.take('[')) return readItems(cursor, readInner);
+  return cursor.take('{') ? readEntries(cursor, readInner, readInner) : unreadable;
 }
 
 const escapes: Record<string, string> = { n: '\n', t: '\t', r: '\r', '\\': '\\', "'": "'", '"': '"', '\n': '' };

@@ -46,3 +46,33 @@ export const unreadable = Symbol('unreadable');
 
 /** Deeper values are unreadable: a parser must not run out of stack. */
 export const deepestValue = 64;
+
+/** The items of a list behind its opening bracket, through the closing one; `readItem` may give `unreadable`. */
+export function readItems(cursor: TextCursor, readItem: () => unknown): unknown {
+  const items: unknown[] = [];
+  for (;;) {
+    cursor.space();
+    if (cursor.take(']')) return items;
+    if (items.length > 0 && !cursor.take(',')) return unreadable;
+    const item = readItem();
+    if (item === unreadable) return unreadable;
+    items.push(item);
+  }
+}
+
+/** The entries behind an opening brace, through the closing one, as an object; a key that is no text is unreadable. */
+export function readEntries(cursor: TextCursor, readKey: () => unknown, readValue: () => unknown): unknown {
+  const entries: [string, unknown][] = [];
+  for (;;) {
+    cursor.space();
+    if (cursor.take('}')) return Object.fromEntries(entries);
+    if (entries.length > 0 && !cursor.take(',')) return unreadable;
+    cursor.space();
+    const key = readKey();
+    cursor.space();
+    if (typeof key !== 'string' || !cursor.take(':')) return unreadable;
+    const value = readValue();
+    if (value === unreadable) return unreadable;
+    entries.push([key, value]);
+  }
+}
