@@ -70,8 +70,8 @@ function kvCacheByLayer(facts: GgufFacts, wholeBytes: number): number[] {
 }
 
 /**
- * What a backend's libraries and buffers take in the worker's own memory. Vulkan: measured with Mesa's software device
- * without its "video" memory. CUDA and Metal: not measured, an allowance for the runtime, cuBLAS and pinned buffers.
+ * What a backend's libraries and buffers take in the worker's own memory, in bytes. Not measured: an allowance for the
+ * runtime and pinned buffers, with CUDA also for cuBLAS.
  */
 const gpuProcessBytes: Record<GpuBackend, number> = { vulkan: 100 * mib, cuda: 400 * mib, metal: 100 * mib };
 

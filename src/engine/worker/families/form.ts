@@ -32,7 +32,7 @@ export interface Opening {
   gbnf: string;
 }
 
-/** What a required call is: any tool, or the one given. */
+/** Which tool a required call is for: null means any. */
 export interface OpeningWish {
   tools: readonly ToolDefinition[];
   named: ToolDefinition | null;
