@@ -1,5 +1,6 @@
+import { setTimeout } from 'node:timers/promises';
 import { Command } from 'commander';
-import { streamAnswer } from './client.ts';
+import { sendJson, streamAnswer } from './client.ts';
 import type { BenchDeps } from './deps.ts';
 import { positiveInteger, variable } from './flags.ts';
 import { firstSeed, uniqueSentences, uniqueWords } from './prompts.ts';
@@ -14,6 +15,7 @@ interface Flags extends TargetFlags {
   words: number;
   generate: number;
   bEnv?: Record<string, string>;
+  calibrate?: boolean;
   out?: string;
 }
 
@@ -34,13 +36,17 @@ export function copyCommand(deps: BenchDeps): Command {
       'how the second server differs; can be repeated; left out: HEARTH_DRAFTS=off',
       variable,
     )
+    .option('--calibrate', 'let the first server calibrate the model before it is measured')
     .option('--out <file>', 'JSON file for the result')
     .action(async (flags: Flags) => {
       const report = deps.report('copy', flags.out);
       const wish = { parallel: 1, contextTokens: 2048 };
       const targets: Target[] = [];
       try {
-        targets.push(await openTarget(deps, flags, wish));
+        const variables = flags.calibrate ? { HEARTH_CALIBRATE: 'on' } : {};
+        const first = await openTarget(deps, flags, { ...wish, variables });
+        targets.push(first);
+        if (flags.calibrate) report.note(`costs by tokens a step: ${await calibrationOf(first)}`);
         // A server that runs already has no second one to be compared with.
         if (flags.url === undefined) {
           targets.push(await openTarget(deps, flags, { ...wish, variables: flags.bEnv ?? { HEARTH_DRAFTS: 'off' } }));
@@ -85,6 +91,17 @@ export function copyCommand(deps: BenchDeps): Command {
         for (const target of targets) await target.close();
       }
     });
+}
+
+/** Waits until the server has calibrated its model, which it does when it was idle for five seconds. */
+async function calibrationOf(target: Target): Promise<string> {
+  for (let second = 0; second < 120; second++) {
+    const { body } = await sendJson(`${target.baseUrl}/models/${encodeURIComponent(target.model)}`, 'GET');
+    const { calibration } = body as { calibration?: { cost_of_tokens?: number[] } | null };
+    if (calibration) return (calibration.cost_of_tokens ?? []).join(' ');
+    await setTimeout(1_000);
+  }
+  throw new Error('the server did not calibrate its model within two minutes');
 }
 
 function tasks(flags: Flags): Task[] {

@@ -86,6 +86,8 @@ export interface ModelCalibration {
   decodeTokensPerSecond: number;
   /** With those threads and the fastest portion that was measured; null: there was no time for it. */
   prefillTokensPerSecond: number | null;
+  /** Time of a step with k tokens against one with a single token, at index k - 1. */
+  costOfTokens: number[];
   measuredAt: Date;
 }
 

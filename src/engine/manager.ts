@@ -199,7 +199,7 @@ export function createManager(
       'model loaded',
     );
     for (const observer of deps.observers) observer.loaded?.({ ref, plan, pid: resident.pid });
-    const { measure, ready } = resident;
+    const { measure, setTokenCosts, ready } = resident;
     deps.calibrator?.loaded(ref.id, {
       ...plan,
       ...ready,
@@ -207,6 +207,7 @@ export function createManager(
       maxThreads: plan.threads,
       measure,
       tune: share.tune,
+      setTokenCosts,
     });
     if (closing) await unload(entry, 'shutdown');
     // The request that asked for the load takes its slot first; without one the idle time starts now.

@@ -90,13 +90,15 @@ function toLoaded(
 }
 
 function toModelCalibration(found: Calibration): ModelCalibration {
-  const { decodeThreads, prefillThreads, decodeTokensPerSecond, prefillTokensPerSecond, measuredAt } = found;
+  const { decodeThreads, prefillThreads, decodeTokensPerSecond, prefillTokensPerSecond, costOfTokens, measuredAt } =
+    found;
   const prefillRates = Object.values(prefillTokensPerSecond);
   return {
     decodeThreads,
     prefillThreads,
     decodeTokensPerSecond: decodeTokensPerSecond[decodeThreads] ?? Math.max(...Object.values(decodeTokensPerSecond)),
     prefillTokensPerSecond: prefillRates.length === 0 ? null : Math.max(...prefillRates),
+    costOfTokens,
     measuredAt: new Date(measuredAt),
   };
 }

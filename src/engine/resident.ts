@@ -17,6 +17,8 @@ export interface Resident extends Calls {
   generate(request: WorkerRequest, signal: AbortSignal, hooks: RequestHooks): AsyncIterable<StreamEvent>;
   /** `prefillThreads`: for steps that read a prompt; left out: as many. */
   setThreads(threads: number, prefillThreads?: number): void;
+  /** Tells which guesses can pay; `costOfTokens` as in `Calibration`. */
+  setTokenCosts(costOfTokens: readonly number[]): void;
   /** Asks the worker to end, kills it if it does not, resolves when the process is gone. */
   stop(): Promise<void>;
 }
@@ -123,6 +125,7 @@ export async function startResident(deps: {
     rank: channel.rank,
     measure: channel.measure,
     setThreads: (threads, prefillThreads = threads) => worker.send({ type: 'threads', threads, prefillThreads }),
+    setTokenCosts: (costOfTokens) => worker.send({ type: 'token-costs', costOfTokens }),
     stop,
   };
 }

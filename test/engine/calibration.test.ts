@@ -114,6 +114,7 @@ describe('a loaded model', () => {
     expect(forks).toEqual([3]);
     expect(workers[0]!.received[0]).toMatchObject({ type: 'load', options: { batchTokens: 256, maxThreads: 4 } });
     expect(threadsOf(workers[0]!)).toEqual({ type: 'threads', threads: 2, prefillThreads: 4 });
+    expect(workers[0]!.received).toContainEqual({ type: 'token-costs', costOfTokens: [1, 1.5] });
     await idle();
     expect(workers[0]!.measurements).toEqual([]);
     expect(await results()).toEqual(['stored']);

@@ -265,6 +265,7 @@ describe('models', () => {
         prefill_threads: 2,
         decode_tokens_per_second: 71.5,
         prefill_tokens_per_second: 330,
+        cost_of_tokens: [1, 1.5],
         measured_at: '2026-02-01T02:03:04.567Z',
       },
       load_ms: 12,

@@ -228,6 +228,7 @@ export function createFakeEngine(models: ModelInfo[] = [modelInfo()]): FakeEngin
           prefillThreads: 2,
           decodeTokensPerSecond: 71.5,
           prefillTokensPerSecond: 330,
+          costOfTokens: [1, 1.5],
           measuredAt: new Date('2026-02-01T02:03:04.567Z'),
         },
         gpu: 'off',

@@ -30,6 +30,8 @@ export interface CalibratorWorker {
   batchTokens: number;
   measure: (setting: WorkerMeasurement, signal: AbortSignal) => Promise<number | null>;
   tune: TunedShare['tune'];
+  /** As of `Resident`. */
+  setTokenCosts: (costOfTokens: readonly number[]) => void;
 }
 
 /** Calibrates models in idle moments and says what is known of them. All ids are those of residents. */
@@ -153,7 +155,9 @@ export function createCalibrator(deps: {
   };
 
   const adopt = ({ calibration, worker }: Candidate) => {
-    if (calibration && deps.tuneThreads) worker?.tune(calibration);
+    if (!calibration || !worker) return;
+    if (deps.tuneThreads) worker.tune(calibration);
+    worker.setTokenCosts(calibration.costOfTokens);
   };
 
   const keyOf = async (load: CalibratorLoad): Promise<CalibrationKey | null> => {

@@ -101,6 +101,8 @@ export type ToWorker =
   | { type: 'cancel'; id: number }
   /** `prefillThreads`: for steps that read a prompt; left out: as many. */
   | { type: 'threads'; threads: number; prefillThreads?: number }
+  /** Time of a step with k tokens against one with a single token, at index k - 1: which guesses can pay. */
+  | { type: 'token-costs'; costOfTokens: readonly number[] }
   | { type: 'ping'; sequence: number }
   | { type: 'shutdown' };
 

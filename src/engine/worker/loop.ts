@@ -54,7 +54,7 @@ export function createBatchLoop(deps: {
   /** Largest decode call. */
   batchTokens: number;
   pacer: PrefillPacer;
-  drafts: DraftController;
+  drafts: Pick<DraftController, 'limit' | 'observe'>;
   /** Is told what kind of step comes next. */
   threads: Pick<StepThreads, 'use'>;
   /** States that outlive their slot, or null. */

@@ -4,7 +4,7 @@
  */
 import { AppError, toAppError } from '../../core/errors.ts';
 import type { FromWorker, StepReport, ToWorker, WorkerItem, WorkerOptions } from '../ipc/protocol.ts';
-import { createDraftController } from './draft/controller.ts';
+import { createDraftController, type DraftController } from './draft/controller.ts';
 import { createDraftFactory, type DraftFactory } from './draft/job-drafts.ts';
 import { createEmbedder, type Embedder } from './embedder.ts';
 import { createEmbeddingRuntime, type EmbeddingRuntime } from './embedding-runtime.ts';
@@ -30,6 +30,7 @@ interface Loaded {
   measureStep: MeasureStep | null;
   /** Null where guesses are switched off, or the model allows none. */
   drafts: DraftFactory | null;
+  draftController: DraftController;
 }
 
 /** The other kind of worker: vectors or scores instead of text. A process is one or the other, by its model. */
@@ -68,6 +69,7 @@ async function load(options: WorkerOptions): Promise<void> {
     options.vault &&
     (await openPrefixStore({ ...options.vault, modelPath: options.modelPath }, runtime.stateFormat, log));
   const threads = createStepThreads({ threads: options.threads, apply: runtime.setThreads });
+  const draftController = createDraftController();
   const loop = createBatchLoop({
     threads,
     prefixes,
@@ -75,7 +77,7 @@ async function load(options: WorkerOptions): Promise<void> {
     contextTokens: runtime.contextTokens,
     batchTokens: runtime.batchTokens,
     pacer: createPrefillPacer(runtime.batchTokens),
-    drafts: createDraftController(),
+    drafts: draftController,
     nowMs,
     publish: (items: WorkerItem[], report: StepReport | null) => outbox.post({ items, report }),
     log,
@@ -100,6 +102,7 @@ async function load(options: WorkerOptions): Promise<void> {
     measureStep,
     pinnedPrompts: options.vault?.pinnedPrompts ?? [],
     drafts: guesses ? createDraftFactory(runtime) : null,
+    draftController,
     nowMs,
   };
   send({
@@ -217,6 +220,9 @@ process.on('message', (message: ToWorker) => {
     case 'threads':
       loaded?.threads.grant({ decode: message.threads, prefill: message.prefillThreads ?? message.threads });
       loadedEmbedder?.runtime.setThreads(message.threads);
+      break;
+    case 'token-costs':
+      loaded?.draftController.expect(message.costOfTokens);
       break;
     case 'ping':
       send({ type: 'pong', sequence: message.sequence });

@@ -93,6 +93,7 @@ function fromCalibration(calibration: ModelCalibration | null) {
       prefill_threads: calibration.prefillThreads,
       decode_tokens_per_second: calibration.decodeTokensPerSecond,
       prefill_tokens_per_second: calibration.prefillTokensPerSecond,
+      cost_of_tokens: calibration.costOfTokens,
       measured_at: calibration.measuredAt.toISOString(),
     }
   );

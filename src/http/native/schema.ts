@@ -139,6 +139,9 @@ const calibration = z.object({
   prefill_threads: count,
   decode_tokens_per_second: z.number(),
   prefill_tokens_per_second: z.number().nullable(),
+  cost_of_tokens: z.array(z.number()).meta({
+    description: 'Time of a step with 1, 2, 3 … tokens against one with a single token: what a guess ahead costs.',
+  }),
   measured_at: timestamp,
 });
 

@@ -40,6 +40,7 @@ function setup(
   const metrics = createMetrics('test');
   const measured: WorkerMeasurement[] = [];
   const tuned: [string, number, number][] = [];
+  const costs: [string, readonly number[]][] = [];
   const onTuned: string[] = [];
   const calibrator = createCalibrator({
     store: {
@@ -82,6 +83,7 @@ function setup(
         return ms;
       },
       tune: ({ decodeThreads, prefillThreads }) => void tuned.push([id, decodeThreads, prefillThreads]),
+      setTokenCosts: (costOfTokens) => void costs.push([id, costOfTokens]),
     });
     return known;
   };
@@ -93,7 +95,7 @@ function setup(
     Object.fromEntries(
       (await metrics.calibrations.get()).values.map(({ labels, value }) => [`${labels.model} ${labels.result}`, value]),
     );
-  return { calibrator, world, measured, tuned, onTuned, load, wait, results };
+  return { calibrator, world, measured, tuned, costs, onTuned, load, wait, results };
 }
 
 /** A measurement that a test answers by hand. */
@@ -109,7 +111,7 @@ function byHand() {
 
 describe('the calibrator', () => {
   it('measures a model that was idle for five seconds, uses and keeps the result', async () => {
-    const { calibrator, world, measured, tuned, onTuned, load, wait, results } = setup();
+    const { calibrator, world, measured, tuned, costs, onTuned, load, wait, results } = setup();
     expect(await load('a')).toBeNull();
     await wait(idleMs - 1);
     expect(measured).toEqual([]);
@@ -117,6 +119,8 @@ describe('the calibrator', () => {
     expect(measured[0]).toEqual({ phase: 'decode', tokens: 1, threads: 1 });
     expect(calibrator.resultOf('a')).toMatchObject({ decodeThreads: 1, prefillThreads: 2, batchTokens: 64 });
     expect(tuned).toEqual([['a', 1, 2]]);
+    expect(costs).toEqual([['a', calibrator.resultOf('a')!.costOfTokens]]);
+    expect(costs[0]![1]).toHaveLength(16);
     expect(onTuned).toEqual(['a']);
     expect([...world.stored.values()]).toEqual([calibrator.resultOf('a')]);
     expect(await results()).toEqual({ 'a measured': 1 });
@@ -219,11 +223,12 @@ describe('the calibrator', () => {
   });
 
   it('leaves the threads alone where the operator has set them', async () => {
-    const { calibrator, tuned, load, wait } = setup({ tuneThreads: false });
+    const { calibrator, tuned, costs, load, wait } = setup({ tuneThreads: false });
     await load('a');
     await wait(idleMs);
     expect(calibrator.resultOf('a')).toMatchObject({ decodeThreads: 1, batchTokens: 64 });
     expect(tuned).toEqual([]);
+    expect(costs).toHaveLength(1);
   });
 
   it('waits while others need the cores', async () => {

@@ -185,7 +185,7 @@ interface SetupOptions {
   guesses?: number;
   /** Guesses that the library counts as ready although nobody will ever get them. */
   staleGuesses?: number;
-  drafts?: DraftController;
+  drafts?: Pick<DraftController, 'limit' | 'observe'>;
   prefixes?: PrefixStore;
   onLimit?: (limit: number) => void;
 }

@@ -4,6 +4,8 @@ export interface DraftController {
   limit(active: number): number;
   /** Tells what a step without prompt tokens took and gave: guesses made, tokens generated in all. */
   observe(step: { milliseconds: number; active: number; proposed: number; generated: number }): void;
+  /** Tells what calibration has found: the time of a step with k tokens against one with a single token, at index k - 1. */
+  expect(costOfTokens: readonly number[]): void;
 }
 
 /** With more slots at work the batch already fills the cores, and a guess only takes from the others. */
@@ -17,25 +19,37 @@ const trialSteps = 8;
 const leastGain = 1.03;
 const firstPause = 32;
 const longestPause = 2048;
+/** What is believed of guesses before any was made: nine of ten tokens come true. */
+const belief = { hits: 4.5, misses: 0.5 };
+/** Older guesses count less: of a guess ten steps ago a third is left. */
+const memory = 0.9;
 
 /**
- * Guesses grow while they come true and shrink while they do not. When guessing loses against plain steps it pauses,
- * each time twice as long, so that text which only looks repetitive costs next to nothing.
+ * Where calibration has measured what several tokens cost, a guess is as long as pays best at the rate at which guesses
+ * come true, and none is made where not even true ones would pay. Before that they grow while they come true and shrink
+ * while they do not. Either way the time that steps really take has the last word: when guessing loses against plain
+ * steps it pauses, each time twice as long, so that text which only looks repetitive costs next to nothing.
  */
 export function createDraftController(): DraftController {
   let size = firstGuess;
+  let costs: readonly number[] | null = null;
+  let seen = { ...belief };
   let plainTokenMs: number | null = null;
   /** Since the last judgement: steps with guesses, their time and what they gave. */
   let trial = { steps: 0, milliseconds: 0, tokens: 0 };
   let pauseSteps = 0;
   let nextPause = firstPause;
-  const learn = (known: number | null, seen: number) => (known === null ? seen : known * 0.8 + seen * 0.2);
+  const learn = (known: number | null, value: number) => (known === null ? value : known * 0.8 + value * 0.2);
 
   return {
     limit(active) {
       if (active > maxActive || pauseSteps > 0) return 0;
       // The price of a plain step has to be known before a guess can be judged.
-      return plainTokenMs === null ? 0 : size;
+      if (plainTokenMs === null) return 0;
+      if (costs === null) return size;
+      if (bestSize(costs, active, 1) === 0) return 0;
+      // Never none at a poor rate: only the time of a whole trial says that guessing has to pause.
+      return Math.max(1, bestSize(costs, active, seen.hits / (seen.hits + seen.misses)));
     },
     observe({ milliseconds, active, proposed, generated }) {
       if (active > maxActive || generated === 0) return;
@@ -51,13 +65,36 @@ export function createDraftController(): DraftController {
       const accepted = generated - active;
       if (accepted >= proposed) size = Math.min(largest, size + 1);
       else if (accepted * 2 < proposed) size = Math.max(smallest, size - 1);
+      seen = { hits: seen.hits * memory + accepted, misses: seen.misses * memory + (accepted < proposed ? 1 : 0) };
       if (trial.steps < trialSteps) return;
       if (plainTokenMs !== null && (plainTokenMs * trial.tokens) / trial.milliseconds < leastGain) {
         pauseSteps = nextPause;
         nextPause = Math.min(longestPause, nextPause * 2);
         size = firstGuess;
+        seen = { ...belief };
       } else nextPause = firstPause;
       trial = { steps: 0, milliseconds: 0, tokens: 0 };
     },
+    expect(costOfTokens) {
+      costs = costOfTokens.length > 1 ? costOfTokens : null;
+    },
   };
+}
+
+/**
+ * The length of a guess that gives the most tokens in the same time, when each guessed token comes true with `rate`
+ * once those before it have; 0: none is worth more than plain steps.
+ */
+function bestSize(costs: readonly number[], active: number, rate: number): number {
+  let best = { size: 0, gain: leastGain };
+  let tokens = 1;
+  for (let size = 1; size <= largest; size++) {
+    tokens += rate ** size;
+    const cost = costs[active * (1 + size) - 1];
+    const plainCost = costs[active - 1];
+    if (cost === undefined || plainCost === undefined) break;
+    const gain = (tokens * plainCost) / cost;
+    if (gain > best.gain) best = { size, gain };
+  }
+  return best.size;
 }
