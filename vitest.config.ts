@@ -1,8 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
-// Three projects: `unit` needs nothing but Node; `e2e` starts the real server and the real worker;
+/** These compute on every core: beside others, whose threads wait for each other just so, they would take many times as long. */
+const wholeMachine = ['smollm2', 'embeddings', 'gpu', 'memory-limit'].map((name) => `test/e2e/${name}.test.ts`);
+
+/** The real server and the real worker; the limits are generous and only end a hung run. */
+const endToEnd = { testTimeout: 180_000, hookTimeout: 180_000 };
+
+// `unit` needs nothing but Node; `e2e` starts the real server and the real worker, `e2e-alone` one file at a time;
 // `browser` needs Chromium and skips itself, with the reason, where there is none.
-// No test has a time limit of its own meaning: the machines are shared. The generous limits only end a hung run.
+// No test has a time limit of its own meaning: the machines are shared.
 export default defineConfig({
   test: {
     projects: [
@@ -12,16 +18,30 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**', 'test/browser/**'],
           testTimeout: 60_000,
+          // No module keeps a state, so files can share a process: most of their time would go into loading it anew.
+          isolate: false,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
         },
       },
       {
         test: {
+          ...endToEnd,
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          // Every file loads models on the same few cores: side by side they only slow each other down.
+          exclude: wholeMachine,
+          // Their models are so small that each gets one thread.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...endToEnd,
+          name: 'e2e-alone',
+          include: wholeMachine,
           fileParallelism: false,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -31,6 +51,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -9,7 +9,7 @@ import { smallBench, writeBenchModels } from '../support/small-models.ts';
 import { letters, promptOf } from '../support/tiny-models.ts';
 
 /** How long the mixed load goes on; a longer run looks for what is rare. */
-const seconds = Number(process.env['HEARTH_TEST_SQUEEZE_SECONDS'] ?? 30);
+const seconds = Number(process.env['HEARTH_TEST_SQUEEZE_SECONDS'] ?? 18);
 const limitBytes = 2 * 2 ** 30;
 /** Three of these do not fit into the limit at once with the contexts below, two or one do; with `largest` only one. */
 const sizes = ['one', 'two', 'three'].map((name, index) => ({ ...smallBench, name, layers: 6 + 2 * index }));
