@@ -86,6 +86,7 @@ async function run(name: string, plan: LoadPlan, on: GpuDevice | null) {
       flashAttention: plan.flashAttention,
       maxThreads: plan.threads,
       threads: plan.threads,
+      libuvThreads: 1,
       drafts: true,
       gpu: on && { backend: on.backend, layers: plan.gpuLayers, bytes: plan.gpuBytes },
     },

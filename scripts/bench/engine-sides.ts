@@ -53,6 +53,7 @@ export function engineSide(deps: { env: NodeJS.ProcessEnv; cores: number }): Eng
           flashAttention: true,
           maxThreads: threads,
           threads,
+          libuvThreads: libuvThreads(deps.cores),
           drafts: true,
           gpu: null,
         },

@@ -9,7 +9,7 @@ import type { GaugeSources, Metrics } from '../observe/metrics.ts';
 import type { Catalog } from './catalog.ts';
 import type { ReadFile } from './cgroup.ts';
 import { createThreadArbiter } from './cpu/arbiter.ts';
-import { defaultLibuvThreads } from './cpu/calibration.ts';
+import { defaultLibuvThreads, libuvChoices } from './cpu/calibration.ts';
 import { createCalibrationStore } from './cpu/calibration-store.ts';
 import { type Calibrator, createCalibrator } from './cpu/calibrator.ts';
 import { usableCores } from './cpu/cores.ts';
@@ -19,6 +19,7 @@ import { createCrashGuard, quarantineFile } from './crash-guard.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { createGpu } from './gpu/gpu.ts';
 import { forkWorker, type WorkerProcess } from './ipc/fork.ts';
+import { canParkThreads } from './ipc/gate.ts';
 import { createManager, type Manager, type ModelRef } from './manager.ts';
 import { assembleMemory } from './memory/assemble.ts';
 import { createFootprints } from './memory/footprints.ts';
@@ -38,7 +39,7 @@ export interface EngineAssemblyDeps {
   /** What workers inherit. */
   env: NodeJS.ProcessEnv;
   /** Left out: a process of this machine. */
-  fork?: (libuvThreads: number | null, environment: Record<string, string>) => WorkerProcess;
+  fork?: (environment: Record<string, string>) => WorkerProcess;
   /** What the kernel says about the processors while a model is calibrated. */
   newCpuReader?: () => CpuReader;
 }
@@ -108,18 +109,16 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
     threadsFor: arbiter.limitFor,
     correctionBytes: footprints.correctionBytes,
   });
+  const poolSizes = libuvChoices(cores, canParkThreads);
   const calibrator = config.engine.calibrate
-    ? calibratorFor(deps, { readFile: memory.readFile, threads, pressure })
+    ? calibratorFor(deps, { readFile: memory.readFile, threads, pressure, poolSizes })
     : null;
   const fork =
     deps.fork ??
-    ((libuvThreads: number | null, environment: Record<string, string>) =>
-      forkWorker({
-        env: { ...deps.env, ...environment },
-        libuvThreads: libuvThreads ?? defaultLibuvThreads(cores),
-      }));
+    ((environment: Record<string, string>) =>
+      forkWorker({ env: { ...deps.env, ...environment }, libuvThreads: Math.max(...poolSizes) }));
   const gpu = createGpu({
-    fork: (environment) => fork(null, environment),
+    fork,
     environment: deps.env,
     libraryVersion: libraryVersion(),
     dataFolder: config.dataFolder,
@@ -152,6 +151,7 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
     log,
     metrics,
     vaultFor: (ref) => vaultOf(ref, config, catalog),
+    libuvThreads: defaultLibuvThreads(cores),
     drafts: config.engine.drafts === 'auto',
     maxQueue: config.models.maxQueue,
     loadTimeoutMs: config.models.loadTimeoutMs,
@@ -219,7 +219,7 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
 
 function calibratorFor(
   deps: EngineAssemblyDeps,
-  parts: { readFile: ReadFile; threads: number; pressure: PressureWatch },
+  parts: { readFile: ReadFile; threads: number; pressure: PressureWatch; poolSizes: readonly number[] },
 ): Calibrator {
   const { config, clock, log, metrics } = deps;
   const { readFile, threads, pressure } = parts;
@@ -232,6 +232,7 @@ function calibratorFor(
     },
     machine: { cpuModel: cpus()[0]?.model ?? 'unknown', cores: threads, engineVersion: libraryVersion() },
     tuneThreads: config.engine.threads === null,
+    libuvChoices: parts.poolSizes,
     calm: () => pressure.limit === threads,
     onTuned: (id) => pressure.forget(id),
     clock,

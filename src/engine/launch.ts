@@ -15,8 +15,10 @@ import { type EndReason, type Resident, startResident } from './resident.ts';
 
 /** What starting a worker needs of the manager's parts. */
 export interface LaunchDeps {
-  /** `libuvThreads`: what calibration found, or null; `environment`: on top of the server's. */
-  fork: (libuvThreads: number | null, environment: Record<string, string>) => WorkerProcess;
+  /** `environment`: on top of the server's. */
+  fork: (environment: Record<string, string>) => WorkerProcess;
+  /** Threads of its pool that a worker works with until it is calibrated. */
+  libuvThreads: number;
   arbiter: ThreadArbiter;
   /** Is told how long steps take, to notice when others need the cores. */
   pressure: Pick<PressureWatch, 'observeStep' | 'forget'>;
@@ -60,7 +62,7 @@ export async function launchModel(
   const share = addTunedShare(deps.arbiter, plan.threads, (...threads) => resident?.setThreads(...threads));
   try {
     resident = await startResident({
-      worker: deps.fork(calibrated?.libuvThreads ?? null, device?.environment ?? {}),
+      worker: deps.fork(device?.environment ?? {}),
       options: {
         mode,
         modelPath: ref.filePath,
@@ -73,6 +75,7 @@ export async function launchModel(
         flashAttention: plan.flashAttention,
         maxThreads: plan.threads,
         threads: share.threads,
+        libuvThreads: calibrated?.libuvThreads ?? deps.libuvThreads,
         drafts: deps.drafts,
         gpu: device && { backend: device.backend, layers: plan.gpuLayers, bytes: plan.gpuBytes },
       },

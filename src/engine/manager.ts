@@ -199,7 +199,7 @@ export function createManager(
       'model loaded',
     );
     for (const observer of deps.observers) observer.loaded?.({ ref, plan, pid: resident.pid });
-    const { measure, setTokenCosts, ready } = resident;
+    const { measure, setCalibration, ready } = resident;
     deps.calibrator?.loaded(ref.id, {
       ...plan,
       ...ready,
@@ -207,7 +207,7 @@ export function createManager(
       maxThreads: plan.threads,
       measure,
       tune: share.tune,
-      setTokenCosts,
+      setCalibration,
     });
     if (closing) await unload(entry, 'shutdown');
     // The request that asked for the load takes its slot first; without one the idle time starts now.

@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { StreamEvent } from '../core/events.ts';
 import type { Logger } from '../observe/logger.ts';
+import type { Calibration } from './cpu/calibration.ts';
 import type { Calls } from './ipc/calls.ts';
 import { createChannel, type RequestHooks } from './ipc/channel.ts';
 import type { WorkerExit, WorkerProcess } from './ipc/fork.ts';
@@ -17,8 +18,8 @@ export interface Resident extends Calls {
   generate(request: WorkerRequest, signal: AbortSignal, hooks: RequestHooks): AsyncIterable<StreamEvent>;
   /** `prefillThreads`: for steps that read a prompt; left out: as many. */
   setThreads(threads: number, prefillThreads?: number): void;
-  /** Tells which guesses can pay; `costOfTokens` as in `Calibration`. */
-  setTokenCosts(costOfTokens: readonly number[]): void;
+  /** Tells which guesses can pay, and how many threads of the pool are to work. */
+  setCalibration(found: Pick<Calibration, 'costOfTokens' | 'libuvThreads'>): void;
   /** Asks the worker to end, kills it if it does not, resolves when the process is gone. */
   stop(): Promise<void>;
 }
@@ -125,7 +126,7 @@ export async function startResident(deps: {
     rank: channel.rank,
     measure: channel.measure,
     setThreads: (threads, prefillThreads = threads) => worker.send({ type: 'threads', threads, prefillThreads }),
-    setTokenCosts: (costOfTokens) => worker.send({ type: 'token-costs', costOfTokens }),
+    setCalibration: ({ costOfTokens, libuvThreads }) => worker.send({ type: 'calibrated', costOfTokens, libuvThreads }),
     stop,
   };
 }

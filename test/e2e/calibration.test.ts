@@ -87,6 +87,7 @@ describe('the calibration of the built-in model', () => {
     const stored = JSON.parse(await readFile(join(data, 'calibrations', file!), 'utf8'));
     expect(stored.key.model).toMatch(/^hearth-guide-3m-q8_0\.gguf:/);
     expect(stored.calibration.costOfTokens).toHaveLength(16);
+    expect([1, 2, 4]).toContain(stored.calibration.libuvThreads);
     expect(Object.keys(stored.calibration.prefillTokensPerSecond)).toEqual(['16', '64', '128', '256', '512']);
 
     expect(await metric(server.baseUrl, `hearth_generated_tokens_total${label}`)).toBe(generated);

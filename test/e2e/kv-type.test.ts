@@ -20,6 +20,7 @@ const options: WorkerOptions = {
   kvType: 'f16',
   flashAttention: false,
   vault: null,
+  libuvThreads: 1,
   drafts: false,
   maxThreads: 1,
   threads: 1,

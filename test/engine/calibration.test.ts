@@ -24,7 +24,6 @@ function setup(options: { behaviour?: FakeWorkerBehaviour; tuneThreads?: boolean
   const metrics = createMetrics('test');
   const log = createLogger('silent');
   const workers: FakeWorker[] = [];
-  const forks: (number | null)[] = [];
   const stored: Calibration[] = options.stored ? [options.stored] : [];
   const calibrator = createCalibrator({
     store: { load: async () => stored[0] ?? null, save: async (_key, found) => void stored.push(found) },
@@ -32,6 +31,7 @@ function setup(options: { behaviour?: FakeWorkerBehaviour; tuneThreads?: boolean
     fileFacts: async () => ({ bytes: 1, modifiedMs: 1 }),
     machine: { cpuModel: 'Atom', cores: 4, engineVersion: '1' },
     tuneThreads: options.tuneThreads ?? true,
+    libuvChoices: [1, 2, 4],
     calm: () => true,
     onTuned: () => {},
     clock,
@@ -39,8 +39,7 @@ function setup(options: { behaviour?: FakeWorkerBehaviour; tuneThreads?: boolean
     metrics,
   });
   const manager = createManager({
-    fork(libuvThreads) {
-      forks.push(libuvThreads);
+    fork() {
       workers.push(fakeWorker(options.behaviour));
       return workers.at(-1)!;
     },
@@ -50,6 +49,7 @@ function setup(options: { behaviour?: FakeWorkerBehaviour; tuneThreads?: boolean
     refusal: () => null,
     residentBytes: () => 1,
     vaultFor: () => null,
+    libuvThreads: 1,
     drafts: true,
     pressure: { observeStep: () => {}, forget: () => {} },
     arbiter: createThreadArbiter(4),
@@ -67,7 +67,7 @@ function setup(options: { behaviour?: FakeWorkerBehaviour; tuneThreads?: boolean
   };
   const threadsOf = (worker: FakeWorker) => worker.received.filter(({ type }) => type === 'threads').at(-1);
   const results = async () => (await metrics.calibrations.get()).values.map(({ labels }) => labels.result);
-  return { manager, workers, forks, stored, calibrator, idle, threadsOf, results };
+  return { manager, workers, stored, calibrator, idle, threadsOf, results };
 }
 
 const twoAreFastest: FakeWorkerBehaviour = {
@@ -109,12 +109,14 @@ describe('a loaded model', () => {
   });
 
   it('is loaded with pool, batch and threads that are known', async () => {
-    const { manager, workers, forks, idle, threadsOf, results } = setup({ stored: known });
+    const { manager, workers, idle, threadsOf, results } = setup({ stored: known });
     await manager.load(ref, settings);
-    expect(forks).toEqual([3]);
-    expect(workers[0]!.received[0]).toMatchObject({ type: 'load', options: { batchTokens: 256, maxThreads: 4 } });
+    expect(workers[0]!.received[0]).toMatchObject({
+      type: 'load',
+      options: { batchTokens: 256, maxThreads: 4, libuvThreads: 3 },
+    });
     expect(threadsOf(workers[0]!)).toEqual({ type: 'threads', threads: 2, prefillThreads: 4 });
-    expect(workers[0]!.received).toContainEqual({ type: 'token-costs', costOfTokens: [1, 1.5] });
+    expect(workers[0]!.received).toContainEqual({ type: 'calibrated', costOfTokens: [1, 1.5], libuvThreads: 3 });
     await idle();
     expect(workers[0]!.measurements).toEqual([]);
     expect(await results()).toEqual(['stored']);

@@ -44,7 +44,7 @@ function setup(
   const gpu = fakeGpu(options.gpu);
   const environments: Record<string, string>[] = [];
   const manager = createManager({
-    fork(_libuvThreads, environment) {
+    fork(environment) {
       environments.push(environment);
       const worker = fakeWorker(options.behaviour?.[workers.length] ?? {});
       workers.push(worker);
@@ -74,6 +74,7 @@ function setup(
     vaultFor: () => null,
     observers: [],
     refusal: (of) => options.refusal?.(of) ?? null,
+    libuvThreads: 1,
     drafts: true,
     pressure: { observeStep: () => {}, forget: () => {} },
     arbiter: createThreadArbiter(4),

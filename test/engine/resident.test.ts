@@ -23,6 +23,7 @@ function setup(behaviour: FakeWorkerBehaviour = {}) {
       flashAttention: true,
       maxThreads: 2,
       threads: 2,
+      libuvThreads: 1,
       drafts: true,
       gpu: null,
     },

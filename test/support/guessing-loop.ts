@@ -39,6 +39,7 @@ const runtime = await createRuntime({
   // A second thread would wait for cores that other tests hold.
   maxThreads: 1,
   threads: 1,
+  libuvThreads: 1,
   drafts: true,
   gpu: null,
 });

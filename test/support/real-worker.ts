@@ -48,6 +48,7 @@ export async function startRealWorker(how: {
     // A second thread would wait for cores that other tests hold.
     maxThreads: 1,
     threads: 1,
+    libuvThreads: 1,
     gpu: null,
   };
   const resident = await startResident({

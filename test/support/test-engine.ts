@@ -65,6 +65,7 @@ export function testEngine(
     vaultFor: () => null,
     observers: [],
     refusal: () => null,
+    libuvThreads: 1,
     drafts: true,
     pressure: { observeStep: () => {}, forget: () => {} },
     arbiter: createThreadArbiter(2),

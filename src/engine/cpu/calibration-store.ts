@@ -16,7 +16,7 @@ export interface CalibrationStore {
 const defaultMaxCount = 100;
 const maxFileBytes = 64 * 1024;
 /** Raised when a calibration of an older form must not be used any more. */
-const formatVersion = 1;
+const formatVersion = 2;
 const fileName = /^[0-9a-f]{32}\.json$/;
 const temporaryName = /^[0-9a-f]{32}\.json\.[0-9a-f-]+\.tmp$/;
 /** A temporary file of this age belongs to no save: it was left by a process that died. */

@@ -52,7 +52,7 @@ export interface CalibrationDeps {
   batchTokens: number;
   /** Default: three seconds. */
   budgetMs?: number;
-  /** Pool sizes that `measure` can switch between. Default: only `defaultLibuvThreads`, which is then not measured. */
+  /** Pool sizes that `measure` can switch between. Default: only `defaultLibuvThreads`; a single one is not measured. */
   libuvChoices?: readonly number[];
 }
 
@@ -175,12 +175,19 @@ export function modelIdentity(file: { name: string; bytes: number; modifiedMs: n
   return `${file.name}:${file.bytes}:${Math.round(file.modifiedMs)}`;
 }
 
+const libuvSizes = [1, 2, 4];
+
 /**
- * Threads of libuv's pool, in which decode calls and samplers run. On two cores one was 17 to 28 % faster than four;
- * on more cores half of them, at most four, lets several samplers run beside each other (not measured).
+ * Threads of libuv's pool, in which decode calls and samplers run, until it was measured. On two cores one was 17 to
+ * 28 % faster than four; on more cores about half of them, at most four, lets several samplers run beside each other.
  */
 export function defaultLibuvThreads(cores: number): number {
-  return Math.max(1, Math.min(4, Math.floor(cores / 2)));
+  return libuvSizes.findLast((threads) => threads * 2 <= cores) ?? 1;
+}
+
+/** What a calibration compares: no more than there are cores. `canPark`: whether a worker can do with fewer than all. */
+export function libuvChoices(cores: number, canPark: boolean): number[] {
+  return canPark ? libuvSizes.filter((threads) => threads <= cores) : [defaultLibuvThreads(cores)];
 }
 
 /** Powers of two below `cores`, and `cores`. */

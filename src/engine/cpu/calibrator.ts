@@ -31,7 +31,7 @@ export interface CalibratorWorker {
   measure: (setting: WorkerMeasurement, signal: AbortSignal) => Promise<number | null>;
   tune: TunedShare['tune'];
   /** As of `Resident`. */
-  setTokenCosts: (costOfTokens: readonly number[]) => void;
+  setCalibration: (found: Pick<Calibration, 'costOfTokens' | 'libuvThreads'>) => void;
 }
 
 /** Calibrates models in idle moments and says what is known of them. All ids are those of residents. */
@@ -70,7 +70,7 @@ const interrupted = new AppError('client_closed_request', 'The calibration was i
  * Decides when a model is calibrated: loaded on the CPU, not known yet, and every model idle for a while. Any request and
  * any load ends it at its next step, without a result.
  * `calm`: whether nobody else needs the cores. `tuneThreads`: false where the operator has set the number of threads.
- * `fileFacts`: of the model file; `onTuned`: the threads of a working model were changed.
+ * `libuvChoices`: how many threads of its pool a worker can work with. `fileFacts`: of the model file; `onTuned`: the threads of a working model were changed.
  */
 export function createCalibrator(deps: {
   store: CalibrationStore;
@@ -78,6 +78,7 @@ export function createCalibrator(deps: {
   fileFacts: (path: string) => Promise<{ bytes: number; modifiedMs: number }>;
   machine: Omit<CalibrationKey, 'model'>;
   tuneThreads: boolean;
+  libuvChoices: readonly number[];
   calm: () => boolean;
   onTuned: (id: string) => void;
   clock: Clock;
@@ -126,8 +127,8 @@ export function createCalibrator(deps: {
     const { model } = load;
     try {
       const found = await runCalibration({
-        async measure({ phase, tokens, threads }) {
-          const ms = await worker!.measure({ phase, tokens, threads }, signal);
+        async measure(setting) {
+          const ms = await worker!.measure(setting, signal);
           if (ms === null || signal.aborted) throw interrupted;
           return { ms };
         },
@@ -136,6 +137,7 @@ export function createCalibrator(deps: {
         cores: worker!.maxThreads,
         // One cell of a context stays free.
         batchTokens: Math.min(worker!.batchTokens, worker!.contextTokens - 1),
+        libuvChoices: deps.libuvChoices,
       });
       if (!found) return 'disturbed';
       candidate.calibration = found;
@@ -157,7 +159,7 @@ export function createCalibrator(deps: {
   const adopt = ({ calibration, worker }: Candidate) => {
     if (!calibration || !worker) return;
     if (deps.tuneThreads) worker.tune(calibration);
-    worker.setTokenCosts(calibration.costOfTokens);
+    worker.setCalibration(calibration);
   };
 
   const keyOf = async (load: CalibratorLoad): Promise<CalibrationKey | null> => {

@@ -1,7 +1,9 @@
 import { fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { setPriority } from 'node:os';
+import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { gateDescriptor } from './gate.ts';
 import type { FromWorker, ToWorker } from './protocol.ts';
 
 /** How a worker ended. Exactly one of `code` and `signal` is set. */
@@ -28,23 +30,27 @@ const stderrTailLines = 40;
 /**
  * Starts a worker process.
  * `env`: the server's environment, which carries library paths; `libuvThreads`: size of the worker's libuv pool, on
- * which decoding and sampling run (a pool larger than the cores made two cores 17-28 % slower).
+ * which decoding and sampling run. How many of them work is the worker's business (`worker/thread-pool.ts`).
  */
 export function forkWorker(deps: { env: NodeJS.ProcessEnv; libuvThreads: number }): WorkerProcess {
-  const child = fork(fileURLToPath(new URL('../worker/main.ts', import.meta.url)), [], {
+  const libuvThreads = String(deps.libuvThreads);
+  const child = fork(fileURLToPath(new URL('../worker/main.ts', import.meta.url)), [libuvThreads], {
     // The server's own flags (a debugger port, a test runner's loader) are not the worker's. A small young generation
     // saves 13 MB a worker; decoding makes little garbage, and was no slower with it.
     execArgv: ['--max-semi-space-size=2'],
     env: {
       ...deps.env,
       NODE_OPTIONS: '',
-      UV_THREADPOOL_SIZE: String(deps.libuvThreads),
+      UV_THREADPOOL_SIZE: libuvThreads,
       // One arena: model loading in many arenas keeps a third more memory.
       MALLOC_ARENA_MAX: '1',
     },
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
     serialization: 'json',
   });
+  const gate = child.stdio[gateDescriptor] as Writable | null;
+  // A worker that died has nothing to let go of.
+  gate?.on('error', () => {});
   const stderrTail: string[] = [];
   let partial = '';
   child.stderr?.setEncoding('utf8');
@@ -75,10 +81,16 @@ export function forkWorker(deps: { env: NodeJS.ProcessEnv; libuvThreads: number 
   return {
     pid: child.pid ?? -1,
     send(message) {
+      // A process whose threads are parked cannot end.
+      if (message.type === 'shutdown') gate?.destroy();
       if (child.connected) child.send(message, () => {});
     },
     onMessage: (listener) => {
-      child.on('message', (message) => listener(message as FromWorker));
+      child.on('message', (received) => {
+        const message = received as FromWorker;
+        if (message.type === 'release') gate?.write(Buffer.alloc(message.threads));
+        else listener(message);
+      });
     },
     onExit(listener) {
       exitListener = listener;

@@ -24,6 +24,8 @@ export interface WorkerOptions {
   /** Upper bound for `threads` messages later on. */
   maxThreads: number;
   threads: number;
+  /** Threads of the process's libuv pool that work; more than there are: all. */
+  libuvThreads: number;
   /** Guess several tokens ahead where that pays. */
   drafts: boolean;
   /** Null: everything on the CPU. */
@@ -65,6 +67,7 @@ export interface WorkerMeasurement {
   tokens: number;
   /** At most `maxThreads` of the load are used. */
   threads: number;
+  libuvThreads: number;
 }
 
 /** Facts that only a loaded model can tell. */
@@ -101,8 +104,8 @@ export type ToWorker =
   | { type: 'cancel'; id: number }
   /** `prefillThreads`: for steps that read a prompt; left out: as many. */
   | { type: 'threads'; threads: number; prefillThreads?: number }
-  /** Time of a step with k tokens against one with a single token, at index k - 1: which guesses can pay. */
-  | { type: 'token-costs'; costOfTokens: readonly number[] }
+  /** Fields as in `Calibration`. */
+  | { type: 'calibrated'; costOfTokens: readonly number[]; libuvThreads: number }
   | { type: 'ping'; sequence: number }
   | { type: 'shutdown' };
 
@@ -136,4 +139,6 @@ export type FromWorker =
   /** Several fast steps in one message, in their order. */
   | { type: 'steps'; steps: WorkerStep[] }
   | WorkerAnswer
+  /** As many parked threads of the worker's pool are to go on. */
+  | { type: 'release'; threads: number }
   | { type: 'pong'; sequence: number };

@@ -1,8 +1,9 @@
 /**
  * Entry of a worker process: one model, driven over IPC by `engine/resident.ts`. It never writes to stdout; stderr is
- * kept by the parent for its log. When the parent is gone it exits.
+ * kept by the parent for its log. When the parent is gone it exits. Its one argument is the size of its libuv pool.
  */
 import { AppError, toAppError } from '../../core/errors.ts';
+import { canParkThreads, gateDescriptor } from '../ipc/gate.ts';
 import type { FromWorker, StepReport, ToWorker, WorkerItem, WorkerOptions } from '../ipc/protocol.ts';
 import { createDraftController, type DraftController } from './draft/controller.ts';
 import { createDraftFactory, type DraftFactory } from './draft/job-drafts.ts';
@@ -18,6 +19,7 @@ import { prepareJob } from './requests.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
 import { createStepThreads, type StepThreads } from './step-threads.ts';
 import { type ChatTemplate, createChatTemplate } from './template.ts';
+import { createThreadPool, parkAt } from './thread-pool.ts';
 
 interface Loaded {
   pinnedPrompts: readonly string[];
@@ -48,8 +50,14 @@ function send(message: FromWorker): void {
 }
 
 const outbox = createOutbox(send);
+const pool = createThreadPool({
+  size: canParkThreads ? Number(process.argv[2] ?? 1) : 1,
+  park: () => parkAt(gateDescriptor),
+  release: (threads) => send({ type: 'release', threads }),
+});
 
 async function load(options: WorkerOptions): Promise<void> {
+  void pool.use(options.libuvThreads);
   if (options.mode !== 'generate') return loadEmbedder(options);
   const runtime = await createRuntime(options);
   const template = createChatTemplate({
@@ -88,6 +96,7 @@ async function load(options: WorkerOptions): Promise<void> {
     createMeasureStep({
       evaluate,
       threads,
+      pool,
       contextTokens: runtime.contextTokens,
       vocabularySize: runtime.vocabulary.size,
       cuttable: stateFormat.cuttable && stateFormat.slidingWindow === null,
@@ -221,8 +230,9 @@ process.on('message', (message: ToWorker) => {
       loaded?.threads.grant({ decode: message.threads, prefill: message.prefillThreads ?? message.threads });
       loadedEmbedder?.runtime.setThreads(message.threads);
       break;
-    case 'token-costs':
+    case 'calibrated':
       loaded?.draftController.expect(message.costOfTokens);
+      void pool.use(message.libuvThreads);
       break;
     case 'ping':
       send({ type: 'pong', sequence: message.sequence });
@@ -237,5 +247,6 @@ process.on('message', (message: ToWorker) => {
 });
 // The server is gone, however it went: nobody will ever read an answer again.
 process.on('disconnect', () => process.exit(0));
+process.on('exit', () => pool.close());
 // A terminal's Ctrl-C goes to the whole group; the server decides when its workers end.
 process.on('SIGINT', () => {});

@@ -1,6 +1,7 @@
 import type { WorkerMeasurement } from '../ipc/protocol.ts';
 import type { Slot } from './slots.ts';
 import type { StepThreads } from './step-threads.ts';
+import type { ThreadPool } from './thread-pool.ts';
 
 /** Runs one step for its time alone: nothing is generated, counted or kept. */
 export type MeasureStep = (slots: readonly Slot[], setting: WorkerMeasurement) => Promise<number | null>;
@@ -14,6 +15,7 @@ export function createMeasureStep(deps: {
   /** Evaluates tokens at the end of a slot's sequence, with logits of all of them or of the last. */
   evaluate: (slot: number, tokens: number[], logits: 'all' | 'last') => Promise<void>;
   threads: Pick<StepThreads, 'within'>;
+  pool: Pick<ThreadPool, 'within'>;
   /** Tokens one slot can hold. */
   contextTokens: number;
   vocabularySize: number;
@@ -21,7 +23,7 @@ export function createMeasureStep(deps: {
   cuttable: boolean;
   nowMs: () => number;
 }): MeasureStep {
-  return async (slots, { phase, tokens: count, threads }) => {
+  return async (slots, { phase, tokens: count, threads, libuvThreads }) => {
     // One cell of the context stays free.
     const fits = ({ sequence }: Slot) => sequence.length + count < deps.contextTokens;
     const free = slots
@@ -33,9 +35,11 @@ export function createMeasureStep(deps: {
     const tokens = spreadTokens(count, deps.vocabularySize);
     let restored = false;
     try {
-      const beganMs = deps.nowMs();
-      await deps.threads.within(threads, () => deps.evaluate(index, tokens, phase === 'decode' ? 'all' : 'last'));
-      const elapsedMs = deps.nowMs() - beganMs;
+      const elapsedMs = await deps.pool.within(libuvThreads, async () => {
+        const beganMs = deps.nowMs();
+        await deps.threads.within(threads, () => deps.evaluate(index, tokens, phase === 'decode' ? 'all' : 'last'));
+        return deps.nowMs() - beganMs;
+      });
       // `adapt` always leaves one token to evaluate, hence one more than was held.
       restored = held.length > 0 && (await sequence.adapt([...held, 0])) === held.length;
       return elapsedMs;

@@ -128,14 +128,14 @@ describe('the store', () => {
 });
 
 describe('a bad file', () => {
-  const changed = (change: object) => JSON.stringify({ version: 1, key, calibration: { ...calibration, ...change } });
+  const changed = (change: object) => JSON.stringify({ version: 2, key, calibration: { ...calibration, ...change } });
 
   test.each([
     ['empty', ''],
     ['cut off', changed({}).slice(0, 80)],
     ['not an object', '[]'],
-    ['of another version', JSON.stringify({ version: 2, key, calibration })],
-    ['of another key', JSON.stringify({ version: 1, key: { ...key, model: 'other' }, calibration })],
+    ['of another version', JSON.stringify({ version: 1, key, calibration })],
+    ['of another key', JSON.stringify({ version: 2, key: { ...key, model: 'other' }, calibration })],
     ['without threads', changed({ decodeThreads: undefined })],
     ['with no thread', changed({ decodeThreads: 0 })],
     ['with half a thread', changed({ libuvThreads: 1.5 })],

@@ -52,7 +52,7 @@ const linear = ({ phase, tokens, threads }: MeasuredSetting) => {
 describe('calibration', () => {
   it('uses all cores where more threads are faster', async () => {
     const { calibration } = await calibrate(linear, { cores: 6 });
-    expect(calibration).toMatchObject({ decodeThreads: 6, prefillThreads: 6, libuvThreads: 3 });
+    expect(calibration).toMatchObject({ decodeThreads: 6, prefillThreads: 6, libuvThreads: 2 });
     expect(calibration!.decodeTokensPerSecond).toEqual({ 1: 62.5, 2: 125, 4: 250, 6: 375 });
     expect(calibration!.measuredAt).toMatch(/^2026-01-01T00:00:0\d\.\d{3}Z$/);
   });

@@ -40,7 +40,7 @@ function setup(
   const metrics = createMetrics('test');
   const measured: WorkerMeasurement[] = [];
   const tuned: [string, number, number][] = [];
-  const costs: [string, readonly number[]][] = [];
+  const given: [string, readonly number[], number][] = [];
   const onTuned: string[] = [];
   const calibrator = createCalibrator({
     store: {
@@ -53,6 +53,7 @@ function setup(
     fileFacts: async () => ({ bytes: 1_000, modifiedMs: options.modifiedMs ?? 7 }),
     machine: { cpuModel: 'Atom', cores: 2, engineVersion: '1', ...options.machine },
     tuneThreads: options.tuneThreads ?? true,
+    libuvChoices: [1, 2],
     calm: options.isCalm ?? (() => true),
     onTuned: (id) => void onTuned.push(id),
     clock,
@@ -83,7 +84,7 @@ function setup(
         return ms;
       },
       tune: ({ decodeThreads, prefillThreads }) => void tuned.push([id, decodeThreads, prefillThreads]),
-      setTokenCosts: (costOfTokens) => void costs.push([id, costOfTokens]),
+      setCalibration: ({ costOfTokens, libuvThreads }) => void given.push([id, costOfTokens, libuvThreads]),
     });
     return known;
   };
@@ -95,7 +96,7 @@ function setup(
     Object.fromEntries(
       (await metrics.calibrations.get()).values.map(({ labels, value }) => [`${labels.model} ${labels.result}`, value]),
     );
-  return { calibrator, world, measured, tuned, costs, onTuned, load, wait, results };
+  return { calibrator, world, measured, tuned, given, onTuned, load, wait, results };
 }
 
 /** A measurement that a test answers by hand. */
@@ -111,16 +112,18 @@ function byHand() {
 
 describe('the calibrator', () => {
   it('measures a model that was idle for five seconds, uses and keeps the result', async () => {
-    const { calibrator, world, measured, tuned, costs, onTuned, load, wait, results } = setup();
+    const { calibrator, world, measured, tuned, given, onTuned, load, wait, results } = setup();
     expect(await load('a')).toBeNull();
     await wait(idleMs - 1);
     expect(measured).toEqual([]);
     await wait(1);
-    expect(measured[0]).toEqual({ phase: 'decode', tokens: 1, threads: 1 });
+    expect(measured[0]).toEqual({ phase: 'decode', tokens: 1, threads: 1, libuvThreads: 1 });
     expect(calibrator.resultOf('a')).toMatchObject({ decodeThreads: 1, prefillThreads: 2, batchTokens: 64 });
     expect(tuned).toEqual([['a', 1, 2]]);
-    expect(costs).toEqual([['a', calibrator.resultOf('a')!.costOfTokens]]);
-    expect(costs[0]![1]).toHaveLength(16);
+    const { costOfTokens, libuvThreads } = calibrator.resultOf('a')!;
+    expect(given).toEqual([['a', costOfTokens, libuvThreads]]);
+    expect(costOfTokens).toHaveLength(16);
+    expect(new Set(measured.map((setting) => setting.libuvThreads))).toEqual(new Set([1, 2]));
     expect(onTuned).toEqual(['a']);
     expect([...world.stored.values()]).toEqual([calibrator.resultOf('a')]);
     expect(await results()).toEqual({ 'a measured': 1 });
@@ -223,12 +226,12 @@ describe('the calibrator', () => {
   });
 
   it('leaves the threads alone where the operator has set them', async () => {
-    const { calibrator, tuned, costs, load, wait } = setup({ tuneThreads: false });
+    const { calibrator, tuned, given, load, wait } = setup({ tuneThreads: false });
     await load('a');
     await wait(idleMs);
     expect(calibrator.resultOf('a')).toMatchObject({ decodeThreads: 1, batchTokens: 64 });
     expect(tuned).toEqual([]);
-    expect(costs).toHaveLength(1);
+    expect(given).toHaveLength(1);
   });
 
   it('waits while others need the cores', async () => {

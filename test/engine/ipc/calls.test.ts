@@ -50,7 +50,7 @@ describe('a request with one answer', () => {
 
   it('gets the time of a step, or that there was none', async () => {
     const { worker, channel, abort } = setup();
-    const setting = { phase: 'prefill', tokens: 64, threads: 2 } as const;
+    const setting = { phase: 'prefill', tokens: 64, threads: 2, libuvThreads: 1 } as const;
     const first = channel.measure(setting, abort.signal);
     const second = channel.measure({ ...setting, threads: 1 }, abort.signal);
     expect(worker.measurements).toMatchObject([{ type: 'measure', setting }, { setting: { threads: 1 } }]);
@@ -62,7 +62,7 @@ describe('a request with one answer', () => {
 
   it('measures no longer when its caller turns away, and tells the worker', async () => {
     const { worker, channel, abort } = setup();
-    const step = channel.measure({ phase: 'decode', tokens: 1, threads: 1 }, abort.signal);
+    const step = channel.measure({ phase: 'decode', tokens: 1, threads: 1, libuvThreads: 1 }, abort.signal);
     abort.abort(gone);
     await expect(step).rejects.toBe(gone);
     expect(worker.received.at(-1)).toEqual({ type: 'cancel', id: worker.measurements[0]!.id });

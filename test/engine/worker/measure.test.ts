@@ -56,6 +56,14 @@ function setup(held: number[][], options: { cuttable?: boolean; fails?: boolean;
         return work();
       },
     },
+    pool: {
+      within(threads, work) {
+        calls.push(`pool ${threads}`);
+        // Waiting for its threads is no part of the step's time.
+        clockMs += 100;
+        return work();
+      },
+    },
     contextTokens,
     vocabularySize: 50,
     cuttable: options.cuttable ?? true,
@@ -64,20 +72,20 @@ function setup(held: number[][], options: { cuttable?: boolean; fails?: boolean;
   return { measure, slots, states, calls, evaluated };
 }
 
-const decode = { phase: 'decode', tokens: 2, threads: 3 } as const;
+const decode = { phase: 'decode', tokens: 2, threads: 3, libuvThreads: 2 } as const;
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 100);
 
 describe('a measured step', () => {
   it('runs on an empty slot with the wished threads and leaves it empty', async () => {
     const { measure, slots, states, calls } = setup([numbers(5), []]);
     expect(await measure(slots, decode)).toBe(7);
-    expect(calls).toEqual(['threads 3', '1:evaluate 2 all', '1:reset']);
+    expect(calls).toEqual(['pool 2', 'threads 3', '1:evaluate 2 all', '1:reset']);
     expect(states).toEqual([numbers(5), []]);
   });
 
   it('asks for the logits of the last token only when it stands for a prompt', async () => {
     const { measure, slots, evaluated } = setup([[]]);
-    await measure(slots, { phase: 'prefill', tokens: 64, threads: 1 });
+    await measure(slots, { phase: 'prefill', tokens: 64, threads: 1, libuvThreads: 1 });
     expect(evaluated[0]).toMatchObject({ slot: 0, logits: 'last' });
     expect(evaluated[0]!.tokens).toHaveLength(64);
     expect(evaluated[0]!.tokens.every((token) => token >= 0 && token < 50)).toBe(true);
@@ -87,7 +95,7 @@ describe('a measured step', () => {
   it('is cut off behind what a slot holds, where that is exact', async () => {
     const { measure, slots, states, calls } = setup([numbers(9), numbers(4)]);
     expect(await measure(slots, decode)).toBe(7);
-    expect(calls).toEqual(['threads 3', '1:evaluate 2 all', '1:adapt']);
+    expect(calls).toEqual(['pool 2', 'threads 3', '1:evaluate 2 all', '1:adapt']);
     expect(states).toEqual([numbers(9), numbers(4)]);
   });
 
