@@ -10,6 +10,8 @@ export interface DecoderPlan {
   storage: Storage;
   seed: number;
   layers: number;
+  /** Left out: as all tiny models. */
+  contextTokens?: number;
   /** Tokens that the sliding layers see, and which layers slide: all but every `period`-th. */
   window?: { tokens: number; period: number };
   /** Biases of query, key and value. */
@@ -43,7 +45,7 @@ export function decoder(plan: DecoderPlan): TinyFile {
     ['general.name', { type: 'text', value: `tiny ${architecture} (random weights)` }],
     ['general.file_type', u32(storageTypes[plan.storage].fileType)],
     ['general.quantization_version', u32(2)],
-    [`${architecture}.context_length`, u32(contextTokens)],
+    [`${architecture}.context_length`, u32(plan.contextTokens ?? contextTokens)],
     [`${architecture}.embedding_length`, u32(width)],
     [`${architecture}.feed_forward_length`, u32(feedForward)],
     [`${architecture}.block_count`, u32(plan.layers)],

@@ -81,6 +81,27 @@ const tinyModels = {
   bert: () => bert({ tokenizer: wordPieceTokenizer(), seed: 8 }),
 } satisfies Record<string, () => TinyFile>;
 
+/**
+ * Writes a gemma3 whose cache is larger than all else of it, if its sliding layers kept every token; for tests of memory
+ * alone. Five of six layers slide, as llama.cpp takes it where the file does not say so.
+ */
+export async function writeWindowedModel(filePath: string): Promise<void> {
+  const { metadata, tensors } = decoder({
+    architecture: 'gemma3',
+    tokenizer: gemmaPieces(),
+    storage: 'f32',
+    seed: 9,
+    layers: 48,
+    contextTokens: 8_192,
+    window: { tokens: windowTokens, period: 6 },
+    hasHeadNorms: true,
+    hasPostNorms: true,
+    isTied: true,
+  });
+  const pattern = 'gemma3.attention.sliding_window_pattern';
+  await writeGguf({ filePath, metadata: metadata.filter(([key]) => key !== pattern), tensors });
+}
+
 export type TinyArchitecture = keyof typeof tinyModels;
 
 /** All architectures, in the order in which they are written. */

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeWindowedModel } from '../../scripts/tiny-models/models.ts';
 import { readGguf } from '../../src/engine/gguf.ts';
 import { expectBytes, type LoadShape } from '../../src/engine/memory/expect.ts';
 import { usesFlashAttention } from '../../src/engine/memory/kv-cache.ts';
@@ -89,6 +90,12 @@ describe('the memory estimate, without what earlier loads have taught', () => {
   describe('of a file that is read and of one that is mapped', () => {
     it.each(tinyNames)('is right within a tenth for the tiny %s', async (name) => {
       await expectRight(join(tiny.folder, `tiny-${name}.gguf`), {});
+    });
+
+    it('is right within a tenth for a model most of whose layers keep a window only', async () => {
+      const filePath = join(folder, 'windowed.gguf');
+      await writeWindowedModel(filePath);
+      await expectRight(filePath, { contextTokens: 6_144, batchTokens: 128 });
     });
 
     it.each<[string, Partial<LoadShape>]>([

@@ -56,6 +56,7 @@ describe('facts', () => {
       keyLength: null,
       valueLength: null,
       slidingWindow: null,
+      slidingLayers: null,
       fullAttentionInterval: null,
       recurrentStateBytes: 0,
       vocabularySize: 4,
@@ -101,6 +102,35 @@ describe('facts', () => {
       expect(facts.quantization).toBe('q8_0');
       expect(facts.bytesByType).toEqual({ f32: 512, q8_0: 256 * 34 });
     }
+  });
+
+  test.each<[string, Record<string, GgufValue | null>, boolean[] | null]>([
+    ['the architecture', {}, [true, true, true, true, true, false, true]],
+    ['a period of its own', { pattern: { u32: 3 } }, [true, true, false, true, true, false, true]],
+    ['a period of one: none', { pattern: { u32: 1 } }, Array(7).fill(false)],
+    ['a period of zero: all', { pattern: { u32: 0 } }, Array(7).fill(true)],
+    [
+      'a value for each',
+      { pattern: { array: 'u8', values: [1, 0, 0, 1, 1, 0] } },
+      [true, false, false, true, true, false, false],
+    ],
+    ['no window', { window: null }, null],
+    ['a window of zero', { window: { u32: 0 } }, null],
+  ])('which layers slide is said by %s', async (_title, changes, layers) => {
+    const window = 'window' in changes ? changes.window! : { u32: 512 };
+    const facts = await read(
+      tinyGguf({
+        'general.architecture': { text: 'gemma3' },
+        'gemma3.block_count': { u32: 7 },
+        'gemma3.attention.sliding_window': window,
+        'gemma3.attention.sliding_window_pattern': changes['pattern'] ?? null,
+      }),
+    );
+    expect(facts.slidingLayers).toEqual(layers);
+  });
+
+  test('a window that no layer is known to use slides nowhere', async () => {
+    expect((await read(withMetadata({ 'llama.attention.sliding_window': { u32: 512 } }))).slidingLayers).toBeNull();
   });
 
   test('head counts may differ per layer', async () => {

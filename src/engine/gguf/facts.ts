@@ -1,4 +1,4 @@
-import { hasNoAttention, isEncoderArchitecture, isRecurrentArchitecture } from './families.ts';
+import { hasNoAttention, isEncoderArchitecture, isRecurrentArchitecture, slidingPeriodOf } from './families.ts';
 import { createFields, type Fields } from './fields.ts';
 import { ggufLimits, invalidModelFile } from './limits.ts';
 import type { Metadata } from './metadata.ts';
@@ -30,6 +30,8 @@ export interface GgufFacts {
   keyLength: number | null;
   valueLength: number | null;
   slidingWindow: number | null;
+  /** Which layers keep no more than that window, the first of them first; null: none, or not known which. */
+  slidingLayers: boolean[] | null;
   /** Every how many layers one has full attention, the others being recurrent; null: all have. */
   fullAttentionInterval: number | null;
   /** State of the recurrent layers per sequence; 0 where there are none. */
@@ -113,6 +115,7 @@ export function buildFacts(header: {
     valueLength: fields.integer(of('attention.value_length'), positive(2 ** 16)),
     // Zero means that no layer has a window.
     slidingWindow: fields.integer(of('attention.sliding_window'), fromZero(ggufLimits.contextTokens)) || null,
+    slidingLayers: slidingLayers(fields, of, { architecture, blockCount }),
     fullAttentionInterval: fields.integer(of('full_attention_interval'), positive(ggufLimits.blocks)),
     recurrentStateBytes: isRecurrent ? recurrentStateBytes(fields, of, { blockCount, embeddingLength }) : 0,
     vocabularySize,
@@ -132,6 +135,26 @@ export function buildFacts(header: {
     split,
     bytesByType: tensors.bytesByType,
   };
+}
+
+/**
+ * Of each layer whether it slides: from the file's own pattern, a value for every layer or, of a period of n layers, the last
+ * one sees everything; else from the architecture.
+ * Source: llama.cpp, `set_swa_pattern` in the loading of each architecture.
+ */
+function slidingLayers(
+  fields: Fields,
+  of: (key: string) => string,
+  { architecture, blockCount }: Pick<GgufFacts, 'architecture' | 'blockCount'>,
+): boolean[] | null {
+  if (!blockCount || !fields.integer(of('attention.sliding_window'), fromZero(ggufLimits.contextTokens))) return null;
+  const pattern = fields.perLayer(of('attention.sliding_window_pattern'), fromZero(ggufLimits.blocks));
+  if (Array.isArray(pattern)) {
+    return Array.from({ length: blockCount }, (_, layer) => (pattern[layer] ?? 0) !== 0);
+  }
+  const period = pattern ?? slidingPeriodOf(architecture);
+  if (period === null) return null;
+  return Array.from({ length: blockCount }, (_, layer) => period === 0 || layer % period < period - 1);
 }
 
 function readArchitecture(fields: Fields, isLaterPart: boolean): string {

@@ -42,6 +42,19 @@ const recurrent = new Set([
 /** Of the above, those without any attention layer and so without a key-value cache. */
 const withoutAttention = new Set(['mamba', 'mamba2', 'rwkv6', 'rwkv6qwen2', 'rwkv7', 'arwkv7']);
 
+/**
+ * Every how many layers one sees the whole context, the others only a window. What is not listed, such as Phi 3, may name a
+ * window and have no layer that uses it.
+ */
+const slidingPeriods: ReadonlyMap<string, number> = new Map([
+  ['gemma2', 2],
+  ['gemma3', 6],
+  ['gemma3n', 5],
+  ['gpt-oss', 2],
+  ['cohere2', 4],
+]);
+
+export const slidingPeriodOf = (architecture: string): number | null => slidingPeriods.get(architecture) ?? null;
 export const isEncoderArchitecture = (architecture: string) => encoders.has(architecture);
 export const isRecurrentArchitecture = (architecture: string) => recurrent.has(architecture);
 export const hasNoAttention = (architecture: string) => withoutAttention.has(architecture);

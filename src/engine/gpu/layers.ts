@@ -57,13 +57,19 @@ function shareOf(facts: GgufFacts, whole: WholeBytes, layers: number): GpuShare 
   return { layers, bytes: { weights, kvCache, compute, total: weights + kvCache + compute } };
 }
 
-/** An upper bound for each layer: which layers of a hybrid have a cache is not in every header. */
+/** An upper bound for each layer: which layers of a hybrid have a cache is not in every header, nor how long a window is held. */
 function kvCacheByLayer(facts: GgufFacts, wholeBytes: number): number[] {
   const count = facts.layerBytes.length;
   if (Array.isArray(facts.headCountKv)) {
     const heads = facts.headCountKv;
     const all = sum(heads);
     return Array.from({ length: count }, (_, layer) => (all === 0 ? 0 : (wholeBytes * (heads[layer] ?? 0)) / all));
+  }
+  const sliding = facts.slidingLayers;
+  if (sliding) {
+    // A layer with a window never holds more than one without.
+    const full = Math.max(1, sliding.filter((slides) => !slides).length);
+    return Array.from({ length: count }, (_, layer) => wholeBytes / (sliding[layer] ? count : full));
   }
   const holders = Math.max(1, Math.ceil(count / (facts.fullAttentionInterval ?? 1)));
   return Array.from({ length: count }, () => wholeBytes / holders);

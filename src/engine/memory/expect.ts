@@ -1,7 +1,7 @@
 import type { ExpectedMemory } from '../../core/plan.ts';
 import type { GgufFacts } from '../gguf.ts';
 import { purposeOf } from '../purpose.ts';
-import { type KvType, kvBytesPerToken, usesFlashAttention } from './kv-cache.ts';
+import { type KvType, slotCache, usesFlashAttention } from './kv-cache.ts';
 import { type RepackRules, repackedWeights } from './repack.ts';
 
 /** Settings that decide how much memory a model takes. */
@@ -31,7 +31,7 @@ const workingHeapBytes = 4 * mib;
 /** A sampler holds id, score and probability of every token of the vocabulary, and the score row itself. */
 const sampledTokenBytes = 12 + 4;
 
-/** States that a slot of a recurrent model puts aside at most, and the room for those of all slots. */
+/** States that a slot of a recurrent or sliding-window model puts aside at most, and the room for those of all slots. */
 const statesAside = 6;
 const statesAsideBytes = 256 * mib;
 
@@ -51,19 +51,20 @@ export function expectBytes(
   correctionBytes = 0,
 ): ExpectedBytes {
   const { sourceBytes, copyBytes } = repackedWeights(facts, rules);
-  const cells = shape.slots * shape.contextTokens;
+  const slot = slotCache(facts, shape);
   const parts = {
     mappedWeights: shape.useMmap ? facts.tensorBytes : 0,
     // Without a map nothing is left of a tensor that was repacked but its copy.
     weights: shape.useMmap ? 0 : facts.tensorBytes - sourceBytes,
     repackedWeights: copyBytes,
-    kvCache: Math.ceil(cells * kvBytesPerToken(facts, shape.kvType)) + recurrentBytes(facts, shape.slots),
+    kvCache: shape.slots * (slot.fullBytes + slot.slidingBytes) + recurrentBytes(facts, shape.slots),
     vocabulary: (facts.vocabularySize ?? 0) * bytesPerToken + facts.mergeCount * bytesPerMerge,
     process: bareProcessBytes,
     correction: correctionBytes,
   };
   const atLoad = Object.values(parts).reduce((sum, bytes) => sum + bytes, 0);
-  const compute = computeBytes(facts, shape);
+  const windowsAside = Math.min(statesAsideBytes, statesAside * shape.slots * slot.slidingBytes);
+  const compute = computeBytes(facts, shape) + windowsAside;
   return { ...parts, compute, atLoad, total: atLoad + compute };
 }
 

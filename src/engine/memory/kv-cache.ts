@@ -6,11 +6,46 @@ export type KvType = 'f16' | 'q8_0';
 const elementBytes: Readonly<Record<KvType, number>> = { f16: 2, q8_0: 34 / 32 };
 const blockElements = 32;
 
+/** llama.cpp rounds the cells of a sliding layer up to a multiple of this. */
+const slidingCellMultiple = 256;
+
+/** The key-value cache of one slot in bytes: layers that keep every token, and those that keep a window. */
+export interface SlotCache {
+  fullBytes: number;
+  slidingBytes: number;
+}
+
 /**
- * Bytes of key-value cache for one token, over all layers. Layers with a sliding window are counted as if they kept
- * every token, so the result is an upper bound. 0 for models without a cache.
- * Source: llama.cpp allocates per layer, for every cell, one key and one value row of all key-value heads.
+ * Bytes of key-value cache of one slot; zeros for models without one. A layer with a sliding window keeps its window
+ * and one batch, where it is known which layers have one; else all count in full.
+ * Source: llama.cpp allocates per layer, for every cell, one key and one value row of all key-value heads; for layers
+ * with a window min(context, window + batch) cells, rounded up to 256.
  */
+export function slotCache(
+  facts: GgufFacts,
+  slot: { contextTokens: number; batchTokens: number; kvType: KvType },
+): SlotCache {
+  const bytesPerToken = kvBytesPerToken(facts, slot.kvType);
+  const { slidingWindow, slidingLayers } = facts;
+  if (slidingWindow === null || slidingLayers === null) {
+    return { fullBytes: Math.ceil(slot.contextTokens * bytesPerToken), slidingBytes: 0 };
+  }
+  const cells = Math.min(slot.contextTokens, roundUp(slidingWindow + slot.batchTokens, slidingCellMultiple));
+  const rows = slidingLayers.map((_, layer) => {
+    return Array.isArray(facts.headCountKv) ? (facts.headCountKv[layer] ?? 0) : 1;
+  });
+  const all = Math.max(
+    1,
+    rows.reduce((sum, heads) => sum + heads, 0),
+  );
+  const sliding = rows.reduce((sum, heads, layer) => sum + (slidingLayers[layer] ? heads : 0), 0);
+  return {
+    fullBytes: Math.ceil((slot.contextTokens * bytesPerToken * (all - sliding)) / all),
+    slidingBytes: Math.ceil((cells * bytesPerToken * sliding) / all),
+  };
+}
+
+/** Bytes of key-value cache for one token, over all layers, a window or not. 0 for models without a cache. */
 export function kvBytesPerToken(facts: GgufFacts, type: KvType = 'f16'): number {
   if (facts.isEncoder || facts.hasNoAttention) return 0;
   const { keyLength, valueLength } = headLengths(facts);
@@ -21,6 +56,8 @@ export function kvBytesPerToken(facts: GgufFacts, type: KvType = 'f16'): number 
   const heads = facts.headCountKv ?? facts.headCount ?? 0;
   return attentionLayers(facts) * heads * rowBytes;
 }
+
+const roundUp = (value: number, multiple: number) => Math.ceil(value / multiple) * multiple;
 
 /**
  * Whether the fused attention kernel pays. Measured on one AVX-512 core with 1,600 tokens of context: heads 32 wide

@@ -76,6 +76,13 @@ describe('layers for a GPU', () => {
     expect(planGpuLayers(hybrid, whole, 305)).toMatchObject({ layers: 2, bytes: { kvCache: 50 } });
   });
 
+  it('bound the cache of each layer where some keep a window only', () => {
+    // One of ten keeps everything, so it may be the one that holds nearly all of it.
+    const sliding = { ...model, slidingLayers: Array.from({ length: 10 }, (_, layer) => layer !== 8) };
+    expect(planGpuLayers(sliding, whole, 305)).toMatchObject({ layers: 2, bytes: { kvCache: 10 } });
+    expect(planGpuLayers(sliding, whole, 505)).toMatchObject({ layers: 3, bytes: { kvCache: 100 } });
+  });
+
   it('have a row of scores for every token of a batch, unless the model is an encoder', () => {
     const words = { ...model, vocabularySize: 1_000 };
     const compute = (facts: GgufFacts) => planGpuLayers(facts, { ...whole, batchTokens: 8 }, 99_999).bytes.compute;

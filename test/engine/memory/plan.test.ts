@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { GgufFacts } from '../../../src/engine/gguf.ts';
 import { readGgufSource } from '../../../src/engine/gguf.ts';
 import { expectBytes, type LoadShape } from '../../../src/engine/memory/expect.ts';
-import { kvBytesPerToken } from '../../../src/engine/memory/kv-cache.ts';
+import { kvBytesPerToken, slotCache } from '../../../src/engine/memory/kv-cache.ts';
 import { type LoadPlan, type PlanInput, planLoad, type Refusal } from '../../../src/engine/memory/plan.ts';
 import { repackRulesOf } from '../../../src/engine/memory/repack.ts';
 import { bufferSource, tinyGguf } from '../../support/gguf-writer.ts';
@@ -64,6 +64,56 @@ describe('the key-value cache', () => {
     ['a model without attention', { hasNoAttention: true }, 0],
   ])('%s per token', (_title, facts, bytes) => {
     expect(kvBytesPerToken({ ...qwen7b, ...facts })).toBe(bytes);
+  });
+});
+
+describe('the cache of a slot', () => {
+  const slot = { contextTokens: 32_768, batchTokens: 512, kvType: 'f16' } as const;
+  /** Gemma 3 4B: 34 layers, 4 key-value heads of 256, a window of 1,024 in five of six. */
+  const gemma: GgufFacts = {
+    ...qwen7b,
+    architecture: 'gemma3',
+    blockCount: 34,
+    headCount: 8,
+    headCountKv: 4,
+    keyLength: 256,
+    valueLength: 256,
+    slidingWindow: 1_024,
+    slidingLayers: Array.from({ length: 34 }, (_, layer) => layer % 6 < 5),
+  };
+
+  test('holds every token in layers without a window, and window and batch in the others', () => {
+    expect(slotCache(gemma, slot)).toEqual({ fullBytes: 5 * 4_096 * 32_768, slidingBytes: 29 * 4_096 * 1_536 });
+    // Rounded up to 256 cells, but never more than the context.
+    expect(slotCache(gemma, { ...slot, batchTokens: 500 }).slidingBytes).toBe(29 * 4_096 * 1_536);
+    expect(slotCache(gemma, { ...slot, contextTokens: 1_000 }).slidingBytes).toBe(29 * 4_096 * 1_000);
+  });
+
+  test('counts the heads of each layer where they differ', () => {
+    const heads = Array.from({ length: 34 }, (_, layer) => (layer % 6 < 5 ? 2 : 8));
+    const { fullBytes, slidingBytes } = slotCache({ ...gemma, headCountKv: heads }, slot);
+    expect(fullBytes).toBe(5 * 8 * 1_024 * 32_768);
+    expect(slidingBytes).toBe(29 * 2 * 1_024 * 1_536);
+  });
+
+  test('is full where it is not known which layers have a window', () => {
+    expect(slotCache({ ...gemma, slidingLayers: null }, slot)).toEqual({
+      fullBytes: 34 * 4_096 * 32_768,
+      slidingBytes: 0,
+    });
+    expect(slotCache({ ...gemma, isEncoder: true }, slot)).toEqual({ fullBytes: 0, slidingBytes: 0 });
+  });
+
+  test('is part of what a load takes, and windows that are put aside are part of the work space', () => {
+    const shape: LoadShape = { ...slot, slots: 2, useMmap: false };
+    const { fullBytes, slidingBytes } = slotCache(gemma, slot);
+    const some = expectBytes(gemma, shape, rules);
+    expect(some.kvCache).toBe(2 * (fullBytes + slidingBytes));
+    const full = expectBytes({ ...gemma, slidingLayers: null }, shape, rules);
+    expect(some.compute - full.compute).toBe(256 * 2 ** 20);
+    const small = expectBytes({ ...gemma, slidingWindow: 1 }, { ...shape, slots: 1, batchTokens: 1 }, rules);
+    const smallFull = expectBytes({ ...gemma, slidingLayers: null }, { ...shape, slots: 1, batchTokens: 1 }, rules);
+    expect(small.compute - smallFull.compute).toBe(6 * 29 * 4_096 * 256);
   });
 });
 
