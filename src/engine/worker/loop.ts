@@ -17,6 +17,7 @@ import {
   marksOf,
   mayServe,
   minReuseTokens,
+  nextPrefill,
   partingOf,
   type Slot,
   sharePrefill,
@@ -235,7 +236,8 @@ export function createBatchLoop(deps: {
     for (const slot of slots) if (slot.sequence.draft) slot.sequence.draft.limit = draftLimit(slot, decoding);
     const shares = suspect
       ? new Map([[suspect, Math.min(suspect.pending.length, deps.batchTokens)]])
-      : sharePrefill(slots, pacer.chunkTokens(decoding));
+      : sharePrefill(slots, pacer.chunkTokens(decoding, nextPrefill(slots)?.sequence.length ?? 0));
+    const depth = shares.size === 0 ? 0 : Math.max(...[...shares.keys()].map(({ sequence }) => sequence.length));
     for (const slot of shares.keys()) slot.servedAt = ++turn;
     deps.threads.use(shares.size > 0 ? 'prefill' : 'decode');
     const report: StepReport = {
@@ -256,7 +258,7 @@ export function createBatchLoop(deps: {
     const settled = await Promise.allSettled(running.map(({ result }) => result));
     const milliseconds = deps.nowMs() - startedMs;
     report.milliseconds = milliseconds;
-    pacer.observe({ milliseconds, promptTokens: report.promptTokens, decoding });
+    pacer.observe({ milliseconds, promptTokens: report.promptTokens, decoding, depth });
     let generated = 0;
     for (const [index, outcome] of settled.entries()) {
       const { slot } = running[index]!;

@@ -104,14 +104,22 @@ function sharesWith(one: CacheUse, other: CacheUse): boolean {
 export function sharePrefill(slots: readonly Slot[], budgetTokens: number): Map<Slot, number> {
   let left = budgetTokens;
   const shares = new Map<Slot, number>();
-  const prefilling = slots.filter((slot) => slot.job && slot.pending.length > 0);
-  for (const slot of prefilling.sort((a, b) => a.servedAt - b.servedAt)) {
+  for (const slot of inTurn(slots)) {
     const share = Math.min(slot.pending.length, left, nextMark(slots, slot) - slot.sequence.length);
     if (share <= 0) continue;
     shares.set(slot, share);
     left -= share;
   }
   return shares;
+}
+
+/** The slot whose prompt is read next, or null. */
+export const nextPrefill = (slots: readonly Slot[]): Slot | null => inTurn(slots)[0] ?? null;
+
+/** Slots that read a prompt; who waited longest comes first. */
+function inTurn(slots: readonly Slot[]): Slot[] {
+  const prefilling = slots.filter((slot) => slot.job && slot.pending.length > 0);
+  return prefilling.sort((a, b) => a.servedAt - b.servedAt);
 }
 
 /** Where a follower of a slot wants to take over next, or its state is put aside: the prefill stops exactly there once. */
