@@ -17,8 +17,8 @@ import {
   marksOf,
   mayServe,
   minReuseTokens,
-  nextPrefill,
   partingOf,
+  prefillOrder,
   type Slot,
   sharePrefill,
 } from './slots.ts';
@@ -70,7 +70,8 @@ export function createBatchLoop(deps: {
   const cancelled = new Set<number>();
   const { pacer, drafts } = deps;
   const keeper = createKeeper(deps);
-  let turn = 0;
+  let arrivals = 0;
+  let portions = 0;
   let items: WorkerItem[] = [];
   let wake: (() => void) | null = null;
   let stopReason: AppError | null = null;
@@ -124,7 +125,7 @@ export function createBatchLoop(deps: {
       slot.parting = partingOf(slots, job);
       // Taken before the first await: a cancel that arrives meanwhile must find its job.
       slot.job = job;
-      slot.servedAt = ++turn;
+      slot.arrival = ++arrivals;
       const stored = keeper.find(slot);
       if (stored && stored.length >= Math.max(choice.saved, lead?.length ?? 0) + minRestoreTokens) {
         await restore(slot, stored);
@@ -234,11 +235,12 @@ export function createBatchLoop(deps: {
     const taking = suspect ? [suspect] : slots.filter((slot) => slot.job);
     const decoding = taking.filter((slot) => slot.generation).length;
     for (const slot of slots) if (slot.sequence.draft) slot.sequence.draft.limit = draftLimit(slot, decoding);
+    const order = prefillOrder(slots, portions + 1);
     const shares = suspect
       ? new Map([[suspect, Math.min(suspect.pending.length, deps.batchTokens)]])
-      : sharePrefill(slots, pacer.chunkTokens(decoding, nextPrefill(slots)?.sequence.length ?? 0));
+      : sharePrefill(slots, order, pacer.chunkTokens(decoding, order[0]?.sequence.length ?? 0));
     const depth = shares.size === 0 ? 0 : Math.max(...[...shares.keys()].map(({ sequence }) => sequence.length));
-    for (const slot of shares.keys()) slot.servedAt = ++turn;
+    if (shares.size > 0) portions++;
     deps.threads.use(shares.size > 0 ? 'prefill' : 'decode');
     const report: StepReport = {
       sequences: 0,

@@ -18,8 +18,8 @@ export interface Slot {
   generation: Generation | null;
   /** The slot whose prefill this one waits for, to take over its first `length` tokens. */
   follows: { leader: Slot; job: Job; length: number } | null;
-  /** Turn in which it was last given prompt tokens: the one that waited longest goes first. */
-  servedAt: number;
+  /** Number of its job, in the order in which jobs got their slots. */
+  arrival: number;
   /** Its batch failed once: it is tried again, alone. */
   suspect: boolean;
   /** When the prompt's evaluation began, and how much of it was there already. */
@@ -51,7 +51,7 @@ export function createSlots(sequences: readonly Sequence[]): Slot[] {
     pending: [],
     generation: null,
     follows: null,
-    servedAt: 0,
+    arrival: 0,
     suspect: false,
     begun: { atMs: 0, kept: 0 },
     parting: 0,
@@ -100,26 +100,33 @@ function sharesWith(one: CacheUse, other: CacheUse): boolean {
   return one.mode === 'keep' && other.mode === 'keep' && one.owner === other.owner;
 }
 
-/** Shares of `budgetTokens` prompt tokens for the slots that read a prompt; who waited longest goes first. */
-export function sharePrefill(slots: readonly Slot[], budgetTokens: number): Map<Slot, number> {
+/** Every how many portions the prompt that came first has its turn, whatever is left of it. */
+const firstComeEvery = 4;
+
+/**
+ * Slots that read a prompt, the one to be served next first. `portion`: number of the portion. The prompt of which least is
+ * left comes first, of equal ones the older: a short one does not wait for a long one, and several long ones are done
+ * one after the other, in half the time on average of all of them side by side. Every fourth portion goes to the
+ * prompt that came first, so that none waits for ever.
+ */
+export function prefillOrder(slots: readonly Slot[], portion: number): Slot[] {
+  const isForFirst = portion % firstComeEvery === 0;
+  return slots
+    .filter((slot) => slot.job && slot.pending.length > 0)
+    .sort((a, b) => (isForFirst ? 0 : a.pending.length - b.pending.length) || a.arrival - b.arrival);
+}
+
+/** Shares of `budgetTokens` prompt tokens for slots in the order in which they are served. */
+export function sharePrefill(slots: readonly Slot[], order: readonly Slot[], budgetTokens: number): Map<Slot, number> {
   let left = budgetTokens;
   const shares = new Map<Slot, number>();
-  for (const slot of inTurn(slots)) {
+  for (const slot of order) {
     const share = Math.min(slot.pending.length, left, nextMark(slots, slot) - slot.sequence.length);
     if (share <= 0) continue;
     shares.set(slot, share);
     left -= share;
   }
   return shares;
-}
-
-/** The slot whose prompt is read next, or null. */
-export const nextPrefill = (slots: readonly Slot[]): Slot | null => inTurn(slots)[0] ?? null;
-
-/** Slots that read a prompt; who waited longest comes first. */
-function inTurn(slots: readonly Slot[]): Slot[] {
-  const prefilling = slots.filter((slot) => slot.job && slot.pending.length > 0);
-  return prefilling.sort((a, b) => a.servedAt - b.servedAt);
 }
 
 /** Where a follower of a slot wants to take over next, or its state is put aside: the prefill stops exactly there once. */

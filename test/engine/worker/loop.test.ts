@@ -332,13 +332,12 @@ describe('the batch loop', () => {
     ]);
   });
 
-  it('reads prompts in whole batches when nobody decodes, the oldest first', async () => {
+  it('reads prompts in whole batches when nobody decodes, what is left of a batch goes to the next one', async () => {
     const { loop, steps, ended } = setup({ slots: 3, batchTokens: 256 });
     loop.add(fakeJob(1, prompt(300, 1)));
     loop.add(fakeJob(2, prompt(100, 1)));
     await Promise.all([ended(1), ended(2)]);
-    expect(steps[0]).toEqual(['0:prefill 256']);
-    expect(steps[1]).toEqual(['0:last 44', '1:last 100']);
+    expect(steps[0]).toEqual(['0:prefill 156', '1:last 100']);
   });
 
   it('waits for a free slot and gives it to the one who came first', async () => {
@@ -417,13 +416,40 @@ describe('the batch loop', () => {
     expect([2, 3].map(textOf)).toEqual([4, 5].map(countdown));
   });
 
-  it('gives a short prompt its turn beside a long one', async () => {
+  it('reads a short prompt before what is left of a long one', async () => {
     const { loop, ended, steps } = setup({ slots: 2, batchTokens: 64 });
     loop.add(fakeJob(1, prompt(1_000, 1)));
     loop.add(fakeJob(2, prompt(64, 1)));
     await Promise.all([ended(1), ended(2)]);
-    expect(steps[0]).toEqual(['0:prefill 64']);
-    expect(steps[1]).toEqual(['1:last 64']);
+    expect(steps[0]).toEqual(['1:last 64']);
+    expect(steps[1]).toContain('0:prefill 64');
+  });
+
+  it('reads prompts of one length one after the other', async () => {
+    const { loop, ended, steps } = setup({ slots: 3, batchTokens: 64 });
+    for (const id of [1, 2, 3]) loop.add(fakeJob(id, prompt(256, 1)));
+    await Promise.all([1, 2, 3].map(ended));
+    const read = steps.flat().filter((one) => !one.endsWith('next'));
+    expect(read.map((one) => one[0]).join('')).toMatch(/^0+1+2+$/);
+  });
+
+  it('gives every fourth portion to the prompt that came first, however many short ones come', async () => {
+    const { loop, ended, steps, onPublish } = setup({ slots: 2, batchTokens: 64 });
+    loop.add(fakeJob(1, prompt(640, 1)));
+    let short = 1;
+    const addShort = () => loop.add(fakeJob(++short, prompt(64, 1)));
+    addShort();
+    onPublish(() => {
+      if (short < 60) addShort();
+    });
+    await ended(1);
+    const portions = steps.flat().filter((one) => / (64|65)$/.test(one));
+    const ofLong = portions.flatMap((one, index) => (one.startsWith('0:') ? [index] : []));
+    expect(portions.some((one) => one.startsWith('1:'))).toBe(true);
+    for (const [index, at] of ofLong.entries()) {
+      if (index > 0) expect(at - ofLong[index - 1]!).toBeLessThanOrEqual(4);
+    }
+    expect(short).toBeLessThan(60);
   });
 
   it('evaluates the innocent of a failed batch again, alone, and fails only the guilty one', async () => {

@@ -287,7 +287,7 @@ describe('the batch loop, whatever the schedule', () => {
     expect(cancelled).toBeGreaterThan(0);
   });
 
-  it('lets every decoder advance in every step, and no prompt waits longer than a turn of the others', async () => {
+  it('lets every decoder advance in every step, and reads no more beside them than a step may take', async () => {
     await fc.assert(
       fc.asyncProperty(schedules({ leaving: false, failing: false }), async (schedule) => {
         const decoding = new Set<number>();
@@ -297,14 +297,6 @@ describe('the batch loop, whatever the schedule', () => {
           for (const id of report.decoded) decoding.add(id);
           for (const item of items) if ('event' in item && item.event.type === 'finish') decoding.delete(item.id);
         });
-        const waitsSince = new Map<number, number>();
-        for (const [index, step] of steps.entries()) {
-          for (const { slot, type } of step) {
-            expect(index - (waitsSince.get(slot) ?? index)).toBeLessThanOrEqual(schedule.slots);
-            if (type === 'prefill') waitsSince.set(slot, index);
-            else waitsSince.delete(slot);
-          }
-        }
         // Nobody's portion is more than what a step may take beside decoders.
         for (const step of steps) {
           const read = step.filter(({ type }) => type !== 'next').reduce((sum, { tokens }) => sum + tokens, 0);
