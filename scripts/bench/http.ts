@@ -44,6 +44,11 @@ const measures: readonly [title: string, figure: (traces: readonly StreamTrace[]
   ['gap p99 ms', (traces) => gapQuantile(traces, 0.99)],
   ['tok/s stream', (traces) => summarize(traces.map(decodeRate))?.median ?? null],
   ['tok/s sum', sumRate],
+  // A rate begins with somebody's first token, so whoever makes all wait alike looks fast; this is what a group waits.
+  [
+    'all done ms',
+    (traces) => Math.max(...traces.map(({ endMs }) => endMs)) - Math.min(...traces.map(({ startMs }) => startMs)),
+  ],
 ];
 
 /** `http`: a plain OpenAI streaming client against one or two base URLs. */
