@@ -44,6 +44,7 @@ export async function startServer(
   const models = wish.modelFile === null ? join(deps.root, 'models') : dirname(resolve(wish.modelFile));
   const inherited = Object.entries(deps.env).filter(([name]) => !name.startsWith('HEARTH_'));
   const args = [
+    '--expose-gc',
     '--max-semi-space-size=2',
     'src/main.ts',
     '--host',

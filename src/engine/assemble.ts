@@ -22,6 +22,7 @@ import { forkWorker, type WorkerProcess } from './ipc/fork.ts';
 import { canParkThreads } from './ipc/gate.ts';
 import { createManager, type Manager, type ModelRef } from './manager.ts';
 import { assembleMemory } from './memory/assemble.ts';
+import { collectGarbage } from './memory/collect-garbage.ts';
 import { createFootprints } from './memory/footprints.ts';
 import { createPlanner, type Planner } from './memory/planner.ts';
 import { createMemoryReadings, createMemoryWatch, pressureLevels } from './memory/pressure.ts';
@@ -140,6 +141,7 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
           footprints.record(ref, plan, bytes);
           if (bytes > 0) metrics.memoryEstimateError.set({ model: ref.model }, plan.expectedBytes.atLoad / bytes - 1);
         },
+        gone: collectGarbage,
       },
     ],
     residentBytes: memory.residentBytes,

@@ -48,6 +48,8 @@ export type UnloadReason = 'request' | 'idle' | 'room' | 'pressure' | 'shutdown'
 export interface ManagerObserver {
   /** A model was loaded with this plan, and nothing has run on it yet. */
   loaded?(event: { ref: ModelRef; plan: LoadPlan; pid: number }): void;
+  /** The process of a model is gone, or its load has failed. */
+  gone?(): void;
 }
 
 /** Internal to this file and `lease`: the resident went away before the request got a slot; try again. */
@@ -108,6 +110,7 @@ export function createManager(
     deps.calibrator?.forget(entry.ref.id);
     if (entries.get(entry.ref.id) === entry) entries.delete(entry.ref.id);
     admission.roomChanged();
+    for (const observer of deps.observers) observer.gone?.();
   };
 
   const unload = (entry: Entry, reason: UnloadReason): Promise<void> => {

@@ -43,6 +43,8 @@ function setup(
   const crashes = testCrashGuard(clock);
   const gpu = fakeGpu(options.gpu);
   const environments: Record<string, string>[] = [];
+  /** Processes that were left whenever observers were told that one is gone. */
+  const ends: number[] = [];
   const manager = createManager({
     fork(environment) {
       environments.push(environment);
@@ -72,7 +74,7 @@ function setup(
     },
     residentBytes: () => modelBytes,
     vaultFor: () => null,
-    observers: [],
+    observers: [{ gone: () => void ends.push(alive().length) }],
     refusal: (of) => options.refusal?.(of) ?? null,
     libuvThreads: 1,
     drafts: true,
@@ -85,7 +87,7 @@ function setup(
     maxQueue: options.maxQueue ?? 8,
     loadTimeoutMs: 60_000,
   });
-  return { clock, metrics, workers, alive, manager, crashes, gpu, environments };
+  return { clock, metrics, workers, alive, manager, crashes, gpu, environments, ends };
 }
 
 /** Starts a request on a lease and leaves it running. */
@@ -165,6 +167,18 @@ describe('the manager of loaded models', () => {
     await settle();
     expect(workers[0]!.exited).toBe(true);
     expect(manager.residents()).toEqual([]);
+  });
+
+  it('tells observers once the process of a model is gone, asked to or not', async () => {
+    const { manager, workers, ends } = setup();
+    await manager.load(ref('a'), settings);
+    await manager.load(ref('b'), settings);
+    expect(ends).toEqual([]);
+    await manager.unload('a:q4_0', 'request');
+    expect(ends).toEqual([1]);
+    workers[1]!.exit({ signal: 'SIGSEGV' });
+    await settle();
+    expect(ends).toEqual([1, 0]);
   });
 
   it('takes the keep-alive time of the last request: 0 unloads at once, Infinity never', async () => {
