@@ -9,12 +9,18 @@ export interface Outbox {
 
 /** Nobody reads faster than fifty times a second; a screen shows a new picture as often. */
 const mostHeldMs = 20;
+/**
+ * Each message of a step goes to every reader, and at eight of them that took a tenth of the time of the cores that decode.
+ * They read slowly then, since they share the steps: half as often is soon enough.
+ */
+const crowd = 4;
+const mostHeldInCrowdMs = 40;
 
 /**
  * Writing a message wakes the server, and through it the client, on the cores that decode. Two things keep that away
  * from the model:
  * 1. A step is not told between two steps but during the next one: `later` runs its argument once that is on its way.
- * 2. Where steps are fast, several are told in one message, none later than 20 ms after its end.
+ * 2. Where steps are fast, several are told in one message, none later than 20 ms after its end; 40 ms from four readers on.
  * What is more than the next piece of a text (a beginning, an end, a failure) goes at once, with everything that waits:
  * somebody waits for it, and during the next step it would wait for a core.
  * The order stays. `after`: runs its argument after so many milliseconds unless the returned function is called before.
@@ -52,14 +58,15 @@ export function createOutbox(
       if (isLeaving) return;
       // The next step will take about as long as this one: would it still be in time?
       const heldMs = nowMs - oldestMs;
-      const canWait = step.report !== null && heldMs + step.report.milliseconds <= mostHeldMs;
+      const mayWaitMs = (step.report?.sequences ?? 0) >= crowd ? mostHeldInCrowdMs : mostHeldMs;
+      const canWait = step.report !== null && heldMs + step.report.milliseconds <= mayWaitMs;
       if (!canWait) {
         isLeaving = true;
         deps.later(() => {
           // A beginning or an end may have taken all along meanwhile.
           if (isLeaving) flush();
         });
-      } else cancelTimer ??= deps.after(mostHeldMs, flush);
+      } else cancelTimer ??= deps.after(mayWaitMs, flush);
     },
     flush,
   };

@@ -139,4 +139,25 @@ describe('what a step brought', () => {
     expect(sent).toEqual([{ type: 'steps', steps: [held, urgent] }]);
     expect(timers).toEqual([]);
   });
+
+  it('waits twice as long with four readers or more, whom every message wakes', () => {
+    const { outbox, sent, advance, dispatched } = setup();
+    const [one, two] = ['a', 'b'].map((text) => {
+      const shared = step(25, delta(text));
+      shared.report!.sequences = 4;
+      return shared;
+    });
+    outbox.post(one!);
+    dispatched();
+    expect(sent).toEqual([]);
+    advance(25);
+    outbox.post(two!);
+    dispatched();
+    expect(sent).toEqual([{ type: 'steps', steps: [one, two] }]);
+    const few = step(25, delta('c'));
+    few.report!.sequences = 3;
+    outbox.post(few);
+    dispatched();
+    expect(sent).toHaveLength(2);
+  });
 });
