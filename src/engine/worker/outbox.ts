@@ -1,4 +1,5 @@
-import type { FromWorker, WorkerStep } from '../ipc/protocol.ts';
+import type { StreamEvent } from '../../core/events.ts';
+import type { FromWorker, WorkerItem, WorkerStep } from '../ipc/protocol.ts';
 
 /** Steps that wait to be told to the server. */
 export interface Outbox {
@@ -17,10 +18,11 @@ const crowd = 4;
 const mostHeldInCrowdMs = 40;
 
 /**
- * Writing a message wakes the server, and through it the client, on the cores that decode. Two things keep that away
+ * Writing a message wakes the server, and through it the client, on the cores that decode. Three things keep that away
  * from the model:
  * 1. A step is not told between two steps but during the next one: `later` runs its argument once that is on its way.
  * 2. Where steps are fast, several are told in one message, none later than 20 ms after its end; 40 ms from four readers on.
+ * 3. Pieces of one text that travel together become one piece: each is an event, a record and a write all the way.
  * What is more than the next piece of a text (a beginning, an end, a failure) goes at once, with everything that waits:
  * somebody waits for it, and during the next step it would wait for a core.
  * The order stays. `after`: runs its argument after so many milliseconds unless the returned function is called before.
@@ -42,7 +44,7 @@ export function createOutbox(
     isLeaving = false;
     cancelTimer?.();
     cancelTimer = null;
-    const steps = waiting;
+    const steps = joinTexts(waiting);
     waiting = [];
     if (steps.length === 1) send({ type: 'step', ...steps[0]! });
     else if (steps.length > 1) send({ type: 'steps', steps });
@@ -70,6 +72,29 @@ export function createOutbox(
     },
     flush,
   };
+}
+
+/** The same steps, in which every piece of a text or of reasoning that follows another one stands behind it. */
+function joinTexts(steps: readonly WorkerStep[]): WorkerStep[] {
+  /** What each request got last; its text may still grow. */
+  const latest = new Map<number, StreamEvent>();
+  const join = (item: WorkerItem): WorkerItem[] => {
+    if (!('event' in item)) return [item];
+    const before = latest.get(item.id);
+    const { event } = item;
+    if (isText(event) && before && isText(before) && before.type === event.type && before.blockId === event.blockId) {
+      before.text += event.text;
+      return [];
+    }
+    const own = { ...event };
+    latest.set(item.id, own);
+    return [{ id: item.id, event: own }];
+  };
+  return steps.map(({ items, report }) => ({ items: items.flatMap(join), report }));
+}
+
+function isText(event: StreamEvent) {
+  return event.type === 'text-delta' || event.type === 'reasoning-delta';
 }
 
 /** Whether a step only brings the next pieces of what its readers are reading already. */

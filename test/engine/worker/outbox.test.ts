@@ -14,6 +14,9 @@ function step(milliseconds: number, ...events: StreamEvent[]): WorkerStep {
   };
 }
 
+/** As it is told when its pieces went on behind those of an earlier step. */
+const without = (one: WorkerStep): WorkerStep => ({ ...one, items: [] });
+
 function setup() {
   const sent: FromWorker[] = [];
   const due: (() => void)[] = [];
@@ -52,7 +55,7 @@ describe('what a step brought', () => {
     expect(sent).toEqual([]);
     expect(due).toHaveLength(1);
     outbox.flush();
-    expect(sent).toEqual([{ type: 'steps', steps: [first, second] }]);
+    expect(sent).toEqual([{ type: 'steps', steps: [step(30, delta('ab')), without(second)] }]);
     dispatched();
     expect(sent).toHaveLength(1);
     outbox.post(first);
@@ -82,7 +85,7 @@ describe('what a step brought', () => {
     outbox.post(fast!);
     expect(sent).toHaveLength(1);
     outbox.post(ended!);
-    expect(sent.slice(1)).toEqual([{ type: 'steps', steps: [slow, fast, ended] }]);
+    expect(sent.slice(1)).toEqual([{ type: 'steps', steps: [step(30, delta('bc')), without(fast!), ended] }]);
     dispatched();
     expect(sent).toHaveLength(2);
     expect(timers).toEqual([]);
@@ -98,8 +101,8 @@ describe('what a step brought', () => {
     }
     // The fourth is posted 18 ms after the first: a fifth would be too late for it.
     expect(sent).toEqual([
-      { type: 'steps', steps: steps.slice(0, 4) },
-      { type: 'steps', steps: steps.slice(4, 8) },
+      { type: 'steps', steps: [step(6, delta('0123')), ...steps.slice(1, 4).map(without)] },
+      { type: 'steps', steps: [step(6, delta('4567')), ...steps.slice(5, 8).map(without)] },
     ]);
   });
 
@@ -125,7 +128,7 @@ describe('what a step brought', () => {
   it.each<[string, WorkerStep]>([
     ['a beginning', step(2, { type: 'text-start', blockId: 0 }, delta('a'))],
     ['the start of an answer', step(2, { type: 'start', model: 'm', promptTokens: 1, cachedPromptTokens: 0 })],
-    ['the end of a block', step(2, delta('a'), { type: 'text-end', blockId: 0 })],
+    ['the end of a block', step(2, { type: 'text-end', blockId: 0 })],
     ['a failure', { ...step(2), items: [{ id: 2, error: new AppError('internal_error', 'failed').toWire() }] }],
     ['what is no step', { items: [], report: null }],
   ])('never waits when it is %s, and takes what waits along', (_, urgent) => {
@@ -153,11 +156,41 @@ describe('what a step brought', () => {
     advance(25);
     outbox.post(two!);
     dispatched();
-    expect(sent).toEqual([{ type: 'steps', steps: [one, two] }]);
+    expect(sent).toMatchObject([{ type: 'steps', steps: [{ items: [{ event: delta('ab') }] }, { items: [] }] }]);
     const few = step(25, delta('c'));
     few.report!.sequences = 3;
     outbox.post(few);
     dispatched();
     expect(sent).toHaveLength(2);
+  });
+
+  it('joins pieces of one text, and of nothing that stands apart', () => {
+    const { outbox, sent } = setup();
+    const reasoning: StreamEvent = { type: 'reasoning-delta', blockId: 0, text: 'r' };
+    const logprobs: StreamEvent = { type: 'logprobs', tokens: [] };
+    const other = { id: 2, event: delta('z') };
+    const [first, second] = [step(2, reasoning, reasoning, delta('a')), step(2, delta('b'), logprobs, delta('c'))];
+    first!.items.push(other);
+    second!.items.push(other, { id: 2, event: { ...delta('y'), blockId: 1 } as StreamEvent });
+    const before = structuredClone([first, second]);
+    outbox.post(first!);
+    outbox.post(second!);
+    outbox.flush();
+    const [message] = sent;
+    const items = message?.type === 'steps' ? message.steps.map((one) => one.items) : [];
+    expect(items).toEqual([
+      [
+        { id: 1, event: { ...reasoning, text: 'rr' } },
+        { id: 1, event: delta('ab') },
+        { id: 2, event: delta('zz') },
+      ],
+      [
+        { id: 1, event: logprobs },
+        { id: 1, event: delta('c') },
+        { id: 2, event: { ...delta('y'), blockId: 1 } },
+      ],
+    ]);
+    // What was handed in is not touched.
+    expect([first, second]).toEqual(before);
   });
 });
