@@ -84,7 +84,7 @@ describe('a process with parked threads', () => {
     const script = fileURLToPath(new URL('../../support/pool-child.ts', import.meta.url));
     child = fork(script, [String(working)], {
       env: { ...process.env, UV_THREADPOOL_SIZE: '4' },
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe', 'pipe'],
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc', 'pipe', 'pipe'],
     });
     const messages: unknown[] = [];
     const received = (wanted: string) =>
