@@ -20,6 +20,10 @@ interface Flags {
   out?: string;
 }
 
+/** The kernel counts processor time in ticks of some milliseconds, and the first steps compile: few steps say nothing. */
+const sendingMs = 6_000;
+const leastSteps = 400;
+
 interface Round {
   tokens: number;
   steps: number;
@@ -39,7 +43,7 @@ export function costCommand(deps: BenchDeps): Command {
   return addModelFlags(command, deps)
     .option('--streams <list>', 'numbers of streams at once', integerList, [1, 4, 8])
     .option('--rounds <number>', 'repetitions', positiveInteger, 3)
-    .option('--tokens <number>', 'tokens of every answer', positiveInteger, 512)
+    .option('--tokens <number>', 'tokens of every answer', positiveInteger, 1_500)
     .option('--out <file>', 'JSON file for the result')
     .action(async (flags: Flags) => {
       const report = deps.report('cost', flags.out);
@@ -128,7 +132,7 @@ async function measure(server: BenchServer, streams: number, maxTokens: number, 
     tokens,
     steps,
     serverUs: (serverMs * 1000) / tokens,
-    sendingUs: await sendingCost({ streams, steps: 400, stepMs }),
+    sendingUs: await sendingCost({ streams, steps: Math.max(leastSteps, Math.round(sendingMs / stepMs)), stepMs }),
     serverWakes: serverSwitches / steps,
     workerWakes: workerSwitches / steps,
     stepMs,
