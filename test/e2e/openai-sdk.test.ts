@@ -82,7 +82,8 @@ describe('the official OpenAI SDK on a real socket', () => {
     expect(chunks[0]!.choices[0]!.delta.role).toBe('assistant');
     const text = chunks.map((chunk) => chunk.choices[0]?.delta.content ?? '').join('');
     expect(text).toBe(answers['What is Hearth?']);
-    expect(chunks.filter((chunk) => chunk.choices[0]?.delta.content).length).toBeGreaterThan(10);
+    // Pieces that travel together are one chunk, so how many there are hangs on the machine; the whole at once it is not.
+    expect(chunks.filter((chunk) => chunk.choices[0]?.delta.content).length).toBeGreaterThan(1);
     const reasons = chunks.map((chunk) => chunk.choices[0]?.finish_reason).filter((reason) => reason);
     expect(reasons).toEqual(['stop']);
     const last = chunks.at(-1)!;
