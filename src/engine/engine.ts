@@ -166,7 +166,9 @@ export function createEngine(deps: {
     }
   }
 
-  async function* answer(request: ChatRequest, signal: AbortSignal): AsyncGenerator<StreamEvent> {
+  async function* answer(request: ChatRequest, context: CallContext): AsyncGenerator<StreamEvent> {
+    const leave = enter();
+    const signal = AbortSignal.any([context.signal, drained.signal]);
     const meter = meterRequest({ clock, metrics: deps.metrics });
     try {
       const { model, variant } = await find(request.model);
@@ -201,6 +203,7 @@ export function createEngine(deps: {
       throw meter.failed(toAppError(error));
     } finally {
       meter.left();
+      leave();
     }
   }
 
@@ -236,14 +239,7 @@ export function createEngine(deps: {
       await Promise.all(wanted.map((candidate) => manager.unload(candidate.id, 'request')));
       return info(model);
     },
-    async *stream(request, context) {
-      const leave = enter();
-      try {
-        yield* answer(request, AbortSignal.any([context.signal, drained.signal]));
-      } finally {
-        leave();
-      }
-    },
+    stream: answer,
     embed: (request, context) =>
       once('embed', request, context, (lease, signal) =>
         lease.embed({ inputs: request.inputs, dimensions: request.dimensions ?? null }, signal),

@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import type { OutgoingHttpHeaders } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyReply } from 'fastify';
 import type { Clock } from '../core/clock.ts';
@@ -45,29 +45,27 @@ export function sendSse(
   options: { gone: AbortController; clock: Clock; log: Logger },
 ): FastifyReply {
   const { gone, clock, log } = options;
-  // Pushed, not pulled: were the provider slowed down by a slow client, its queue would grow out of our sight.
-  const body = new Readable({ read: () => {} });
-  const unsentBytes = () => body.readableLength + reply.raw.writableLength;
+  const { raw } = reply;
   let pushedBytes = 0;
   let lastPushMs = clock.monotonicMs();
   let mostSentBytes = 0;
   let lastProgressMs = lastPushMs;
 
+  // Pushed, not pulled: were the provider slowed down by a slow client, its queue would grow out of our sight. Written
+  // without a stream between: that costs a sixth of a record's way through this process.
   const push = (record: string) => {
-    const bytes = Buffer.from(record);
-    body.push(bytes);
-    pushedBytes += bytes.length;
+    raw.write(record);
+    pushedBytes += Buffer.byteLength(record);
     lastPushMs = clock.monotonicMs();
   };
   const cancel = (why: string) => {
-    log.debug({ requestId: reply.request.id, unsentBytes: unsentBytes() }, `stream cancelled: ${why}`);
+    log.debug({ requestId: reply.request.id, unsentBytes: raw.writableLength }, `stream cancelled: ${why}`);
     gone.abort(new AppError('client_closed_request', `The client does not read its stream: ${why}.`));
-    body.destroy();
-    reply.raw.destroy();
+    raw.destroy();
   };
   const timer = clock.every(checkMs, () => {
     const nowMs = clock.monotonicMs();
-    const unsent = unsentBytes();
+    const unsent = raw.writableLength;
     const sentBytes = pushedBytes - unsent;
     if (unsent === 0 || sentBytes > mostSentBytes) {
       mostSentBytes = Math.max(mostSentBytes, sentBytes);
@@ -79,27 +77,31 @@ export function sendSse(
   const pump = async () => {
     try {
       for await (const record of records) {
-        if (body.destroyed) break;
+        if (raw.destroyed) break;
         push(record);
-        if (unsentBytes() > maxUnsentBytes) {
+        if (raw.writableLength > maxUnsentBytes) {
           cancel('more than 1 MiB is waiting');
           break;
         }
-        if (body.readableLength > yieldBytes) await nextTurn();
+        if (raw.writableLength > yieldBytes) await nextTurn();
       }
-      if (!body.destroyed) body.push(null);
+      if (!raw.destroyed) raw.end();
     } catch (error) {
       log.error({ requestId: reply.request.id, err: error }, 'a dialect failed in mid-stream');
-      body.destroy();
+      raw.destroy();
     } finally {
       timer.cancel();
     }
   };
 
-  reply.type('text/event-stream');
-  // Proxies (nginx among them) must not hold the events back.
-  reply.header('cache-control', 'no-cache').header('x-accel-buffering', 'no');
-  reply.send(body);
+  reply.hijack();
+  raw.writeHead(200, {
+    ...(reply.getHeaders() as OutgoingHttpHeaders),
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-cache',
+    // Proxies (nginx among them) must not hold the events back.
+    'x-accel-buffering': 'no',
+  });
   void pump();
   return reply;
 }
