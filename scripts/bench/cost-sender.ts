@@ -31,6 +31,7 @@ const step = (): WorkerStep => ({
     promptTokens: 0,
     drafts: { proposed: 0, accepted: 0 },
     milliseconds: task.stepMs,
+    endedMs: performance.now(),
   },
 });
 

@@ -86,8 +86,9 @@ export async function launchModel(
         deps.pressure.observeStep(ref.id, report.milliseconds, share.threads, report.promptTokens + report.sequences);
         metrics.steps.inc({ model: ref.model });
         metrics.stepSequences.observe({ model: ref.model }, report.sequences);
-        metrics.evaluatedPromptTokens.inc({ model: ref.model }, report.promptTokens);
+        if (report.promptTokens > 0) metrics.evaluatedPromptTokens.inc({ model: ref.model }, report.promptTokens);
         const { proposed, accepted } = report.drafts;
+        if (proposed === 0) return;
         metrics.draftTokens.inc({ model: ref.model, result: 'accepted' }, accepted);
         metrics.draftTokens.inc({ model: ref.model, result: 'rejected' }, Math.max(0, proposed - accepted));
       },

@@ -11,7 +11,11 @@ export interface Lease {
    * One of these three may be called, once. The slot is free again when the worker confirms the end, not when the
    * caller turns away.
    */
-  generate(request: WorkerRequest, signal: AbortSignal, onToken: () => void): AsyncIterable<StreamEvent>;
+  generate(
+    request: WorkerRequest,
+    signal: AbortSignal,
+    onToken: (stepEndedMs: number) => void,
+  ): AsyncIterable<StreamEvent>;
   embed(request: WorkerEmbedRequest, signal: AbortSignal): ReturnType<Resident['embed']>;
   rank(request: WorkerRankRequest, signal: AbortSignal): ReturnType<Resident['rank']>;
   /** For a lease on which nothing was asked. */

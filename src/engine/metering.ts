@@ -12,8 +12,8 @@ export interface RequestMeter {
   resolved(model: string): void;
   leased(waitedMs: number): void;
   started(event: Start): void;
-  /** One token was generated. */
-  token(): void;
+  /** One token was generated, in a step that ended then by the clock of the worker, of which only differences count. */
+  token(stepEndedMs: number): void;
   /** Books the end; returns the event with the waiting time filled in. */
   finished(event: Finish): Finish;
   /** Books the failure and returns it. */
@@ -27,7 +27,8 @@ export function meterRequest(deps: { clock: Clock; metrics: Metrics }): RequestM
   const arrivedMs = clock.monotonicMs();
   let model = 'unknown';
   let leasedMs: number | null = null;
-  let lastTokenMs: number | null = null;
+  let isFirst = true;
+  let lastStepEndedMs: number | null = null;
   let ended = false;
 
   const end = (outcome: string) => {
@@ -43,17 +44,21 @@ export function meterRequest(deps: { clock: Clock; metrics: Metrics }): RequestM
     },
     leased(waitedMs) {
       leasedMs = clock.monotonicMs();
+      // A second try runs in another worker, which has its own clock.
+      lastStepEndedMs = null;
       metrics.queueWaitSeconds.observe({ model }, waitedMs / 1000);
     },
     started(event) {
       if (event.promptTokens !== null) metrics.promptTokens.inc({ model }, event.promptTokens);
       if (event.cachedPromptTokens !== null) metrics.cachedPromptTokens.inc({ model }, event.cachedPromptTokens);
     },
-    token() {
-      const now = clock.monotonicMs();
-      if (lastTokenMs === null) metrics.firstTokenSeconds.observe({ model }, (now - arrivedMs) / 1000);
-      else metrics.interTokenSeconds.observe({ model }, (now - lastTokenMs) / 1000);
-      lastTokenMs = now;
+    token(stepEndedMs) {
+      if (isFirst) metrics.firstTokenSeconds.observe({ model }, (clock.monotonicMs() - arrivedMs) / 1000);
+      else if (lastStepEndedMs !== null) {
+        metrics.interTokenSeconds.observe({ model }, (stepEndedMs - lastStepEndedMs) / 1000);
+      }
+      isFirst = false;
+      lastStepEndedMs = stepEndedMs;
       metrics.generatedTokens.inc({ model });
     },
     finished(event) {

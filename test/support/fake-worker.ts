@@ -112,7 +112,14 @@ export function fakeWorker(behaviour: FakeWorkerBehaviour = {}): FakeWorker {
           { id, event: { type: 'text-end', blockId: 0 } },
           finish(id, 'stop'),
         ],
-        report: { sequences: 1, promptTokens: 3, decoded: [id], drafts: { proposed: 0, accepted: 0 }, milliseconds: 0 },
+        report: {
+          sequences: 1,
+          promptTokens: 3,
+          decoded: [id],
+          drafts: { proposed: 0, accepted: 0 },
+          milliseconds: 0,
+          endedMs: 0,
+        },
       });
     },
     exit,

@@ -10,8 +10,8 @@ export interface Port {
 }
 
 export interface RequestHooks {
-  /** A token was generated, whether or not there is text to show for it. */
-  onToken: () => void;
+  /** A token was generated, whether or not there is text to show for it. `stepEndedMs`: as `StepReport.endedMs`. */
+  onToken: (stepEndedMs: number) => void;
   /** The worker is done with the request and its slot is free; called exactly once, also when the channel closes. */
   onSettled: () => void;
 }
@@ -57,7 +57,7 @@ export function createChannel(deps: { port: Port; onStep: (report: StepReport) =
   const takeStep = ({ items, report }: WorkerStep) => {
     if (report) {
       deps.onStep(report);
-      for (const id of report.decoded) inboxes.get(id)?.hooks.onToken();
+      for (const id of report.decoded) inboxes.get(id)?.hooks.onToken(report.endedMs);
     }
     for (const item of items) deliver(item);
   };

@@ -91,6 +91,8 @@ export interface StepReport {
   drafts: { proposed: number; accepted: number };
   /** Time from issuing the step to its last result. */
   milliseconds: number;
+  /** When its last result was there, by the worker's own clock: steps are told late, several at once. */
+  endedMs: number;
 }
 
 export type ToWorker =

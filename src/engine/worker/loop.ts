@@ -248,6 +248,7 @@ export function createBatchLoop(deps: {
       promptTokens: 0,
       drafts: { proposed: 0, accepted: 0 },
       milliseconds: 0,
+      endedMs: 0,
     };
     const startedMs = deps.nowMs();
     // Everything is queued in one tick and in slot order, so that it lands in one decode call.
@@ -258,7 +259,8 @@ export function createBatchLoop(deps: {
     }
     report.sequences = running.length;
     const settled = await Promise.allSettled(running.map(({ result }) => result));
-    const milliseconds = deps.nowMs() - startedMs;
+    report.endedMs = deps.nowMs();
+    const milliseconds = report.endedMs - startedMs;
     report.milliseconds = milliseconds;
     pacer.observe({ milliseconds, promptTokens: report.promptTokens, decoding, depth });
     let generated = 0;

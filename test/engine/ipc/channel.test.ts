@@ -38,6 +38,7 @@ describe('the channel to a worker', () => {
         decoded: [idA, idB],
         drafts: { proposed: 0, accepted: 0 },
         milliseconds: 0,
+        endedMs: 7,
       },
     });
     expect((await firstA).value).toEqual(text('a1'));
@@ -55,7 +56,14 @@ describe('the channel to a worker', () => {
     const { id } = worker.running[0]!;
     const step = (sequences: number, value: string) => ({
       items: [{ id, event: text(value) }],
-      report: { sequences, promptTokens: 0, decoded: [id], drafts: { proposed: 0, accepted: 0 }, milliseconds: 2 },
+      report: {
+        sequences,
+        promptTokens: 0,
+        decoded: [id],
+        drafts: { proposed: 0, accepted: 0 },
+        milliseconds: 2,
+        endedMs: 2,
+      },
     });
     worker.emit({ type: 'steps', steps: [step(1, 'a'), step(2, 'b'), step(3, 'c')] });
     expect((await first).value).toEqual(text('a'));

@@ -262,6 +262,7 @@ describe('the batch loop', () => {
       decoded: [1, 2, 3, 4],
       drafts: { proposed: 0, accepted: 0 },
       milliseconds: 0,
+      endedMs: 0,
     });
   });
 
