@@ -52,12 +52,14 @@ export async function startResident(deps: {
   let phase: 'loading' | 'ready' | 'ended' = 'loading';
   let killedFor: 'hung' | 'asked' | null = null;
   let missedPings = 0;
+  let hasSpoken = false;
   let sequence = 0;
   let probeTimer: Timer | null = null;
 
   worker.onMessage((message) => {
-    if (message.type === 'pong') missedPings = 0;
-    else if (message.type === 'ready') loading.resolve(message.ready);
+    missedPings = 0;
+    hasSpoken = true;
+    if (message.type === 'ready') loading.resolve(message.ready);
     else if (message.type === 'probing') probeTimer = clock.after(probeMs, () => loading.reject(endlessTemplate()));
     else if (message.type === 'load-failed') loading.reject(AppError.fromWire(message.error));
   });
@@ -73,8 +75,12 @@ export async function startResident(deps: {
     if (wasReady) deps.onEnd(reason);
   });
   // Pings are counted, not timed: when this process was blocked, the worker's answers wait in the pipe and are read
-  // before the next tick, so a slow server never kills a healthy worker.
+  // before the next tick, so a slow server never kills a healthy worker. One that speaks anyway need not be asked.
   const heartbeat = clock.every(pingIntervalMs, () => {
+    if (hasSpoken) {
+      hasSpoken = false;
+      return;
+    }
     if (++missedPings > maxMissedPings) {
       killedFor ??= 'hung';
       worker.kill('SIGKILL');

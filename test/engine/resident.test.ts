@@ -103,7 +103,8 @@ describe('a resident model', () => {
     const resident = await starting;
     const next = generate(resident);
     await settle();
-    clock.advance(8_000);
+    // The first tick knows that it has just said it is ready.
+    clock.advance(9_000);
     await settle();
     expect(worker.exited).toBe(false);
     clock.advance(1_000);
@@ -119,6 +120,22 @@ describe('a resident model', () => {
       clock.advance(6_000);
       worker.emit({ type: 'pong', sequence: 0 });
     }
+    expect(worker.exited).toBe(false);
+  });
+
+  it('asks only a worker that has been silent since the last tick', async () => {
+    const { clock, worker, starting } = setup({ pongs: false });
+    await starting;
+    const pings = () => worker.received.filter(({ type }) => type === 'ping').length;
+    clock.advance(1_000);
+    expect(pings()).toBe(0);
+    clock.advance(1_000);
+    expect(pings()).toBe(1);
+    for (let second = 0; second < 20; second++) {
+      worker.emit({ type: 'step', items: [], report: null });
+      clock.advance(1_000);
+    }
+    expect(pings()).toBe(1);
     expect(worker.exited).toBe(false);
   });
 
