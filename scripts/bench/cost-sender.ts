@@ -1,6 +1,6 @@
 /**
- * A process of the `cost` bench, forked like a worker: sends the messages of steps at a given pace, then stays at the
- * same pace without sending, and reports the difference of its processor times.
+ * A process of the `cost` bench, forked like a worker: sends the messages of steps at a given pace, in turn with stretches
+ * at the same pace without sending, and reports the difference of its processor times.
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { WorkerStep } from '../../src/engine/ipc/protocol.ts';
@@ -35,20 +35,28 @@ const step = (): WorkerStep => ({
   },
 });
 
+/** So many steps with and as many without sending, in turn: the speed of a shared machine changes within seconds. */
+const stepsOfTurn = 50;
+
 /** Processor time in microseconds of so many steps. */
-async function run(act: (step: WorkerStep) => void): Promise<number> {
+async function run(steps: number, act: (step: WorkerStep) => void): Promise<number> {
   const before = process.cpuUsage();
-  for (let made = 0; made < task.steps; made++) {
+  for (let made = 0; made < steps; made++) {
     act(step());
     await wait(task.stepMs);
   }
+  outbox.flush();
   const spent = process.cpuUsage(before);
   return spent.user + spent.system;
 }
 
+const send = (made: WorkerStep) => outbox.post(made);
 // Once for the compiler.
-await run((made) => outbox.post(made));
-const sending = await run((made) => outbox.post(made));
-const idling = await run(() => {});
-const result: SenderResult = { type: 'result', usPerToken: (sending - idling) / (task.steps * task.streams) };
+await run(task.steps, send);
+const turns = Math.ceil(task.steps / stepsOfTurn);
+let spentUs = 0;
+for (let turn = 0; turn < turns; turn++) {
+  spentUs += (await run(stepsOfTurn, send)) - (await run(stepsOfTurn, () => {}));
+}
+const result: SenderResult = { type: 'result', usPerToken: spentUs / (turns * stepsOfTurn * task.streams) };
 process.send?.(result, () => process.disconnect());

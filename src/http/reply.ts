@@ -51,8 +51,8 @@ export function sendSse(
   let mostSentBytes = 0;
   let lastProgressMs = lastPushMs;
 
-  // Pushed, not pulled: were the provider slowed down by a slow client, its queue would grow out of our sight. Written
-  // without a stream between: that costs a sixth of a record's way through this process.
+  // Pushed, not pulled: were the provider slowed down by a slow client, its queue would grow out of our sight. And
+  // written without a stream between, which would be more work for each record than the record itself.
   const push = (record: string) => {
     raw.write(record);
     pushedBytes += Buffer.byteLength(record);

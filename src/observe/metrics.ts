@@ -95,7 +95,7 @@ export function createMetrics(version: string) {
     }),
     interTokenSeconds: new Histogram({
       name: 'hearth_inter_token_seconds',
-      help: 'Time between two generated tokens of one request as they reach the server; those of fast models come in groups',
+      help: 'Time between two generated tokens of one request, by the ends of the steps that made them',
       labelNames: ['model'],
       buckets: interTokenBuckets,
       registers,
