@@ -5,6 +5,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { WorkerStep } from '../../src/engine/ipc/protocol.ts';
 import { createOutbox } from '../../src/engine/worker/outbox.ts';
+import { processorMsOf } from './processes.ts';
 
 export interface SenderTask {
   streams: number;
@@ -40,14 +41,13 @@ const stepsOfTurn = 50;
 
 /** Processor time in microseconds of so many steps. */
 async function run(steps: number, act: (step: WorkerStep) => void): Promise<number> {
-  const before = process.cpuUsage();
+  const beforeMs = processorMsOf(process.pid);
   for (let made = 0; made < steps; made++) {
     act(step());
     await wait(task.stepMs);
   }
   outbox.flush();
-  const spent = process.cpuUsage(before);
-  return spent.user + spent.system;
+  return (processorMsOf(process.pid) - beforeMs) * 1000;
 }
 
 const send = (made: WorkerStep) => outbox.post(made);

@@ -20,7 +20,7 @@ interface Flags {
   out?: string;
 }
 
-/** The kernel counts processor time in ticks of some milliseconds, and the first steps compile: few steps say nothing. */
+/** Sending is a small difference of two larger times: few steps say nothing. */
 const sendingMs = 6_000;
 const leastSteps = 400;
 

@@ -88,9 +88,10 @@ export async function launchModel(
         metrics.stepSequences.observe({ model: ref.model }, report.sequences);
         if (report.promptTokens > 0) metrics.evaluatedPromptTokens.inc({ model: ref.model }, report.promptTokens);
         const { proposed, accepted } = report.drafts;
-        if (proposed === 0) return;
-        metrics.draftTokens.inc({ model: ref.model, result: 'accepted' }, accepted);
-        metrics.draftTokens.inc({ model: ref.model, result: 'rejected' }, Math.max(0, proposed - accepted));
+        if (proposed > 0) {
+          metrics.draftTokens.inc({ model: ref.model, result: 'accepted' }, accepted);
+          metrics.draftTokens.inc({ model: ref.model, result: 'rejected' }, Math.max(0, proposed - accepted));
+        }
       },
       onEnd: on.ended,
     });

@@ -51,14 +51,13 @@ export async function startResident(deps: {
   const loading = Promise.withResolvers<WorkerReady>();
   let phase: 'loading' | 'ready' | 'ended' = 'loading';
   let killedFor: 'hung' | 'asked' | null = null;
-  let missedPings = 0;
-  let hasSpoken = false;
+  /** Heartbeats since its last message. */
+  let silentTicks = 0;
   let sequence = 0;
   let probeTimer: Timer | null = null;
 
   worker.onMessage((message) => {
-    missedPings = 0;
-    hasSpoken = true;
+    silentTicks = 0;
     if (message.type === 'ready') loading.resolve(message.ready);
     else if (message.type === 'probing') probeTimer = clock.after(probeMs, () => loading.reject(endlessTemplate()));
     else if (message.type === 'load-failed') loading.reject(AppError.fromWire(message.error));
@@ -77,16 +76,11 @@ export async function startResident(deps: {
   // Pings are counted, not timed: when this process was blocked, the worker's answers wait in the pipe and are read
   // before the next tick, so a slow server never kills a healthy worker. One that speaks anyway need not be asked.
   const heartbeat = clock.every(pingIntervalMs, () => {
-    if (hasSpoken) {
-      hasSpoken = false;
-      return;
-    }
-    if (++missedPings > maxMissedPings) {
+    silentTicks++;
+    if (silentTicks > maxMissedPings + 1) {
       killedFor ??= 'hung';
       worker.kill('SIGKILL');
-      return;
-    }
-    worker.send({ type: 'ping', sequence: sequence++ });
+    } else if (silentTicks > 1) worker.send({ type: 'ping', sequence: sequence++ });
   });
 
   const stop = async () => {

@@ -35,7 +35,8 @@ export function clientGone(reply: FastifyReply): AbortController {
 }
 
 /**
- * Sends records as an event stream; the status line goes out with the first of them.
+ * Sends records as an event stream; the status line and the headers set so far go out with the first of them. Fastify has
+ * no part in it: `onSend` hooks do not run.
  * `records` must not throw: a dialect words its failures itself. A client that does not read (1 MiB unsent, or 30 s
  * without progress) is cancelled through `gone`. A comment is sent when nothing else was for 15 s.
  */

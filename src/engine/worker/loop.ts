@@ -239,7 +239,7 @@ export function createBatchLoop(deps: {
     const shares = suspect
       ? new Map([[suspect, Math.min(suspect.pending.length, deps.batchTokens)]])
       : sharePrefill(slots, order, pacer.chunkTokens(decoding, order[0]?.sequence.length ?? 0));
-    const depth = shares.size === 0 ? 0 : Math.max(...[...shares.keys()].map(({ sequence }) => sequence.length));
+    const depth = Math.max(0, ...[...shares.keys()].map(({ sequence }) => sequence.length));
     if (shares.size > 0) portions++;
     deps.threads.use(shares.size > 0 ? 'prefill' : 'decode');
     const report: StepReport = {
@@ -260,9 +260,8 @@ export function createBatchLoop(deps: {
     report.sequences = running.length;
     const settled = await Promise.allSettled(running.map(({ result }) => result));
     report.endedMs = deps.nowMs();
-    const milliseconds = report.endedMs - startedMs;
-    report.milliseconds = milliseconds;
-    pacer.observe({ milliseconds, promptTokens: report.promptTokens, decoding, depth });
+    report.milliseconds = report.endedMs - startedMs;
+    pacer.observe({ ...report, decoding, depth });
     let generated = 0;
     for (const [index, outcome] of settled.entries()) {
       const { slot } = running[index]!;
@@ -280,9 +279,9 @@ export function createBatchLoop(deps: {
         await slot.sequence.checkpoint();
       }
     }
-    const proposed = slots.reduce((sum, slot) => sum + (slot.sequence.draft?.takeProposed() ?? 0), 0);
-    report.drafts.proposed = proposed;
-    if (report.promptTokens === 0) drafts.observe({ milliseconds, active: decoding, proposed, generated });
+    report.drafts.proposed = slots.reduce((sum, slot) => sum + (slot.sequence.draft?.takeProposed() ?? 0), 0);
+    const { proposed } = report.drafts;
+    if (report.promptTokens === 0) drafts.observe({ ...report, active: decoding, proposed, generated });
     const published = items;
     items = [];
     if (published.length > 0 || running.length > 0) deps.publish(published, running.length > 0 ? report : null);
