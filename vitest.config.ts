@@ -1,7 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 /** These compute on every core: beside others, whose threads wait for each other just so, they would take many times as long. */
-const wholeMachine = ['smollm2', 'embeddings', 'gpu', 'memory-limit'].map((name) => `test/e2e/${name}.test.ts`);
+const wholeMachine = ['smollm2', 'embeddings', 'gpu', 'memory-limit', 'kernels'].map(
+  (name) => `test/e2e/${name}.test.ts`,
+);
 
 /** The real server and the real worker; the limits are generous and only end a hung run. */
 const endToEnd = { testTimeout: 180_000, hookTimeout: 180_000 };

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
+import { mendedKernels } from '../kernels/folders.ts';
 
 /** Where and with what a figure was measured; without it the figure means nothing. */
 export interface Machine {
@@ -12,6 +13,8 @@ export interface Machine {
   node: string;
   nodeLlamaCpp: string;
   llamaCpp: string;
+  /** Files of CPU kernels that Hearth built itself; none: all of them are the library's. */
+  mendedKernels: string[];
   /** Commit of this repository, with `+` when files differ from it; `unknown` outside of git. */
   commit: string;
   /** Load of the machine over the last minute when the bench began: other work spoils figures. */
@@ -28,6 +31,7 @@ export function describeMachine(root: string): Machine {
     node: process.version,
     nodeLlamaCpp: jsonField(join(library, 'package.json'), 'version'),
     llamaCpp: jsonField(join(library, 'llama', 'llama.cpp.info.json'), 'tag'),
+    mendedKernels: mendedKernels(root),
     commit: commitOf(root),
     loadBefore: loadOfLastMinute(),
   };
@@ -42,7 +46,8 @@ export function loadOfLastMinute(): number {
 export function machineLine(machine: Machine): string {
   return (
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGib} GiB; Node ${machine.node}, ` +
-    `node-llama-cpp ${machine.nodeLlamaCpp}, llama.cpp ${machine.llamaCpp}; commit ${machine.commit}; ` +
+    `node-llama-cpp ${machine.nodeLlamaCpp}, llama.cpp ${machine.llamaCpp}, ` +
+    `kernels ${machine.mendedKernels.join(' ') || 'of the library'}; commit ${machine.commit}; ` +
     `load before ${machine.loadBefore}`
   );
 }

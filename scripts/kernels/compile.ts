@@ -1,0 +1,86 @@
+import { spawnSync } from 'node:child_process';
+import { availableParallelism, freemem } from 'node:os';
+import { join } from 'node:path';
+
+/** A step that failed, in words for whoever runs the script. */
+export class BuildError extends Error {}
+
+/** A compiler takes up to this for its largest file; without the memory it would be killed. */
+const bytesPerJob = 2 ** 30;
+
+/** As the library's own binaries are built; of ggml alone only the named kernels are compiled. */
+const options = [
+  '-DCMAKE_BUILD_TYPE=Release',
+  '-DCMAKE_PLATFORM_NO_VERSIONED_SONAME=ON',
+  '-DBUILD_SHARED_LIBS=ON',
+  '-DGGML_BACKEND_DL=ON',
+  '-DGGML_CPU_ALL_VARIANTS=ON',
+  '-DGGML_NATIVE=OFF',
+  '-DGGML_LLAMAFILE=ON',
+  '-DGGML_OPENMP=OFF',
+  '-DGGML_CCACHE=OFF',
+  '-DGGML_BUILD_TESTS=OFF',
+  '-DGGML_BUILD_EXAMPLES=OFF',
+];
+
+/** Unpacks ggml's source from the library's bundle into `folder` and applies the patches. Throws `BuildError`. */
+export function unpackSource(bundle: string, patches: readonly string[], folder: string): void {
+  run('git', ['clone', '--quiet', '--no-checkout', bundle, folder], 'The source of llama.cpp could not be unpacked');
+  run('git', ['-C', folder, 'sparse-checkout', 'set', 'ggml'], 'The source of llama.cpp could not be unpacked');
+  run('git', ['-C', folder, 'checkout', '--quiet'], 'The source of llama.cpp could not be unpacked');
+  for (const patch of patches) {
+    run('git', ['-C', folder, 'apply', patch], 'The patch does not fit this version of llama.cpp');
+  }
+}
+
+/** The compilers to use: what CC and CXX say, else Clang, else whatever CMake finds. */
+export function chooseCompilers(environment: NodeJS.ProcessEnv): { CC?: string; CXX?: string } {
+  const { CC, CXX } = environment;
+  if (CC || CXX) return { ...(CC && { CC }), ...(CXX && { CXX }) };
+  // GCC 12 makes AMX kernels that end the process: it drops the stores that set up the tiles.
+  const versions = ['', '-22', '-21', '-20', '-19', '-18', '-17', '-16', '-15', '-14'];
+  const version = versions.find((suffix) => exists(`clang${suffix}`) && exists(`clang++${suffix}`));
+  return version === undefined ? {} : { CC: `clang${version}`, CXX: `clang++${version}` };
+}
+
+/** Looks for what a build needs. Throws `BuildError`, which names what is missing. */
+export function requireTools(environment: NodeJS.ProcessEnv): void {
+  const { CC = 'cc', CXX = 'c++' } = chooseCompilers(environment);
+  const lacksCompiler = !exists(CC) || !exists(CXX);
+  if (lacksCompiler && (environment.CC || environment.CXX)) {
+    throw new BuildError(`CC and CXX name compilers, but ${CC} and ${CXX} are not both here.`);
+  }
+  const missing = ['git', 'cmake', 'make'].filter((tool) => !exists(tool));
+  if (lacksCompiler) missing.push('clang');
+  if (missing.length === 0) return;
+  throw new BuildError(`Missing for a build: ${missing.join(', ')}. On Debian: apt-get install ${missing.join(' ')}`);
+}
+
+/** Compiles kernels by name (`libggml-cpu-haswell.so`) and returns where each lies. Throws `BuildError`. */
+export function compile(
+  source: string,
+  buildFolder: string,
+  names: readonly string[],
+  environment: NodeJS.ProcessEnv,
+): Map<string, string> {
+  const env = { ...environment, ...chooseCompilers(environment) };
+  const project = ['-S', import.meta.dirname, '-B', buildFolder, `-DGGML_FOLDER=${join(source, 'ggml')}`];
+  run('cmake', [...project, ...options], 'CMake refuses the source', env);
+  const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / bytesPerJob)));
+  const targets = names.map((name) => name.replace(/^lib(.+)\.so$/, '$1'));
+  const built = ['--build', buildFolder, '--parallel', String(jobs), '--target', ...targets];
+  run('cmake', built, 'The kernels could not be compiled', env);
+  return new Map(names.map((name) => [name, join(buildFolder, 'bin', name)]));
+}
+
+function exists(tool: string): boolean {
+  return spawnSync(tool, ['--version'], { stdio: 'ignore' }).status === 0;
+}
+
+function run(tool: string, args: string[], failure: string, env: NodeJS.ProcessEnv = process.env): void {
+  const { status, error, stdout, stderr } = spawnSync(tool, args, { env, encoding: 'utf8', maxBuffer: 2 ** 28 });
+  if (status === 0) return;
+  // What went well stands before it, and is long.
+  const lines = (stderr?.trim() || stdout || '').trim().split('\n').slice(-20).join('\n');
+  throw new BuildError(`${failure}: ${tool} ${error ? error.message : `ended with ${status}`}\n${lines}`);
+}

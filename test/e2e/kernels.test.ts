@@ -1,0 +1,120 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { probe } from '../../scripts/kernels/check.ts';
+import { chooseCompilers, requireTools } from '../../scripts/kernels/compile.ts';
+import { install, kernelFolders, stateOf } from '../../scripts/kernels/folders.ts';
+import { repositoryRoot } from '../support/server.ts';
+
+const builtInModel = join(repositoryRoot, 'models/hearth-guide-3m-q8_0.gguf');
+
+/** Why kernels cannot be built here; null when they can. */
+function obstacle(): string | null {
+  if (kernelFolders(repositoryRoot).length === 0) return 'the library has no kernels to choose from here';
+  try {
+    requireTools(process.env);
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+const skip = obstacle();
+
+/** A folder that looks like this repository after npm ci, whose libraries may be changed. */
+function copyOfInstallation(root: string): void {
+  cpSync(join(repositoryRoot, 'package.json'), join(root, 'package.json'));
+  const from = join(repositoryRoot, 'node_modules');
+  mkdirSync(join(root, 'node_modules/@node-llama-cpp'), { recursive: true });
+  const own = ['@node-llama-cpp', 'node-llama-cpp', '.bin', '.package-lock.json'];
+  for (const name of readdirSync(from).filter((entry) => !own.includes(entry))) {
+    symlinkSync(join(from, name), join(root, 'node_modules', name));
+  }
+  cpSync(join(from, 'node-llama-cpp'), join(root, 'node_modules/node-llama-cpp'), { recursive: true });
+  const library = `@node-llama-cpp/linux-${process.arch}`;
+  cpSync(join(from, library), join(root, 'node_modules', library), { recursive: true });
+}
+
+let root: string;
+let folder: string;
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'hearth-kernels-e2e-'));
+  if (skip !== null) return;
+  copyOfInstallation(root);
+  folder = kernelFolders(root)[0]!;
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+async function buildKernels(args: string[] = [], env: NodeJS.ProcessEnv = {}) {
+  const script = join(repositoryRoot, 'scripts/kernels/build.ts');
+  const child: ChildProcess = spawn(process.execPath, [script, '--root', root, ...args], {
+    env: { ...process.env, ...env },
+  });
+  let output = '';
+  for (const stream of [child.stdout!, child.stderr!]) {
+    stream.on('data', (bytes: Buffer) => {
+      output += bytes;
+    });
+  }
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  return { code, output };
+}
+
+/** A compiler that makes nothing of the kernels' files: what is linked of them has no entry that a loader could find. */
+function hollow(compiler: string): string {
+  const script = join(root, `hollow-${basename(compiler)}`);
+  const lines = [
+    '#!/bin/sh',
+    'case "$*" in *"/ggml-cpu/"*" -c "* | *" -c "*"/ggml-cpu/"*)',
+    '  while [ $# -gt 1 ]; do case "$1" in -o) object=$2;; -MF) touch "$2";; esac; shift; done',
+    `  echo "static int nothing;" | ${compiler} -fPIC -x c -c -o "$object" -; exit;;`,
+    'esac',
+    `exec ${compiler} "$@"`,
+  ];
+  writeFileSync(script, lines.join('\n'), { mode: 0o755 });
+  return script;
+}
+
+describe.skipIf(skip !== null)(`kernels that are built here${skip === null ? '' : ` (skipped: ${skip})`}`, () => {
+  it("take the place of the library's, predict the same, and go again", async () => {
+    const before = await probe(root, builtInModel);
+    const name = basename(before.kernels!);
+    expect(dirname(before.kernels!)).toBe(folder);
+    const stock = readFileSync(before.kernels!);
+
+    const built = await buildKernels();
+    expect(built).toMatchObject({ code: 0, output: expect.stringContaining('the built-in model predicts the same') });
+    expect(stateOf(folder, name)).toBe('mended');
+    expect(readFileSync(before.kernels!).equals(stock)).toBe(false);
+    expect(await probe(root, builtInModel)).toMatchObject({ kernels: before.kernels });
+
+    expect(await buildKernels()).toMatchObject({ code: 0, output: expect.stringContaining('built before') });
+
+    expect(await buildKernels(['--restore'])).toMatchObject({ code: 0, output: expect.stringContaining(name) });
+    expect(readFileSync(before.kernels!).equals(stock)).toBe(true);
+    expect(await probe(root, builtInModel)).toEqual(before);
+  }, 900_000);
+
+  it('are taken back when the library does not load them', async () => {
+    const { kernels } = await probe(root, builtInModel);
+    const stock = readFileSync(kernels!);
+    const { CC = 'cc', CXX = 'c++' } = chooseCompilers(process.env);
+    const { code, output } = await buildKernels([], { CC: hollow(CC), CXX: hollow(CXX) });
+    expect({ code, output }).toMatchObject({
+      code: 1,
+      output: expect.stringContaining("The library's own kernels are back"),
+    });
+    expect(readFileSync(kernels!).equals(stock)).toBe(true);
+    expect(stateOf(folder, basename(kernels!))).toBe('stock');
+  }, 900_000);
+
+  it('leave everything as it was when they cannot be compiled', async () => {
+    const { code, output } = await buildKernels([], { CC: 'cc', CXX: 'false' });
+    expect(code).toBe(1);
+    expect(output).toMatch(/CC and CXX name compilers, but cc and false are not both here/);
+    const names = readdirSync(folder);
+    install(folder, new Map());
+    expect(readdirSync(folder).filter((name) => name !== 'stock')).toEqual(names);
+  });
+});
