@@ -4,7 +4,7 @@
  * `npm run build:kernels -- [--all] [--restore] [--root DIR]`.
  * The built-in model is run before and after; kernels that predict something else or do not run are taken back.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -56,7 +56,13 @@ async function main(): Promise<void> {
   if (values.all && chooseCompilers(process.env).CXX === undefined) {
     throw new BuildError('Kernels for other processors are built with Clang. On Debian: apt-get install clang');
   }
-  const before = await probe(root, model);
+  const closed = folders.find((folder) => !isWritable(folder));
+  if (closed !== undefined) throw new BuildError(`${closed} may not be written to by this user.`);
+  const before = await probe(root, model).catch((error: Error) => {
+    throw new BuildError(
+      `The built-in model does not run here: ${error.message}\nIf kernels were built before: --restore`,
+    );
+  });
   if (before.kernels === null) throw new BuildError('The library has one set of kernels for all processors here.');
   const inUse = basename(before.kernels);
   const names = values.all ? kernelFiles(folders[0]!) : [inUse];
@@ -65,6 +71,16 @@ async function main(): Promise<void> {
     return;
   }
   await build(names, before);
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    // Whatever the reason: nothing can be put there.
+    return false;
+  }
 }
 
 async function build(names: readonly string[], before: ProbeResult): Promise<void> {

@@ -43,6 +43,6 @@ for (const portion of portions) {
   const likeliest = [...value.probabilities].toSorted(([, a], [, b]) => b - a).slice(0, kept);
   predictions.push(Object.fromEntries(likeliest));
 }
-const [, kernels = null] = /(\/\S*libggml-cpu-\S+\.so)/.exec(readFileSync('/proc/self/maps', 'utf8')) ?? [];
+const [, kernels = null] = /(\/.*\/libggml-cpu-[^/]+\.so)$/m.exec(readFileSync('/proc/self/maps', 'utf8')) ?? [];
 const result: ProbeResult = { kernels, predictions };
 process.send!(result, () => process.exit());
