@@ -111,7 +111,7 @@ describe.skipIf(skip !== null)(`kernels that are built here${skip === null ? '' 
     expect(stateOf(folder, basename(kernels!))).toBe('stock');
   }, 900_000);
 
-  it('leave everything as it was when they cannot be compiled', async () => {
+  it('leave everything as it was when the compilers that are named are not there', async () => {
     const before = readdirSync(folder);
     const { code, output } = await buildKernels([], { CC: 'cc', CXX: 'false' });
     expect(code).toBe(1);
