@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
-import { mendedKernels } from '../kernels/folders.ts';
+import { patchedKernels } from '../kernels/folders.ts';
 
 /** Where and with what a figure was measured; without it the figure means nothing. */
 export interface Machine {
@@ -14,7 +14,7 @@ export interface Machine {
   nodeLlamaCpp: string;
   llamaCpp: string;
   /** Files of CPU kernels that Hearth built itself; none: all of them are the library's. */
-  mendedKernels: string[];
+  patchedKernels: string[];
   /** Commit of this repository, with `+` when files differ from it; `unknown` outside of git. */
   commit: string;
   /** Load of the machine over the last minute when the bench began: other work spoils figures. */
@@ -31,7 +31,7 @@ export function describeMachine(root: string): Machine {
     node: process.version,
     nodeLlamaCpp: jsonField(join(library, 'package.json'), 'version'),
     llamaCpp: jsonField(join(library, 'llama', 'llama.cpp.info.json'), 'tag'),
-    mendedKernels: mendedKernels(root),
+    patchedKernels: patchedKernels(root),
     commit: commitOf(root),
     loadBefore: loadOfLastMinute(),
   };
@@ -47,7 +47,7 @@ export function machineLine(machine: Machine): string {
   return (
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGib} GiB; Node ${machine.node}, ` +
     `node-llama-cpp ${machine.nodeLlamaCpp}, llama.cpp ${machine.llamaCpp}, ` +
-    `kernels ${machine.mendedKernels.join(' ') || 'of the library'}; commit ${machine.commit}; ` +
+    `kernels ${machine.patchedKernels.join(' ') || 'of the library'}; commit ${machine.commit}; ` +
     `load before ${machine.loadBefore}`
   );
 }

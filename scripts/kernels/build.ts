@@ -1,5 +1,5 @@
 /**
- * Builds llama.cpp's CPU kernels with Hearth's mends (the patches beside this file) from the source that comes with the
+ * Builds llama.cpp's CPU kernels with Hearth's patches (beside this file) from the source that comes with the
  * library, and puts them into the place of the library's own:
  * `npm run build:kernels -- [--all] [--restore] [--root DIR]`.
  * The built-in model is run before and after; kernels that predict something else or do not run are taken back.
@@ -66,7 +66,7 @@ async function main(): Promise<void> {
   if (before.kernels === null) throw new BuildError('The library has one set of kernels for all processors here.');
   const inUse = basename(before.kernels);
   const names = values.all ? kernelFiles(folders[0]!) : [inUse];
-  if (names.every((name) => folders.every((folder) => stateOf(folder, name) === 'mended'))) {
+  if (names.every((name) => folders.every((folder) => stateOf(folder, name) === 'patched'))) {
     print(`in use   ${inUse}, built before; --restore brings the library's own back`);
     return;
   }

@@ -85,14 +85,14 @@ export function restore(folder: string): string[] {
 }
 
 /** Whether a folder's kernels are the library's, ours, or ours of patches that have changed since. */
-export function stateOf(folder: string, name: string): 'stock' | 'mended' | 'outdated' {
+export function stateOf(folder: string, name: string): 'stock' | 'patched' | 'outdated' {
   const digest = readRecord(folder)[name];
   if (digest === undefined) return 'stock';
-  return digest === patchDigest() ? 'mended' : 'outdated';
+  return digest === patchDigest() ? 'patched' : 'outdated';
 }
 
 /** Names of the kernels below `root` that are ours, of whatever patches. */
-export function mendedKernels(root: string): string[] {
+export function patchedKernels(root: string): string[] {
   return [...new Set(kernelFolders(root).flatMap((folder) => Object.keys(readRecord(folder))))];
 }
 

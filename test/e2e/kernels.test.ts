@@ -87,7 +87,7 @@ describe.skipIf(skip !== null)(`kernels that are built here${skip === null ? '' 
 
     const built = await buildKernels();
     expect(built).toMatchObject({ code: 0, output: expect.stringContaining('the built-in model predicts the same') });
-    expect(stateOf(folder, name)).toBe('mended');
+    expect(stateOf(folder, name)).toBe('patched');
     expect(readFileSync(before.kernels!).equals(stock)).toBe(false);
     expect(await probe(root, builtInModel)).toMatchObject({ kernels: before.kernels });
 

@@ -13,7 +13,7 @@ const machine: Machine = {
   node: 'v24.0.0',
   nodeLlamaCpp: '1.0.0',
   llamaCpp: 'v0',
-  mendedKernels: [],
+  patchedKernels: [],
   commit: 'abc123',
   loadBefore: 0.1,
 };

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { install, kernelFolders, mendedKernels, restore, stateOf } from '../../../scripts/kernels/folders.ts';
+import { install, kernelFolders, patchedKernels, restore, stateOf } from '../../../scripts/kernels/folders.ts';
 
 let root: string;
 beforeEach(() => {
@@ -45,7 +45,7 @@ describe('folders of kernels', () => {
     install(folder, new Map([[haswell, write('built', 'ours')]]));
     expect(read(folder, haswell)).toBe('ours');
     expect(read(folder, zen4)).toBe(`stock ${zen4}`);
-    expect([stateOf(folder, haswell), stateOf(folder, zen4)]).toEqual(['mended', 'stock']);
+    expect([stateOf(folder, haswell), stateOf(folder, zen4)]).toEqual(['patched', 'stock']);
 
     expect(restore(folder)).toEqual([haswell]);
     expect(read(folder, haswell)).toBe(`stock ${haswell}`);
@@ -81,7 +81,7 @@ describe('folders of kernels', () => {
     expect(stateOf(folder, haswell)).toBe('outdated');
     // What is there is not the library's: putting it aside would lose that.
     install(folder, new Map([[haswell, write('newer', 'ours, newer')]]));
-    expect(stateOf(folder, haswell)).toBe('mended');
+    expect(stateOf(folder, haswell)).toBe('patched');
     restore(folder);
     expect(read(folder, haswell)).toBe(`stock ${haswell}`);
   });
@@ -96,9 +96,9 @@ describe('folders of kernels', () => {
 
   it('tell a bench which of its kernels are ours', () => {
     const folders = ['linux-x64', 'linux-x64-vulkan'].map(writePackage);
-    expect(mendedKernels(root)).toEqual([]);
+    expect(patchedKernels(root)).toEqual([]);
     if (process.arch !== 'x64') return;
     for (const folder of folders) install(folder, new Map([[zen4, write('built', 'ours')]]));
-    expect(mendedKernels(root)).toEqual([zen4]);
+    expect(patchedKernels(root)).toEqual([zen4]);
   });
 });
