@@ -7,16 +7,16 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { systemClock } from '../src/core/clock.ts';
-import { type GgufFacts, readGguf } from '../src/engine/gguf.ts';
-import type { GpuDevice } from '../src/engine/gpu/device.ts';
-import { findGpuNodes, systemGpuFiles } from '../src/engine/gpu/nodes.ts';
-import { probeBackend } from '../src/engine/gpu/probe.ts';
-import { forkWorker } from '../src/engine/ipc/fork.ts';
-import type { GpuBackend } from '../src/engine/ipc/gpu.ts';
 import { type LoadPlan, planLoad } from '../src/engine/memory/plan.ts';
 import { repackRulesOf } from '../src/engine/memory/repack.ts';
-import { startResident } from '../src/engine/resident.ts';
+import { startResident } from '../src/engine/residents/resident.ts';
+import { forkWorker } from '../src/ipc/fork.ts';
+import type { GpuBackend } from '../src/ipc/gpu.ts';
+import type { GpuDevice } from '../src/machine/gpu/device.ts';
+import { findGpuNodes, systemGpuFiles } from '../src/machine/gpu/nodes.ts';
+import { probeBackend } from '../src/machine/gpu/probe.ts';
 import { createLogger } from '../src/observe/logger.ts';
+import { type GgufFacts, readGguf } from '../src/store/gguf/gguf.ts';
 
 const { values } = parseArgs({
   options: { backend: { type: 'string' }, model: { type: 'string' }, tokens: { type: 'string', default: '128' } },

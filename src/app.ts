@@ -4,18 +4,18 @@ import { packageVersion } from './config/package.ts';
 import type { Config } from './config/schema.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { assembleEngine, type EngineAssemblyDeps } from './engine/assemble.ts';
-import type { CatalogModel } from './engine/catalog.ts';
 import type { Engine } from './engine/engine.ts';
-import { assembleMemory } from './engine/memory/assemble.ts';
-import { createPlanner } from './engine/memory/planner.ts';
+import { createPlanner, planForPull } from './engine/memory/planner.ts';
 import { repackRulesOf } from './engine/memory/repack.ts';
-import { assembleCatalog, assembleStore } from './engine/store/assemble.ts';
-import type { Store } from './engine/store/store.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
+import { createMemory } from './machine/memory.ts';
 import type { Logger } from './observe/logger.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { createProviders } from './providers/registry.ts';
+import { assembleCatalog, assembleStore } from './store/assemble.ts';
+import type { CatalogModel } from './store/catalog/catalog.ts';
+import type { Store } from './store/store.ts';
 
 /** A built server that does not listen yet. */
 export interface App {
@@ -60,7 +60,7 @@ export async function createApp(
     metrics,
     version,
     catalog,
-    planner: parts.planner,
+    plan: (facts) => planForPull(parts.planner, facts),
     totalBytes: parts.totalBytes,
     unload: parts.unload,
   });
@@ -115,8 +115,14 @@ export async function openStore(deps: {
 }): Promise<{ store: Store; listModels: () => Promise<CatalogModel[]> }> {
   const { config, log } = deps;
   prepareFolders(config);
-  const memory = assembleMemory({ settings: config.engine, workerPids: () => [] });
+  const memory = createMemory({ ...config.engine, workerPids: () => [] });
   const catalog = assembleCatalog(config, log);
+  const planner = createPlanner({
+    budget: memory.budget,
+    repackRules: repackRulesOf(memory.readFile('/proc/cpuinfo'), process.arch),
+    threadsFor: availableParallelism,
+    correctionBytes: () => 0,
+  });
   const store = assembleStore({
     config,
     log,
@@ -124,12 +130,7 @@ export async function openStore(deps: {
     metrics: createMetrics(packageVersion()),
     version: packageVersion(),
     catalog,
-    planner: createPlanner({
-      budget: memory.budget,
-      repackRules: repackRulesOf(memory.readFile('/proc/cpuinfo'), process.arch),
-      threadsFor: availableParallelism,
-      correctionBytes: () => 0,
-    }),
+    plan: (facts) => planForPull(planner, facts),
     totalBytes: () => memory.budget().totalBytes,
     unload: async () => {},
   });

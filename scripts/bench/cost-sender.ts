@@ -3,8 +3,8 @@
  * at the same pace without sending, and reports the difference of its processor times.
  */
 import { setTimeout as wait } from 'node:timers/promises';
-import type { WorkerStep } from '../../src/engine/ipc/protocol.ts';
-import { createOutbox } from '../../src/engine/worker/outbox.ts';
+import type { WorkerStep } from '../../src/ipc/protocol.ts';
+import { createOutbox } from '../../src/worker/outbox.ts';
 import { processorMsOf } from './processes.ts';
 
 export interface SenderTask {

@@ -52,6 +52,11 @@ export interface MemoryShortage {
   message: string;
 }
 
+/** Whether a model fits, as far as a reader of the outcome needs it: its settings, or the shortage. */
+export type FitOutcome =
+  | { type: 'plan'; contextTokens: number; slots: number; expectedBytes: { total: number } }
+  | ({ type: 'refusal' } & MemoryShortage);
+
 /** What a load would do now, without doing it: settings, or the shortage. */
 export interface PlanInfo {
   model: string;

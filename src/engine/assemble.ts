@@ -4,32 +4,32 @@ import { join } from 'node:path';
 import { libraryVersion } from '../config/package.ts';
 import type { Config } from '../config/schema.ts';
 import type { Clock } from '../core/clock.ts';
+import { createStateFile } from '../files/state-file.ts';
+import { forkWorker, type WorkerProcess } from '../ipc/fork.ts';
+import { canParkThreads } from '../ipc/gate.ts';
+import type { ReadFile } from '../machine/cgroup.ts';
+import { usableCores } from '../machine/cores.ts';
+import { type CpuReader, createCpuReader } from '../machine/cpu-reader.ts';
+import { createMemory } from '../machine/memory.ts';
+import { measuredBytes } from '../machine/resident-bytes.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { GaugeSources, Metrics } from '../observe/metrics.ts';
-import type { Catalog } from './catalog.ts';
-import type { ReadFile } from './cgroup.ts';
-import { createThreadArbiter } from './cpu/arbiter.ts';
-import { defaultLibuvThreads, libuvChoices } from './cpu/calibration.ts';
-import { createCalibrationStore } from './cpu/calibration-store.ts';
-import { type Calibrator, createCalibrator } from './cpu/calibrator.ts';
-import { usableCores } from './cpu/cores.ts';
-import { createPressureWatch, type PressureWatch } from './cpu/pressure.ts';
-import { type CpuReader, createCpuReader } from './cpu/readings.ts';
-import { createCrashGuard, quarantineFile } from './crash-guard.ts';
+import type { Catalog } from '../store/catalog/catalog.ts';
+import { defaultLibuvThreads, libuvChoices } from './calibration/calibration.ts';
+import { createCalibrationStore } from './calibration/calibration-store.ts';
+import { type Calibrator, createCalibrator } from './calibration/calibrator.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { createGpu } from './gpu/gpu.ts';
-import { forkWorker, type WorkerProcess } from './ipc/fork.ts';
-import { canParkThreads } from './ipc/gate.ts';
-import { createManager, type Manager, type ModelRef } from './manager.ts';
-import { assembleMemory } from './memory/assemble.ts';
 import { collectGarbage } from './memory/collect-garbage.ts';
 import { createFootprints } from './memory/footprints.ts';
 import { createPlanner, type Planner } from './memory/planner.ts';
 import { createMemoryReadings, createMemoryWatch, pressureLevels } from './memory/pressure.ts';
 import { repackRulesOf } from './memory/repack.ts';
-import { measuredBytes } from './memory/resident-bytes.ts';
-import { createPlanning } from './planning.ts';
-import { createStateFile } from './state-file.ts';
+import { createPlanning } from './planning/planning.ts';
+import { createCrashGuard, quarantineFile } from './residents/crash-guard.ts';
+import { createManager, type Manager, type ModelRef } from './residents/manager.ts';
+import { createThreadArbiter } from './threads/arbiter.ts';
+import { createPressureWatch, type PressureWatch } from './threads/pressure.ts';
 
 export interface EngineAssemblyDeps {
   config: Config;
@@ -68,8 +68,8 @@ export interface AssembledEngine {
 /** Builds the parts of the engine once and hands each what it needs. */
 export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
   const { config, log, clock, metrics, catalog } = deps;
-  const memory = assembleMemory({
-    settings: config.engine,
+  const memory = createMemory({
+    ...config.engine,
     workerPids: () => manager.residents().flatMap(({ pid }) => (pid === null ? [] : [pid])),
   });
   const { cores } = usableCores({ readFile: memory.readFile, affinityCount: availableParallelism() });

@@ -6,34 +6,23 @@ import type { StreamEvent } from '../core/events.ts';
 import type { LoadWish, ModelInfo } from '../core/model.ts';
 import type { PlanInfo } from '../core/plan.ts';
 import type { CallContext } from '../core/provider.ts';
+import type { WorkerRequest } from '../ipc/protocol.ts';
+import type { MemoryStatus } from '../machine/memory.ts';
 import type { Metrics } from '../observe/metrics.ts';
-import type { Catalog, CatalogModel, CatalogVariant } from './catalog.ts';
-import { chooseVariant } from './catalog.ts';
-import type { Calibrator } from './cpu/calibrator.ts';
-import type { CrashGuard } from './crash-guard.ts';
+import type { Catalog, CatalogModel, CatalogVariant } from '../store/catalog/catalog.ts';
+import { chooseVariant } from '../store/catalog/catalog.ts';
+import type { Calibrator } from './calibration/calibrator.ts';
 import type { GpuSelector, GpuStatus } from './gpu/select.ts';
-import type { WorkerRequest } from './ipc/protocol.ts';
-import type { Lease } from './lease.ts';
-import type { Manager } from './manager.ts';
 import { meterRequest } from './metering.ts';
 import { toModelInfo } from './model-info.ts';
-import { askOnce } from './once.ts';
-import type { Planning } from './planning.ts';
-import { assertPurpose, type Purpose, purposeOf } from './purpose.ts';
+import type { Planning } from './planning/planning.ts';
+import { assertPurpose, type Purpose, purposeOf } from './planning/purpose.ts';
+import type { CrashGuard } from './residents/crash-guard.ts';
+import type { Lease } from './residents/lease.ts';
+import type { Manager } from './residents/manager.ts';
+import { askOnce } from './residents/once.ts';
 
-/** Memory of the host or container as the engine sees it, in bytes. */
-export interface MemoryStatus {
-  /** What server and models may use in all, the reserve already taken off. */
-  budgetBytes: number;
-  /** Free for new loads now; files in the page cache count as free. */
-  availableBytes: number;
-  /** Left to others, taken off both. */
-  reserveBytes: number;
-  /** Where the least total comes from: `host`, `cgroup-v2`, `cgroup-v1`, `process` or `config`. */
-  source: string;
-  /** Physical memory of the server and its workers now. */
-  usedBytes: number;
-}
+export type { MemoryStatus };
 
 /** What the rest of the server may ask of the local engine. Names are as clients write them: name, `name:quant`, alias. */
 export interface Engine {

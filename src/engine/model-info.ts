@@ -1,7 +1,7 @@
 import type { LoadedModel, ModelCalibration, ModelInfo, ModelState } from '../core/model.ts';
-import type { CatalogModel, CatalogVariant } from './catalog.ts';
-import type { Calibration } from './cpu/calibration.ts';
-import type { ResidentView } from './manager.ts';
+import type { CatalogModel, CatalogVariant } from '../store/catalog/catalog.ts';
+import type { Calibration } from './calibration/calibration.ts';
+import type { ResidentView } from './residents/manager.ts';
 
 /** By the id of a resident. */
 type CalibrationOf = (id: string) => Calibration | null;

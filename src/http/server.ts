@@ -2,10 +2,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import websocket from '@fastify/websocket';
 import fastify from 'fastify';
-import { clientErrorHandler } from './client-errors.ts';
-import type { HttpDeps, HttpServer, RouteDeps } from './deps.ts';
 import { addDocs, addDocument } from './docs/docs.ts';
-import { createErrorHandler, type ErrorBody } from './error-handler.ts';
+import { requestValidator } from './fields/validation.ts';
+import { clientErrorHandler } from './mount/client-errors.ts';
+import type { HttpDeps, HttpServer, RouteDeps } from './mount/deps.ts';
+import { createErrorHandler, type ErrorBody } from './mount/error-handler.ts';
+import { addUnknownUrls, answerFrameworkError, type ByPrefix } from './mount/unknown-url.ts';
 import { apiMount, rootMount } from './native/mount.ts';
 import { nativeRoutes } from './native/routes.ts';
 import { errorBody as openaiErrorBody } from './openai/errors.ts';
@@ -17,12 +19,10 @@ import { addHostCheck } from './plugins/host-check.ts';
 import { addJsonBody } from './plugins/json-body.ts';
 import { addMetrics } from './plugins/metrics.ts';
 import { addRequestId, requestIdOf } from './plugins/request-id.ts';
-import { addUnknownUrls, answerFrameworkError, type ByPrefix } from './unknown-url.ts';
-import { requestValidator } from './validation.ts';
 import type { Session } from './ws/connection.ts';
 import { webSocketPaths, webSocketRoutes } from './ws/routes.ts';
 
-export type { HttpServer, Lifecycle } from './deps.ts';
+export type { HttpServer, Lifecycle } from './mount/deps.ts';
 
 /** How long `close` waits for sockets that neither end nor are ended. */
 const closeMs = 5_000;

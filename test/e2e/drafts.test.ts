@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ChatInput, OutputFormat, Sampling, ToolChoice } from '../../src/core/chat.ts';
-import type { WorkerRequest } from '../../src/engine/ipc/protocol.ts';
+import type { WorkerRequest } from '../../src/ipc/protocol.ts';
 import { tools } from '../support/answers.ts';
 import { metric, postJson } from '../support/client.ts';
 import type { GuessingInput, GuessingOutput } from '../support/guessing-loop.ts';

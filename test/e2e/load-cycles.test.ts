@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { measuredBytes } from '../../src/engine/memory/resident-bytes.ts';
+import { measuredBytes } from '../../src/machine/resident-bytes.ts';
 import { postJson, workerPids } from '../support/client.ts';
 import { readFileOrNull } from '../support/files.ts';
 import { builtInModel } from '../support/models.ts';

@@ -3,8 +3,8 @@ import type { EmbeddingRequest } from '../../src/core/embedding.ts';
 import { packVector } from '../../src/core/embedding.ts';
 import { AppError } from '../../src/core/errors.ts';
 import { foldEvents } from '../../src/core/events.ts';
-import type { CatalogModel } from '../../src/engine/catalog.ts';
-import type { GgufFacts } from '../../src/engine/gguf.ts';
+import type { CatalogModel } from '../../src/store/catalog/catalog.ts';
+import type { GgufFacts } from '../../src/store/gguf/gguf.ts';
 import { type FakeWorker, type FakeWorkerBehaviour, settle } from '../support/fake-worker.ts';
 import { testEngine } from '../support/test-engine.ts';
 

@@ -1,6 +1,6 @@
 import type { LightMyRequestResponse } from 'fastify';
 import type { Config } from '../../src/config/schema.ts';
-import type { HttpServer } from '../../src/http/deps.ts';
+import type { HttpServer } from '../../src/http/mount/deps.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';

@@ -1,5 +1,5 @@
 import type { Answer, TokenLogprob } from '../../src/core/events.ts';
-import type { WorkerRequest } from '../../src/engine/ipc/protocol.ts';
+import type { WorkerRequest } from '../../src/ipc/protocol.ts';
 import { type RealWorker, startRealWorker } from './real-worker.ts';
 
 /** Below this distance of the two best candidates, in nats, another batch shape may choose the other one. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/core/clock.ts';
-import { type CrashGuard, createCrashGuard, type quarantineFile } from '../../src/engine/crash-guard.ts';
-import type { StateFile } from '../../src/engine/state-file.ts';
+import { type CrashGuard, createCrashGuard, type quarantineFile } from '../../src/engine/residents/crash-guard.ts';
+import type { StateFile } from '../../src/files/state-file.ts';
 
 type Stored = Parameters<StateFile<ReturnType<typeof quarantineFile.parse>>['write']>[0];
 

@@ -1,5 +1,5 @@
-import type { GpuDevice } from '../../src/engine/gpu/device.ts';
 import type { GpuChoice, GpuSelector } from '../../src/engine/gpu/select.ts';
+import type { GpuDevice } from '../../src/machine/gpu/device.ts';
 
 /** A graphics card with 8 GiB, 7 of them free. */
 export const someGpu: GpuDevice = {

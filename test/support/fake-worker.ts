@@ -1,12 +1,6 @@
 import { AppError } from '../../src/core/errors.ts';
-import type { WorkerExit, WorkerProcess } from '../../src/engine/ipc/fork.ts';
-import type {
-  FromWorker,
-  ToWorker,
-  WorkerItem,
-  WorkerMeasurement,
-  WorkerRequest,
-} from '../../src/engine/ipc/protocol.ts';
+import type { WorkerExit, WorkerProcess } from '../../src/ipc/fork.ts';
+import type { FromWorker, ToWorker, WorkerItem, WorkerMeasurement, WorkerRequest } from '../../src/ipc/protocol.ts';
 
 /** A request for vectors or scores. */
 export type FakeCallMessage = Extract<ToWorker, { type: 'embed' | 'rank' }>;

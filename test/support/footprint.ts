@@ -1,9 +1,9 @@
 import { systemClock } from '../../src/core/clock.ts';
 import { foldEvents } from '../../src/core/events.ts';
-import { forkWorker } from '../../src/engine/ipc/fork.ts';
-import type { WorkerOptions } from '../../src/engine/ipc/protocol.ts';
-import { measuredBytes } from '../../src/engine/memory/resident-bytes.ts';
-import { startResident } from '../../src/engine/resident.ts';
+import { startResident } from '../../src/engine/residents/resident.ts';
+import { forkWorker } from '../../src/ipc/fork.ts';
+import type { WorkerOptions } from '../../src/ipc/protocol.ts';
+import { measuredBytes } from '../../src/machine/resident-bytes.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { anyRequest } from './fake-worker.ts';
 import { readFileOrNull } from './files.ts';

@@ -1,4 +1,4 @@
-import type { ByteSource } from '../../src/engine/gguf.ts';
+import type { ByteSource } from '../../src/store/gguf/gguf.ts';
 
 /** A metadata value with its GGUF type. */
 export type GgufValue =

@@ -1,4 +1,4 @@
-import type { GpuFiles } from '../../src/engine/gpu/nodes.ts';
+import type { GpuFiles } from '../../src/machine/gpu/nodes.ts';
 
 /**
  * A machine's files by path: text, or `-> target` for a link (whose own folder is listed as if it were one).

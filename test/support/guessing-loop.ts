@@ -6,12 +6,12 @@
 import { text as readText } from 'node:stream/consumers';
 import { AppError } from '../../src/core/errors.ts';
 import { type Answer, foldEvents, type StreamEvent } from '../../src/core/events.ts';
-import type { WorkerRequest } from '../../src/engine/ipc/protocol.ts';
-import { createDraftFactory } from '../../src/engine/worker/draft/job-drafts.ts';
-import { createBatchLoop } from '../../src/engine/worker/loop.ts';
-import { prepareJob } from '../../src/engine/worker/requests.ts';
-import { createRuntime } from '../../src/engine/worker/runtime.ts';
-import { createChatTemplate } from '../../src/engine/worker/template.ts';
+import type { WorkerRequest } from '../../src/ipc/protocol.ts';
+import { createDraftFactory } from '../../src/worker/draft/job-drafts.ts';
+import { createBatchLoop } from '../../src/worker/loop.ts';
+import { prepareJob } from '../../src/worker/requests.ts';
+import { createRuntime } from '../../src/worker/runtime.ts';
+import { createChatTemplate } from '../../src/worker/template.ts';
 
 export type GuessingInput = WorkerRequest[][];
 

@@ -3,8 +3,8 @@
  * descriptor 5 until the test writes there, and then something else wants a thread.
  */
 import { read, stat } from 'node:fs';
-import { gateDescriptor } from '../../src/engine/ipc/gate.ts';
-import { createThreadPool, parkAt } from '../../src/engine/worker/thread-pool.ts';
+import { gateDescriptor } from '../../src/ipc/gate.ts';
+import { createThreadPool, parkAt } from '../../src/worker/thread-pool.ts';
 
 const pool = createThreadPool({
   size: Number(process.env['UV_THREADPOOL_SIZE']),

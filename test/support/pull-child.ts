@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { systemClock } from '../../src/core/clock.ts';
-import { createCatalog } from '../../src/engine/catalog.ts';
 import { planLoad } from '../../src/engine/memory/plan.ts';
 import { repackRulesOf } from '../../src/engine/memory/repack.ts';
-import { createStore } from '../../src/engine/store/store.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
+import { createCatalog } from '../../src/store/catalog/catalog.ts';
+import { createStore } from '../../src/store/store.ts';
 
 /**
  * A process that pulls one model and may be killed at any moment: `pull-child.ts ENDPOINT FOLDER NAME PIECE_BYTES`.

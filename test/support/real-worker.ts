@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { systemClock } from '../../src/core/clock.ts';
 import { type Answer, foldEvents } from '../../src/core/events.ts';
-import { forkWorker } from '../../src/engine/ipc/fork.ts';
-import type { StepReport, WorkerOptions, WorkerRequest } from '../../src/engine/ipc/protocol.ts';
-import { startResident } from '../../src/engine/resident.ts';
+import { startResident } from '../../src/engine/residents/resident.ts';
+import { forkWorker } from '../../src/ipc/fork.ts';
+import type { StepReport, WorkerOptions, WorkerRequest } from '../../src/ipc/protocol.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { builtInModel, builtInModels } from './models.ts';
 import { cleanEnvironment } from './server.ts';

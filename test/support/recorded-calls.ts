@@ -1,14 +1,14 @@
 import type { ToolDefinition } from '../../src/core/chat.ts';
-import { chatGlmForm } from '../../src/engine/worker/families/chatglm.ts';
-import type { ToolCallForm } from '../../src/engine/worker/families/form.ts';
-import { gemmaForm } from '../../src/engine/worker/families/gemma.ts';
-import { glmForm } from '../../src/engine/worker/families/glm.ts';
-import { graniteForm } from '../../src/engine/worker/families/granite.ts';
-import { hermesForm } from '../../src/engine/worker/families/hermes.ts';
-import { lfmForm } from '../../src/engine/worker/families/lfm.ts';
-import { llamaForm } from '../../src/engine/worker/families/llama.ts';
-import { mistralForm } from '../../src/engine/worker/families/mistral.ts';
-import { qwenCoderForm } from '../../src/engine/worker/families/qwen-coder.ts';
+import { chatGlmForm } from '../../src/worker/families/chatglm.ts';
+import type { ToolCallForm } from '../../src/worker/families/form.ts';
+import { gemmaForm } from '../../src/worker/families/gemma.ts';
+import { glmForm } from '../../src/worker/families/glm.ts';
+import { graniteForm } from '../../src/worker/families/granite.ts';
+import { hermesForm } from '../../src/worker/families/hermes.ts';
+import { lfmForm } from '../../src/worker/families/lfm.ts';
+import { llamaForm } from '../../src/worker/families/llama.ts';
+import { mistralForm } from '../../src/worker/families/mistral.ts';
+import { qwenCoderForm } from '../../src/worker/families/qwen-coder.ts';
 
 /** The tools of every recorded answer. */
 export const recordedTools: ToolDefinition[] = [

@@ -1,5 +1,5 @@
 import type { ChatMessage, OutputFormat, ToolDefinition } from '../../src/core/chat.ts';
-import type { WorkerRequest } from '../../src/engine/ipc/protocol.ts';
+import type { WorkerRequest } from '../../src/ipc/protocol.ts';
 import { answers, tools } from './answers.ts';
 import { builtInModel } from './models.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Answer } from '../../src/core/events.ts';
-import type { WorkerRequest } from '../../src/engine/ipc/protocol.ts';
+import type { WorkerRequest } from '../../src/ipc/protocol.ts';
 import type { ColdAnswer } from './cold-answers.ts';
 import type { RealWorker } from './real-worker.ts';
 

@@ -1,13 +1,13 @@
 import { AppError } from '../../src/core/errors.ts';
-import type { Catalog, CatalogModel } from '../../src/engine/catalog.ts';
-import { createThreadArbiter } from '../../src/engine/cpu/arbiter.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
-import { createManager, type Manager } from '../../src/engine/manager.ts';
-import type { MemoryBudget } from '../../src/engine/memory/budget.ts';
 import type { Planner } from '../../src/engine/memory/planner.ts';
-import { createPlanning, type EngineDefaults } from '../../src/engine/planning.ts';
+import { createPlanning, type EngineDefaults } from '../../src/engine/planning/planning.ts';
+import { createManager, type Manager } from '../../src/engine/residents/manager.ts';
+import { createThreadArbiter } from '../../src/engine/threads/arbiter.ts';
+import type { MemoryBudget } from '../../src/machine/memory-budget.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { createMetrics, type Metrics } from '../../src/observe/metrics.ts';
+import type { Catalog, CatalogModel } from '../../src/store/catalog/catalog.ts';
 import { testCrashGuard } from './crash-guard.ts';
 import { fakeGpu } from './fake-gpu.ts';
 import { type FakeWorker, type FakeWorkerBehaviour, fakeWorker } from './fake-worker.ts';

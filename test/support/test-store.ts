@@ -2,12 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PullInfo } from '../../src/core/pull.ts';
-import { createCatalog } from '../../src/engine/catalog.ts';
 import { planLoad } from '../../src/engine/memory/plan.ts';
 import { repackRulesOf } from '../../src/engine/memory/repack.ts';
-import { createStore, type Store, type StoreDeps, type StoreSettings } from '../../src/engine/store/store.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { createMetrics, type Metrics } from '../../src/observe/metrics.ts';
+import { createCatalog } from '../../src/store/catalog/catalog.ts';
+import { createStore, type Store, type StoreDeps, type StoreSettings } from '../../src/store/store.ts';
 import type { FakeHub } from './fake-hub.ts';
 import { type ManualClock, manualClock } from './manual-clock.ts';
 

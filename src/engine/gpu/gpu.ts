@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
+import { findGpuNodes, systemGpuFiles } from '../../machine/gpu/nodes.ts';
+import { type ForkProbe, probeBackend } from '../../machine/gpu/probe.ts';
+import { createProbeCache, probeKey } from '../../machine/gpu/probe-cache.ts';
 import type { Logger } from '../../observe/logger.ts';
-import { createProbeCache, probeKey } from './cache.ts';
-import { findGpuNodes, systemGpuFiles } from './nodes.ts';
-import { type ForkProbe, probeBackend } from './probe.ts';
 import type { ResidentGpu } from './resident-gpu.ts';
 import { createGpuSelector, type GpuSelector, idOf } from './select.ts';
 

@@ -1,5 +1,5 @@
-import type { GgufFacts } from '../gguf.ts';
-import type { GpuBackend } from '../ipc/gpu.ts';
+import type { GpuBackend } from '../../ipc/gpu.ts';
+import type { GgufFacts } from '../../store/gguf/gguf.ts';
 import type { ExpectedBytes } from '../memory/expect.ts';
 
 /** What goes onto a GPU; `layers` 0: nothing, and all bytes are 0. */

@@ -1,6 +1,6 @@
 import { type AppError, toAppError } from '../../core/errors.ts';
+import type { GpuDevice, GpuWish } from '../../machine/gpu/device.ts';
 import type { Logger } from '../../observe/logger.ts';
-import type { GpuDevice, GpuWish } from './device.ts';
 import type { GpuSelector } from './select.ts';
 
 /** Failures of a load that another device cannot mend. */

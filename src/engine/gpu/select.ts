@@ -1,9 +1,9 @@
+import type { GpuBackend } from '../../ipc/gpu.ts';
+import type { GpuDevice, GpuWish } from '../../machine/gpu/device.ts';
+import type { GpuNodes } from '../../machine/gpu/nodes.ts';
+import type { ProbeResult } from '../../machine/gpu/probe.ts';
+import type { ProbeCache } from '../../machine/gpu/probe-cache.ts';
 import type { Logger } from '../../observe/logger.ts';
-import type { GpuBackend } from '../ipc/gpu.ts';
-import type { ProbeCache } from './cache.ts';
-import type { GpuDevice, GpuWish } from './device.ts';
-import type { GpuNodes } from './nodes.ts';
-import type { ProbeResult } from './probe.ts';
 
 /** Where a model is to be loaded. `reason`: why not on a GPU although one was asked for or is there, else null. */
 export type GpuChoice = { device: GpuDevice } | { device: null; reason: string | null };

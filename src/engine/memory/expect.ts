@@ -1,6 +1,6 @@
 import type { ExpectedMemory } from '../../core/plan.ts';
-import type { GgufFacts } from '../gguf.ts';
-import { purposeOf } from '../purpose.ts';
+import type { GgufFacts } from '../../store/gguf/gguf.ts';
+import { purposeOf } from '../planning/purpose.ts';
 import { type KvType, slotCache, usesFlashAttention } from './kv-cache.ts';
 import { type RepackRules, repackedWeights } from './repack.ts';
 

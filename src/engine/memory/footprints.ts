@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import { createStateFile } from '../../files/state-file.ts';
 import type { Logger } from '../../observe/logger.ts';
-import { createStateFile } from '../state-file.ts';
 import type { LoadShape } from './expect.ts';
 import type { LoadPlan } from './plan.ts';
 import type { PlannedFile } from './planner.ts';

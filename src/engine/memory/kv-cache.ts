@@ -1,4 +1,4 @@
-import type { GgufFacts } from '../gguf.ts';
+import type { GgufFacts } from '../../store/gguf/gguf.ts';
 
 /** How keys and values are kept: 16-bit floats, or blocks of 32 numbers of 8 bits with one scale each. */
 export type KvType = 'f16' | 'q8_0';

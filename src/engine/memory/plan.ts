@@ -1,5 +1,5 @@
-import type { GgufFacts } from '../gguf.ts';
-import type { GpuDevice } from '../gpu/device.ts';
+import type { GpuDevice } from '../../machine/gpu/device.ts';
+import type { GgufFacts } from '../../store/gguf/gguf.ts';
 import { planGpuLayers, ramBeside, usableGpuBytes } from '../gpu/layers.ts';
 import { type ExpectedBytes, expectBytes, type LoadShape, repacks } from './expect.ts';
 import { allowsQuantizedKv, usesFlashAttention } from './kv-cache.ts';

@@ -1,6 +1,6 @@
-import type { GgufFacts } from '../gguf.ts';
-import type { GpuDevice } from '../gpu/device.ts';
-import type { MemoryBudget } from './budget.ts';
+import type { GpuDevice } from '../../machine/gpu/device.ts';
+import type { MemoryBudget } from '../../machine/memory-budget.ts';
+import type { GgufFacts } from '../../store/gguf/gguf.ts';
 import type { LoadShape } from './expect.ts';
 import { type LoadPlan, planLoad, type Refusal } from './plan.ts';
 import type { RepackRules } from './repack.ts';
@@ -27,6 +27,11 @@ export interface Planner {
   plan(file: PlannedFile, wish: PlanWish, reclaimableBytes: number, device?: GpuDevice | null): LoadPlan | Refusal;
   /** The same with the memory of this moment for every plan: for many plans that are shown together. */
   snapshot(): Planner & { budget: MemoryBudget };
+}
+
+/** A file that is not here has no measurements, and everything that is loaded could make room for it. */
+export function planForPull(planner: Pick<Planner, 'plan'>, facts: GgufFacts): LoadPlan | Refusal {
+  return planner.plan({ id: '', facts }, {}, Number.POSITIVE_INFINITY);
 }
 
 /** Hands readings of the machine to the pure plan. */

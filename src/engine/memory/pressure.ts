@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
-import { findCgroups, type ReadFile } from '../cgroup.ts';
-import type { MemoryBudget } from './budget.ts';
+import { findCgroups, type ReadFile } from '../../machine/cgroup.ts';
+import type { MemoryBudget } from '../../machine/memory-budget.ts';
 
 /**
  * How short memory is. 1 `hold`: nothing new is loaded; 2 `shrink`: idle models are ended as well; 3 `shed`: requests

@@ -1,4 +1,4 @@
-import type { GgufFacts } from '../gguf.ts';
+import type { GgufFacts } from '../../store/gguf/gguf.ts';
 
 /**
  * Tensor types that llama.cpp's CPU code copies into another order at load, with the size of the copy for each byte of

@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
-import type { RouteDeps } from '../deps.ts';
-import { jsonAnswer, workErrorAnswers } from '../describe.ts';
-import { toInputs } from '../embedding-input.ts';
-import { parseKeepAlive } from '../keep-alive.ts';
-import { askWhole } from '../whole.ts';
+import { askWhole } from '../answer/whole.ts';
+import { toInputs } from '../fields/embedding-input.ts';
+import { parseKeepAlive } from '../fields/keep-alive.ts';
+import type { RouteDeps } from '../mount/deps.ts';
+import { jsonAnswer, workErrorAnswers } from '../mount/describe.ts';
 import { embeddingAnswer, embeddingBody } from './embedding-schema.ts';
 import type { NativeMount } from './mount.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { inputField } from '../embedding-input.ts';
-import { keepAliveField } from '../keep-alive.ts';
-import { modelNameField } from '../model-name.ts';
+import { inputField } from '../fields/embedding-input.ts';
+import { keepAliveField } from '../fields/keep-alive.ts';
+import { modelNameField } from '../fields/model-name.ts';
 
 /** Body and answer of `/embeddings` in the native dialect. */
 export const embeddingBody = z

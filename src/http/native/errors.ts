@@ -1,5 +1,5 @@
 import type { AppError, ErrorCode } from '../../core/errors.ts';
-import type { ErrorBody } from '../error-handler.ts';
+import type { ErrorBody } from '../mount/error-handler.ts';
 
 /** The object in `{"error":{…}}` at the root mount and in WebSocket messages. */
 export function errorObject(error: AppError, requestId: string) {

@@ -3,7 +3,7 @@ import type { Answer, StreamEvent } from '../../core/events.ts';
 import type { ModelCalibration, ModelInfo } from '../../core/model.ts';
 import { totalTokens, type Usage } from '../../core/usage.ts';
 import { sseJson, sseRecord } from '../../wire/sse.ts';
-import { formatBytes } from '../bytes.ts';
+import { formatBytes } from '../fields/bytes.ts';
 
 /** What an answer says of itself beside its text. */
 export interface AnswerFacts {

@@ -2,10 +2,10 @@ import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { toAppError } from '../../core/errors.ts';
 import type { ModelInfo } from '../../core/model.ts';
-import { formatBytes } from '../bytes.ts';
-import type { RouteDeps } from '../deps.ts';
-import { jsonAnswer } from '../describe.ts';
-import { logError } from '../error-handler.ts';
+import { formatBytes } from '../fields/bytes.ts';
+import type { RouteDeps } from '../mount/deps.ts';
+import { jsonAnswer } from '../mount/describe.ts';
+import { logError } from '../mount/error-handler.ts';
 import type { NativeMount } from './mount.ts';
 import { healthAnswer } from './schema.ts';
 

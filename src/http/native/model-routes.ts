@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
-import type { RouteDeps } from '../deps.ts';
-import { errorAnswers, jsonAnswer, workErrorAnswers } from '../describe.ts';
-import { checkModelName } from '../model-name.ts';
+import { checkModelName } from '../fields/model-name.ts';
+import type { RouteDeps } from '../mount/deps.ts';
+import { errorAnswers, jsonAnswer, workErrorAnswers } from '../mount/describe.ts';
 import { toNativeModel } from './from-core.ts';
 import type { NativeMount } from './mount.ts';
 import { toNativePlan, toPlanAnswer } from './plan-from-core.ts';

@@ -1,4 +1,4 @@
-import type { ErrorBody } from '../error-handler.ts';
+import type { ErrorBody } from '../mount/error-handler.ts';
 import { apiErrorBody, rootErrorBody } from './errors.ts';
 import { apiError, modelList, modelListEnvelope, nativeError } from './schema.ts';
 

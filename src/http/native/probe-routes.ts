@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { z } from 'zod';
-import type { RouteDeps } from '../deps.ts';
-import { errorAnswers, jsonAnswer } from '../describe.ts';
+import type { RouteDeps } from '../mount/deps.ts';
+import { errorAnswers, jsonAnswer } from '../mount/describe.ts';
 import { nativeError } from './schema.ts';
 
 const tags = ['Operation'];

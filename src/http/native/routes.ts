@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
-import type { RouteDeps } from '../deps.ts';
-import { createErrorHandler } from '../error-handler.ts';
+import type { RouteDeps } from '../mount/deps.ts';
+import { createErrorHandler } from '../mount/error-handler.ts';
 import { addRerankRoute } from '../rerank/routes.ts';
 import { addEmbeddingRoute } from './embedding-routes.ts';
 import { addGenerateRoutes } from './generate-routes.ts';

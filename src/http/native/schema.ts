@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { cachePromptField } from '../cache-prompt.ts';
-import { keepAliveField } from '../keep-alive.ts';
-import { modelNameField } from '../model-name.ts';
-import { maxTokensField, samplingFields, stopField } from '../sampling.ts';
-import { extraSamplingFields } from '../sampling-extras.ts';
+import { cachePromptField } from '../fields/cache-prompt.ts';
+import { keepAliveField } from '../fields/keep-alive.ts';
+import { modelNameField } from '../fields/model-name.ts';
+import { maxTokensField, samplingFields, stopField } from '../fields/sampling.ts';
+import { extraSamplingFields } from '../fields/sampling-extras.ts';
 import { nativePlan } from './plan-schema.ts';
 
 /** Bodies and answers of the native dialect. Bodies are strict: an unknown field is an error that names it. */

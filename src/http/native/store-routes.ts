@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import type { PullWish } from '../../core/pull.ts';
-import { formatBytes } from '../bytes.ts';
-import type { RouteDeps } from '../deps.ts';
-import { errorAnswers, jsonAnswer, workErrorAnswers } from '../describe.ts';
-import { checkModelName } from '../model-name.ts';
-import { clientGone, sendSse } from '../reply.ts';
+import { clientGone, sendSse } from '../answer/reply.ts';
+import { formatBytes } from '../fields/bytes.ts';
+import { checkModelName } from '../fields/model-name.ts';
+import type { RouteDeps } from '../mount/deps.ts';
+import { errorAnswers, jsonAnswer, workErrorAnswers } from '../mount/describe.ts';
 import type { NativeMount } from './mount.ts';
 import { modelPath } from './schema.ts';
 import { toNativeAvailable, toNativePull, toNativeStored, toPullRecords } from './store-from-core.ts';

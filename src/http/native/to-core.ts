@@ -1,9 +1,9 @@
 import type { ChatInput, ChatRequest, OutputFormat } from '../../core/chat.ts';
 import { AppError } from '../../core/errors.ts';
 import type { LoadWish } from '../../core/model.ts';
-import { toPromptCache } from '../cache-prompt.ts';
-import { parseKeepAlive } from '../keep-alive.ts';
-import { toSampling, toStop } from '../sampling.ts';
+import { toPromptCache } from '../fields/cache-prompt.ts';
+import { parseKeepAlive } from '../fields/keep-alive.ts';
+import { toSampling, toStop } from '../fields/sampling.ts';
 import type { PlanQuery } from './plan-schema.ts';
 import type { GenerateBody, LoadBody } from './schema.ts';
 

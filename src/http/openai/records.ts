@@ -2,7 +2,7 @@ import { toAppError } from '../../core/errors.ts';
 import type { FinishReason, StreamEvent } from '../../core/events.ts';
 import type { Usage } from '../../core/usage.ts';
 import { sseJson, sseRecord } from '../../wire/sse.ts';
-import { merge } from '../merge.ts';
+import { merge } from '../answer/merge.ts';
 import { errorObject } from './errors.ts';
 import { sumUsage, toUsage } from './usage.ts';
 

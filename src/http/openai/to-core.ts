@@ -8,9 +8,9 @@ import type {
   ToolDefinition,
 } from '../../core/chat.ts';
 import { AppError } from '../../core/errors.ts';
-import { toPromptCache } from '../cache-prompt.ts';
-import { parseKeepAlive } from '../keep-alive.ts';
-import { toSampling, toStop, wrapSeed } from '../sampling.ts';
+import { toPromptCache } from '../fields/cache-prompt.ts';
+import { parseKeepAlive } from '../fields/keep-alive.ts';
+import { toSampling, toStop, wrapSeed } from '../fields/sampling.ts';
 import { toFormat } from './response-format.ts';
 import type { ChatBody, ChatBodyMessage, CompletionBody } from './schema.ts';
 

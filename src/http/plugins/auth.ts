@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { checkKey } from '../../auth/keys.ts';
 import type { Config } from '../../config/schema.ts';
-import { headerValues } from '../headers.ts';
+import { headerValues } from './headers.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../../core/errors.ts';
-import type { HttpDeps } from '../deps.ts';
+import type { HttpDeps } from '../mount/deps.ts';
 
 const retryAfterSeconds = 5;
 

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config/schema.ts';
 import { AppError } from '../../core/errors.ts';
-import { headerValues } from '../headers.ts';
+import { headerValues } from './headers.ts';
 
 /**
  * Whether a `Host` header may be answered. Loopback names and IP addresses cannot be rebound by a foreign page's DNS;

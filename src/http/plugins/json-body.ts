@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { AppError } from '../../core/errors.ts';
-import { decodeUtf8, parseJsonObject } from '../json.ts';
+import { decodeUtf8, parseJsonObject } from '../fields/json.ts';
 
 /** Replaces Fastify's body parsers by one that takes JSON objects in UTF-8 and nothing else. */
 export function addJsonBody(app: FastifyInstance): void {

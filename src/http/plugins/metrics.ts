@@ -1,7 +1,7 @@
 // For the type of request.ws.
 import type {} from '@fastify/websocket';
 import type { FastifyInstance } from 'fastify';
-import type { HttpDeps } from '../deps.ts';
+import type { HttpDeps } from '../mount/deps.ts';
 
 /**
  * Counts every request at the end of its response, streams at their last byte. Routes are labelled by their pattern,

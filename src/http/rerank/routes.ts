@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import type { z } from 'zod';
-import type { RouteDeps } from '../deps.ts';
-import { jsonAnswer, workErrorAnswers } from '../describe.ts';
-import { parseKeepAlive } from '../keep-alive.ts';
-import { askWhole } from '../whole.ts';
+import { askWhole } from '../answer/whole.ts';
+import { parseKeepAlive } from '../fields/keep-alive.ts';
+import type { RouteDeps } from '../mount/deps.ts';
+import { jsonAnswer, workErrorAnswers } from '../mount/describe.ts';
 import { rerankAnswer, rerankBody, toDocuments } from './schema.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '../../core/errors.ts';
-import { keepAliveField } from '../keep-alive.ts';
-import { modelNameField } from '../model-name.ts';
+import { keepAliveField } from '../fields/keep-alive.ts';
+import { modelNameField } from '../fields/model-name.ts';
 
 const maxDocuments = 2048;
 

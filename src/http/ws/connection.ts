@@ -1,9 +1,9 @@
 import type { WebSocket } from '@fastify/websocket';
 import { AppError } from '../../core/errors.ts';
-import type { RouteDeps } from '../deps.ts';
-import { logError } from '../error-handler.ts';
-import { normalizeError } from '../errors.ts';
-import { decodeUtf8, parseJsonObject } from '../json.ts';
+import { decodeUtf8, parseJsonObject } from '../fields/json.ts';
+import type { RouteDeps } from '../mount/deps.ts';
+import { logError } from '../mount/error-handler.ts';
+import { normalizeError } from '../mount/errors.ts';
 import { createMessageBudget } from './message-budget.ts';
 import { errorMessage } from './protocol.ts';
 

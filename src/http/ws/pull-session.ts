@@ -2,10 +2,10 @@ import type { WebSocket } from '@fastify/websocket';
 import { z } from 'zod';
 import { toAppError } from '../../core/errors.ts';
 import type { PullInfo } from '../../core/pull.ts';
-import type { RouteDeps } from '../deps.ts';
-import { normalizeError } from '../errors.ts';
+import { validationError } from '../fields/validation.ts';
+import type { RouteDeps } from '../mount/deps.ts';
+import { normalizeError } from '../mount/errors.ts';
 import { eventOf, toNativePull } from '../native/store-from-core.ts';
-import { validationError } from '../validation.ts';
 import { createConnection, type Session } from './connection.ts';
 
 const clientMessage = z.discriminatedUnion(

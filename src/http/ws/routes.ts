@@ -1,9 +1,9 @@
 import type { WebSocket } from '@fastify/websocket';
 import type { FastifyInstance, FastifyRequest, FastifySchema } from 'fastify';
 import { AppError } from '../../core/errors.ts';
-import type { RouteDeps } from '../deps.ts';
-import { errorAnswers } from '../describe.ts';
-import { createErrorHandler } from '../error-handler.ts';
+import type { RouteDeps } from '../mount/deps.ts';
+import { errorAnswers } from '../mount/describe.ts';
+import { createErrorHandler } from '../mount/error-handler.ts';
 import type { NativeMount } from '../native/mount.ts';
 import { pullPath } from '../native/store-schema.ts';
 import type { Session } from './connection.ts';

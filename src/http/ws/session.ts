@@ -1,9 +1,9 @@
 import type { WebSocket } from '@fastify/websocket';
 import { AppError, toAppError } from '../../core/errors.ts';
 import { unknownUsage } from '../../core/usage.ts';
-import type { RouteDeps } from '../deps.ts';
-import { normalizeError } from '../errors.ts';
-import { inDialect, nativeNames } from '../field-names.ts';
+import { inDialect, nativeNames } from '../fields/field-names.ts';
+import type { RouteDeps } from '../mount/deps.ts';
+import { normalizeError } from '../mount/errors.ts';
 import { toUsage } from '../native/from-core.ts';
 import { generateToCore } from '../native/to-core.ts';
 import { ownerPart } from '../plugins/auth.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type GgufFacts, readGgufSource } from '../../../src/engine/gguf.ts';
 import { planGpuLayers, ramBeside, usableGpuBytes } from '../../../src/engine/gpu/layers.ts';
 import type { ExpectedBytes } from '../../../src/engine/memory/expect.ts';
+import { type GgufFacts, readGgufSource } from '../../../src/store/gguf/gguf.ts';
 import { bufferSource, tinyGguf } from '../../support/gguf-writer.ts';
 import { anyExpectedBytes } from '../../support/plans.ts';
 

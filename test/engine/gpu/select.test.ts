@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { GpuDevice, GpuWish } from '../../../src/engine/gpu/device.ts';
-import { gpuWish } from '../../../src/engine/gpu/device.ts';
-import type { GpuNode, GpuNodes } from '../../../src/engine/gpu/nodes.ts';
-import type { ProbeResult } from '../../../src/engine/gpu/probe.ts';
 import { createGpuSelector } from '../../../src/engine/gpu/select.ts';
-import type { GpuBackend } from '../../../src/engine/ipc/gpu.ts';
+import type { GpuBackend } from '../../../src/ipc/gpu.ts';
+import type { GpuDevice, GpuWish } from '../../../src/machine/gpu/device.ts';
+import { gpuWish } from '../../../src/machine/gpu/device.ts';
+import type { GpuNode, GpuNodes } from '../../../src/machine/gpu/nodes.ts';
+import type { ProbeResult } from '../../../src/machine/gpu/probe.ts';
 import { createLogger } from '../../../src/observe/logger.ts';
 import { someGpu } from '../../support/fake-gpu.ts';
 

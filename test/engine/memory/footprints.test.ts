@@ -2,8 +2,8 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { GgufFacts } from '../../../src/engine/gguf.ts';
 import { createFootprints } from '../../../src/engine/memory/footprints.ts';
+import type { GgufFacts } from '../../../src/store/gguf/gguf.ts';
 import { anyExpectedBytes, anyPlan } from '../../support/plans.ts';
 
 const file = { id: 'm:q4_0', facts: { sizeBytes: 1_000 } as GgufFacts };

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { GgufFacts } from '../../../src/engine/gguf.ts';
-import { readGgufSource } from '../../../src/engine/gguf.ts';
 import { expectBytes, type LoadShape } from '../../../src/engine/memory/expect.ts';
 import { kvBytesPerToken, slotCache } from '../../../src/engine/memory/kv-cache.ts';
 import { type LoadPlan, type PlanInput, planLoad, type Refusal } from '../../../src/engine/memory/plan.ts';
 import { repackRulesOf } from '../../../src/engine/memory/repack.ts';
+import type { GgufFacts } from '../../../src/store/gguf/gguf.ts';
+import { readGgufSource } from '../../../src/store/gguf/gguf.ts';
 import { bufferSource, tinyGguf } from '../../support/gguf-writer.ts';
 
 const gib = 2 ** 30;

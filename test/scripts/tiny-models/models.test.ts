@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tinyArchitectures, tinyFileName, windowTokens, writeTinyModels } from '../../../scripts/tiny-models/models.ts';
-import { readGguf } from '../../../src/engine/gguf.ts';
+import { readGguf } from '../../../src/store/gguf/gguf.ts';
 
 let folder = '';
 let written: { filePath: string; sizeBytes: number }[] = [];

@@ -8,7 +8,7 @@ import { quantizedTypes } from '../../../../scripts/bench/gguf/weights.ts';
 import { writeModel } from '../../../../scripts/bench/gguf/write-model.ts';
 import { ggufHeader } from '../../../../scripts/gguf/header.ts';
 import { syntheticTokenizer } from '../../../../scripts/gguf/synthetic-tokenizer.ts';
-import { readGguf } from '../../../../src/engine/gguf.ts';
+import { readGguf } from '../../../../src/store/gguf/gguf.ts';
 
 const small: Qwen2Size = {
   name: 'small',

@@ -1,0 +1,114 @@
+import { toAppError } from '../../core/errors.ts';
+import { decideRoom, type Occupant } from '../memory/evict.ts';
+import type { LoadPlan, Refusal } from '../memory/plan.ts';
+
+/** Memory for one load, held until the model is loaded or has failed. */
+export interface Grant {
+  plan: LoadPlan;
+  /** The load is over, well or not: the next one may begin. Idempotent. */
+  done(): void;
+}
+
+/** The line of loads: one at a time, in the order they were asked for. */
+export interface Admission {
+  /** Waits for the turn and the memory. Rejects with what `refuse` makes of a refusal, or with the reason of `close`. */
+  enter(plan: Waiter['plan'], refuse: Waiter['refuse']): Promise<Grant>;
+  /** Room may have appeared, or a model has become idle. */
+  roomChanged(): void;
+  /** Turns everyone away who waits. */
+  close(reason: Error): void;
+}
+
+interface Waiter {
+  /** Plans with the memory of this moment plus that many bytes. */
+  plan: (reclaimableBytes: number) => LoadPlan | Refusal;
+  refuse: (refusal: Refusal) => Error;
+  granted: PromiseWithResolvers<Grant>;
+  /** How many that came later were let past. */
+  overtaken: number;
+}
+
+/**
+ * Those who wait for working models let others past that fit beside them, so that a small model is not held up by a
+ * large one. After this many the line stands still until the first has its room, so that it gets it some day.
+ */
+const mostOvertakes = 8;
+
+/** `evict` ends an idle model, `exitOf` gives the end of one that is leaving; both settle when the process is gone. */
+export function createAdmission(deps: {
+  occupants: () => Occupant[];
+  evict: (id: string) => Promise<void>;
+  exitOf: (id: string) => Promise<void>;
+}): Admission {
+  const line: Waiter[] = [];
+  /** A load is under way, or a process is being waited for. */
+  let occupied = false;
+
+  const grant = (waiter: Waiter, plan: LoadPlan) => {
+    occupied = true;
+    line.splice(line.indexOf(waiter), 1);
+    let over = false;
+    waiter.granted.resolve({
+      plan,
+      done() {
+        if (over) return;
+        over = true;
+        occupied = false;
+        advance();
+      },
+    });
+  };
+  const waitFor = (exit: Promise<void>) => {
+    occupied = true;
+    const next = () => {
+      occupied = false;
+      advance();
+    };
+    exit.then(next, next);
+  };
+
+  /** Takes the next step of the line; every decision is made with the readings of this moment. */
+  const advance = () => {
+    while (!occupied && line[0]) {
+      const first = line[0];
+      try {
+        const decision = decideRoom(first.plan, deps.occupants());
+        if (decision.type === 'load') grant(first, decision.plan);
+        else if (decision.type === 'evict') waitFor(deps.evict(decision.id));
+        else if (decision.type === 'await-exit') waitFor(deps.exitOf(decision.id));
+        else if (decision.type === 'refuse') turnAway(first, first.refuse(decision.refusal));
+        else return letPast(first);
+      } catch (error) {
+        turnAway(first, toAppError(error));
+      }
+    }
+  };
+  const turnAway = (waiter: Waiter, reason: Error) => {
+    line.splice(line.indexOf(waiter), 1);
+    waiter.granted.reject(reason);
+  };
+  /** The first has to wait for a working model: one that fits as things are need not. */
+  const letPast = (first: Waiter) => {
+    if (first.overtaken >= mostOvertakes) return;
+    for (const waiter of line.slice(1)) {
+      const decision = decideRoom(waiter.plan, deps.occupants());
+      if (decision.type === 'refuse') turnAway(waiter, waiter.refuse(decision.refusal));
+      if (decision.type !== 'load') continue;
+      first.overtaken++;
+      return grant(waiter, decision.plan);
+    }
+  };
+
+  return {
+    enter(plan, refuse) {
+      const waiter: Waiter = { plan, refuse, granted: Promise.withResolvers<Grant>(), overtaken: 0 };
+      line.push(waiter);
+      advance();
+      return waiter.granted.promise;
+    },
+    roomChanged: advance,
+    close(reason) {
+      for (const waiter of line.splice(0)) waiter.granted.reject(reason);
+    },
+  };
+}

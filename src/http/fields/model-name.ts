@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { AppError } from '../../core/errors.ts';
+
+const maxLength = 200;
+
+/** What is wrong with a model name, or null. The engine looks the name up afterwards; no name ever becomes a path. */
+export function modelNameProblem(name: string): string | null {
+  if (name === '') return 'it is empty';
+  if (name.length > maxLength) return `it is longer than ${maxLength} characters`;
+  if (!/^[\x20-\x7e]*$/.test(name)) return 'only printable ASCII characters are allowed';
+  if (name !== name.trim()) return 'it begins or ends with a space';
+  if (name.includes('\\')) return 'a backslash is not allowed';
+  if (name.includes('://') || /^[a-z]:/i.test(name) || /^(hf|file|data|https?|ftp|gopher):/i.test(name)) {
+    return 'URLs and drives are not model names';
+  }
+  if (name.startsWith('/') || name.endsWith('/')) return 'it begins or ends with a slash';
+  if (name.startsWith('-')) return 'it begins with a dash';
+  if (name.split('/').some((part) => part === '' || part === '.' || part === '..')) {
+    return 'empty, "." and ".." parts are not allowed';
+  }
+  if (name.endsWith('.')) return 'it ends with a dot';
+  return null;
+}
+
+/** A model name in a body. */
+export const modelNameField = z
+  .string()
+  .superRefine((name, context) => {
+    const problem = modelNameProblem(name);
+    if (problem !== null) context.addIssue({ code: 'custom', message: problem });
+  })
+  .meta({ description: 'Name or alias of a model; "name:quantization" asks for one variant.', examples: ['default'] });
+
+/** A model name in a path: the same rule, said of the field `model`. */
+export function checkModelName(name: string): string {
+  const problem = modelNameProblem(name);
+  if (problem !== null) {
+    throw new AppError('invalid_request', `"model" is not valid: ${problem}.`, { field: 'model' });
+  }
+  return name;
+}

@@ -1,0 +1,58 @@
+import type { FastifyInstance } from 'fastify';
+import type { Config } from '../../config/schema.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { ModelStore } from '../../core/pull.ts';
+import type { Engine } from '../../engine/engine.ts';
+import type { Gateway } from '../../gateway/gateway.ts';
+import type { Logger } from '../../observe/logger.ts';
+import type { Metrics } from '../../observe/metrics.ts';
+
+/** Whether the server still takes new work. */
+export interface Lifecycle {
+  draining(): boolean;
+}
+
+/** What the HTTP layer is given by the composition root. */
+export interface HttpDeps {
+  config: Config;
+  gateway: Gateway;
+  engine: Engine;
+  store: ModelStore;
+  metrics: Metrics;
+  log: Logger;
+  clock: Clock;
+  version: string;
+  lifecycle: Lifecycle;
+}
+
+/** What routes see: the same, and what the server itself counts. */
+export interface RouteDeps extends HttpDeps {
+  /** Open sockets of the server, WebSockets included. */
+  activeConnections(): number;
+}
+
+/** The HTTP server, ready to listen. */
+export interface HttpServer {
+  app: FastifyInstance;
+  /** Binds the configured address; resolves with the base URL, for example `http://127.0.0.1:8000`. */
+  listen(): Promise<string>;
+  activeConnections(): number;
+  /**
+   * Stops listening, ends idle connections, lets running answers end and closes WebSockets with 1001. Answers end when
+   * their providers end them: drain the engine first. Sockets still open after 5 s are destroyed.
+   */
+  close(): Promise<void>;
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Answers without a key, when one is configured. */
+    isPublic?: boolean;
+    /** Starts work, so it is refused while the server drains. */
+    startsWork?: boolean;
+    /** A missing or empty body counts as no body instead of broken JSON. */
+    allowsEmptyBody?: boolean;
+    /** Speaks WebSocket: an upgrade from a foreign origin is refused. */
+    isWebSocket?: boolean;
+  }
+}

@@ -1,0 +1,50 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { AppError } from '../../core/errors.ts';
+import type { HttpDeps } from './deps.ts';
+import { normalizeError } from './errors.ts';
+
+/** A client that sends so much at once has no honest reason. */
+const maxDroppedBytes = 64 * 1024 * 1024;
+
+/** How a dialect words an error; its `errors.ts` has the only place that does. */
+export type ErrorBody = (error: AppError, context: { requestId: string; now: Date }) => unknown;
+
+export type ErrorHandler = (thrown: unknown, request: FastifyRequest, reply: FastifyReply) => void;
+
+/**
+ * The error handler of a dialect's scope. Fastify renders errors of root hooks and of body validation through the
+ * handler of the matched route's scope, so every route answers in its own dialect.
+ */
+export function createErrorHandler(
+  errorBody: ErrorBody,
+  deps: Pick<HttpDeps, 'clock' | 'log' | 'metrics'>,
+): ErrorHandler {
+  return (thrown, request, reply) => {
+    const error = normalizeError(thrown);
+    deps.metrics.rejected.inc({ reason: error.code });
+    logError(deps.log, error, request.id);
+    reply.code(error.status);
+    if (error.retryAfterSeconds !== null) reply.header('retry-after', String(Math.ceil(error.retryAfterSeconds)));
+    // The SDKs of OpenAI and Anthropic retry every 5xx unless told otherwise.
+    if (error.status >= 500 && !error.retryable) reply.header('x-should-retry', 'false');
+    if (error.code === 'payload_too_large' && willReadRest(request)) reply.removeHeader('connection');
+    reply.type('application/json; charset=utf-8');
+    reply.send(errorBody(error, { requestId: request.id, now: deps.clock.now() }));
+  };
+}
+
+/**
+ * Whether Node may read the rest of a refused body and drop it. Fastify would close at once; Go's client and Node's
+ * fetch then fail on the write and never see the 413. A body of unknown length, or a very long one, is cut off.
+ */
+function willReadRest(request: FastifyRequest): boolean {
+  return Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY) <= maxDroppedBytes;
+}
+
+/** Logs a failure of the server with its cause, a refusal only for those who debug. */
+export function logError(log: HttpDeps['log'], error: AppError, requestId: string): void {
+  const facts = { requestId, code: error.code, field: error.field ?? undefined };
+  if (error.status < 500) log.debug(facts, error.message);
+  else if (error.retryable) log.warn({ ...facts, err: error.cause }, error.message);
+  else log.error({ ...facts, err: error.cause ?? error }, error.message);
+}

@@ -1,0 +1,146 @@
+import type { ChatInput, OutputFormat, Sampling } from '../core/chat.ts';
+import type { WireError } from '../core/errors.ts';
+import type { StreamEvent } from '../core/events.ts';
+import type { GpuBackend, GpuProbeReport, WorkerGpu } from './gpu.ts';
+
+/** What a worker needs to load its model; everything is explicit, the library decides nothing by itself. */
+export interface WorkerOptions {
+  /** What the model is for: text token by token, a vector for each text, or a score for each document. */
+  mode: 'generate' | 'embed' | 'rank';
+  /** Absolute path of the model file (first part of a split set). */
+  modelPath: string;
+  /** Context of one slot in tokens. */
+  contextTokens: number;
+  slots: number;
+  /** Largest number of tokens in one decode call. */
+  batchTokens: number;
+  useMmap: boolean;
+  /** How keys and values are kept; `q8_0` needs `flashAttention`. */
+  kvType: 'f16' | 'q8_0';
+  /** Where states of prompts are kept beyond the process, and which from the first time on; null: nowhere. */
+  vault: { folder: string; capBytes: number; minSavedMs: number; pinnedPrompts: string[] } | null;
+  /** Use the fused attention kernel where the model allows it. */
+  flashAttention: boolean;
+  /** Upper bound for `threads` messages later on. */
+  maxThreads: number;
+  threads: number;
+  /** Threads of the process's libuv pool that work; more than there are: all. */
+  libuvThreads: number;
+  /** Guess several tokens ahead where that pays. */
+  drafts: boolean;
+  /** Null: everything on the CPU. */
+  gpu: WorkerGpu | null;
+}
+
+/** One request as the worker sees it: text in, events out. */
+export interface WorkerRequest {
+  /** Name to put into the `start` event. */
+  model: string;
+  input: ChatInput;
+  sampling: Sampling;
+  format: OutputFormat;
+  /** Alternatives per token, or null when no log probabilities are wanted. */
+  topLogprobs: number | null;
+  maxTokens: number | null;
+  stop: string[];
+  /** As `ChatRequest.owner`; null: shared by all. */
+  owner: string | null;
+  /** As `ChatRequest.promptCache`. */
+  promptCache: 'keep' | 'none' | 'pin';
+}
+
+/** Texts to turn into vectors; fields as in `core/embedding.ts`. */
+export interface WorkerEmbedRequest {
+  inputs: (string | number[])[];
+  dimensions: number | null;
+}
+
+/** Documents to rate against a query. */
+export interface WorkerRankRequest {
+  query: string;
+  documents: string[];
+}
+
+/** One step to measure on an idle model. `decode`: logits of all `tokens`; `prefill`: of the last only. */
+export interface WorkerMeasurement {
+  phase: 'decode' | 'prefill';
+  tokens: number;
+  /** At most `maxThreads` of the load are used. */
+  threads: number;
+  libuvThreads: number;
+}
+
+/** Facts that only a loaded model can tell. */
+export interface WorkerReady {
+  contextTokens: number;
+  slots: number;
+  threads: number;
+  /** Things an operator should know, such as a missing chat template. */
+  warnings: string[];
+}
+
+/** Work done by one step of the batch loop, for metrics. */
+export interface StepReport {
+  /** Sequences that were part of the decode call. */
+  sequences: number;
+  /** Requests that got a token, by id, whether or not it gave text to show. */
+  decoded: number[];
+  /** Prompt tokens evaluated. */
+  promptTokens: number;
+  /** Tokens guessed ahead, and how many of them the model confirmed and the answers took. */
+  drafts: { proposed: number; accepted: number };
+  /** Time from issuing the step to its last result. */
+  milliseconds: number;
+  /** When its last result was there, by the worker's own clock: steps are told late, several at once. */
+  endedMs: number;
+}
+
+export type ToWorker =
+  | { type: 'load'; options: WorkerOptions }
+  /** Instead of `load`: start this backend, say what it sees. The answer is `probed` or `load-failed`, or the end. */
+  | { type: 'probe'; backend: GpuBackend }
+  | { type: 'generate'; id: number; request: WorkerRequest }
+  | { type: 'embed'; id: number; request: WorkerEmbedRequest }
+  | { type: 'rank'; id: number; request: WorkerRankRequest }
+  | { type: 'measure'; id: number; setting: WorkerMeasurement }
+  | { type: 'cancel'; id: number }
+  /** `prefillThreads`: for steps that read a prompt; left out: as many. */
+  | { type: 'threads'; threads: number; prefillThreads?: number }
+  /** Fields as in `Calibration`. */
+  | { type: 'calibrated'; costOfTokens: readonly number[]; libuvThreads: number }
+  | { type: 'ping'; sequence: number }
+  | { type: 'shutdown' };
+
+/** One item of a step: an event of request `id`, or its failure. `finish` and errors are the last item of an id. */
+export type WorkerItem = { id: number; event: StreamEvent } | { id: number; error: WireError };
+
+/**
+ * The one answer to an `embed`, `rank` or `measure` message, also after a cancel. `packed`: vectors as `packVector` writes
+ * them. `milliseconds`: what the step took; null: the worker had work, or no place where a step would do no harm.
+ */
+export type WorkerAnswer =
+  | { type: 'embedded'; id: number; packed: string[]; promptTokens: number }
+  | { type: 'ranked'; id: number; scores: number[]; promptTokens: number }
+  | { type: 'measured'; id: number; milliseconds: number | null }
+  | { type: 'refused'; id: number; error: WireError };
+
+/** What happened in one step, or beside the steps when there is no report. */
+export interface WorkerStep {
+  items: WorkerItem[];
+  report: StepReport | null;
+}
+
+export type FromWorker =
+  | { type: 'ready'; ready: WorkerReady }
+  | { type: 'load-failed'; error: WireError }
+  | { type: 'probed'; report: GpuProbeReport }
+  /** The model is loaded and its template is about to be tried: an endless one never gets to `ready`. */
+  | { type: 'probing' }
+  /** All events of one step travel together. */
+  | ({ type: 'step' } & WorkerStep)
+  /** Several fast steps in one message, in their order. */
+  | { type: 'steps'; steps: WorkerStep[] }
+  | WorkerAnswer
+  /** As many parked threads of the worker's pool are to go on. */
+  | { type: 'release'; threads: number }
+  | { type: 'pong'; sequence: number };

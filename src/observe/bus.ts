@@ -1,0 +1,90 @@
+import type { Usage } from '../core/usage.ts';
+
+/** How short memory is: from `none` to `shed`, in which requests are turned away. */
+export type MemoryLevel = 'none' | 'hold' | 'shrink' | 'shed';
+
+/**
+ * What happens in the server, as facts that have already happened. Metrics, the ledger and the page read them here; whoever
+ * makes them knows none of these. Prompts, answers, paths and keys are in none of them.
+ */
+export type AppEvent =
+  // Models of this machine. `variant` is `name:quantization`.
+  | {
+      type: 'model-loaded';
+      model: string;
+      variant: string;
+      loadMs: number;
+      /** Bytes that the plan expected right after the load, and that were measured; null: not measured. */
+      expectedBytes: number;
+      measuredBytes: number | null;
+    }
+  /** A load failed; `code` is that of its error. */
+  | { type: 'model-load-failed'; model: string; variant: string; code: string }
+  | { type: 'model-gone'; model: string; variant: string; reason: UnloadReason }
+  /** A worker ended without being asked to; `model-gone` with the reason `crash` follows. */
+  | { type: 'worker-died'; model: string; variant: string; reason: string }
+  /** One step of a batch loop. `drafted` and `accepted`: tokens that were guessed ahead, and those that were right. */
+  | { type: 'step'; model: string; sequences: number; promptTokens: number; drafted: number; accepted: number }
+  /** A request has its slot, after waiting so long for it. */
+  | { type: 'slot-taken'; model: string; waitedMs: number }
+  /** Time between the ends of the steps that made two tokens of one request. */
+  | { type: 'token-gap'; model: string; gapMs: number }
+  /** Prompt tokens that were computed outside of a step: those of vectors and scores. */
+  | { type: 'prompt-evaluated'; model: string; tokens: number }
+  | { type: 'calibrated'; model: string; result: string }
+  | { type: 'memory-level'; level: MemoryLevel }
+  // Requests, whoever answers them. `model` is `unknown` where a request ended before its model was known.
+  | { type: 'request-began'; requestId: string; model: string }
+  /** The first content of an answer, so long after the request arrived. */
+  | { type: 'request-first-token'; requestId: string; provider: string; model: string; latencyMs: number }
+  | {
+      type: 'request-ended';
+      requestId: string;
+      provider: string;
+      model: string;
+      /** What was asked for. */
+      operation: 'generate' | 'embed' | 'rank';
+      /** A finish reason, `cancelled`, or the code of an error. */
+      outcome: string;
+      usage: Usage;
+      /** From the arrival of the request; null: no provider had begun. */
+      serviceMs: number | null;
+    }
+  // The model store.
+  | { type: 'pull-changed'; id: string; model: string; state: string; receivedBytes: number; totalBytes: number }
+  | { type: 'pull-received'; bytes: number }
+  /** `result`: done, cancelled or an error code. */
+  | { type: 'pull-ended'; id: string; model: string; result: string };
+
+/** Why a model went; `pressure`: others need the memory. */
+export type UnloadReason = 'request' | 'idle' | 'room' | 'pressure' | 'shutdown' | 'crash';
+
+/** Hands events on to whoever wants them, at once and in order. */
+export interface Bus {
+  /** Returns when every listener has seen the event. One that throws is reported to the log and disturbs nobody. */
+  publish(event: AppEvent): void;
+  /** Calls `listener` with every event from now on; the returned function ends that. */
+  subscribe(listener: (event: AppEvent) => void): () => void;
+}
+
+/** `onError`: is told what a listener threw. */
+export function createBus(onError: (error: unknown, event: AppEvent) => void): Bus {
+  const listeners = new Set<(event: AppEvent) => void>();
+  return {
+    publish(event) {
+      for (const listener of listeners) {
+        try {
+          listener(event);
+        } catch (error) {
+          onError(error, event);
+        }
+      }
+    },
+    subscribe(listener) {
+      // Wrapped: the same function may listen twice, and either end must not end the other.
+      const own = (event: AppEvent) => listener(event);
+      listeners.add(own);
+      return () => void listeners.delete(own);
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import { fileURLToPath } from 'node:url';
+import type { Config } from '../config/schema.ts';
+import type { Logger } from '../observe/logger.ts';
+import { type Catalog, createCatalog } from './catalog/catalog.ts';
+import { readPullCatalog } from './catalog-file.ts';
+import { createStore, type Store, type StoreDeps } from './store.ts';
+
+const builtinModel = fileURLToPath(new URL('../../models/hearth-guide-3m-q8_0.gguf', import.meta.url));
+const pullCatalogFile = new URL('../../models/catalog.json', import.meta.url);
+
+/** The models on disk, as configured. It is empty until its first refresh. */
+export function assembleCatalog(config: Config, log: Logger): Catalog {
+  return createCatalog({
+    folders: [config.models.folder],
+    builtinFile: builtinModel,
+    aliases: config.models.aliases,
+    defaultModel: config.models.default,
+    knownNames: readPullCatalog(pullCatalogFile).namesOnDisk(),
+    log,
+  });
+}
+
+/** The store over the configured model folder. What an earlier run left is listed after `restore`. */
+export function assembleStore(
+  deps: Pick<StoreDeps, 'catalog' | 'clock' | 'log' | 'metrics' | 'plan' | 'totalBytes' | 'unload' | 'version'> & {
+    config: Config;
+  },
+): Store {
+  const { config } = deps;
+  const { models, pulls } = config;
+  return createStore({
+    ...deps,
+    settings: {
+      endpoint: pulls.hub,
+      token: pulls.hubToken,
+      proxy: pulls.hubProxy === null ? null : { url: new URL(pulls.hubProxy), except: pulls.hubNoProxy },
+      hosts: pulls.hosts,
+      allowPrivate: pulls.allowPrivate,
+      bytesPerSecond: pulls.bytesPerSecond,
+      hours: pulls.hours,
+      reserveBytes: pulls.reserveBytes,
+      importFolders: pulls.importFolders,
+    },
+    folder: models.folder,
+    dataFolder: config.dataFolder,
+    builtinFile: builtinModel,
+    configuredNames: [
+      ...(models.default === null ? [] : [models.default]),
+      ...Object.values(models.aliases),
+      ...models.pinned,
+    ],
+    pullCatalog: readPullCatalog(pullCatalogFile),
+  });
+}

@@ -1,0 +1,83 @@
+import type { ChatMessage, ContentPart } from '../../core/chat.ts';
+import { toolsAsText } from './generic.ts';
+
+const gap: ContentPart = { type: 'text', text: '\n\n' };
+const join = (first: ContentPart[], second: ContentPart[]): ContentPart[] =>
+  first.length === 0 || second.length === 0 ? [...first, ...second] : [...first, gap, ...second];
+
+/** Another way to say the same conversation, or null where there is nothing to change. */
+type Rewrite = (messages: readonly ChatMessage[]) => ChatMessage[] | null;
+
+/** All system messages as one at the beginning. */
+const hoistSystem: Rewrite = (messages) => {
+  if (!messages.some(({ role }, index) => role === 'system' && index > 0)) return null;
+  const content = messages
+    .filter(({ role }) => role === 'system')
+    .reduce<ContentPart[]>((all, message) => join(all, message.content), []);
+  return [{ role: 'system', content }, ...messages.filter(({ role }) => role !== 'system')];
+};
+
+/** The leading system message before the text of the first user turn. */
+const systemIntoUser: Rewrite = (messages) => {
+  const [system, next, ...rest] = messages;
+  if (system?.role !== 'system') return null;
+  if (next?.role === 'user') return [{ role: 'user', content: join(system.content, next.content) }, ...rest];
+  return [{ role: 'user', content: system.content }, ...(next ? [next] : []), ...rest];
+};
+
+/** Messages of one role in a row as one. */
+const mergeTurns: Rewrite = (messages) => {
+  const merged: ChatMessage[] = [];
+  for (const message of messages) {
+    const last = merged.at(-1);
+    if (last?.role === 'user' && message.role === 'user') {
+      merged[merged.length - 1] = { role: 'user', content: join(last.content, message.content) };
+    } else if (last?.role === 'assistant' && message.role === 'assistant' && !last.toolCalls?.length) {
+      merged[merged.length - 1] = { ...message, content: join(last.content, message.content) };
+    } else merged.push(message);
+  }
+  return merged.length === messages.length ? null : merged;
+};
+
+/** One call in each message, its result right behind it. */
+const singleCalls: Rewrite = (messages) => {
+  if (!messages.some((message) => message.role === 'assistant' && (message.toolCalls?.length ?? 0) > 1)) return null;
+  const result: ChatMessage[] = [];
+  const placed = new Set<ChatMessage>();
+  for (const [index, message] of messages.entries()) {
+    if (placed.has(message)) continue;
+    if (message.role !== 'assistant' || (message.toolCalls?.length ?? 0) < 2) {
+      result.push(message);
+      continue;
+    }
+    for (const [at, call] of message.toolCalls!.entries()) {
+      const { reasoning: _said, ...later } = message;
+      result.push({ ...(at === 0 ? message : { ...later, content: [] }), toolCalls: [call] });
+      const answer = messages.slice(index + 1).find((other) => other.role === 'tool' && other.toolCallId === call.id);
+      if (answer && !placed.has(answer)) result.push(answer);
+      if (answer) placed.add(answer);
+    }
+  }
+  return result;
+};
+
+const plainTools: Rewrite = (messages) =>
+  messages.some((message) => message.role === 'tool' || (message.role === 'assistant' && message.toolCalls?.length))
+    ? toolsAsText(messages)
+    : null;
+
+const rewrites: readonly Rewrite[] = [hoistSystem, singleCalls, plainTools, systemIntoUser, mergeTurns];
+
+/**
+ * The conversation as it is, then in other words for a template that refuses it: the fewest changes first. Many
+ * templates know no system role, insist on turns, or take one call at a time.
+ */
+export function* adaptations(messages: readonly ChatMessage[]): Generator<readonly ChatMessage[]> {
+  const subsets = Array.from({ length: 2 ** rewrites.length }, (_, bits) =>
+    rewrites.filter((_rewrite, index) => (bits >> index) & 1),
+  ).sort((a, b) => a.length - b.length);
+  for (const subset of subsets) {
+    const changed = subset.reduce<readonly ChatMessage[] | null>((all, rewrite) => all && rewrite(all), messages);
+    if (changed) yield changed;
+  }
+}

@@ -1,0 +1,252 @@
+/**
+ * Entry of a worker process: one model, driven over IPC by `engine/resident.ts`. It never writes to stdout; stderr is
+ * kept by the parent for its log. When the parent is gone it exits. Its one argument is the size of its libuv pool.
+ */
+import { AppError, toAppError } from '../core/errors.ts';
+import { canParkThreads, gateDescriptor } from '../ipc/gate.ts';
+import type { FromWorker, StepReport, ToWorker, WorkerItem, WorkerOptions } from '../ipc/protocol.ts';
+import { createDraftController, type DraftController } from './draft/controller.ts';
+import { createDraftFactory, type DraftFactory } from './draft/job-drafts.ts';
+import { createEmbedder, type Embedder } from './embedder.ts';
+import { createEmbeddingRuntime, type EmbeddingRuntime } from './embedding-runtime.ts';
+import { probeGpu } from './gpu-probe.ts';
+import { type BatchLoop, createBatchLoop } from './loop.ts';
+import { createMeasureStep, type MeasureStep } from './measure.ts';
+import { createOutbox } from './outbox.ts';
+import { createPrefillPacer } from './pacer.ts';
+import { openPrefixStore } from './prefix-store.ts';
+import { prepareJob } from './requests.ts';
+import { createRuntime, type Runtime } from './runtime.ts';
+import { createStepThreads, type StepThreads } from './step-threads.ts';
+import { type ChatTemplate, createChatTemplate } from './template.ts';
+import { createThreadPool, parkAt } from './thread-pool.ts';
+
+interface Loaded {
+  pinnedPrompts: readonly string[];
+  nowMs: () => number;
+  runtime: Runtime;
+  template: ChatTemplate;
+  loop: BatchLoop;
+  threads: StepThreads;
+  /** Null: the library cannot run a step for its time alone. */
+  measureStep: MeasureStep | null;
+  /** Null where guesses are switched off, or the model allows none. */
+  drafts: DraftFactory | null;
+  draftController: DraftController;
+}
+
+/** The other kind of worker: vectors or scores instead of text. A process is one or the other, by its model. */
+interface LoadedEmbedder {
+  runtime: EmbeddingRuntime;
+  embedder: Embedder;
+}
+
+let loaded: Loaded | null = null;
+let loadedEmbedder: LoadedEmbedder | null = null;
+
+function send(message: FromWorker): void {
+  // The callback keeps a vanished parent from becoming an uncaught error; `disconnect` ends the process.
+  process.send?.(message, undefined, undefined, () => {});
+}
+
+const outbox = createOutbox(send);
+const pool = createThreadPool({
+  size: canParkThreads ? Number(process.argv[2] ?? 1) : 1,
+  park: () => parkAt(gateDescriptor),
+  release: (threads) => send({ type: 'release', threads }),
+});
+
+async function load(options: WorkerOptions): Promise<void> {
+  void pool.use(options.libuvThreads);
+  if (options.mode !== 'generate') return loadEmbedder(options);
+  const runtime = await createRuntime(options);
+  const template = createChatTemplate({
+    source: runtime.templateSource,
+    architecture: runtime.architecture,
+    tokenizerModel: runtime.tokenizerModel,
+    controlTexts: runtime.vocabulary.controlTexts,
+    userDefinedTexts: runtime.vocabulary.userDefinedTexts,
+    bosText: runtime.bosText,
+    eosText: runtime.eosText,
+  });
+  send({ type: 'probing' });
+  probe(template);
+  const nowMs = () => performance.now();
+  const log = (line: string) => process.stderr.write(`${line}\n`);
+  const prefixes =
+    options.vault &&
+    (await openPrefixStore({ ...options.vault, modelPath: options.modelPath }, runtime.stateFormat, log));
+  const threads = createStepThreads({ threads: options.threads, apply: runtime.setThreads });
+  const draftController = createDraftController();
+  const loop = createBatchLoop({
+    threads,
+    prefixes,
+    sequences: runtime.sequences,
+    contextTokens: runtime.contextTokens,
+    batchTokens: runtime.batchTokens,
+    pacer: createPrefillPacer(runtime.batchTokens),
+    drafts: draftController,
+    nowMs,
+    publish: (items: WorkerItem[], report: StepReport | null) => outbox.post({ items, report }),
+    log,
+  });
+  const { evaluate, stateFormat } = runtime;
+  const measureStep =
+    evaluate &&
+    createMeasureStep({
+      evaluate,
+      threads,
+      pool,
+      contextTokens: runtime.contextTokens,
+      vocabularySize: runtime.vocabulary.size,
+      cuttable: stateFormat.cuttable && stateFormat.slidingWindow === null,
+      nowMs,
+    });
+  const guesses = runtime.sequences.some((sequence) => sequence.draft !== null);
+  loaded = {
+    runtime,
+    template,
+    loop,
+    threads,
+    measureStep,
+    pinnedPrompts: options.vault?.pinnedPrompts ?? [],
+    drafts: guesses ? createDraftFactory(runtime) : null,
+    draftController,
+    nowMs,
+  };
+  send({
+    type: 'ready',
+    ready: {
+      contextTokens: runtime.contextTokens,
+      slots: runtime.sequences.length,
+      threads: options.threads,
+      warnings: template.warning === null ? [] : [template.warning],
+    },
+  });
+}
+
+async function loadEmbedder(options: WorkerOptions): Promise<void> {
+  const runtime = await createEmbeddingRuntime(options);
+  const embedder = createEmbedder({ model: runtime.model, log: (line) => process.stderr.write(`${line}\n`) });
+  loadedEmbedder = { runtime, embedder };
+  send({
+    type: 'ready',
+    ready: {
+      contextTokens: options.contextTokens,
+      slots: options.slots,
+      threads: options.threads,
+      warnings: [],
+    },
+  });
+}
+
+/** Renders the shortest conversation once, so that a broken or endless template fails the load and not a request. */
+function probe(template: ChatTemplate): void {
+  try {
+    template.render({ messages: [{ role: 'user', content: [{ type: 'text', text: 'Hello' }] }], tools: [] });
+  } catch (error) {
+    throw new AppError('invalid_model_file', "The model's chat template fails on a simple greeting.", {
+      details: { reason: 'template_probe' },
+      cause: error,
+    });
+  }
+}
+
+function generate(message: Extract<ToWorker, { type: 'generate' }>): void {
+  try {
+    if (!loaded) throw new AppError('internal_error', 'The worker has no model.');
+    loaded.loop.add(prepareJob(message.id, message.request, loaded));
+  } catch (error) {
+    const failure = toAppError(error);
+    if (failure.code === 'internal_error') process.stderr.write(`request: ${String(failure.cause ?? failure)}\n`);
+    send({ type: 'step', items: [{ id: message.id, error: failure.toWire() }], report: null });
+  }
+}
+
+async function answerWhole(message: Extract<ToWorker, { type: 'embed' | 'rank' }>): Promise<void> {
+  if (!loadedEmbedder) {
+    const error = new AppError('internal_error', 'The worker has no model for this.').toWire();
+    return send({ type: 'refused', id: message.id, error });
+  }
+  const { embedder } = loadedEmbedder;
+  send(
+    await (message.type === 'embed'
+      ? embedder.embed(message.id, message.request)
+      : embedder.rank(message.id, message.request)),
+  );
+}
+
+async function measure({ id, setting }: Extract<ToWorker, { type: 'measure' }>): Promise<void> {
+  try {
+    const { loop, measureStep } = loaded ?? {};
+    const milliseconds = loop && measureStep ? await loop.whenIdle((slots) => measureStep(slots, setting)) : null;
+    send({ type: 'measured', id, milliseconds });
+  } catch (error) {
+    process.stderr.write(`measurement: ${String(error)}\n`);
+    send({ type: 'refused', id, error: toAppError(error).toWire() });
+  }
+}
+
+async function shutdown(): Promise<void> {
+  const reason = new AppError('shutting_down', 'The model is being unloaded.', { retryAfterSeconds: 1 });
+  await loaded?.loop.stop(reason);
+  outbox.flush();
+  await loaded?.runtime.dispose();
+  await loadedEmbedder?.embedder.stop(reason);
+  await loadedEmbedder?.runtime.dispose();
+  process.exit(0);
+}
+
+process.on('message', (message: ToWorker) => {
+  switch (message.type) {
+    case 'load':
+      load(message.options).catch((error: unknown) => {
+        const cause = error instanceof AppError ? (error.cause ?? error) : error;
+        process.stderr.write(`load: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}\n`);
+        send({ type: 'load-failed', error: toAppError(error).toWire() });
+      });
+      break;
+    case 'probe':
+      probeGpu(message.backend).then(
+        (report) => send({ type: 'probed', report }),
+        (error: unknown) => send({ type: 'load-failed', error: toAppError(error).toWire() }),
+      );
+      break;
+    case 'generate':
+      generate(message);
+      break;
+    case 'embed':
+    case 'rank':
+      void answerWhole(message);
+      break;
+    case 'measure':
+      void measure(message);
+      break;
+    case 'cancel':
+      loaded?.loop.cancel(message.id);
+      loadedEmbedder?.embedder.cancel(message.id);
+      break;
+    case 'threads':
+      loaded?.threads.grant({ decode: message.threads, prefill: message.prefillThreads ?? message.threads });
+      loadedEmbedder?.runtime.setThreads(message.threads);
+      break;
+    case 'calibrated':
+      loaded?.draftController.expect(message.costOfTokens);
+      void pool.use(message.libuvThreads);
+      break;
+    case 'ping':
+      send({ type: 'pong', sequence: message.sequence });
+      break;
+    case 'shutdown':
+      shutdown().catch((error: unknown) => {
+        process.stderr.write(`shutdown: ${String(error)}\n`);
+        process.exit(1);
+      });
+      break;
+  }
+});
+// The server is gone, however it went: nobody will ever read an answer again.
+process.on('disconnect', () => process.exit(0));
+process.on('exit', () => pool.close());
+// A terminal's Ctrl-C goes to the whole group; the server decides when its workers end.
+process.on('SIGINT', () => {});

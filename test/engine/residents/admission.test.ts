@@ -1,0 +1,145 @@
+import { describe, expect, it } from 'vitest';
+import { AppError } from '../../../src/core/errors.ts';
+import type { Occupant } from '../../../src/engine/memory/evict.ts';
+import type { LoadPlan, Refusal } from '../../../src/engine/memory/plan.ts';
+import { createAdmission, type Grant } from '../../../src/engine/residents/admission.ts';
+import { settle } from '../../support/fake-worker.ts';
+import { anyPlan } from '../../support/plans.ts';
+
+/** 1,000 bytes in all; `models` hold some of them, and what was granted holds the rest. */
+function setup(models: Record<string, { bytes: number; state: Occupant['state']; usedAtMs?: number }> = {}) {
+  const present = new Map(Object.entries(models));
+  const ended: string[] = [];
+  const granted: string[] = [];
+  const grants = new Map<string, Grant>();
+  const failures = new Map<string, unknown>();
+  const usedBytes = () => [...present.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  const exits = new Map<string, PromiseWithResolvers<void>>();
+  const admission = createAdmission({
+    occupants: () => [...present].map(([id, { bytes, state, usedAtMs = 0 }]) => ({ id, bytes, state, usedAtMs })),
+    evict(id) {
+      ended.push(id);
+      present.get(id)!.state = 'leaving';
+      const exit = Promise.withResolvers<void>();
+      exits.set(id, exit);
+      return exit.promise;
+    },
+    exitOf: (id) => exits.get(id)!.promise,
+  });
+  const planFor =
+    (bytes: number) =>
+    (reclaimableBytes: number): LoadPlan | Refusal =>
+      bytes <= 1_000 - usedBytes() + reclaimableBytes
+        ? anyPlan()
+        : { type: 'refusal', neededBytes: bytes, availableBytes: 0, shortfallBytes: 1, nearest: null, message: '' };
+  return {
+    ended,
+    granted,
+    failures,
+    admission,
+    /** Asks for memory and holds it when it is granted. */
+    async load(id: string, bytes: number) {
+      admission
+        .enter(planFor(bytes), () => new AppError('insufficient_memory', id))
+        .then(
+          (grant) => {
+            granted.push(id);
+            grants.set(id, grant);
+            present.set(id, { bytes, state: 'busy' });
+          },
+          (error: unknown) => failures.set(id, error),
+        );
+      await settle();
+    },
+    async done(id: string) {
+      grants.get(id)!.done();
+      await settle();
+    },
+    async exit(id: string) {
+      present.delete(id);
+      exits.get(id)?.resolve();
+      admission.roomChanged();
+      await settle();
+    },
+    async idle(id: string) {
+      present.get(id)!.state = 'idle';
+      admission.roomChanged();
+      await settle();
+    },
+  };
+}
+
+describe('the line of loads', () => {
+  it('lets one load at a time have its memory, in the order they came', async () => {
+    const { load, done, granted } = setup();
+    await load('a', 100);
+    await load('b', 100);
+    await load('c', 100);
+    expect(granted).toEqual(['a']);
+    await done('a');
+    expect(granted).toEqual(['a', 'b']);
+    await done('a');
+    expect(granted).toEqual(['a', 'b']);
+    await done('b');
+    expect(granted).toEqual(['a', 'b', 'c']);
+  });
+
+  it('ends as many idle models as needed, the longest unused first, and waits for each exit', async () => {
+    const { load, exit, ended, granted } = setup({
+      young: { bytes: 400, state: 'idle', usedAtMs: 9 },
+      old: { bytes: 300, state: 'idle', usedAtMs: 1 },
+      older: { bytes: 300, state: 'pinned', usedAtMs: 0 },
+    });
+    await load('a', 300);
+    expect(ended).toEqual(['old']);
+    expect(granted).toEqual([]);
+    await exit('old');
+    expect(granted).toEqual(['a']);
+    expect(ended).toEqual(['old']);
+  });
+
+  it('lets a small model past a large one that waits for working models', async () => {
+    const { load, done, idle, exit, granted, ended } = setup({ busy: { bytes: 600, state: 'busy' } });
+    await load('large', 900);
+    await load('small', 100);
+    expect(granted).toEqual(['small']);
+    await done('small');
+    await exit('small');
+    await idle('busy');
+    expect(ended).toEqual(['busy']);
+    await exit('busy');
+    expect(granted).toEqual(['small', 'large']);
+  });
+
+  it('stands still after eight were let past, so that the large one gets its turn', async () => {
+    const { load, done, exit, granted } = setup({ busy: { bytes: 600, state: 'busy' } });
+    await load('large', 900);
+    for (let index = 1; index <= 9; index++) {
+      await load(`small-${index}`, 100);
+      if (index === 9) break;
+      await done(`small-${index}`);
+      await exit(`small-${index}`);
+    }
+    expect(granted).toHaveLength(8);
+    await exit('busy');
+    expect(granted.at(-1)).toBe('large');
+    await done('large');
+    expect(granted.at(-1)).toBe('small-9');
+  });
+
+  it('refuses what could never fit, at the head of the line or behind it', async () => {
+    const { load, failures } = setup({ busy: { bytes: 600, state: 'busy' } });
+    await load('large', 900);
+    await load('too-large', 1_100);
+    expect(failures.get('too-large')).toMatchObject({ code: 'insufficient_memory' });
+    expect(failures.has('large')).toBe(false);
+  });
+
+  it('turns everyone away when it closes', async () => {
+    const { load, failures, admission } = setup({ busy: { bytes: 600, state: 'busy' } });
+    await load('large', 900);
+    admission.close(new AppError('shutting_down', 'now'));
+    await settle();
+    expect(failures.get('large')).toMatchObject({ code: 'shutting_down' });
+  });
+});

@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import { AppError } from '../../../src/core/errors.ts';
+import { createScheduler } from '../../../src/engine/residents/scheduler.ts';
+import { settle } from '../../support/fake-worker.ts';
+import { manualClock } from '../../support/manual-clock.ts';
+
+function setup(slots = 1, maxQueue = 2) {
+  const clock = manualClock();
+  const scheduler = createScheduler({ slots, maxQueue, clock, onChange: () => {} });
+  const never = new AbortController().signal;
+  return { clock, scheduler, never };
+}
+
+describe('the queue in front of the slots', () => {
+  it('serves in the order of arrival and tells how long each waited', async () => {
+    const { clock, scheduler, never } = setup();
+    const first = await scheduler.acquire(never);
+    const order: string[] = [];
+    const waits: number[] = [];
+    const later = ['b', 'c'].map(async (name) => {
+      const ticket = await scheduler.acquire(never);
+      order.push(name);
+      waits.push(ticket.waitedMs);
+      ticket.release();
+    });
+    clock.advance(250);
+    expect(first.waitedMs).toBe(0);
+    first.release();
+    await Promise.all(later);
+    expect(order).toEqual(['b', 'c']);
+    expect(waits).toEqual([250, 250]);
+    expect(scheduler.busySlots).toBe(0);
+  });
+
+  it('refuses at once when too many wait, with a time to retry', async () => {
+    const { scheduler, never } = setup(1, 1);
+    await scheduler.acquire(never);
+    const waiting = scheduler.acquire(never);
+    await expect(scheduler.acquire(never)).rejects.toMatchObject({
+      code: 'queue_full',
+      status: 429,
+      retryAfterSeconds: 5,
+    });
+    scheduler.retire(new AppError('shutting_down', 'end'));
+    await expect(waiting).rejects.toMatchObject({ code: 'shutting_down' });
+  });
+
+  it('gives the place of a client that went away to the next one', async () => {
+    const { scheduler, never } = setup(1, 5);
+    const first = await scheduler.acquire(never);
+    const gone = new AbortController();
+    const second = scheduler.acquire(gone.signal);
+    const third = scheduler.acquire(never);
+    expect(scheduler.queueDepth).toBe(2);
+    gone.abort(new AppError('client_closed_request', 'gone'));
+    await expect(second).rejects.toMatchObject({ code: 'client_closed_request' });
+    expect(scheduler.queueDepth).toBe(1);
+    first.release();
+    (await third).release();
+    expect(scheduler.busySlots).toBe(0);
+  });
+
+  it('counts a ticket once however often it is released', async () => {
+    const { scheduler, never } = setup(2);
+    const [a, b] = [await scheduler.acquire(never), await scheduler.acquire(never)];
+    a.release();
+    a.release();
+    expect(scheduler.busySlots).toBe(1);
+    b.release();
+    expect(scheduler.busySlots).toBe(0);
+  });
+
+  it('keeps used slots until they are released after it was retired', async () => {
+    const { scheduler, never } = setup();
+    const ticket = await scheduler.acquire(never);
+    const waiting = scheduler.acquire(never);
+    scheduler.retire(new AppError('worker_crashed', 'gone'));
+    await expect(waiting).rejects.toMatchObject({ code: 'worker_crashed' });
+    await expect(scheduler.acquire(never)).rejects.toMatchObject({ code: 'worker_crashed' });
+    expect(scheduler.busySlots).toBe(1);
+    ticket.release();
+    await settle();
+    expect(scheduler.busySlots).toBe(0);
+  });
+});

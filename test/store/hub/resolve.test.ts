@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest';
+import { AppError } from '../../../src/core/errors.ts';
+import { readPullCatalog } from '../../../src/store/catalog-file.ts';
+import { checkRevision, type FindEntry, isSafePath, resolvePullName } from '../../../src/store/hub/resolve.ts';
+
+const find: FindEntry = (name) =>
+  name.toLowerCase() === 'small'
+    ? {
+        name: 'small',
+        repository: 'maker/small-GGUF',
+        variants: [
+          { quantization: 'q4_k_m', files: [{ path: 'small-q4_k_m.gguf' }] },
+          { quantization: 'q8_0', files: [{ path: 'small-1-of-2.gguf' }, { path: 'small-2-of-2.gguf' }] },
+        ],
+      }
+    : null;
+
+const reasonOf = (run: () => unknown): AppError => {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof AppError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+};
+
+describe('a name to pull', () => {
+  it.each([
+    ['hf.co/maker/tiny-GGUF:Q4_0', 'maker/tiny-GGUF', 'q4_0', null],
+    ['https://huggingface.co/maker/tiny-GGUF', 'maker/tiny-GGUF', null, null],
+    ['huggingface.co/maker/tiny-GGUF:latest', 'maker/tiny-GGUF', null, null],
+    ['hf:maker/tiny-GGUF:q4_k_m', 'maker/tiny-GGUF', 'q4_k_m', null],
+    ['hf:maker/tiny-GGUF', 'maker/tiny-GGUF', null, null],
+    ['maker/tiny-GGUF:FP16', 'maker/tiny-GGUF', 'f16', null],
+    ['maker/tiny-GGUF/tiny-q4_0.gguf', 'maker/tiny-GGUF', null, ['tiny-q4_0.gguf']],
+    ['maker/tiny-GGUF/Q8_0/tiny Q8.gguf', 'maker/tiny-GGUF', null, ['Q8_0/tiny Q8.gguf']],
+    ['small', 'maker/small-GGUF', 'q4_k_m', ['small-q4_k_m.gguf']],
+    ['Small:q8_0', 'maker/small-GGUF', 'q8_0', ['small-1-of-2.gguf', 'small-2-of-2.gguf']],
+    ['small:q2_k', 'maker/small-GGUF', 'q2_k', null],
+  ])('%s means %s %s', (name, repository, quantization, paths) => {
+    expect(resolvePullName(name, find)).toEqual({ repository, quantization, paths });
+  });
+
+  it('may have its quantization in a field of its own, which does not contradict it', () => {
+    expect(resolvePullName('small', find, 'Q8_0').quantization).toBe('q8_0');
+    expect(resolvePullName('small:q8_0', find, 'Q8_0').quantization).toBe('q8_0');
+    expect(reasonOf(() => resolvePullName('small:q8_0', find, 'q4_0'))).toMatchObject({
+      code: 'invalid_request',
+      field: 'quantization',
+    });
+  });
+
+  it.each([
+    'a/b/c',
+    '../..',
+    'a/..',
+    'maker/../tiny.gguf',
+    'maker/tiny/../x.gguf',
+    'maker/tiny/a/../../x.gguf',
+    'maker/tiny//x.gguf',
+    '/etc/passwd',
+    'maker/tiny/x.bin',
+    'maker/tiny/a\\b.gguf',
+    'maker/tiny/a\0.gguf',
+    'maker/tiny/.hidden.gguf',
+    'maker/tiny/a/b/c/d/e/f.gguf',
+    'maker/ti ny',
+    '-maker/tiny',
+    'maker/tiny:q4 0',
+    'file:///etc/passwd',
+    'http://evil.example/x/y.gguf',
+    'https://evil.example/maker/tiny/x.gguf',
+    'ftp://hf.co/maker/tiny',
+    'hf.co/only',
+    '',
+    `maker/${'x'.repeat(600)}`,
+    'maker/ｔｉｎｙ',
+  ])('is refused as %j', (name) => {
+    expect(reasonOf(() => resolvePullName(name, find))).toMatchObject({ code: 'invalid_request', field: 'name' });
+  });
+
+  it('that the catalogue does not know is not found', () => {
+    expect(reasonOf(() => resolvePullName('unknown-model:q4_0', find))).toMatchObject({
+      code: 'model_not_found',
+      message: 'There is no model unknown-model in the catalogue.',
+    });
+  });
+
+  it('of every entry of the catalogue leads to a repository and a file', () => {
+    const catalog = readPullCatalog(new URL('../../../models/catalog.json', import.meta.url));
+    expect(catalog.models.length).toBeGreaterThan(5);
+    for (const model of catalog.models) {
+      const target = resolvePullName(model.name, catalog.find);
+      expect(target).toMatchObject({ repository: model.repository, quantization: model.variants[0]!.quantization });
+      expect(target.paths?.every(isSafePath)).toBe(true);
+    }
+  });
+});
+
+describe('a revision', () => {
+  it.each(['main', 'v1.0', 'refs/pr/3', '0123456789abcdef'])('may be %s', (revision) => {
+    expect(checkRevision(revision)).toBe(revision);
+  });
+
+  it.each(['../main', '', 'a//b', 'main/', '-x', 'a b', 'a?b', 'x'.repeat(200)])('is refused as %j', (revision) => {
+    expect(reasonOf(() => checkRevision(revision))).toMatchObject({ code: 'invalid_request', field: 'revision' });
+  });
+});

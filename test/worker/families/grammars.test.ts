@@ -1,0 +1,136 @@
+import { Ajv } from 'ajv';
+import { describe, expect, it } from 'vitest';
+import type { ToolDefinition } from '../../../src/core/chat.ts';
+import { chatGlmForm } from '../../../src/worker/families/chatglm.ts';
+import type { ToolCallForm } from '../../../src/worker/families/form.ts';
+import { gemmaForm } from '../../../src/worker/families/gemma.ts';
+import { glmForm } from '../../../src/worker/families/glm.ts';
+import { createGrammarParts } from '../../../src/worker/families/grammar-parts.ts';
+import { graniteForm } from '../../../src/worker/families/granite.ts';
+import { hermesForm } from '../../../src/worker/families/hermes.ts';
+import { lfmForm } from '../../../src/worker/families/lfm.ts';
+import { llamaForm } from '../../../src/worker/families/llama.ts';
+import { mistralForm } from '../../../src/worker/families/mistral.ts';
+import { qwenCoderForm } from '../../../src/worker/families/qwen-coder.ts';
+import { randomFrom, readGbnf } from '../../support/gbnf.ts';
+import { readOutput } from '../../support/parse-output.ts';
+
+const nowMs = () => 0;
+const tools: ToolDefinition[] = [
+  {
+    name: 'set_light',
+    parameters: {
+      type: 'object',
+      properties: {
+        room: { $ref: '#/$defs/room' },
+        level: { type: 'integer', minimum: 0, maximum: 100 },
+        on: { type: 'boolean' },
+        hours: { type: 'array', items: { type: 'integer' }, maxItems: 2 },
+        mode: { enum: ['warm', 'cold'] },
+      },
+      required: ['room', 'level'],
+      additionalProperties: false,
+      $defs: { room: { type: 'string' } },
+    },
+  },
+  { name: 'now' },
+];
+
+/** `keepsSchema`: values are JSON, or strings between tags. Elsewhere only names, types and given values are bound. */
+const forms: { name: string; form: ToolCallForm; keepsSchema: boolean }[] = [
+  { name: 'hermes', form: hermesForm, keepsSchema: true },
+  { name: 'qwen-coder', form: qwenCoderForm, keepsSchema: true },
+  { name: 'glm in lines', form: glmForm('\n'), keepsSchema: true },
+  { name: 'glm', form: glmForm(''), keepsSchema: true },
+  { name: 'llama', form: llamaForm, keepsSchema: true },
+  { name: 'mistral list', form: mistralForm('list'), keepsSchema: true },
+  { name: 'mistral', form: mistralForm('named'), keepsSchema: true },
+  { name: 'granite', form: graniteForm, keepsSchema: true },
+  { name: 'glm-4', form: chatGlmForm('json'), keepsSchema: true },
+  { name: 'chatglm3', form: chatGlmForm('python'), keepsSchema: false },
+  { name: 'gemma', form: gemmaForm, keepsSchema: false },
+  { name: 'lfm', form: lfmForm, keepsSchema: false },
+];
+
+const withoutBounds = (schema: unknown): object =>
+  JSON.parse(
+    JSON.stringify(schema ?? {}, (key, value: unknown) => (/^(?:m(?:ax|in))/.test(key) ? undefined : value)),
+  ) as object;
+
+const ajv = new Ajv({ strict: false });
+const texts = (gbnf: string, count = 40): string[] => {
+  const grammar = readGbnf(gbnf);
+  const random = randomFrom(7);
+  return Array.from({ length: count }, () => grammar.generate(random));
+};
+
+describe.each(forms)('the grammars of $name', ({ form, keepsSchema }) => {
+  const expectCalls = async (written: string, allowed: readonly ToolDefinition[], begun: boolean) => {
+    const answer = await readOutput([written], { form, tools: allowed, bound: true, begun });
+    expect(answer.text, written).toBe('');
+    expect(answer.calls.length, written).toBeGreaterThan(0);
+    for (const { name, arguments: given } of answer.calls) {
+      const tool = allowed.find((candidate) => candidate.name === name);
+      expect(tool, written).toBeDefined();
+      const schema = keepsSchema ? (tool!.parameters ?? {}) : withoutBounds(tool!.parameters);
+      expect(ajv.validate(schema, given), `${written}: ${ajv.errorsText()}`).toBe(true);
+    }
+  };
+
+  it('only write calls of the tools that are read as such, when any call is required', async () => {
+    const { prefix, gbnf } = form.requireCall({ tools, named: null, nowMs });
+    for (const text of texts(gbnf)) await expectCalls(prefix + text, tools, true);
+  });
+
+  it.each(tools)('only write calls of $name when it is required', async (named) => {
+    const { prefix, gbnf } = form.requireCall({ tools, named, nowMs });
+    for (const text of texts(gbnf)) await expectCalls(prefix + text, [named], true);
+  });
+
+  it('only write calls behind a marker that the model wrote itself', async () => {
+    const gbnf = form.callGrammar(tools, nowMs);
+    const marker = form.opens[0];
+    // Forms without a marker of their own are read and not bound.
+    expect(gbnf === null).toBe(form.opensBare !== undefined);
+    if (gbnf === null || marker === undefined) return;
+    for (const text of texts(gbnf)) await expectCalls(marker + text, tools, false);
+  });
+});
+
+describe('parts of grammars', () => {
+  it('read any text up to the first closing tag', () => {
+    const parts = createGrammarParts(nowMs);
+    const grammar = readGbnf(parts.print(parts.textUntil('</v>')));
+    for (const text of ['</v>', 'a</v>', '<</v>', 'a </v </v>', '<b></b>\n</v>', '</</v>', '"é"</v>']) {
+      expect(grammar.accepts(text), text).toBe(true);
+    }
+    for (const text of ['', 'a', '</v', '</v>a', 'a</v></v>']) expect(grammar.accepts(text), text).toBe(false);
+  });
+
+  it('keep several schemas apart', () => {
+    const parts = createGrammarParts(nowMs);
+    const first = parts.schema({ type: 'object', properties: { a: { enum: ['x', 'object'] } }, required: ['a'] });
+    const second = parts.schema({ type: 'object', properties: { a: { type: 'boolean' } }, required: ['a'] });
+    const grammar = readGbnf(parts.print(`${first} ";" ${second}`));
+    expect(grammar.accepts('{"a":"object"};{"a":true}')).toBe(true);
+    expect(grammar.accepts('{"a":true};{"a":"x"}')).toBe(false);
+  });
+
+  it('leave the arguments of a tool at any object when its schema cannot be kept', () => {
+    const parts = createGrammarParts(nowMs);
+    const odd = parts.argumentsOf({ name: 'odd', parameters: { type: 'object', not: { required: ['x'] } } });
+    expect(readGbnf(parts.print(odd)).accepts('{"x": [1, {"y": null}]}')).toBe(true);
+  });
+
+  it('leave arguments at any object once all schemas together are over the limit of the engine', () => {
+    const parts = createGrammarParts(nowMs);
+    const large = () => ({
+      type: 'object',
+      properties: { a: { enum: Array.from({ length: 900 }, (_, n) => `${n}${'x'.repeat(100)}`) } },
+    });
+    const rules = Array.from({ length: 4 }, () => parts.schema(large()));
+    const text = parts.print(rules.join(' '));
+    expect(text.length).toBeLessThan(300 * 1024);
+    expect(readGbnf(parts.print(rules[3]!)).accepts('{"b": 1}')).toBe(true);
+  });
+});
