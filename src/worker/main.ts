@@ -5,21 +5,21 @@
 import { AppError, toAppError } from '../core/errors.ts';
 import { canParkThreads, gateDescriptor } from '../ipc/gate.ts';
 import type { FromWorker, StepReport, ToWorker, WorkerItem, WorkerOptions } from '../ipc/protocol.ts';
+import { type BatchLoop, createBatchLoop } from './batch/loop.ts';
+import { createMeasureStep, type MeasureStep } from './batch/measure.ts';
+import { createPrefillPacer } from './batch/pacer.ts';
+import { createStepThreads, type StepThreads } from './batch/step-threads.ts';
+import { createThreadPool, parkAt } from './batch/thread-pool.ts';
 import { createDraftController, type DraftController } from './draft/controller.ts';
 import { createDraftFactory, type DraftFactory } from './draft/job-drafts.ts';
-import { createEmbedder, type Embedder } from './embedder.ts';
-import { createEmbeddingRuntime, type EmbeddingRuntime } from './embedding-runtime.ts';
-import { probeGpu } from './gpu-probe.ts';
-import { type BatchLoop, createBatchLoop } from './loop.ts';
-import { createMeasureStep, type MeasureStep } from './measure.ts';
+import { createEmbedder, type Embedder } from './embedder/embedder.ts';
+import { createEmbeddingRuntime, type EmbeddingRuntime } from './llama/embedding-runtime.ts';
+import { probeGpu } from './llama/gpu-probe.ts';
+import { createRuntime, type Runtime } from './llama/runtime.ts';
 import { createOutbox } from './outbox.ts';
-import { createPrefillPacer } from './pacer.ts';
-import { openPrefixStore } from './prefix-store.ts';
-import { prepareJob } from './requests.ts';
-import { createRuntime, type Runtime } from './runtime.ts';
-import { createStepThreads, type StepThreads } from './step-threads.ts';
-import { type ChatTemplate, createChatTemplate } from './template.ts';
-import { createThreadPool, parkAt } from './thread-pool.ts';
+import { openPrefixStore } from './prefix/prefix-store.ts';
+import { prepareJob } from './prompt/requests.ts';
+import { type ChatTemplate, createChatTemplate } from './prompt/template.ts';
 
 interface Loaded {
   pinnedPrompts: readonly string[];

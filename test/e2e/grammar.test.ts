@@ -1,7 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { getLlama, type Llama, LlamaGrammarEvaluationState, LlamaLogLevel, type LlamaModel } from 'node-llama-cpp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { anyJsonGrammar, schemaToGrammar } from '../../src/worker/grammar/json-schema.ts';
+import { anyJsonGrammar, schemaToGrammar } from '../../src/worker/grammar/grammar.ts';
 import { randomFrom, readGbnf } from '../support/gbnf.ts';
 import { schemaCorpus } from '../support/schemas.ts';
 

@@ -1,4 +1,4 @@
-import type { GeneratedToken, Sequence } from '../../src/worker/sequence.ts';
+import type { GeneratedToken, Sequence } from '../../src/worker/sequence/sequence.ts';
 
 /** What one step asked of a sequence. */
 export interface FakeCall {

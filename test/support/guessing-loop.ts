@@ -7,11 +7,11 @@ import { text as readText } from 'node:stream/consumers';
 import { AppError } from '../../src/core/errors.ts';
 import { type Answer, foldEvents, type StreamEvent } from '../../src/core/events.ts';
 import type { WorkerRequest } from '../../src/ipc/protocol.ts';
+import { createBatchLoop } from '../../src/worker/batch/loop.ts';
 import { createDraftFactory } from '../../src/worker/draft/job-drafts.ts';
-import { createBatchLoop } from '../../src/worker/loop.ts';
-import { prepareJob } from '../../src/worker/requests.ts';
-import { createRuntime } from '../../src/worker/runtime.ts';
-import { createChatTemplate } from '../../src/worker/template.ts';
+import { createRuntime } from '../../src/worker/llama/runtime.ts';
+import { prepareJob } from '../../src/worker/prompt/requests.ts';
+import { createChatTemplate } from '../../src/worker/prompt/template.ts';
 
 export type GuessingInput = WorkerRequest[][];
 

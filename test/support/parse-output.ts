@@ -2,9 +2,9 @@ import { expect } from 'vitest';
 import type { ToolDefinition } from '../../src/core/chat.ts';
 import { type Answer, foldEvents, type StreamEvent } from '../../src/core/events.ts';
 import { unknownTimings, unknownUsage } from '../../src/core/usage.ts';
+import { createOutputParser, type OutputParser } from '../../src/worker/answer/output-parser.ts';
 import type { ToolCallForm } from '../../src/worker/families/form.ts';
 import { reasoningTags } from '../../src/worker/families/reasoning.ts';
-import { createOutputParser, type OutputParser } from '../../src/worker/output-parser.ts';
 
 export interface ParseOptions {
   /** Absent: the request has no tools. */

@@ -4,7 +4,7 @@
  */
 import { read, stat } from 'node:fs';
 import { gateDescriptor } from '../../src/ipc/gate.ts';
-import { createThreadPool, parkAt } from '../../src/worker/thread-pool.ts';
+import { createThreadPool, parkAt } from '../../src/worker/batch/thread-pool.ts';
 
 const pool = createThreadPool({
   size: Number(process.env['UV_THREADPOOL_SIZE']),

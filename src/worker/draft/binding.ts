@@ -1,4 +1,4 @@
-import type { GrammarSource } from '../sequence.ts';
+import type { GrammarSource } from '../sequence/sequence.ts';
 
 /** A grammar that binds the answer now. */
 export interface Binding {

@@ -1,5 +1,5 @@
 import type { WorkerRequest } from '../../ipc/protocol.ts';
-import type { JobDrafts } from '../job.ts';
+import type { JobDrafts } from '../answer/job.ts';
 import { answerKey } from './answer-key.ts';
 import { noteBinding } from './binding.ts';
 import { createEarlierAnswers } from './earlier-answers.ts';

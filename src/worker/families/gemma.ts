@@ -1,10 +1,10 @@
 import type { ToolDefinition } from '../../core/chat.ts';
+import { createWholeReader, type WholeCall } from './buffered-reader.ts';
 import type { ToolCallForm } from './form.ts';
 import { choice, createGrammarParts, type GrammarParts, quoted } from './grammar-parts.ts';
 import { parseJson } from './json-text.ts';
 import { type KeywordNotation, keywordArguments } from './keyword-grammar.ts';
 import { createTextCursor, deepestValue, readEntries, readItems, type TextCursor, unreadable } from './text-cursor.ts';
-import { createWholeReader, type WholeCall } from './whole-reader.ts';
 
 const open = '<|tool_call>';
 const close = '<tool_call|>';

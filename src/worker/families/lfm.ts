@@ -1,8 +1,8 @@
+import { createWholeReader } from './buffered-reader.ts';
 import type { ToolCallForm } from './form.ts';
 import { choice, createGrammarParts, quoted } from './grammar-parts.ts';
 import { keywordArguments, pythonNotation } from './keyword-grammar.ts';
 import { readPythonCalls } from './python-call.ts';
-import { createWholeReader } from './whole-reader.ts';
 
 const open = '<|tool_call_start|>';
 const close = '<|tool_call_end|>';

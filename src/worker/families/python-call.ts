@@ -1,5 +1,5 @@
+import type { WholeCall } from './buffered-reader.ts';
 import { createTextCursor, deepestValue, readEntries, readItems, type TextCursor, unreadable } from './text-cursor.ts';
-import type { WholeCall } from './whole-reader.ts';
 
 /** Reads `name(key=value, …)` calls in Python's notation, with commas between them; null when it is anything else. */
 export function readPythonCalls(text: string): WholeCall[] | null {

@@ -1,8 +1,8 @@
 import type { Conversion, Place, SchemaObject } from './context.ts';
+import { limits } from './gbnf/limits.ts';
+import { step } from './gbnf/refuse.ts';
+import type { Atom } from './gbnf/rules.ts';
 import { createReader, isNever } from './keywords.ts';
-import { limits } from './limits.ts';
-import { step } from './refuse.ts';
-import type { Atom } from './rules.ts';
 
 /**
  * The array schema's rule. Without `minItems`, all `prefixItems` are generated: a tuple that may be cut short is valid,

@@ -1,5 +1,5 @@
-import type { Refuse } from './refuse.ts';
-import type { Atom, RuleBook } from './rules.ts';
+import type { Refuse } from './gbnf/refuse.ts';
+import type { Atom, RuleBook } from './gbnf/rules.ts';
 
 /** A schema that is not `true` or `false`; its values are read through `keywords.ts` only. */
 export type SchemaObject = Readonly<Record<string, unknown>>;

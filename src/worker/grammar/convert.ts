@@ -1,14 +1,14 @@
 import { convertArray } from './arrays.ts';
 import type { Conversion, Place, SchemaObject } from './context.ts';
 import { branchesOf, flatten } from './flatten.ts';
+import { limits } from './gbnf/limits.ts';
+import { type Refuse, step } from './gbnf/refuse.ts';
+import type { Atom, RuleBook } from './gbnf/rules.ts';
 import { asObject, assertionsOf, createReader, isNever } from './keywords.ts';
-import { limits } from './limits.ts';
 import { oneOfValues } from './literals.ts';
 import { numberInRange } from './numbers.ts';
 import { convertObject } from './objects.ts';
 import { resolveRef } from './refs.ts';
-import { type Refuse, step } from './refuse.ts';
-import type { Atom, RuleBook } from './rules.ts';
 import { convertString } from './strings.ts';
 
 const typeNames = ['object', 'array', 'string', 'number', 'integer', 'boolean', 'null'] as const;

@@ -1,9 +1,9 @@
 import type { Conversion, Place, SchemaObject } from './context.ts';
+import { limits } from './gbnf/limits.ts';
+import { step } from './gbnf/refuse.ts';
 import { asObject, assertionsOf } from './keywords.ts';
-import { limits } from './limits.ts';
 import { MergeError, mergeSchemas } from './merge.ts';
 import { resolveRef } from './refs.ts';
-import { step } from './refuse.ts';
 
 /** A schema without `allOf` and `$ref`: what holds in any case, and one branch of each group besides. */
 export interface Flat {

@@ -1,6 +1,6 @@
-import { limits } from './limits.ts';
-import type { Atom, RuleBook } from './rules.ts';
-import { literal } from './text.ts';
+import { limits } from './gbnf/limits.ts';
+import type { Atom, RuleBook } from './gbnf/rules.ts';
+import { literal } from './gbnf/text.ts';
 
 /** Choices nested deeper than this become a plain list: the engine's parser recurses into groups. */
 const trieDepth = 24;

@@ -1,4 +1,4 @@
-import type { Atom, RuleBook } from './rules.ts';
+import type { Atom, RuleBook } from './gbnf/rules.ts';
 
 /** One end of a range of numbers. */
 export interface Bound {

@@ -1,11 +1,11 @@
 import type { Conversion, Place, SchemaObject } from './context.ts';
+import type { Member as ShapeMember } from './gbnf/ambiguity.ts';
+import { limits } from './gbnf/limits.ts';
+import { step } from './gbnf/refuse.ts';
+import type { Atom } from './gbnf/rules.ts';
+import { literal } from './gbnf/text.ts';
 import { asObject, assertionsOf, createReader, isNever } from './keywords.ts';
-import { limits } from './limits.ts';
 import { otherNames } from './other-names.ts';
-import type { Member as ShapeMember } from './readings.ts';
-import { step } from './refuse.ts';
-import type { Atom } from './rules.ts';
-import { literal } from './text.ts';
 
 interface Member extends ShapeMember {
   /** Rule for `"name": value`. */

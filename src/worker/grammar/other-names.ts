@@ -1,6 +1,6 @@
-import { complement } from './pattern/charset.ts';
-import type { Atom, RuleBook } from './rules.ts';
-import { charClass } from './text.ts';
+import { complement } from './gbnf/charset.ts';
+import type { Atom, RuleBook } from './gbnf/rules.ts';
+import { charClass } from './gbnf/text.ts';
 
 /** Names longer than this are told apart by their beginning: one that begins the same is not generated. */
 const comparedCharacters = 64;

@@ -1,12 +1,12 @@
 import type { Conversion, Place, SchemaObject } from './context.ts';
 import { formatPattern } from './formats.ts';
+import { limits } from './gbnf/limits.ts';
+import { step } from './gbnf/refuse.ts';
+import type { Atom } from './gbnf/rules.ts';
 import { createReader } from './keywords.ts';
-import { limits } from './limits.ts';
 import { type Pattern, withLength } from './pattern/ast.ts';
 import { emitPattern } from './pattern/emit.ts';
 import { PatternError, parsePattern } from './pattern/parse.ts';
-import { step } from './refuse.ts';
-import type { Atom } from './rules.ts';
 
 /** The string schema's rule. Lengths count characters; an escape is one. */
 export function convertString(schema: SchemaObject, place: Place, conversion: Conversion): Atom {

@@ -7,7 +7,7 @@ import { createLayout } from '../../../src/worker/draft/layout.ts';
 import { createTextReader } from '../../../src/worker/draft/text-reader.ts';
 import { createGrammarWalker } from '../../../src/worker/draft/walker.ts';
 import { hermesForm } from '../../../src/worker/families/hermes.ts';
-import { schemaToGrammar } from '../../../src/worker/grammar/json-schema.ts';
+import { schemaToGrammar } from '../../../src/worker/grammar/grammar.ts';
 import { randomFrom, readGbnf } from '../../support/gbnf.ts';
 import { schemaCorpus } from '../../support/schemas.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { turnEndTexts } from '../../../src/worker/families/ends.ts';
-import { createTextStream } from '../../../src/worker/text-stream.ts';
-import { createVocabulary, showControls } from '../../../src/worker/vocabulary.ts';
+import { createTextStream } from '../../../src/worker/text/text-stream.ts';
+import { createVocabulary, showControls } from '../../../src/worker/text/vocabulary.ts';
 
 const vocabulary = createVocabulary({
   model: 'gpt2',

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ChatMessage } from '../../../src/core/chat.ts';
 import { chatToCore } from '../../../src/http/openai/to-core.ts';
-import { type ChatTemplate, createChatTemplate } from '../../../src/worker/template.ts';
+import { type ChatTemplate, createChatTemplate } from '../../../src/worker/prompt/template.ts';
 import { referenceModels } from '../../support/reference.ts';
 import { repositoryRoot } from '../../support/server.ts';
 

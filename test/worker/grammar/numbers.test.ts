@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
-import { schemaToGrammar } from '../../../src/worker/grammar/json-schema.ts';
+import { schemaToGrammar } from '../../../src/worker/grammar/grammar.ts';
 import { randomFrom, readGbnf } from '../../support/gbnf.ts';
 
 /** Bounds of all sizes, with few and many digits. */

@@ -1,7 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { schemaToGrammar } from '../../../src/worker/grammar/json-schema.ts';
+import { schemaToGrammar } from '../../../src/worker/grammar/grammar.ts';
 import { randomFrom, readGbnf } from '../../support/gbnf.ts';
 
 /** A schema with a source of values that it allows, properties in the order of the schema. */

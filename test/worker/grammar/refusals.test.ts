@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
-import { schemaToGrammar } from '../../../src/worker/grammar/json-schema.ts';
+import { schemaToGrammar } from '../../../src/worker/grammar/grammar.ts';
 import { readGbnf } from '../../support/gbnf.ts';
 
 /** The error that a schema is refused with. */

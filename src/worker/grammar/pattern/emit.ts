@@ -1,7 +1,7 @@
-import type { Atom, RuleBook } from '../rules.ts';
-import { charClass, literal } from '../text.ts';
+import { type CharSet, includes, without } from '../gbnf/charset.ts';
+import type { Atom, RuleBook } from '../gbnf/rules.ts';
+import { charClass, literal } from '../gbnf/text.ts';
 import type { Pattern } from './ast.ts';
-import { type CharSet, includes, without } from './charset.ts';
 
 /** Characters that a JSON string cannot hold as they are. */
 const mustEscape: CharSet = [

@@ -1,6 +1,6 @@
-import { limits } from '../limits.ts';
+import { type CharSet, charSet, classEscapes, complement, dot, everything } from '../gbnf/charset.ts';
+import { limits } from '../gbnf/limits.ts';
 import { empty, type Pattern, positionsOf, repeated } from './ast.ts';
-import { type CharSet, charSet, classEscapes, complement, dot, everything } from './charset.ts';
 
 /** Why a pattern is outside the subset; the caller knows where it stands. */
 export class PatternError extends Error {

@@ -1,0 +1,164 @@
+import type { Sampling } from '../../core/chat.ts';
+import type { FinishReason, StreamEvent, TokenChoice } from '../../core/events.ts';
+import type { DraftSource } from '../draft/source.ts';
+import type { GeneratedToken, GenerationSettings, GrammarSource } from '../sequence/sequence.ts';
+import type { StopMatcher } from '../text/stop-matcher.ts';
+import type { TextStream } from '../text/text-stream.ts';
+import type { OutputParser } from './output-parser.ts';
+
+/** What may be reused for a prompt, and what is kept of it. */
+export interface CacheUse {
+  /** Only states of the same owner are used. */
+  owner: string;
+  /** `none`: the prompt is computed anew, and its state serves nobody else. */
+  mode: 'keep' | 'none';
+  /** Leading tokens of the prompt whose state is kept whatever they cost; 0: none. */
+  pinTokens: number;
+}
+
+/** One request inside the worker: its prompt as tokens and the pipeline that turns generated tokens into events. */
+export interface Job {
+  readonly id: number;
+  readonly prompt: readonly number[];
+  readonly cache: CacheUse;
+  /** How its tokens are chosen; `generated` holds those so far, without the end token. */
+  readonly settings: GenerationSettings;
+  /** Called once a slot is taken; `cachedTokens` of the prompt need no evaluation. */
+  begin(cachedTokens: number): StreamEvent[];
+  /** Takes one generated token; `finished` when the answer is complete. */
+  accept(token: GeneratedToken): { events: StreamEvent[]; finished: boolean };
+  /** Ends the answer early: the context is full, or the request was cancelled. */
+  finish(reason: FinishReason): StreamEvent[];
+}
+
+export interface JobDeps {
+  id: number;
+  model: string;
+  prompt: number[];
+  cache: CacheUse;
+  sampling: Sampling;
+  topLogprobs: number | null;
+  grammar: GrammarSource | null;
+  maxTokens: number | null;
+  isEnd: (token: number) => boolean;
+  text: TextStream;
+  stops: StopMatcher;
+  parser: OutputParser;
+  /** Text that was forced to begin the answer and is part of it (the opening of a required tool call). */
+  answerPrefix: string;
+  /** Text and exact bytes of a token, for log probabilities. */
+  describe: (token: number) => { text: string; bytes: number[] };
+  nowMs: () => number;
+  /** Guesses for this answer, made over the list of its tokens that grows; absent: none. */
+  drafts?: JobDrafts;
+}
+
+/** What guesses at answers need to know of one request. */
+export interface JobDrafts {
+  /**
+   * Called once, before the first token. `generated`: the tokens of the answer so far. Returns where guesses come from,
+   * and the grammar to use in place of the given one, which is watched.
+   */
+  begin(
+    generated: readonly number[],
+    grammar: GrammarSource | null,
+  ): { source: DraftSource; grammar: GrammarSource | null };
+  /** Takes an answer that came to its end; one that was cancelled is never given. */
+  keep(generated: readonly number[]): void;
+}
+
+/** Pipeline of a job: token, bytes, text, stop strings, blocks. */
+export function createJob(deps: JobDeps): Job {
+  const generated: number[] = [];
+  const drafts = deps.drafts?.begin(generated, deps.grammar);
+  let cached = 0;
+  let reasoningTokens = 0;
+  let beganAtMs = 0;
+  let firstTokenAtMs: number | null = null;
+  let lastTokenAtMs = 0;
+
+  const finishWith = (reason: FinishReason, stopSequence: string | null): StreamEvent[] => {
+    const rest = stopSequence === null ? deps.stops.push(deps.text.end()) : { text: '', stopped: null };
+    const events = deps.parser.push(rest.text);
+    // A stop string may be completed by the very last bytes.
+    const stopped = stopSequence ?? rest.stopped;
+    if (stopped === null) events.push(...deps.parser.push(deps.stops.end()));
+    events.push(...deps.parser.end());
+    const natural = reason === 'stop' || (reason === 'length' && stopped !== null);
+    if (reason !== 'cancelled') deps.drafts?.keep(generated);
+    events.push({
+      type: 'finish',
+      reason: natural ? (deps.parser.toolCallCount > 0 ? 'tool_calls' : 'stop') : reason,
+      stopSequence: stopped,
+      usage: {
+        promptTokens: deps.prompt.length,
+        completionTokens: generated.length,
+        cachedPromptTokens: cached,
+        reasoningTokens,
+      },
+      timings: {
+        queueMs: null,
+        prefillMs: firstTokenAtMs === null ? null : firstTokenAtMs - beganAtMs,
+        decodeMs: firstTokenAtMs === null ? null : lastTokenAtMs - firstTokenAtMs,
+      },
+    });
+    return events;
+  };
+
+  const describeChoice = ({ token, logprob, top }: GeneratedToken): StreamEvent[] => {
+    if (logprob === null) return [];
+    const describe = (candidate: number, value: number): TokenChoice => ({
+      ...deps.describe(candidate),
+      logprob: value,
+    });
+    return [
+      {
+        type: 'logprobs',
+        tokens: [{ ...describe(token, logprob), top: top.map((other) => describe(other.token, other.logprob)) }],
+      },
+    ];
+  };
+
+  return {
+    id: deps.id,
+    prompt: deps.prompt,
+    cache: deps.cache,
+    settings: {
+      sampling: deps.sampling,
+      generated,
+      topLogprobs: deps.topLogprobs,
+      grammar: drafts ? drafts.grammar : deps.grammar,
+      ...(drafts && { drafts: drafts.source }),
+    },
+    begin(cachedTokens) {
+      cached = cachedTokens;
+      beganAtMs = deps.nowMs();
+      return [
+        {
+          type: 'start',
+          model: deps.model,
+          promptTokens: deps.prompt.length,
+          cachedPromptTokens: cachedTokens,
+        },
+        ...deps.parser.push(deps.answerPrefix),
+      ];
+    },
+    accept(choice) {
+      const { token } = choice;
+      lastTokenAtMs = deps.nowMs();
+      firstTokenAtMs ??= lastTokenAtMs;
+      if (deps.isEnd(token)) return { events: finishWith('stop', null), finished: true };
+      generated.push(token);
+      const logprobs = describeChoice(choice);
+      const { text, stopped } = deps.stops.push(deps.text.push(token));
+      const events = [...logprobs, ...deps.parser.push(text)];
+      if (deps.parser.inReasoning) reasoningTokens++;
+      if (stopped !== null) return { events: [...events, ...finishWith('stop', stopped)], finished: true };
+      if (deps.maxTokens !== null && generated.length >= deps.maxTokens) {
+        return { events: [...events, ...finishWith('length', null)], finished: true };
+      }
+      return { events, finished: false };
+    },
+    finish: (reason) => finishWith(reason, null),
+  };
+}

@@ -1,0 +1,212 @@
+import type { ToolDefinition } from '../../core/chat.ts';
+import type { StreamEvent } from '../../core/events.ts';
+import type { CallReader, ReadState, ToolCallForm } from '../families/form.ts';
+import type { ReasoningTags } from '../families/reasoning.ts';
+import { longestPartialMatch } from '../text/stop-matcher.ts';
+import { createBlockWriter } from './output-blocks.ts';
+
+/** Splits generated text into blocks of text, reasoning and tool calls. */
+export interface OutputParser {
+  push(text: string): StreamEvent[];
+  /** Closes what is open; calls that never became whole are given back as text, unless they were streamed. */
+  end(): StreamEvent[];
+  /** Whether the text pushed last belongs to reasoning. */
+  readonly inReasoning: boolean;
+  readonly toolCallCount: number;
+  /**
+   * Number of the run of calls that is open, from 1, when a grammar sees it from its first character; null outside of
+   * calls, and where the token that opened them already carried a part of what follows.
+   */
+  readonly boundCall: number | null;
+}
+
+export interface OutputParserOptions {
+  /** How calls are written, or null when the request has no tools: then nothing is taken for one. */
+  calls: {
+    form: ToolCallForm;
+    tools: readonly ToolDefinition[];
+    /** A grammar binds calls that it sees from the beginning: they cannot turn out broken, so arguments stream. */
+    bound: boolean;
+    /** The answer is a call once reasoning is over: its opening was written for the model. */
+    begun: boolean;
+  } | null;
+  reasoning: ReasoningTags;
+  /** The prompt already opened a reasoning block. */
+  startsInReasoning: boolean;
+  newCallId: () => string;
+}
+
+/**
+ * Streaming parser of an answer. Reasoning is recognised only where it may stand: at the very start. What only looks
+ * like a call stays text. The cutting of the text into pieces changes nothing but where deltas are cut.
+ */
+export function createOutputParser(options: OutputParserOptions): OutputParser {
+  const { calls, reasoning } = options;
+  const writer = createBlockWriter(options.newCallId);
+  let mode: 'start' | 'answer-start' | 'text' | 'reasoning' | 'call' = options.startsInReasoning
+    ? 'reasoning'
+    : 'start';
+  /** A call without a marker that was begun for the model. */
+  const isBareCall = calls?.begun === true && calls.form.opensBare !== undefined;
+  let buffer = '';
+  let run: { reader: CallReader; opened: string; before: string; callsBefore: number } | null = null;
+  let runs = 0;
+  let boundCall: number | null = null;
+  if (options.startsInReasoning) writer.dropLeadingSpace();
+  else if (isBareCall) mode = 'answer-start';
+
+  /** Begins a run of calls; `before`: white space in front of it, shown only if there is no call after all. */
+  const open = (opened: string, before: string, isBound: boolean) => {
+    if (!calls) return;
+    runs++;
+    boundCall = calls.bound && isBound && !calls.form.freeOpens?.includes(opened) ? runs : null;
+    const sink = writer.callSink(boundCall !== null);
+    run = {
+      reader: calls.form.createReader({ opened, tools: calls.tools, sink }),
+      opened,
+      before,
+      callsBefore: writer.toolCallCount,
+    };
+    mode = 'call';
+  };
+  const close = (state: ReadState) => {
+    if (!run || state.state === 'open') return;
+    const hasCalls = writer.toolCallCount > run.callsBefore;
+    if (state.state === 'done') buffer = state.rest;
+    else {
+      const streamed = writer.breakCall();
+      if (!streamed) {
+        if (!hasCalls) writer.show('text', run.before + run.opened);
+        buffer = state.text;
+      } else buffer = '';
+    }
+    // White space between and after calls is layout, not text.
+    if (hasCalls || state.state === 'done') writer.dropLeadingSpace();
+    run = null;
+    boundCall = null;
+    mode = 'text';
+  };
+  /** Consumes what it can of the buffer; true when the mode changed and there may be more. */
+  const advance = (): boolean => {
+    switch (mode) {
+      case 'start': {
+        const text = buffer.trimStart();
+        if (text.startsWith(reasoning.open)) {
+          buffer = text.slice(reasoning.open.length);
+          mode = 'reasoning';
+          writer.dropLeadingSpace();
+          return true;
+        }
+        if (reasoning.open.startsWith(text)) return false;
+        mode = 'answer-start';
+        return true;
+      }
+      case 'reasoning': {
+        const at = buffer.indexOf(reasoning.close);
+        if (at === -1) {
+          release('reasoning', [reasoning.close]);
+          return false;
+        }
+        writer.show('reasoning', buffer.slice(0, at).trimEnd());
+        writer.closeBlock();
+        writer.dropLeadingSpace();
+        buffer = buffer.slice(at + reasoning.close.length);
+        mode = 'answer-start';
+        return true;
+      }
+      case 'answer-start':
+        return advanceAnswerStart();
+      case 'call': {
+        const piece = buffer;
+        buffer = '';
+        const state = run!.reader.push(piece);
+        close(state);
+        return state.state !== 'open';
+      }
+      case 'text':
+        return advanceText();
+    }
+  };
+  const advanceAnswerStart = (): boolean => {
+    if (isBareCall && runs === 0) {
+      open('', '', true);
+      return true;
+    }
+    const text = buffer.trimStart();
+    const verdict = !calls?.form.opensBare ? 'text' : text === '' ? 'wait' : calls.form.opensBare(text, calls.tools);
+    if (verdict === 'wait') return false;
+    if (verdict === 'text') mode = 'text';
+    else {
+      open('', buffer.slice(0, buffer.length - text.length), false);
+      buffer = text;
+    }
+    return true;
+  };
+  const advanceText = (): boolean => {
+    const opens = calls?.form.opens ?? [];
+    const found = firstOf(buffer, opens);
+    if (found) {
+      const before = buffer.slice(0, found.at);
+      const shown = before.trimEnd();
+      writer.show('text', shown);
+      buffer = buffer.slice(found.at + found.marker.length);
+      // The prompt's own words come before any grammar, so what they opened is bound all the same.
+      open(found.marker, before.slice(shown.length), buffer === '' || (calls?.begun === true && runs === 0));
+      return true;
+    }
+    if (opens.length > 0) release('text', opens);
+    else {
+      writer.show('text', buffer);
+      buffer = '';
+    }
+    return false;
+  };
+
+  /** Shows the buffer but for an end that may become a tag, and for white space that may stand before one. */
+  const release = (kind: 'text' | 'reasoning', tags: readonly string[]) => {
+    const end = buffer.length - longestPartialMatch(buffer, tags);
+    const shown = buffer.slice(0, end).trimEnd();
+    writer.show(kind, shown);
+    buffer = buffer.slice(shown.length);
+  };
+
+  // A grammar is asked for before the first character.
+  if (mode === 'answer-start') advance();
+  return {
+    push(text) {
+      buffer += text;
+      if (buffer !== '') while (advance());
+      return writer.take();
+    },
+    end() {
+      while (run) {
+        close(run.reader.end());
+        while (buffer !== '' && advance());
+      }
+      writer.show(mode === 'reasoning' ? 'reasoning' : 'text', mode === 'reasoning' ? buffer.trimEnd() : buffer);
+      buffer = '';
+      writer.closeBlock();
+      return writer.take();
+    },
+    get inReasoning() {
+      return mode === 'reasoning';
+    },
+    get toolCallCount() {
+      return writer.toolCallCount;
+    },
+    get boundCall() {
+      return boundCall;
+    },
+  };
+}
+
+/** The marker that stands first in a text; of two at one place, the longer. */
+function firstOf(text: string, markers: readonly string[]): { at: number; marker: string } | null {
+  let first: { at: number; marker: string } | null = null;
+  for (const marker of markers) {
+    const at = text.indexOf(marker);
+    if (at === -1) continue;
+    if (!first || at < first.at || (at === first.at && marker.length > first.marker.length)) first = { at, marker };
+  }
+  return first;
+}

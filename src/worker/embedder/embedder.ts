@@ -1,0 +1,164 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { packVector } from '../../core/embedding.ts';
+import { AppError, toAppError } from '../../core/errors.ts';
+import type { WorkerAnswer, WorkerEmbedRequest, WorkerRankRequest } from '../../ipc/protocol.ts';
+
+/** What the library does for one text at a time; `embedding-runtime.ts` has the real one. */
+export interface TextModel {
+  /** Tokens that one text may have, the model's own frame ([CLS], [SEP]) included. */
+  readonly contextTokens: number;
+  readonly vocabularySize: number;
+  /** Token ids of a text, without the frame. */
+  tokenize(text: string): number[];
+  /** Number of tokens once the frame is there; a frame that is there already is not put on twice. */
+  framedLength(tokens: readonly number[]): number;
+  /** The vector of a text, not normalised. Calls wait for each other in order. */
+  vectorOf(tokens: readonly number[]): Promise<readonly number[]>;
+  /** Number of tokens of a query with a document, as `scoreOf` reads them. */
+  pairLength(query: string, document: string): number;
+  /** 0 to 1. Calls wait for each other in order. */
+  scoreOf(query: string, document: string): Promise<number>;
+}
+
+export interface Embedder {
+  /** Answers exactly once, never rejects. */
+  embed(id: number, request: WorkerEmbedRequest): Promise<WorkerAnswer>;
+  /** Answers exactly once, never rejects. */
+  rank(id: number, request: WorkerRankRequest): Promise<WorkerAnswer>;
+  /** Ends a request after the text under way; unknown ids are ignored. */
+  cancel(id: number): void;
+  /** Ends every request with `reason`; resolves when the last text under way is done. */
+  stop(reason: AppError): Promise<void>;
+}
+
+/** Characters per context token above which a text is not tokenised at all: it could take longer than a heartbeat. */
+const maxCharactersPerToken = 64;
+
+/**
+ * Vectors and scores, text by text. Requests take turns by the text, as the library serves its callers in order, so a
+ * short one does not wait for all of a long one. Everything of a request is checked before any of it is computed.
+ * `log` takes a line for the operator; native text never reaches a client.
+ */
+export function createEmbedder(deps: { model: TextModel; log: (line: string) => void }): Embedder {
+  const { model } = deps;
+  const running = new Map<number, { ended: AppError | null; done: Promise<unknown> }>();
+
+  const run = (id: number, work: (step: () => Promise<void>) => Promise<WorkerAnswer>): Promise<WorkerAnswer> => {
+    const request: { ended: AppError | null; done: Promise<unknown> } = { ended: null, done: Promise.resolve() };
+    running.set(id, request);
+    // Lets messages in between two texts, a cancel above all.
+    const step = async () => {
+      await nextTurn();
+      if (request.ended) throw request.ended;
+    };
+    const done = work(step)
+      .catch((error: unknown): WorkerAnswer => {
+        const failure = toAppError(error);
+        if (failure.code === 'internal_error') deps.log(`request: ${String(failure.cause ?? failure)}`);
+        return { type: 'refused', id, error: failure.toWire() };
+      })
+      .finally(() => running.delete(id));
+    request.done = done;
+    return done;
+  };
+
+  return {
+    embed: (id, { inputs, dimensions }) =>
+      run(id, async (step) => {
+        const texts: number[][] = [];
+        let promptTokens = 0;
+        for (const [index, input] of inputs.entries()) {
+          await step();
+          const field = `input.${index}`;
+          const tokens = typeof input === 'string' ? tokensOf(input, field) : checkTokens(input, field);
+          promptTokens += checkLength(model.framedLength(tokens), field);
+          texts.push(tokens);
+        }
+        const packed: string[] = [];
+        for (const tokens of texts) {
+          await step();
+          const vector = normalise(await model.vectorOf(tokens));
+          if (dimensions !== null && vector.length !== dimensions) throw dimensionsError(vector.length, dimensions);
+          packed.push(packVector(vector));
+        }
+        return { type: 'embedded', id, packed, promptTokens };
+      }),
+    rank: (id, { query, documents }) =>
+      run(id, async (step) => {
+        checkCharacters(query, 'query');
+        let promptTokens = 0;
+        for (const [index, document] of documents.entries()) {
+          await step();
+          const field = `documents.${index}`;
+          checkCharacters(document, field);
+          promptTokens += checkLength(model.pairLength(query, document), field);
+        }
+        const scores: number[] = [];
+        for (const document of documents) {
+          await step();
+          scores.push(await model.scoreOf(query, document));
+        }
+        return { type: 'ranked', id, scores, promptTokens };
+      }),
+    cancel(id) {
+      const request = running.get(id);
+      if (request) request.ended ??= new AppError('client_closed_request', 'The request was cancelled.');
+    },
+    async stop(reason) {
+      for (const request of running.values()) request.ended ??= reason;
+      await Promise.all([...running.values()].map((request) => request.done));
+    },
+  };
+
+  function tokensOf(text: string, field: string): number[] {
+    checkCharacters(text, field);
+    return model.tokenize(text);
+  }
+
+  function checkCharacters(text: string, field: string): void {
+    if (text.length > model.contextTokens * maxCharactersPerToken) {
+      throw tooLong(field, Math.ceil(text.length / maxCharactersPerToken), model.contextTokens);
+    }
+  }
+
+  function checkTokens(tokens: number[], field: string): number[] {
+    const wrong = tokens.find((token) => !Number.isInteger(token) || token < 0 || token >= model.vocabularySize);
+    if (wrong === undefined) return tokens;
+    throw new AppError('invalid_request', `"${field}" has ${wrong}, which is no token of this model.`, {
+      field,
+      fix: `Its tokens are 0 to ${model.vocabularySize - 1}.`,
+    });
+  }
+
+  function checkLength(tokenCount: number, field: string): number {
+    if (tokenCount <= model.contextTokens) return tokenCount;
+    throw tooLong(field, tokenCount, model.contextTokens);
+  }
+}
+
+/** Of length 1, in 32-bit floats. Throws when a model gives no direction at all, which only a broken file does. */
+function normalise(vector: readonly number[]): number[] {
+  const length = Math.hypot(...vector);
+  if (!Number.isFinite(length) || length === 0) throw new Error(`the model gave a vector of length ${length}`);
+  return vector.map((value) => Math.fround(value / length));
+}
+
+/** A model reads a text at once or not at all; cutting it silently would give the vector of another text. */
+function tooLong(field: string, promptTokens: number, contextTokens: number): AppError {
+  return new AppError(
+    'context_length_exceeded',
+    `"${field}" has ${promptTokens} tokens; this model reads ${contextTokens} at once.`,
+    {
+      field,
+      fix: 'Split the text.',
+      details: { prompt_tokens: promptTokens, context_tokens: contextTokens },
+    },
+  );
+}
+
+function dimensionsError(made: number, asked: number): AppError {
+  return new AppError('invalid_request', `"dimensions" is ${asked}, but the vectors of this model have ${made}.`, {
+    field: 'dimensions',
+    fix: `Leave it out, or send ${made}.`,
+  });
+}

@@ -1,0 +1,147 @@
+import { getModuleVersion, type LlamaContext, type LlamaModel, type Token } from 'node-llama-cpp';
+import type { WorkerOptions } from '../../ipc/protocol.ts';
+import type { StateFormat } from '../prefix/prefix-store.ts';
+import type { Sequence } from '../sequence/sequence.ts';
+import { createVocabulary, type Vocabulary } from '../text/vocabulary.ts';
+import { checkpointOptions } from './checkpoints.ts';
+import { DraftPredictor } from './draft-predictor.ts';
+import { acceptsSeveralGuesses, findEvaluateOnly, loadFailure, loadModel, startLibrary } from './library.ts';
+import { toSequence } from './slot-sequence.ts';
+
+/** A loaded model with its slots: everything of node-llama-cpp that the rest of the worker sees. */
+export interface Runtime {
+  readonly sequences: readonly Sequence[];
+  readonly contextTokens: number;
+  readonly batchTokens: number;
+  /** What decides whether a stored state fits. */
+  readonly stateFormat: StateFormat;
+  readonly vocabulary: Vocabulary;
+  readonly templateSource: string | null;
+  /** As the file calls them: `general.architecture`, `tokenizer.ggml.model`. */
+  readonly architecture: string;
+  readonly tokenizerModel: string;
+  readonly bosText: string;
+  readonly eosText: string;
+  /** Token ids of a prompt in pieces, with the start token exactly once if the model wants one. */
+  tokenize(pieces: readonly string[]): number[];
+  /** Tokens of text that goes on where other text stands before it. */
+  tokenizeFurther(text: string): number[];
+  detokenize(tokens: number[]): string;
+  isEnd(token: number): boolean;
+  setThreads(threads: number): void;
+  /** Evaluates tokens at the end of a slot's sequence and samples nothing; null: the library has no way to. */
+  readonly evaluate: ((slot: number, tokens: number[], logits: 'all' | 'last') => Promise<void>) | null;
+  /** Frees sequences, context, model and library in that order; nothing may be running. */
+  dispose(): Promise<void>;
+}
+
+/** Loads a model as told. Throws `model_load_failed` with what an operator can do; native text only goes to stderr. */
+export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
+  const llama = await startLibrary(options);
+  const model = await loadModel(llama, options);
+  const context = await createContext(model, options);
+  // Ids equal the order of these calls, and sequences are never disposed: slot n is sequence n for ever.
+  const evaluators: ReturnType<typeof findEvaluateOnly>[] = [];
+  const guesses = options.drafts && supportsDrafts(model);
+  const sequences = Array.from({ length: options.slots }, (_, slot) => {
+    const predictor = guesses ? new DraftPredictor() : null;
+    const native = context.getSequence({
+      checkpoints: checkpointOptions(options.slots),
+      ...(predictor && { tokenPredictor: predictor }),
+    });
+    evaluators.push(findEvaluateOnly(native));
+    return toSequence(native, slot, llama, predictor);
+  });
+  llama.maxThreads = options.threads;
+
+  const metadata = model.fileInfo.metadata;
+  const ggml = metadata.tokenizer?.ggml;
+  const template = metadata.tokenizer?.chat_template;
+  const bos = model.tokens.bos;
+  return {
+    sequences,
+    contextTokens: options.contextTokens,
+    batchTokens: context.batchSize,
+    stateFormat: {
+      // A GPU rounds otherwise than the CPU, and its layers lie otherwise.
+      engineVersion: [await getModuleVersion(), llama.llamaCppRelease.release, options.gpu?.backend ?? []]
+        .flat()
+        .join(' '),
+      contextTokens: options.contextTokens,
+      slots: options.slots,
+      kvType: options.kvType,
+      flashAttention: options.flashAttention,
+      slidingWindow: model.fileInsights.swaSize ?? null,
+      cuttable: !model.fileInsights.isRecurrent && !model.fileInsights.isHybrid,
+    },
+    vocabulary: createVocabulary({
+      model: ggml?.model ?? '',
+      tokens: (ggml?.tokens ?? []) as string[],
+      types: (ggml?.token_type ?? null) as number[] | null,
+    }),
+    templateSource: typeof template === 'string' && template.trim() !== '' ? template : null,
+    architecture: metadata.general.architecture,
+    tokenizerModel: ggml?.model ?? '',
+    bosText: model.tokens.bosString ?? '',
+    eosText: model.tokens.eosString ?? '',
+    tokenize(pieces) {
+      const tokens: number[] = [];
+      pieces.forEach((piece, index) => {
+        // Only the first piece stands at the start of the text, where SentencePiece puts a space in front.
+        tokens.push(...(index === 0 ? model.tokenize(piece, true) : model.tokenize(piece, true, 'trimLeadingSpace')));
+      });
+      if (bos !== null && model.tokens.shouldPrependBosToken && tokens[0] !== bos) tokens.unshift(bos);
+      return tokens;
+    },
+    tokenizeFurther: (text) => [...model.tokenize(text, true, 'trimLeadingSpace')],
+    detokenize: (tokens) => model.detokenize(tokens as Token[]),
+    isEnd: (token) => model.isEogToken(token as Token),
+    setThreads(threads) {
+      llama.maxThreads = Math.max(1, Math.min(threads, options.maxThreads));
+    },
+    evaluate: evaluators.includes(null)
+      ? null
+      : (slot, tokens, logits) => evaluators[slot]!(slot, tokens as Token[], logits),
+    async dispose() {
+      await context.dispose();
+      await model.dispose();
+      await llama.dispose();
+    },
+  };
+}
+
+/**
+ * Guesses need the mended library (`patches/`): as published it never accepts more than one guess a step. On models with
+ * a recurrent state or a sliding window a refuted guess would have to be taken back through a checkpoint every time.
+ */
+function supportsDrafts(model: LlamaModel): boolean {
+  const { isRecurrent, isHybrid, swaSize } = model.fileInsights;
+  return acceptsSeveralGuesses() && !isRecurrent && !isHybrid && swaSize === undefined;
+}
+
+async function createContext(model: LlamaModel, options: WorkerOptions): Promise<LlamaContext> {
+  try {
+    return await model.createContext({
+      contextSize: options.contextTokens,
+      sequences: options.slots,
+      batchSize: options.batchTokens,
+      threads: options.maxThreads,
+      flashAttention: options.flashAttention ? 'auto' : false,
+      // The library calls these experimental; what they give is compared with 16 bits in a test.
+      ...(options.kvType === 'q8_0' && { experimentalKvCacheKeyType: 'Q8_0', experimentalKvCacheValueType: 'Q8_0' }),
+      failedCreationRemedy: false,
+      ignoreMemorySafetyChecks: true,
+      batching: {
+        dispatchSchedule: 'nextCycle',
+        // llama.cpp cuts a batch wherever sequence ids are not consecutive, so the order must be the slots' order;
+        // the step loop never queues more than one batch holds, so everything goes in.
+        itemPrioritizationStrategy: ({ items }) =>
+          [...items]
+            .sort((a, b) => a.evaluationPriority - b.evaluationPriority)
+            .map((item) => ({ item, processAmount: item.tokens.length })),
+      },
+    });
+  } catch (error) {
+    throw loadFailure('The context for this model could not be created.', 'native_context', error);
+  }
+}

@@ -1,0 +1,194 @@
+import type { Llama, LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
+import type { Generation, GenerationSettings, Sequence } from '../sequence/sequence.ts';
+import { type Checkpoints, createCheckpoints } from './checkpoints.ts';
+import type { DraftPredictor } from './draft-predictor.ts';
+import { createGrammarFollower, type FollowedGrammar } from './grammar-follower.ts';
+import { createPicker, seededRandom } from './picker.ts';
+import { candidateOptions, evaluateOptions, randomSeed } from './sampler.ts';
+
+/** Sequences by the interface that the loop sees, to find the native one of a neighbour. */
+const nativeOf = new WeakMap<Sequence, { native: LlamaContextSequence; checkpoints: Checkpoints }>();
+
+/** Not public: the copy that the library's decision contexts use. Looked for, never taken for granted. */
+interface CopySource {
+  _copyStateFromOtherSequence?: (other: LlamaContextSequence, upToTokenIndex: number) => Promise<boolean>;
+}
+
+/** A slot over one sequence of the library. `slot`: its id in the context, which orders the batch. */
+export function toSequence(
+  native: LlamaContextSequence,
+  slot: number,
+  llama: Llama,
+  predictor: DraftPredictor | null,
+): Sequence {
+  const { model } = native;
+  // Any number is handed through to the strategy unchanged: the slot index orders the batch.
+  const evaluationPriority = slot as 1;
+  const checkpoints = createCheckpoints(native);
+  /** The library goes on counting guesses that an answer left behind when it ended; nobody will ever take them. */
+  let abandoned = 0;
+  const guesses: Guesses = {
+    unused: () => native.tokenPredictions.unused - abandoned,
+    abandon() {
+      abandoned = native.tokenPredictions.unused;
+    },
+    begin() {
+      if (predictor) predictor.hasGuessed = false;
+    },
+  };
+  const follow = createGrammarFollower(model, llama, () => predictor?.hasGuessed ?? true);
+  let hasSwitched = () => false;
+  const sequence: Sequence = {
+    get length() {
+      return native.nextTokenIndex;
+    },
+    reusablePrefix: checkpoints.reusable,
+    adapt: (tokens) => checkpoints.cut(checkpoints.reusable(tokens)),
+    needsCheckpoints: checkpoints.isNeeded,
+    checkpoint: checkpoints.take,
+    copyable: checkpoints.copyable,
+    async copyFrom(other, length) {
+      const source = nativeOf.get(other);
+      const copy = (native as CopySource)._copyStateFromOtherSequence?.bind(native);
+      if (!source || !copy || other.copyable(length) !== length) return false;
+      return checkpoints.copied(source.checkpoints, () => copy(source.native, length), length);
+    },
+    prefill: (tokens) => native.evaluateWithoutGeneratingNewTokens(tokens as Token[], { evaluationPriority }),
+    generate(tokens, how) {
+      guesses.abandon();
+      // A grammar lives in the library's sampler.
+      const picks = !how.grammar && needsPicker(how, model);
+      // What our own code chooses may differ from what the library sampled, and its guesses were verified by that.
+      if (predictor) predictor.source = picks ? null : (how.drafts ?? null);
+      hasSwitched = () => false;
+      if (picks) return generatePicked(native, evaluationPriority, tokens as Token[], how);
+      const grammar = how.grammar && follow(how.grammar);
+      const generation = generateNative(native, evaluationPriority, tokens as Token[], how, grammar, guesses);
+      hasSwitched = generation.hasSwitched;
+      return generation;
+    },
+    draft: predictor && {
+      get limit() {
+        return predictor.limit;
+      },
+      set limit(tokens) {
+        predictor.limit = tokens;
+      },
+      get ready() {
+        return hasSwitched() ? 0 : guesses.unused();
+      },
+      takeProposed: () => predictor.takeProposed(),
+    },
+    tokens: () => native.contextTokens,
+    async saveState(path) {
+      await native.saveStateToFile(path);
+    },
+    async loadState(path) {
+      // The library would keep the checkpoints of the old state.
+      await checkpoints.clear();
+      await native.loadStateFromFile(path, { acceptRisk: true });
+    },
+    reset: checkpoints.clear,
+  };
+  nativeOf.set(sequence, { native, checkpoints });
+  return sequence;
+}
+
+/** What the library's sampler cannot do, or only at a forbidding price. */
+function needsPicker({ topLogprobs, sampling }: GenerationSettings, model: LlamaModel): boolean {
+  const { ignoreEnd = false, minTokens = 0, logitBias = {} } = sampling;
+  const biasesEnd = Object.keys(logitBias).some((token) => model.isEogToken(Number(token) as Token));
+  return topLogprobs !== null || ignoreEnd || minTokens > 0 || biasesEnd;
+}
+
+/** What guesses under way mean to a running generation. */
+interface Guesses {
+  /** Tokens that are generated already and that nobody has taken. */
+  unused(): number;
+  /** Gives those up for ever. */
+  abandon(): void;
+  /** A decode begins, and nothing is guessed in it yet. */
+  begin(): void;
+}
+
+/** The library samples; the usual way. `hasSwitched`: another grammar binds now than when its guesses were verified. */
+function generateNative(
+  native: LlamaContextSequence,
+  evaluationPriority: 1,
+  tokens: Token[],
+  how: GenerationSettings,
+  grammar: FollowedGrammar | null,
+  guesses: Guesses,
+): Generation & { hasSwitched(): boolean } {
+  const evaluate = (input: Token[]) =>
+    // One generator fewer per token than the library's shorter call.
+    native.evaluateWithMetadata(
+      input,
+      {},
+      {
+        ...evaluateOptions(how.sampling, how.generated, native),
+        ...(grammar && { grammarEvaluationState: grammar.state }),
+        evaluationPriority,
+      },
+    );
+  let iterator = evaluate(tokens);
+  let last: Token | null = null;
+  let verifiedUnder: number | null = null;
+  const hasSwitched = () => grammar !== null && guesses.unused() > 0 && grammar.id() !== verifiedUnder;
+  return {
+    hasSwitched,
+    async next() {
+      if (last !== null && hasSwitched()) {
+        // What was guessed beyond the switch followed the wrong grammar. A new evaluation drops it from the state.
+        await iterator.return();
+        guesses.abandon();
+        iterator = evaluate([last]);
+      }
+      if (guesses.unused() <= 0) {
+        verifiedUnder = grammar?.id() ?? null;
+        guesses.begin();
+      }
+      const result = await iterator.next();
+      if (result.done) throw new Error('the generation ended by itself');
+      last = result.value.token;
+      return { token: last, logprob: null, top: [] };
+    },
+    async stop() {
+      await iterator.return();
+    },
+  };
+}
+
+/** The library gives the best candidates, our own code chooses, and the choice is handed back. */
+function generatePicked(
+  native: LlamaContextSequence,
+  evaluationPriority: 1,
+  tokens: Token[],
+  how: GenerationSettings,
+): Generation {
+  const { model } = native;
+  const picker = createPicker({
+    sampling: how.sampling,
+    topLogprobs: how.topLogprobs,
+    isEnd: (token) => model.isEogToken(token as Token),
+    random: seededRandom(how.sampling.seed ?? randomSeed()),
+  });
+  const iterator = native.evaluateWithMetadata(
+    tokens,
+    { probabilities: true },
+    { ...candidateOptions(how.sampling, how.generated, native, how.topLogprobs), evaluationPriority },
+  );
+  let chosen: Token | undefined;
+  return {
+    async next() {
+      const result = await (chosen === undefined ? iterator.next() : iterator.next(chosen));
+      if (result.done) throw new Error('the generation ended by itself');
+      const picked = picker.pick(result.value.probabilities, how.generated.length);
+      chosen = picked.token as Token;
+      return picked;
+    },
+    async stop() {
+      await iterator.return();
+    },
+  };
+}

@@ -1,0 +1,167 @@
+import { randomBytes } from 'node:crypto';
+import type { ChatInput, ToolDefinition } from '../../core/chat.ts';
+import { AppError } from '../../core/errors.ts';
+import type { WorkerRequest } from '../../ipc/protocol.ts';
+import { bindAnswer, bindToolCalls, formatGrammar } from '../answer/answer-grammar.ts';
+import { createJob, type Job } from '../answer/job.ts';
+import { createOutputParser } from '../answer/output-parser.ts';
+import type { DraftFactory } from '../draft/job-drafts.ts';
+import { turnEndTexts } from '../families/ends.ts';
+import type { Opening } from '../families/form.ts';
+import type { ReasoningTags } from '../families/reasoning.ts';
+import type { Runtime } from '../llama/runtime.ts';
+import { sharedOwner } from '../prefix/prefix-store.ts';
+import { createStopMatcher } from '../text/stop-matcher.ts';
+import { createTextStream } from '../text/text-stream.ts';
+import { showControls } from '../text/vocabulary.ts';
+import { contextLengthError } from './context-length.ts';
+import { countPinned } from './pinned-prompts.ts';
+import type { ChatTemplate } from './template.ts';
+
+/** Largest prompt in characters that is tokenised at all, per context token: no token of any vocabulary is longer on average. */
+const maxCharactersPerToken = 64;
+
+/**
+ * Makes a job of a request: renders, tokenises, counts.
+ * Throws `context_length_exceeded` with both numbers before anything is decoded, `invalid_request` when the template
+ * refuses the conversation.
+ */
+export function prepareJob(
+  id: number,
+  request: WorkerRequest,
+  deps: {
+    runtime: Runtime;
+    template: ChatTemplate;
+    nowMs: () => number;
+    /** Texts whose prompts are kept from the first time on. */
+    pinnedPrompts: readonly string[];
+    /** Null where guesses are off. */
+    drafts: DraftFactory | null;
+  },
+): Job {
+  const { runtime, template } = deps;
+  const { pieces, answerPrefix, startsInReasoning, opening, tools } = renderInput(request.input, template, deps.nowMs);
+  const answerGbnf = formatGrammar(request.format, deps.nowMs);
+  refuseMixes(request, tools);
+  const characters = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (characters > runtime.contextTokens * maxCharactersPerToken) {
+    // Certainly too long: the count is a floor, said as such by the message of the larger number.
+    throw contextLengthError(Math.ceil(characters / maxCharactersPerToken), runtime.contextTokens);
+  }
+  const prompt = runtime.tokenize(pieces);
+  if (prompt.length === 0) throw new AppError('invalid_request', 'The prompt is empty.', { field: 'prompt' });
+  // One cell of the context stays free, and at least one token has to be generated.
+  if (prompt.length > runtime.contextTokens - 1) throw contextLengthError(prompt.length, runtime.contextTokens);
+  refuseUnknownTokens(request.sampling.logitBias, runtime.vocabulary.size);
+  const { form, reasoning } = template;
+  // Log probabilities come from our own choice among candidates, which knows no grammar: calls are then only read.
+  const bindsCalls = tools.length > 0 && request.topLogprobs === null && !endsLate(request);
+  const callGbnf = bindsCalls ? form.callGrammar(tools, deps.nowMs) : null;
+  const isBound = bindsCalls && (callGbnf !== null || opening !== null);
+  const parser = createOutputParser({
+    calls: tools.length > 0 ? { form, tools, bound: isBound, begun: opening !== null } : null,
+    reasoning,
+    startsInReasoning,
+    newCallId: () => `call_${randomBytes(12).toString('hex')}`,
+  });
+  const ends = new Set(endsLate(request) ? [] : turnEndTexts(template.source, runtime.vocabulary.controlTexts));
+  const shown = [...(tools.length > 0 ? [...form.opens, ...form.markers] : []), ...tagTexts(reasoning)];
+  return createJob({
+    id,
+    model: request.model,
+    prompt,
+    cache: {
+      owner: request.owner ?? sharedOwner,
+      mode: request.promptCache === 'none' ? 'none' : 'keep',
+      pinTokens: countPinned({ request, pieces, prompt }, runtime.tokenize, deps.pinnedPrompts),
+    },
+    sampling: request.sampling,
+    topLogprobs: request.topLogprobs,
+    grammar:
+      answerGbnf !== null
+        ? bindAnswer(answerGbnf, parser)
+        : isBound
+          ? bindToolCalls({ opened: opening?.gbnf ?? null, gbnf: callGbnf }, parser)
+          : null,
+    maxTokens: request.maxTokens,
+    isEnd: (token) => runtime.isEnd(token) || ends.has(runtime.vocabulary.controlTextOf(token) ?? ''),
+    text: createTextStream(showControls(runtime.vocabulary, shown), runtime.detokenize),
+    stops: createStopMatcher(request.stop),
+    parser,
+    answerPrefix,
+    describe: (token) => describeToken(token, runtime),
+    nowMs: deps.nowMs,
+    ...(deps.drafts && { drafts: deps.drafts(request, prompt) }),
+  });
+}
+
+const endsLate = ({ sampling }: WorkerRequest) => sampling.ignoreEnd === true || (sampling.minTokens ?? 0) > 0;
+
+/** Wishes that exclude each other are refused, not dropped. */
+function refuseMixes(request: WorkerRequest, tools: readonly ToolDefinition[]): void {
+  if (request.format.type === 'text') return;
+  const refuse = (other: string) =>
+    new AppError('invalid_request', `A structured answer cannot be combined with ${other}.`, {
+      field: 'response_format',
+      fix: `Leave out response_format or ${other}.`,
+    });
+  if (tools.length > 0) throw refuse('tools');
+  if (request.topLogprobs !== null) throw refuse('logprobs');
+  if (endsLate(request)) throw refuse('ignore_eos and min_tokens');
+}
+
+function refuseUnknownTokens(logitBias: Record<number, number> | undefined, vocabularySize: number): void {
+  const unknown = Object.keys(logitBias ?? {}).find((token) => Number(token) >= vocabularySize);
+  if (unknown === undefined) return;
+  throw new AppError('invalid_request', `logit_bias names token ${unknown}; this model has ${vocabularySize} tokens.`, {
+    field: 'logit_bias',
+  });
+}
+
+interface RenderedInput {
+  pieces: string[];
+  answerPrefix: string;
+  startsInReasoning: boolean;
+  /** A call that was begun for the model, or null. */
+  opening: Opening | null;
+  /** Tools that the answer may call. */
+  tools: readonly ToolDefinition[];
+}
+
+function renderInput(input: ChatInput, template: ChatTemplate, nowMs: () => number): RenderedInput {
+  // Raw text is the client's own prompt format: control tokens in it are meant.
+  if (input.type === 'text') {
+    return { pieces: [input.prompt], answerPrefix: '', startsInReasoning: false, opening: null, tools: [] };
+  }
+  const { form, reasoning } = template;
+  const { toolChoice } = input;
+  const offered = toolChoice.type === 'none' ? [] : input.tools;
+  const { pieces } = template.render({
+    messages: input.messages,
+    tools: offered,
+    ...(input.templateOptions && { options: input.templateOptions }),
+  });
+  const startsInReasoning = (pieces.at(-1) ?? '').trimEnd().endsWith(reasoning.open.trimEnd());
+  const named = toolChoice.type === 'tool' ? (offered.find(({ name }) => name === toolChoice.name) ?? null) : null;
+  const isRequired = named !== null || (toolChoice.type === 'required' && offered.length > 0);
+  // A required call is begun for the model: it can only go on with a tool, or with the arguments of the named one.
+  const opening = isRequired ? form.requireCall({ tools: offered, named, nowMs }) : null;
+  // A call does not stand within reasoning: what the prompt opened is closed first.
+  const answerPrefix = opening ? (startsInReasoning ? `${reasoning.close}\n\n` : '') + opening.prefix : '';
+  const last = pieces.length - 1;
+  return {
+    pieces: pieces.map((piece, index) => (index === last ? piece + answerPrefix : piece)),
+    answerPrefix,
+    startsInReasoning,
+    opening,
+    tools: named ? [named] : offered,
+  };
+}
+
+const tagTexts = ({ open, close }: ReasoningTags) => [open, close, ...(open.match(/^<\|\w+>/) ?? [])];
+
+/** A token as OpenAI's log probabilities show it: text, and the bytes that the text may not show. */
+function describeToken(token: number, runtime: Runtime): { text: string; bytes: number[] } {
+  const bytes = runtime.vocabulary.bytesOf(token) ?? new TextEncoder().encode(runtime.detokenize([token]));
+  return { text: new TextDecoder().decode(bytes), bytes: [...bytes] };
+}

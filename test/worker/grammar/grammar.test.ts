@@ -1,0 +1,293 @@
+import { describe, expect, it } from 'vitest';
+import { anyJsonGrammar, schemaToGrammar } from '../../../src/worker/grammar/grammar.ts';
+import { readGbnf } from '../../support/gbnf.ts';
+
+/** What a schema's grammar says about each text. */
+function verdicts(schema: unknown, texts: readonly string[]): Record<string, boolean> {
+  const grammar = readGbnf(schemaToGrammar(schema));
+  return Object.fromEntries(texts.map((text) => [text, grammar.accepts(text)]));
+}
+
+const all = (texts: readonly string[], verdict: boolean) => Object.fromEntries(texts.map((text) => [text, verdict]));
+
+const person = { type: 'object', properties: { a: { type: 'integer' }, b: { type: 'boolean' }, c: { type: 'null' } } };
+const tree = {
+  $ref: '#/$defs/node',
+  $defs: {
+    node: {
+      type: 'object',
+      properties: { name: { type: 'string' }, children: { type: 'array', items: { $ref: '#/$defs/node' } } },
+      required: ['name'],
+    },
+  },
+};
+const string = (more: object) => ({ type: 'string', ...more });
+
+const cases: [name: string, schema: unknown, accepted: string[], rejected: string[]][] = [
+  ['an empty schema', {}, ['1', '"x"', '{"a":[1,null]}', 'true', '-0.5e+10'], ['', '01', '{a:1}', '[1,]', 'NaN']],
+  ['true', true, ['{}', 'null'], ['undefined']],
+  ['a type', { type: 'boolean' }, ['true', 'false'], ['null', '"true"', 'True']],
+  ['a list of types', { type: ['string', 'null'] }, ['"x"', 'null'], ['1']],
+  ['number beside integer', { type: ['number', 'integer'] }, ['1', '1.5'], ['"1"']],
+  ['nullable beside enum', { type: 'string', nullable: true, enum: ['a', null] }, ['"a"', 'null'], ['1']],
+  ['nullable beside an enum without null', { type: 'string', nullable: true, enum: ['a'] }, ['"a"'], ['null']],
+  ['a length beside an end', { pattern: '.*\\.$', maxLength: 3 }, ['"ab."', '"."'], ['"abc."', '"ab"']],
+  ['nullable', { type: 'integer', nullable: true }, ['1', 'null'], ['"1"']],
+  [
+    'nullable beside a reference',
+    { nullable: true, allOf: [{ $ref: '#/d' }], d: { const: 'x' } },
+    ['"x"', 'null'],
+    ['1'],
+  ],
+  [
+    'optional properties: any subset in order, with right commas',
+    person,
+    ['{}', '{"a":1}', '{"b":true}', '{"a":1,"c":null}', '{"a": 1, "b": true, "c": null}', '{"b":true,"c":null}'],
+    ['{"b":true,"a":1}', '{,"a":1}', '{"a":1,}', '{"a":1,"a":1}', '{"d":1}', '{"a":1 "b":true}', '{"a":"1"}'],
+  ],
+  [
+    'a required property between optional ones',
+    { ...person, required: ['b'] },
+    ['{"b":true}', '{"a":1,"b":true}', '{"b":true,"c":null}', '{"a":1,"b":false,"c":null}'],
+    ['{}', '{"a":1}', '{"a":1,"c":null}', '{"c":null}'],
+  ],
+  [
+    'required properties',
+    { ...person, required: ['a', 'b', 'c'], additionalProperties: false },
+    ['{"a":1,"b":true,"c":null}', '{\n  "a": 1,\n  "b": true,\n  "c": null\n}'],
+    ['{"a":1,"b":true}', '{"a":1,"b":true,"c":null,"d":1}'],
+  ],
+  ['a required name without a schema', { type: 'object', required: ['x'] }, ['{"x":[1]}'], ['{}', '{"x":1,"y":1}']],
+  [
+    'additional properties beside declared ones',
+    { type: 'object', properties: { id: { type: 'integer' } }, additionalProperties: { type: 'string' } },
+    ['{}', '{"id":1}', '{"id":1,"x":"y"}', '{"x":"y","z":""}', '{"i":"1"}', '{"idea":"1"}', '{"":""}'],
+    ['{"id":"x"}', '{"x":1}', '{"i\\u0064":"x"}', '{"id":1,"id":"x"}'],
+  ],
+  ['a map', { type: 'object', additionalProperties: { type: 'integer' } }, ['{}', '{"a":1,"b":2}'], ['{"a":"1"}']],
+  ['a map of at least one', { additionalProperties: { type: 'integer' }, minProperties: 1 }, ['{"a":1}'], ['{}']],
+  [
+    'a map of at most two',
+    { additionalProperties: true, maxProperties: 2 },
+    ['{}', '{"a":1,"b":2}'],
+    ['{"a":1,"b":2,"c":3}'],
+  ],
+  ['an object without members', { type: 'object', additionalProperties: false }, ['{}', '{ }'], ['{"a":1}', '{  }']],
+  ['names by pattern', { propertyNames: { pattern: '^[a-z]+$' } }, ['{"ab":1}'], ['{"A":1}', '{"":1}']],
+  [
+    'names by list',
+    { propertyNames: { enum: ['x', 'y'] }, additionalProperties: { type: 'integer' }, required: ['x'] },
+    ['{"x":1}', '{"x":1,"y":2}'],
+    ['{}', '{"y":2}', '{"z":1}'],
+  ],
+  ['a property that must not be', { properties: { a: false, b: true } }, ['{"b":1}', '{}'], ['{"a":1}']],
+  ['any array', { type: 'array' }, ['[]', '[1,"a"]', '[ 1, 2 ]'], ['[1', '{}', '[1,]']],
+  ['items', { items: { type: 'integer' } }, ['[]', '[1]', '[1,2,3]'], ['["a"]', '[1,"a"]']],
+  [
+    'minItems and maxItems',
+    { type: 'array', minItems: 2, maxItems: 3 },
+    ['[1,2]', '[1,2,3]'],
+    ['[1]', '[]', '[1,2,3,4]'],
+  ],
+  ['maxItems 0', { type: 'array', maxItems: 0 }, ['[]'], ['[1]']],
+  [
+    'a tuple',
+    { prefixItems: [{ type: 'string' }, { type: 'integer' }] },
+    ['["a",1]'],
+    ['[]', '["a"]', '["a",1,2]', '[1,"a"]'],
+  ],
+  [
+    'a tuple that may be cut',
+    { prefixItems: [{ type: 'string' }, { type: 'integer' }], items: { type: 'null' }, minItems: 0, maxItems: 3 },
+    ['[]', '["a"]', '["a",1]', '["a",1,null]'],
+    ['["a",null]', '["a",1,null,null]', '[1]'],
+  ],
+  [
+    'a tuple of draft 7',
+    { items: [{ const: 1 }], additionalItems: { const: 2 } },
+    ['[1]', '[1,2,2]'],
+    ['[2]', '[]', '[1,1]'],
+  ],
+  ['a closed tuple', { prefixItems: [{ const: 1 }], items: false }, ['[1]'], ['[1,1]', '[]']],
+  [
+    'const',
+    { const: { a: [1, 'x'], b: null } },
+    ['{"a":[1,"x"],"b":null}', '{"a": [1, "x"], "b": null}'],
+    ['{"a":[1]}'],
+  ],
+  [
+    'enum',
+    { enum: ['red', 'rose', 'r', '', 'é"\\', 7, null, { k: 1 }] },
+    ['"red"', '"rose"', '"r"', '""', '"é\\"\\\\"', '7', 'null', '{"k":1}'],
+    ['"re"', '"roses"', '77', '{}', '"R"'],
+  ],
+  ['enum with a type', { type: ['string', 'null'], enum: ['a', 1, null] }, ['"a"', 'null'], ['1']],
+  ['anyOf', { anyOf: [{ type: 'integer' }, { type: 'null' }] }, ['1', 'null'], ['"1"']],
+  [
+    'anyOf beside other keywords',
+    {
+      type: 'object',
+      properties: { a: { type: 'integer' }, b: { type: 'integer' } },
+      oneOf: [{ required: ['a'] }, { required: ['b'] }],
+    },
+    ['{"a":1}', '{"b":1}', '{"a":1,"b":2}'],
+    ['{}', '{"c":1}'],
+  ],
+  [
+    'allOf of objects',
+    {
+      allOf: [
+        { $ref: '#/$defs/base' },
+        { properties: { name: { minLength: 1 }, age: { type: 'integer', minimum: 0 } }, required: ['age'] },
+      ],
+      $defs: { base: { type: 'object', properties: { name: { type: 'string', maxLength: 3 } }, required: ['name'] } },
+    },
+    ['{"name":"ab","age":1}'],
+    ['{"name":"ab"}', '{"name":"","age":1}', '{"name":"abcd","age":1}', '{"age":1}', '{"name":"ab","age":-1}'],
+  ],
+  [
+    'allOf of ranges',
+    {
+      allOf: [
+        { type: 'number', minimum: 3 },
+        { type: 'integer', maximum: 5 },
+      ],
+    },
+    ['3', '5'],
+    ['2', '6', '3.5'],
+  ],
+  ['allOf of lists', { allOf: [{ enum: [1, 2, 3] }, { enum: [2, 3, 4] }] }, ['2', '3'], ['1', '4']],
+  [
+    'a name that one part of allOf does not allow',
+    { allOf: [{ properties: { a: true }, additionalProperties: false }, { properties: { b: true } }] },
+    ['{}', '{"a":1}'],
+    ['{"b":1}'],
+  ],
+  [
+    'recursion',
+    tree,
+    ['{"name":"a"}', '{"name":"a","children":[{"name":"b","children":[]}]}'],
+    ['{"children":[]}', '{"name":"a","children":[{}]}'],
+  ],
+  [
+    'references inside parts that have an $id',
+    {
+      anyOf: [
+        { $id: 'one', items: { $ref: '#/$defs/x' }, minItems: 1, $defs: { x: { const: 1 } } },
+        {
+          $id: 'two',
+          properties: { y: { $ref: '#' }, x: { $ref: '#/$defs/x' } },
+          required: ['x'],
+          $defs: { x: { const: 2 } },
+        },
+      ],
+    },
+    ['[1]', '{"x":2}', '{"y":{"x":2},"x":2}'],
+    ['[2]', '{"x":1}', '{"y":[1],"x":2}'],
+  ],
+  ['a pointer with escapes', { $ref: '#/$defs/a~1b%20c', $defs: { 'a/b c': { const: 1 } } }, ['1'], ['2']],
+  [
+    'string',
+    { type: 'string' },
+    ['""', '"a\\n\\u00e9\\ud83d\\ude00"', '"😀"', '"\u007f"'],
+    ['"a\nb"', '"\\x"', '"\\ud83d"', '"\\u12"', '"'],
+  ],
+  [
+    'minLength and maxLength',
+    string({ minLength: 1, maxLength: 2 }),
+    ['"a"', '"\\n\\u0041"', '"😀😀"', '"\\ud83d\\ude00a"'],
+    ['""', '"abc"'],
+  ],
+  [
+    'a long maxLength',
+    string({ maxLength: 2345 }),
+    ['""', `"${'x'.repeat(2345)}"`, `"${'x'.repeat(2300)}"`],
+    [`"${'x'.repeat(2346)}"`],
+  ],
+  [
+    'a format',
+    string({ format: 'date' }),
+    ['"2024-02-29"', '"1999-12-31"'],
+    ['"2023-02-29"', '"2024-04-31"', '"2024-1-1"', '"x"'],
+  ],
+  ['an unknown format', string({ format: 'hostname' }), ['"anything"'], ['1']],
+  ['a pattern', string({ pattern: '^[A-Z]{2}-\\d+$' }), ['"AB-1"', '"XY-123"'], ['"A-1"', '"AB-"', '"AB-1x"']],
+  ['a pattern without anchors', string({ pattern: 'b+' }), ['"b"', '"abc"', '"\\nbb\\""'], ['"a"', '""']],
+  [
+    'a pattern with a length',
+    string({ pattern: '^x[a-z]*$', minLength: 3, maxLength: 4 }),
+    ['"xab"', '"xabc"'],
+    ['"xa"', '"xabcd"'],
+  ],
+  ['integer', { type: 'integer' }, ['0', '-1', '9007199254740991'], ['1.0', '1e3', '00', '-']],
+  [
+    'integer bounds',
+    { type: 'integer', minimum: -12, exclusiveMaximum: 105 },
+    ['-12', '-9', '0', '99', '104'],
+    ['-13', '105', '-0', '1000'],
+  ],
+  ['a lower bound only', { type: 'integer', minimum: 18 }, ['18', '99', '100', '1234567'], ['17', '9', '0', '-20']],
+  ['an upper bound only', { type: 'integer', maximum: -3 }, ['-3', '-10'], ['-2', '0', '5']],
+  [
+    'number bounds',
+    { type: 'number', minimum: 0, maximum: 1 },
+    ['0', '1', '0.5', '1.0', '0.0'],
+    ['1.01', '-0.1', '2', '1e0'],
+  ],
+  [
+    'exclusive number bounds',
+    { type: 'number', exclusiveMinimum: 0.25, exclusiveMaximum: 2 },
+    ['0.26', '0.250001', '1.99', '1'],
+    ['0.25', '0.2500', '2', '2.0', '0'],
+  ],
+  ['a draft 4 bound', { type: 'integer', minimum: 1, exclusiveMinimum: true }, ['2'], ['1']],
+];
+
+describe('the grammar of a schema', () => {
+  it.each(cases)('keeps to %s', (_name, schema, accepted, rejected) => {
+    const found = verdicts(schema, [...accepted, ...rejected]);
+    expect(found).toEqual({ ...all(accepted, true), ...all(rejected, false) });
+  });
+
+  it('follows a recursion through allOf as deep as a text goes', () => {
+    const schema = {
+      type: 'object',
+      properties: { child: { allOf: [{ $ref: '#' }, { required: ['leaf'] }] }, leaf: { type: 'integer' } },
+    };
+    const nested = '{"child":{"child":{"leaf":3},"leaf":2},"leaf":1}';
+    expect(verdicts(schema, [nested, '{"child":{"child":{},"leaf":2}}'])).toEqual({
+      [nested]: true,
+      '{"child":{"child":{},"leaf":2}}': false,
+    });
+  });
+
+  it('lets white space be a blank, or a line with an indent, never more', () => {
+    const accepted = ['{"a":1,"b":true}', '{"a": 1, "b": true}', '{ "a": 1 }', '{\n\t"a": 1\n}', '{\n    "a": 1\n}'];
+    const rejected = [' {"a":1}', '{"a":1} ', '{"a" :1}', '{"a":  1}', '{\n\n"a":1}', `{\n${' '.repeat(21)}"a":1}`];
+    expect(verdicts(person, [...accepted, ...rejected])).toEqual({ ...all(accepted, true), ...all(rejected, false) });
+  });
+
+  it('is the same for the same schema, and one rule for equal parts', () => {
+    const part = { type: 'object', properties: { x: { type: 'integer', minimum: 1 } }, required: ['x'] };
+    const text = schemaToGrammar({ type: 'array', items: { anyOf: [part, structuredClone(part)] } });
+    expect(schemaToGrammar({ type: 'array', items: { anyOf: [part, structuredClone(part)] } })).toBe(text);
+    expect(text.match(/\\"x\\"/g)).toHaveLength(1);
+  });
+
+  it('does not write the alternatives of many optional properties out', () => {
+    const properties = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`p${index}`, { type: 'null' }]));
+    const text = schemaToGrammar({ type: 'object', properties });
+    expect(text.length).toBeLessThan(60_000);
+    const sparse = readGbnf(text);
+    expect(sparse.accepts('{"p7":null,"p299":null}')).toBe(true);
+    expect(sparse.accepts('{"p299":null,"p7":null}')).toBe(false);
+  });
+});
+
+describe('the grammar of any JSON object', () => {
+  it('takes objects of any shape and nothing else', () => {
+    const grammar = readGbnf(anyJsonGrammar());
+    for (const text of ['{}', '{"a":{"b":[1,{"c":null}]}}', '{"": -1.5e-7}']) expect(grammar.accepts(text)).toBe(true);
+    for (const text of ['[]', '1', '"a"', '{"a"}', '{"a":1', '{}{}']) expect(grammar.accepts(text)).toBe(false);
+  });
+});
