@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { systemClock } from '../src/core/clock.ts';
 import { type LoadPlan, planLoad } from '../src/engine/memory/plan.ts';
 import { repackRulesOf } from '../src/engine/memory/repack.ts';
-import { startResident } from '../src/engine/residents/resident.ts';
+import { startResident } from '../src/engine/residents/model-worker.ts';
 import { forkWorker } from '../src/ipc/fork.ts';
 import type { GpuBackend } from '../src/ipc/gpu.ts';
 import type { GpuDevice } from '../src/machine/gpu/device.ts';

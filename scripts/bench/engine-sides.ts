@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/core/clock.ts';
-import { type Resident, startResident } from '../../src/engine/residents/resident.ts';
+import { type Resident, startResident } from '../../src/engine/residents/model-worker.ts';
 import { forkWorker } from '../../src/ipc/fork.ts';
 import type { WorkerRequest } from '../../src/ipc/protocol.ts';
 import { createLogger } from '../../src/observe/logger.ts';

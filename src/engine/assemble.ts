@@ -20,16 +20,16 @@ import { createCalibrationStore } from './calibration/calibration-store.ts';
 import { type Calibrator, createCalibrator } from './calibration/calibrator.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { createGpu } from './gpu/gpu.ts';
-import { collectGarbage } from './memory/collect-garbage.ts';
 import { createFootprints } from './memory/footprints.ts';
 import { createPlanner, type Planner } from './memory/planner.ts';
 import { createMemoryReadings, createMemoryWatch, pressureLevels } from './memory/pressure.ts';
 import { repackRulesOf } from './memory/repack.ts';
 import { createPlanning } from './planning/planning.ts';
+import { collectGarbage } from './residents/collect-garbage.ts';
 import { createCrashGuard, quarantineFile } from './residents/crash-guard.ts';
 import { createManager, type Manager, type ModelRef } from './residents/manager.ts';
 import { createThreadArbiter } from './threads/arbiter.ts';
-import { createPressureWatch, type PressureWatch } from './threads/pressure.ts';
+import { createPressureWatch, type PressureWatch } from './threads/contention.ts';
 
 export interface EngineAssemblyDeps {
   config: Config;

@@ -11,16 +11,17 @@ import type { MemoryStatus } from '../machine/memory.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { Catalog, CatalogModel, CatalogVariant } from '../store/catalog/catalog.ts';
 import { chooseVariant } from '../store/catalog/catalog.ts';
+import { type Purpose, purposeOf } from '../store/gguf/gguf.ts';
 import type { Calibrator } from './calibration/calibrator.ts';
 import type { GpuSelector, GpuStatus } from './gpu/select.ts';
 import { meterRequest } from './metering.ts';
 import { toModelInfo } from './model-info.ts';
 import type { Planning } from './planning/planning.ts';
-import { assertPurpose, type Purpose, purposeOf } from './planning/purpose.ts';
+import { assertPurpose } from './planning/purpose.ts';
 import type { CrashGuard } from './residents/crash-guard.ts';
 import type { Lease } from './residents/lease.ts';
 import type { Manager } from './residents/manager.ts';
-import { askOnce } from './residents/once.ts';
+import { askOnce } from './unary.ts';
 
 export type { MemoryStatus };
 

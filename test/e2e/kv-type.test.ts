@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import { foldEvents } from '../../src/core/events.ts';
-import { startResident } from '../../src/engine/residents/resident.ts';
+import { startResident } from '../../src/engine/residents/model-worker.ts';
 import { forkWorker } from '../../src/ipc/fork.ts';
 import type { WorkerOptions } from '../../src/ipc/protocol.ts';
 import { createLogger } from '../../src/observe/logger.ts';

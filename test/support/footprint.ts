@@ -1,6 +1,6 @@
 import { systemClock } from '../../src/core/clock.ts';
 import { foldEvents } from '../../src/core/events.ts';
-import { startResident } from '../../src/engine/residents/resident.ts';
+import { startResident } from '../../src/engine/residents/model-worker.ts';
 import { forkWorker } from '../../src/ipc/fork.ts';
 import type { WorkerOptions } from '../../src/ipc/protocol.ts';
 import { measuredBytes } from '../../src/machine/resident-bytes.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { systemClock } from '../../src/core/clock.ts';
 import { type Answer, foldEvents } from '../../src/core/events.ts';
-import { startResident } from '../../src/engine/residents/resident.ts';
+import { startResident } from '../../src/engine/residents/model-worker.ts';
 import { forkWorker } from '../../src/ipc/fork.ts';
 import type { StepReport, WorkerOptions, WorkerRequest } from '../../src/ipc/protocol.ts';
 import { createLogger } from '../../src/observe/logger.ts';

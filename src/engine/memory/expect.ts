@@ -1,6 +1,5 @@
 import type { ExpectedMemory } from '../../core/plan.ts';
-import type { GgufFacts } from '../../store/gguf/gguf.ts';
-import { purposeOf } from '../planning/purpose.ts';
+import { type GgufFacts, purposeOf } from '../../store/gguf/gguf.ts';
 import { type KvType, slotCache, usesFlashAttention } from './kv-cache.ts';
 import { type RepackRules, repackedWeights } from './repack.ts';
 

@@ -1,7 +1,7 @@
 import type { GpuDevice } from '../../machine/gpu/device.ts';
 import type { GgufFacts } from '../../store/gguf/gguf.ts';
-import { planGpuLayers, ramBeside, usableGpuBytes } from '../gpu/layers.ts';
 import { type ExpectedBytes, expectBytes, type LoadShape, repacks } from './expect.ts';
+import { planGpuLayers, ramBeside, usableGpuBytes } from './gpu-layers.ts';
 import { allowsQuantizedKv, usesFlashAttention } from './kv-cache.ts';
 import type { RepackRules } from './repack.ts';
 

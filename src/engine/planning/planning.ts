@@ -6,7 +6,7 @@ import type { CatalogModel, CatalogVariant } from '../../store/catalog/catalog.t
 import type { GpuSelector } from '../gpu/select.ts';
 import type { LoadPlan, Refusal } from '../memory/plan.ts';
 import type { Planner } from '../memory/planner.ts';
-import type { LoadSettings, ModelRef, ResidentView } from '../residents/entry.ts';
+import type { LoadSettings, ModelRef, ResidentView } from '../residents/resident.ts';
 import { chooseForLoad } from './quantization.ts';
 
 /** Defaults for what a load or request leaves open. */

@@ -1,32 +1,5 @@
 import { AppError } from '../../core/errors.ts';
-import type { WorkerOptions } from '../../ipc/protocol.ts';
-import type { GgufFacts } from '../../store/gguf/gguf.ts';
-
-/** What a model is for: it continues text, makes vectors of texts, or rates documents against a query. */
-export type Purpose = WorkerOptions['mode'];
-
-/** llama.cpp's numbers: the vector of the last token, and a head that rates. */
-const pooling = { last: 3, rank: 4 } as const;
-
-/**
- * What a model was made for, by its header. A causal model makes embeddings when it pools its last token
- * (Qwen3-Embedding); other pooling needs the whole text in one batch, which only encoders are planned for.
- */
-export function purposeOf(facts: GgufFacts): Purpose {
-  if (facts.poolingType === pooling.rank) return 'rank';
-  return facts.isEncoder || facts.poolingType === pooling.last ? 'embed' : 'generate';
-}
-
-/** How many requests for vectors or scores take turns; one that waits in the queue instead waits for all of another. */
-const turns = 4;
-
-/**
- * Slots of a loaded model. Those of a model that generates cost memory and are the plan's to give; vectors and scores are
- * computed one text at a time whatever the number, so there only a wish can make it less than `turns`.
- */
-export function slotsFor(purpose: Purpose, plannedSlots: number, wishedSlots: number | undefined): number {
-  return purpose === 'generate' ? plannedSlots : (wishedSlots ?? turns);
-}
+import type { Purpose } from '../../store/gguf/gguf.ts';
 
 /** Throws when a model is asked for what it was not made for; nothing is loaded for that. */
 export function assertPurpose(model: string, made: Purpose, asked: Purpose): void {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
-import { type Entry, isIdle } from './entry.ts';
+import { type Entry, isIdle } from './resident.ts';
 
 /** Ends models that nobody has used for their keep-alive time. */
 export interface KeepAlive {

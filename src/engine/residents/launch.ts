@@ -4,14 +4,14 @@ import type { WorkerOptions } from '../../ipc/protocol.ts';
 import type { GpuDevice } from '../../machine/gpu/device.ts';
 import type { Logger } from '../../observe/logger.ts';
 import type { Metrics } from '../../observe/metrics.ts';
+import { type Purpose, purposeOf } from '../../store/gguf/gguf.ts';
 import { type Calibrator, calibratedBatch } from '../calibration/calibrator.ts';
 import { addTunedShare, type TunedShare } from '../calibration/tuned-share.ts';
 import type { LoadPlan } from '../memory/plan.ts';
-import { purposeOf, slotsFor } from '../planning/purpose.ts';
 import type { ThreadArbiter } from '../threads/arbiter.ts';
-import type { PressureWatch } from '../threads/pressure.ts';
-import type { LoadSettings, ModelRef } from './entry.ts';
-import { type EndReason, type Resident, startResident } from './resident.ts';
+import type { PressureWatch } from '../threads/contention.ts';
+import { type EndReason, type Resident, startResident } from './model-worker.ts';
+import type { LoadSettings, ModelRef } from './resident.ts';
 
 /** What starting a worker needs of the manager's parts. */
 export interface LaunchDeps {
@@ -101,4 +101,15 @@ export async function launchModel(
   }
   share.announce();
   return { plan, resident, share };
+}
+
+/** How many requests for vectors or scores take turns; one that waits in the queue instead waits for all of another. */
+const turns = 4;
+
+/**
+ * Slots of a loaded model. Those of a model that generates cost memory and are the plan's to give; vectors and scores are
+ * computed one text at a time whatever the number, so there only a wish can make it less than `turns`.
+ */
+export function slotsFor(purpose: Purpose, plannedSlots: number, wishedSlots: number | undefined): number {
+  return purpose === 'generate' ? plannedSlots : (wishedSlots ?? turns);
 }

@@ -1,6 +1,6 @@
 import type { StreamEvent } from '../../core/events.ts';
 import type { WorkerEmbedRequest, WorkerRankRequest, WorkerRequest } from '../../ipc/protocol.ts';
-import type { Resident } from './resident.ts';
+import type { Resident } from './model-worker.ts';
 import type { Ticket } from './scheduler.ts';
 
 /** A slot of a loaded model, for one request. */

@@ -5,8 +5,12 @@ import { residentGpu } from '../gpu/resident-gpu.ts';
 import type { GpuSelector } from '../gpu/select.ts';
 import type { LoadPlan, Refusal } from '../memory/plan.ts';
 import { refusalError } from '../memory/refusal.ts';
-import { createAdmission } from './admission.ts';
 import type { CrashGuard } from './crash-guard.ts';
+import { createKeepAlive } from './keep-alive.ts';
+import { type LaunchDeps, launchModel } from './launch.ts';
+import { type Lease, leaseOn } from './lease.ts';
+import { createAdmission } from './load-queue.ts';
+import type { EndReason } from './model-worker.ts';
 import {
   differs,
   type Entry,
@@ -17,15 +21,11 @@ import {
   type ResidentView,
   toOccupant,
   toView,
-} from './entry.ts';
-import { createKeepAlive } from './keep-alive.ts';
-import { type LaunchDeps, launchModel } from './launch.ts';
-import { type Lease, leaseOn } from './lease.ts';
-import type { EndReason } from './resident.ts';
+} from './resident.ts';
 import { createScheduler } from './scheduler.ts';
 import { withSignal } from './with-signal.ts';
 
-export type { LoadSettings, ModelRef, ResidentView } from './entry.ts';
+export type { LoadSettings, ModelRef, ResidentView } from './resident.ts';
 
 export interface Manager {
   /** Loads the model if need be, waits for a slot. `keepAliveMs`: overrides the model's idle time from now on. */

@@ -1,163 +1,144 @@
-import type { Clock, Timer } from '../../core/clock.ts';
-import { AppError } from '../../core/errors.ts';
-import type { StreamEvent } from '../../core/events.ts';
-import type { Calls } from '../../ipc/calls.ts';
-import { createChannel, type RequestHooks } from '../../ipc/channel.ts';
-import type { WorkerExit, WorkerProcess } from '../../ipc/fork.ts';
-import type { StepReport, WorkerOptions, WorkerReady, WorkerRequest } from '../../ipc/protocol.ts';
-import type { Logger } from '../../observe/logger.ts';
-import type { Calibration } from '../calibration/calibration.ts';
+import type { Timer } from '../../core/clock.ts';
+import type { WorkerReady } from '../../ipc/protocol.ts';
+import type { GpuWish } from '../../machine/gpu/device.ts';
+import type { GgufFacts } from '../../store/gguf/gguf.ts';
+import type { TunedShare } from '../calibration/tuned-share.ts';
+import { onCpu, type ResidentGpu, suits } from '../gpu/resident-gpu.ts';
+import type { LoadPlan } from '../memory/plan.ts';
+import type { Resident } from './model-worker.ts';
+import type { Occupant } from './room.ts';
+import type { Scheduler } from './scheduler.ts';
 
-/** Why a worker ended. `asked`: we stopped it; `hung`: it did not answer and was killed. */
-export type EndReason = 'asked' | 'crash' | 'killed' | 'hung';
-
-/** One loaded model: the worker process, its channel and its heartbeat. */
-export interface Resident extends Calls {
-  readonly pid: number;
-  readonly ready: WorkerReady;
-  generate(request: WorkerRequest, signal: AbortSignal, hooks: RequestHooks): AsyncIterable<StreamEvent>;
-  /** `prefillThreads`: for steps that read a prompt; left out: as many. */
-  setThreads(threads: number, prefillThreads?: number): void;
-  /** Tells which guesses can pay, and how many threads of the pool are to work. */
-  setCalibration(found: Pick<Calibration, 'costOfTokens' | 'libuvThreads'>): void;
-  /** Asks the worker to end, kills it if it does not, resolves when the process is gone. */
-  stop(): Promise<void>;
+/** A model variant to load, as the catalogue knows it. */
+export interface ModelRef {
+  /** Key of the resident: `name:quantization`. */
+  id: string;
+  /** Name for events, logs and metric labels. */
+  model: string;
+  filePath: string;
+  facts: GgufFacts;
 }
 
-const pingIntervalMs = 1_000;
-/** Unanswered pings after which a worker counts as hung. Its event loop is free while it decodes, so 8 s is long. */
-const maxMissedPings = 8;
-const stopGraceMs = 10_000;
-/** A template renders a greeting in a millisecond; one that takes this long will not end, or is not fit to be used. */
-const probeMs = 2_000;
+/** Settings of a load. */
+export interface LoadSettings {
+  contextTokens?: number;
+  slots?: number;
+  gpu: GpuWish;
+  keepAliveMs: number;
+  /** Neither idle time nor another load ends a pinned model; left out: as it is, at first not. */
+  pin?: boolean;
+  /** Why this variant was chosen; shown with the plan's own notes. */
+  notes?: string[];
+}
 
-/**
- * Starts a worker and loads a model into it. Rejects with what the worker said, or `model_load_failed` when it died,
- * hung or took longer than `loadTimeoutMs`; the process is gone by then.
- * `onEnd` runs once after a successful start, when the process is gone.
- */
-export async function startResident(deps: {
-  worker: WorkerProcess;
-  options: WorkerOptions;
-  loadTimeoutMs: number;
-  clock: Clock;
-  log: Logger;
-  onStep: (report: StepReport) => void;
-  onEnd: (reason: EndReason) => void;
-}): Promise<Resident> {
-  const { worker, clock, log } = deps;
-  const channel = createChannel({ port: worker, onStep: deps.onStep });
-  const gone = Promise.withResolvers<EndReason>();
-  const loading = Promise.withResolvers<WorkerReady>();
-  let phase: 'loading' | 'ready' | 'ended' = 'loading';
-  let killedFor: 'hung' | 'asked' | null = null;
-  /** Heartbeats since its last message. */
-  let silentTicks = 0;
-  let sequence = 0;
-  let probeTimer: Timer | null = null;
+/** What a loaded or loading model looks like from outside; a snapshot. */
+export interface ResidentView {
+  id: string;
+  model: string;
+  state: 'loading' | 'loaded' | 'unloading';
+  pid: number | null;
+  ready: WorkerReady | null;
+  /** With which it was loaded; null while it waits for its memory. */
+  plan: LoadPlan | null;
+  pinned: boolean;
+  threads: number;
+  gpu: ResidentGpu;
+  busySlots: number;
+  queueDepth: number;
+  loadedAt: Date | null;
+  loadMs: number | null;
+  expiresAt: Date | null;
+  /** What the plan changed against the wish, and what the worker warned of. */
+  notes: string[];
+}
 
-  worker.onMessage((message) => {
-    silentTicks = 0;
-    if (message.type === 'ready') loading.resolve(message.ready);
-    else if (message.type === 'probing') probeTimer = clock.after(probeMs, () => loading.reject(endlessTemplate()));
-    else if (message.type === 'load-failed') loading.reject(AppError.fromWire(message.error));
-  });
-  worker.onExit((exit) => {
-    const reason: EndReason = killedFor ?? (exit.signal === 'SIGKILL' ? 'killed' : 'crash');
-    const wasReady = phase === 'ready';
-    phase = 'ended';
-    heartbeat.cancel();
-    if (reason !== 'asked') log.error({ pid: worker.pid, reason, ...exit }, 'worker ended');
-    channel.close(endError(reason, exit));
-    loading.reject(loadError(reason, exit));
-    gone.resolve(reason);
-    if (wasReady) deps.onEnd(reason);
-  });
-  // Pings are counted, not timed: when this process was blocked, the worker's answers wait in the pipe and are read
-  // before the next tick, so a slow server never kills a healthy worker. One that speaks anyway need not be asked.
-  const heartbeat = clock.every(pingIntervalMs, () => {
-    silentTicks++;
-    if (silentTicks > maxMissedPings + 1) {
-      killedFor ??= 'hung';
-      worker.kill('SIGKILL');
-    } else if (silentTicks > 1) worker.send({ type: 'ping', sequence: sequence++ });
-  });
+/** One model of the manager, from the wish to load it to the exit of its process. */
+export interface Entry {
+  ref: ModelRef;
+  settings: LoadSettings;
+  state: 'loading' | 'loaded' | 'unloading';
+  /** Settles with the current state's work: the load, or the exit of the worker. */
+  work: Promise<void>;
+  plan: LoadPlan | null;
+  resident: Resident | null;
+  scheduler: Scheduler | null;
+  share: TunedShare | null;
+  gpu: ResidentGpu;
+  loadedAt: Date | null;
+  loadMs: number | null;
+  keepAliveMs: number;
+  pinned: boolean;
+  idleSinceMs: number;
+  idleTimer: Timer | null;
+  expiresAt: Date | null;
+  notes: string[];
+  /** Resolved when the last request ends, while unloading. */
+  drained: PromiseWithResolvers<void> | null;
+}
 
-  const stop = async () => {
-    if (phase === 'ended') return;
-    killedFor ??= 'asked';
-    worker.send({ type: 'shutdown' });
-    const kill = clock.after(stopGraceMs, () => worker.kill('SIGKILL'));
-    await gone.promise;
-    kill.cancel();
-  };
-
-  worker.send({ type: 'load', options: deps.options });
-  const timeout = clock.after(deps.loadTimeoutMs, () => {
-    loading.reject(
-      new AppError('model_load_failed', `The model was not loaded within ${Math.round(deps.loadTimeoutMs / 1000)} s.`, {
-        fix: 'Raise HEARTH_LOAD_TIMEOUT if the disk is slow.',
-        details: { reason: 'timeout' },
-      }),
-    );
-  });
-  let ready: WorkerReady;
-  try {
-    ready = await loading.promise;
-  } catch (error) {
-    killedFor ??= 'asked';
-    // A worker that failed to load holds nothing worth an orderly end.
-    worker.kill('SIGKILL');
-    await gone.promise;
-    throw error;
-  } finally {
-    timeout.cancel();
-    // Assigned in a listener, which the compiler does not follow.
-    (probeTimer as Timer | null)?.cancel();
-  }
-  // The process may have died between its `ready` and this turn; `onEnd` would then never be called.
-  if ((phase as string) === 'ended') throw loadError('crash', { code: null, signal: null, stderrTail: [] });
-  phase = 'ready';
+export function newEntry(ref: ModelRef, settings: LoadSettings): Entry {
   return {
-    pid: worker.pid,
-    ready,
-    generate: channel.generate,
-    embed: channel.embed,
-    rank: channel.rank,
-    measure: channel.measure,
-    setThreads: (threads, prefillThreads = threads) => worker.send({ type: 'threads', threads, prefillThreads }),
-    setCalibration: ({ costOfTokens, libuvThreads }) => worker.send({ type: 'calibrated', costOfTokens, libuvThreads }),
-    stop,
+    ref,
+    settings,
+    state: 'loading',
+    work: Promise.resolve(),
+    plan: null,
+    resident: null,
+    scheduler: null,
+    share: null,
+    gpu: onCpu(null),
+    loadedAt: null,
+    loadMs: null,
+    keepAliveMs: settings.keepAliveMs,
+    pinned: settings.pin ?? false,
+    idleSinceMs: 0,
+    idleTimer: null,
+    expiresAt: null,
+    notes: [],
+    drained: null,
   };
 }
 
-function endlessTemplate(): AppError {
-  return new AppError('invalid_model_file', "The model's chat template does not come to an end on a simple greeting.", {
-    fix: 'Use another file of this model.',
-    details: { reason: 'template_endless' },
-  });
+/** Loaded, and nobody uses it or waits for it. */
+export function isIdle(entry: Entry): boolean {
+  return entry.state === 'loaded' && entry.scheduler!.busySlots === 0 && entry.scheduler!.queueDepth === 0;
 }
 
-function exitWords(exit: WorkerExit): string {
-  return exit.signal ? `signal ${exit.signal}` : `exit code ${exit.code}`;
+/** Whether settings that were asked for differ from those a model was loaded with; what was not asked for never does. */
+export function differs(entry: Entry, wished: LoadSettings): boolean {
+  const ready = entry.resident!.ready;
+  return (
+    (wished.contextTokens !== undefined &&
+      wished.contextTokens !== (entry.settings.contextTokens ?? ready.contextTokens)) ||
+    (wished.slots !== undefined && wished.slots !== ready.slots) ||
+    (wished.gpu !== entry.settings.gpu && !suits(entry.gpu, wished.gpu))
+  );
 }
 
-function endError(reason: EndReason, exit: WorkerExit): AppError {
-  if (reason === 'asked') {
-    return new AppError('worker_crashed', 'The model was unloaded while it answered.', { retryAfterSeconds: 1 });
-  }
-  const what = reason === 'hung' ? 'stopped responding and was ended' : `ended unexpectedly (${exitWords(exit)})`;
-  return new AppError('worker_crashed', `The process of this model ${what}.`, {
-    fix: 'Send the request again; the model is loaded anew.',
-    retryAfterSeconds: 1,
-    details: { reason },
-  });
+/** The model as eviction sees it; null while it has no process. */
+export function toOccupant(entry: Entry, residentBytes: (pid: number) => number): Occupant | null {
+  if (entry.state === 'loading') return null;
+  const state =
+    entry.state === 'unloading' ? 'leaving' : entry.pinned ? 'pinned' : isIdle(entry) ? 'idle' : ('busy' as const);
+  return { id: entry.ref.id, state, bytes: residentBytes(entry.resident!.pid), usedAtMs: entry.idleSinceMs };
 }
 
-function loadError(reason: EndReason, exit: WorkerExit): AppError {
-  const what = reason === 'hung' ? 'stopped responding' : `ended (${exitWords(exit)})`;
-  return new AppError('model_load_failed', `The process of this model ${what} while it loaded.`, {
-    fix: 'The server log has its last lines. The file may be damaged, or memory too short.',
-    details: { reason: reason === 'killed' ? 'killed' : reason === 'hung' ? 'hung' : 'crash' },
-  });
+export function toView(entry: Entry): ResidentView {
+  return {
+    id: entry.ref.id,
+    model: entry.ref.model,
+    state: entry.state,
+    pid: entry.resident?.pid ?? null,
+    ready: entry.resident?.ready ?? null,
+    plan: entry.plan,
+    pinned: entry.pinned,
+    threads: entry.share?.threads ?? 0,
+    gpu: entry.gpu,
+    busySlots: entry.scheduler?.busySlots ?? 0,
+    queueDepth: entry.scheduler?.queueDepth ?? 0,
+    loadedAt: entry.loadedAt,
+    loadMs: entry.loadMs,
+    expiresAt: entry.expiresAt,
+    notes: entry.notes,
+  };
 }

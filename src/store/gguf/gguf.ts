@@ -5,6 +5,7 @@ import { readMetadata } from './metadata.ts';
 import { combineSplit } from './split.ts';
 import { checkExtents, readTensors } from './tensors.ts';
 
+export { type Purpose, purposeOf } from './purpose.ts';
 export type { ByteSource, GgufFacts };
 export { combineSplit };
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { decideRoom, type Occupant } from '../../../src/engine/memory/evict.ts';
 import type { LoadPlan, Refusal } from '../../../src/engine/memory/plan.ts';
+import { decideRoom, type Occupant } from '../../../src/engine/residents/room.ts';
 import { anyPlan } from '../../support/plans.ts';
 
 const occupant = (id: string, state: Occupant['state'], usedAtMs = 0): Occupant => ({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createPressureWatch } from '../../../src/engine/threads/pressure.ts';
+import { createPressureWatch } from '../../../src/engine/threads/contention.ts';
 import { manualClock } from '../../support/manual-clock.ts';
 
 interface Machine {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
-import { type EndReason, startResident } from '../../../src/engine/residents/resident.ts';
+import { type EndReason, startResident } from '../../../src/engine/residents/model-worker.ts';
 import { createLogger } from '../../../src/observe/logger.ts';
 import {
   anyRequest,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
-import type { Occupant } from '../../../src/engine/memory/evict.ts';
 import type { LoadPlan, Refusal } from '../../../src/engine/memory/plan.ts';
-import { createAdmission, type Grant } from '../../../src/engine/residents/admission.ts';
+import { createAdmission, type Grant } from '../../../src/engine/residents/load-queue.ts';
+import type { Occupant } from '../../../src/engine/residents/room.ts';
 import { settle } from '../../support/fake-worker.ts';
 import { anyPlan } from '../../support/plans.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { planGpuLayers, ramBeside, usableGpuBytes } from '../../../src/engine/gpu/layers.ts';
 import type { ExpectedBytes } from '../../../src/engine/memory/expect.ts';
+import { planGpuLayers, ramBeside, usableGpuBytes } from '../../../src/engine/memory/gpu-layers.ts';
 import { type GgufFacts, readGgufSource } from '../../../src/store/gguf/gguf.ts';
 import { bufferSource, tinyGguf } from '../../support/gguf-writer.ts';
 import { anyExpectedBytes } from '../../support/plans.ts';

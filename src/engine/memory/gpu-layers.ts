@@ -1,6 +1,6 @@
 import type { GpuBackend } from '../../ipc/gpu.ts';
 import type { GgufFacts } from '../../store/gguf/gguf.ts';
-import type { ExpectedBytes } from '../memory/expect.ts';
+import type { ExpectedBytes } from './expect.ts';
 
 /** What goes onto a GPU; `layers` 0: nothing, and all bytes are 0. */
 export interface GpuShare {

@@ -1,6 +1,6 @@
 import { toAppError } from '../../core/errors.ts';
-import { decideRoom, type Occupant } from '../memory/evict.ts';
 import type { LoadPlan, Refusal } from '../memory/plan.ts';
+import { decideRoom, type Occupant } from './room.ts';
 
 /** Memory for one load, held until the model is loaded or has failed. */
 export interface Grant {

@@ -1,4 +1,4 @@
-import type { LoadPlan, Refusal } from './plan.ts';
+import type { LoadPlan, Refusal } from '../memory/plan.ts';
 
 /** A model that takes memory now. */
 export interface Occupant {

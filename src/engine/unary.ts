@@ -1,7 +1,7 @@
-import { type AppError, toAppError } from '../../core/errors.ts';
-import { unknownTimings, unknownUsage } from '../../core/usage.ts';
-import type { RequestMeter } from '../metering.ts';
-import type { Lease } from './lease.ts';
+import { type AppError, toAppError } from '../core/errors.ts';
+import { unknownTimings, unknownUsage } from '../core/usage.ts';
+import type { RequestMeter } from './metering.ts';
+import type { Lease } from './residents/lease.ts';
 
 /**
  * Asks for an answer that comes whole: takes a lease, asks, and asks once more on a fresh worker when the first one

@@ -1,0 +1,163 @@
+import type { Clock, Timer } from '../../core/clock.ts';
+import { AppError } from '../../core/errors.ts';
+import type { StreamEvent } from '../../core/events.ts';
+import type { Calls } from '../../ipc/calls.ts';
+import { createChannel, type RequestHooks } from '../../ipc/channel.ts';
+import type { WorkerExit, WorkerProcess } from '../../ipc/fork.ts';
+import type { StepReport, WorkerOptions, WorkerReady, WorkerRequest } from '../../ipc/protocol.ts';
+import type { Logger } from '../../observe/logger.ts';
+import type { Calibration } from '../calibration/calibration.ts';
+
+/** Why a worker ended. `asked`: we stopped it; `hung`: it did not answer and was killed. */
+export type EndReason = 'asked' | 'crash' | 'killed' | 'hung';
+
+/** One loaded model: the worker process, its channel and its heartbeat. */
+export interface Resident extends Calls {
+  readonly pid: number;
+  readonly ready: WorkerReady;
+  generate(request: WorkerRequest, signal: AbortSignal, hooks: RequestHooks): AsyncIterable<StreamEvent>;
+  /** `prefillThreads`: for steps that read a prompt; left out: as many. */
+  setThreads(threads: number, prefillThreads?: number): void;
+  /** Tells which guesses can pay, and how many threads of the pool are to work. */
+  setCalibration(found: Pick<Calibration, 'costOfTokens' | 'libuvThreads'>): void;
+  /** Asks the worker to end, kills it if it does not, resolves when the process is gone. */
+  stop(): Promise<void>;
+}
+
+const pingIntervalMs = 1_000;
+/** Unanswered pings after which a worker counts as hung. Its event loop is free while it decodes, so 8 s is long. */
+const maxMissedPings = 8;
+const stopGraceMs = 10_000;
+/** A template renders a greeting in a millisecond; one that takes this long will not end, or is not fit to be used. */
+const probeMs = 2_000;
+
+/**
+ * Starts a worker and loads a model into it. Rejects with what the worker said, or `model_load_failed` when it died,
+ * hung or took longer than `loadTimeoutMs`; the process is gone by then.
+ * `onEnd` runs once after a successful start, when the process is gone.
+ */
+export async function startResident(deps: {
+  worker: WorkerProcess;
+  options: WorkerOptions;
+  loadTimeoutMs: number;
+  clock: Clock;
+  log: Logger;
+  onStep: (report: StepReport) => void;
+  onEnd: (reason: EndReason) => void;
+}): Promise<Resident> {
+  const { worker, clock, log } = deps;
+  const channel = createChannel({ port: worker, onStep: deps.onStep });
+  const gone = Promise.withResolvers<EndReason>();
+  const loading = Promise.withResolvers<WorkerReady>();
+  let phase: 'loading' | 'ready' | 'ended' = 'loading';
+  let killedFor: 'hung' | 'asked' | null = null;
+  /** Heartbeats since its last message. */
+  let silentTicks = 0;
+  let sequence = 0;
+  let probeTimer: Timer | null = null;
+
+  worker.onMessage((message) => {
+    silentTicks = 0;
+    if (message.type === 'ready') loading.resolve(message.ready);
+    else if (message.type === 'probing') probeTimer = clock.after(probeMs, () => loading.reject(endlessTemplate()));
+    else if (message.type === 'load-failed') loading.reject(AppError.fromWire(message.error));
+  });
+  worker.onExit((exit) => {
+    const reason: EndReason = killedFor ?? (exit.signal === 'SIGKILL' ? 'killed' : 'crash');
+    const wasReady = phase === 'ready';
+    phase = 'ended';
+    heartbeat.cancel();
+    if (reason !== 'asked') log.error({ pid: worker.pid, reason, ...exit }, 'worker ended');
+    channel.close(endError(reason, exit));
+    loading.reject(loadError(reason, exit));
+    gone.resolve(reason);
+    if (wasReady) deps.onEnd(reason);
+  });
+  // Pings are counted, not timed: when this process was blocked, the worker's answers wait in the pipe and are read
+  // before the next tick, so a slow server never kills a healthy worker. One that speaks anyway need not be asked.
+  const heartbeat = clock.every(pingIntervalMs, () => {
+    silentTicks++;
+    if (silentTicks > maxMissedPings + 1) {
+      killedFor ??= 'hung';
+      worker.kill('SIGKILL');
+    } else if (silentTicks > 1) worker.send({ type: 'ping', sequence: sequence++ });
+  });
+
+  const stop = async () => {
+    if (phase === 'ended') return;
+    killedFor ??= 'asked';
+    worker.send({ type: 'shutdown' });
+    const kill = clock.after(stopGraceMs, () => worker.kill('SIGKILL'));
+    await gone.promise;
+    kill.cancel();
+  };
+
+  worker.send({ type: 'load', options: deps.options });
+  const timeout = clock.after(deps.loadTimeoutMs, () => {
+    loading.reject(
+      new AppError('model_load_failed', `The model was not loaded within ${Math.round(deps.loadTimeoutMs / 1000)} s.`, {
+        fix: 'Raise HEARTH_LOAD_TIMEOUT if the disk is slow.',
+        details: { reason: 'timeout' },
+      }),
+    );
+  });
+  let ready: WorkerReady;
+  try {
+    ready = await loading.promise;
+  } catch (error) {
+    killedFor ??= 'asked';
+    // A worker that failed to load holds nothing worth an orderly end.
+    worker.kill('SIGKILL');
+    await gone.promise;
+    throw error;
+  } finally {
+    timeout.cancel();
+    // Assigned in a listener, which the compiler does not follow.
+    (probeTimer as Timer | null)?.cancel();
+  }
+  // The process may have died between its `ready` and this turn; `onEnd` would then never be called.
+  if ((phase as string) === 'ended') throw loadError('crash', { code: null, signal: null, stderrTail: [] });
+  phase = 'ready';
+  return {
+    pid: worker.pid,
+    ready,
+    generate: channel.generate,
+    embed: channel.embed,
+    rank: channel.rank,
+    measure: channel.measure,
+    setThreads: (threads, prefillThreads = threads) => worker.send({ type: 'threads', threads, prefillThreads }),
+    setCalibration: ({ costOfTokens, libuvThreads }) => worker.send({ type: 'calibrated', costOfTokens, libuvThreads }),
+    stop,
+  };
+}
+
+function endlessTemplate(): AppError {
+  return new AppError('invalid_model_file', "The model's chat template does not come to an end on a simple greeting.", {
+    fix: 'Use another file of this model.',
+    details: { reason: 'template_endless' },
+  });
+}
+
+function exitWords(exit: WorkerExit): string {
+  return exit.signal ? `signal ${exit.signal}` : `exit code ${exit.code}`;
+}
+
+function endError(reason: EndReason, exit: WorkerExit): AppError {
+  if (reason === 'asked') {
+    return new AppError('worker_crashed', 'The model was unloaded while it answered.', { retryAfterSeconds: 1 });
+  }
+  const what = reason === 'hung' ? 'stopped responding and was ended' : `ended unexpectedly (${exitWords(exit)})`;
+  return new AppError('worker_crashed', `The process of this model ${what}.`, {
+    fix: 'Send the request again; the model is loaded anew.',
+    retryAfterSeconds: 1,
+    details: { reason },
+  });
+}
+
+function loadError(reason: EndReason, exit: WorkerExit): AppError {
+  const what = reason === 'hung' ? 'stopped responding' : `ended (${exitWords(exit)})`;
+  return new AppError('model_load_failed', `The process of this model ${what} while it loaded.`, {
+    fix: 'The server log has its last lines. The file may be damaged, or memory too short.',
+    details: { reason: reason === 'killed' ? 'killed' : reason === 'hung' ? 'hung' : 'crash' },
+  });
+}
