@@ -77,10 +77,10 @@ function importersOf(packageName: string): string[] {
 
 describe('the import table', () => {
   it.each([
-    ['http/openai/routes.ts', 'core/chat.ts', true],
-    ['http/openai/routes.ts', 'engine/engine.ts', true],
-    ['http/openai/routes.ts', 'engine/residents/manager.ts', false],
-    ['http/openai/routes.ts', 'providers/local/provider.ts', false],
+    ['http/openai/openai.ts', 'core/chat.ts', true],
+    ['http/openai/openai.ts', 'engine/engine.ts', true],
+    ['http/openai/openai.ts', 'engine/residents/manager.ts', false],
+    ['http/openai/openai.ts', 'providers/local/provider.ts', false],
     ['core/chat.ts', 'config/schema.ts', false],
     ['engine/residents/manager.ts', 'ipc/channel.ts', true],
     ['engine/residents/manager.ts', 'worker/main.ts', false],

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import type { AppError } from '../../core/errors.ts';
 import type { FinishReason } from '../../core/events.ts';
 import { validationError } from '../fields/validation.ts';
-import { errorObject } from '../native/errors.ts';
-import type { toUsage } from '../native/from-core.ts';
-import { generateFields } from '../native/schema.ts';
+import type { toUsage } from '../native/generate/from-core.ts';
+import { generateFields } from '../native/generate/schema.ts';
+import { errorObject } from '../native/mounts/errors.ts';
 
 /** Chosen by the client; tells the generations of one socket apart. */
 const givenId = z.string().min(1).max(64);

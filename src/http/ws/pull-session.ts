@@ -5,7 +5,7 @@ import type { PullInfo } from '../../core/pull.ts';
 import { validationError } from '../fields/validation.ts';
 import type { RouteDeps } from '../mount/deps.ts';
 import { normalizeError } from '../mount/errors.ts';
-import { eventOf, toNativePull } from '../native/store-from-core.ts';
+import { eventOf, toNativePull } from '../native/store/from-core.ts';
 import { createConnection, type Session } from './connection.ts';
 
 const clientMessage = z.discriminatedUnion(

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { ChatMessage } from '../../../src/core/chat.ts';
-import { chatToCore } from '../../../src/http/openai/to-core.ts';
+import { chatToCore } from '../../../src/http/openai/chat/to-core.ts';
 import { type ChatTemplate, createChatTemplate } from '../../../src/worker/prompt/template.ts';
 import { referenceModels } from '../../support/reference.ts';
 import { repositoryRoot } from '../../support/server.ts';

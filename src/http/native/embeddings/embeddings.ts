@@ -1,0 +1,39 @@
+import type { FastifyInstance } from 'fastify';
+import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
+import { askWhole } from '../../answer/whole.ts';
+import { toInputs } from '../../fields/embedding-input.ts';
+import { parseKeepAlive } from '../../fields/keep-alive.ts';
+import type { RouteDeps } from '../../mount/deps.ts';
+import { jsonAnswer, workErrorAnswers } from '../../mount/describe.ts';
+import type { NativeMount } from '../mounts/mounts.ts';
+import { embeddingAnswer, embeddingBody } from './schema.ts';
+
+/** `POST /embeddings`, as the second seed specification has it. */
+export function addEmbeddingRoute(instance: FastifyInstance, deps: RouteDeps, mount: NativeMount): void {
+  const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
+  app.post('/embeddings', {
+    config: { startsWork: true },
+    schema: {
+      summary: 'Make embeddings of texts',
+      description: 'Without a model name the default model is taken, or the first that makes embeddings.',
+      tags: [mount.tag],
+      body: embeddingBody,
+      response: { 200: jsonAnswer(embeddingAnswer, 'The vectors'), ...workErrorAnswers(mount.errorSchema) },
+    },
+    handler: async (request, reply) => {
+      const { input, model, keep_alive: keepAlive } = request.body;
+      const wanted = {
+        model: model ?? 'default',
+        inputs: toInputs(input),
+        ...(keepAlive !== undefined && { keepAliveMs: parseKeepAlive(keepAlive) }),
+      };
+      const result = await askWhole(request, reply, (context) => deps.gateway.embed(wanted, context));
+      return {
+        embeddings: result.vectors.map((embedding, index) => ({ index, embedding, dimensions: embedding.length })),
+        usage: { prompt_tokens: result.promptTokens, total_tokens: result.promptTokens },
+        provider: result.providerId,
+        model: result.model,
+      };
+    },
+  });
+}

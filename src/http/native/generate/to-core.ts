@@ -1,0 +1,71 @@
+import type { ChatInput, ChatRequest, OutputFormat } from '../../../core/chat.ts';
+import { AppError } from '../../../core/errors.ts';
+import type { LoadWish } from '../../../core/model.ts';
+import { toPromptCache } from '../../fields/cache-prompt.ts';
+import { parseKeepAlive } from '../../fields/keep-alive.ts';
+import { toSampling, toStop } from '../../fields/sampling.ts';
+import type { PlanQuery } from '../plan/schema.ts';
+import type { GenerateBody, LoadBody } from './schema.ts';
+
+/** A generation in the words of the core. Throws `invalid_request` for fields that contradict each other. */
+export function generateToCore(body: Omit<GenerateBody, 'stream'>): ChatRequest {
+  const system = either(body.system_prompt, body.system, 'system_prompt', 'system');
+  const stop = either(body.stop, body.stop_sequences, 'stop', 'stop_sequences');
+  return {
+    model: body.model ?? 'default',
+    input: toInput(body.prompt, system, body.raw ?? false),
+    sampling: toSampling(body),
+    ...(body.format !== undefined && { format: toFormat(body.format) }),
+    stop: toStop(stop),
+    ...(body.max_tokens !== undefined && { maxTokens: body.max_tokens }),
+    ...(body.keep_alive !== undefined && { keepAliveMs: parseKeepAlive(body.keep_alive) }),
+    ...toPromptCache(body.cache_prompt),
+  };
+}
+
+/** Settings of a load; no body means: as configured. */
+export function loadToCore(body: LoadBody | PlanQuery | undefined): LoadWish {
+  if (body === undefined) return {};
+  return {
+    ...(body.quantization !== undefined && { quantization: body.quantization.toLowerCase() }),
+    ...(body.prefer_gpu !== undefined && { preferGpu: body.prefer_gpu }),
+    ...(body.context_length !== undefined && { contextTokens: body.context_length }),
+    ...(body.parallel !== undefined && { parallel: body.parallel }),
+    ...('keep_alive' in body && body.keep_alive !== undefined && { keepAliveMs: parseKeepAlive(body.keep_alive) }),
+    ...('pin' in body && body.pin !== undefined && { pin: body.pin }),
+  };
+}
+
+function toInput(prompt: string, system: string | undefined, raw: boolean): ChatInput {
+  if (raw) {
+    if (system === undefined) return { type: 'text', prompt };
+    const message = 'Instructions need the chat template, which "raw" leaves out.';
+    throw new AppError('invalid_request', message, { field: 'raw', fix: 'Put the instructions into the prompt.' });
+  }
+  return {
+    type: 'chat',
+    messages: [
+      ...(system === undefined
+        ? []
+        : [{ role: 'system' as const, content: [{ type: 'text' as const, text: system }] }]),
+      { role: 'user', content: [{ type: 'text', text: prompt }] },
+    ],
+    tools: [],
+    toolChoice: { type: 'auto' },
+  };
+}
+
+function toFormat(format: NonNullable<GenerateBody['format']>): OutputFormat {
+  return format === 'json' ? { type: 'json' } : { type: 'json-schema', schema: format };
+}
+
+/** Two names for one thing; both at once is a contradiction. */
+function either<Value>(first: Value | undefined, second: Value | undefined, name: string, other: string) {
+  if (first !== undefined && second !== undefined) {
+    throw new AppError('invalid_request', `"${name}" and "${other}" mean the same.`, {
+      field: other,
+      fix: 'Send one.',
+    });
+  }
+  return first ?? second;
+}

@@ -1,0 +1,38 @@
+import type { ErrorBody } from '../../mount/error-handler.ts';
+import { apiError, modelList, modelListEnvelope, nativeError } from '../generate/schema.ts';
+import { apiErrorBody, rootErrorBody } from './errors.ts';
+
+/** One place where the native dialect stands, and how it differs there. */
+export interface NativeMount {
+  prefix: '' | '/api/v1';
+  errorBody: ErrorBody;
+  errorSchema: typeof nativeError | typeof apiError;
+  listSchema: typeof modelList | typeof modelListEnvelope;
+  /** The list of models also carries `success`, `data` and `metadata`. */
+  hasEnvelope: boolean;
+  /** Streams end with `[DONE]`. */
+  endsWithDone: boolean;
+  tag: string;
+}
+
+/** The root: the third seed specification. */
+export const rootMount: NativeMount = {
+  prefix: '',
+  errorBody: rootErrorBody,
+  errorSchema: nativeError,
+  listSchema: modelList,
+  hasEnvelope: false,
+  endsWithDone: false,
+  tag: 'Native',
+};
+
+/** `/api/v1`: the second seed specification, and the fourth's list of models. */
+export const apiMount: NativeMount = {
+  prefix: '/api/v1',
+  errorBody: apiErrorBody,
+  errorSchema: apiError,
+  listSchema: modelListEnvelope,
+  hasEnvelope: true,
+  endsWithDone: true,
+  tag: 'Native at /api/v1',
+};

@@ -1,0 +1,27 @@
+import type { FastifyInstance } from 'fastify';
+import type { RouteDeps } from '../mount/deps.ts';
+import { createErrorHandler } from '../mount/error-handler.ts';
+import { addRerankRoute } from '../rerank/routes.ts';
+import { addEmbeddingRoute } from './embeddings/embeddings.ts';
+import { addGenerateRoutes } from './generate/generate.ts';
+import { addHealthRoute } from './health/health.ts';
+import { addProbeRoutes } from './health/probes.ts';
+import { addModelRoutes } from './models/models.ts';
+import type { NativeMount } from './mounts/mounts.ts';
+import { addStoreRoutes } from './store/store.ts';
+
+/** The native dialect at one of its mounts. Only routes: metrics and hooks belong to the server, once. */
+export function nativeRoutes(deps: RouteDeps, mount: NativeMount) {
+  return async (app: FastifyInstance): Promise<void> => {
+    app.setErrorHandler(createErrorHandler(mount.errorBody, deps));
+    addGenerateRoutes(app, deps, mount);
+    addModelRoutes(app, deps, mount);
+    addStoreRoutes(app, deps, mount);
+    addHealthRoute(app, deps, mount);
+    if (mount.prefix === '/api/v1') addEmbeddingRoute(app, deps, mount);
+    if (mount.prefix === '') {
+      addRerankRoute(app, deps, mount);
+      addProbeRoutes(app, deps);
+    }
+  };
+}

@@ -1,0 +1,86 @@
+import type { Answer, StreamEvent, TokenLogprob } from '../../../core/events.ts';
+import { toChatLogprobs } from '../objects/logprobs.ts';
+import {
+  type AnswerHead,
+  type ChoiceWriter,
+  type StreamOptions,
+  toFinishReason,
+  toRecords,
+} from '../objects/records.ts';
+import { sumUsage, toUsage } from '../objects/usage.ts';
+
+/** A whole chat answer, one choice for each answer. */
+export function toChatCompletion(head: AnswerHead, answers: readonly Answer[], hasLogprobs: boolean) {
+  return {
+    id: head.id,
+    object: 'chat.completion' as const,
+    created: head.created,
+    model: head.model,
+    choices: answers.map((answer, index) => ({
+      index,
+      message: toMessage(answer),
+      logprobs: hasLogprobs ? toChatLogprobs(answer.logprobs) : null,
+      finish_reason: toFinishReason(answer.reason),
+    })),
+    usage: toUsage(sumUsage(answers.map((answer) => answer.usage))),
+  };
+}
+
+function toMessage(answer: Answer) {
+  const calls = answer.toolCalls.map((call, index) => ({
+    id: call.id,
+    type: 'function' as const,
+    function: { name: call.name, arguments: answer.toolCallArguments[index] || '{}' },
+  }));
+  return {
+    role: 'assistant' as const,
+    content: answer.text === '' && calls.length > 0 ? null : answer.text,
+    refusal: null,
+    ...(answer.reasoning !== '' && { reasoning_content: answer.reasoning }),
+    ...(calls.length > 0 && { tool_calls: calls }),
+  };
+}
+
+/** Chat answers as records of one event stream; failures as in `toRecords`. */
+export function toChatRecords(
+  head: AnswerHead,
+  choices: readonly AsyncIterable<StreamEvent>[],
+  options: StreamOptions,
+): AsyncGenerator<string> {
+  return toRecords({ ...head, object: 'chat.completion.chunk' }, choices, options, createChatWriter);
+}
+
+function createChatWriter(index: number): ChoiceWriter {
+  // Tokens wait for the chunk that shows what they wrote; the text of several may come at once.
+  let waiting: TokenLogprob[] = [];
+  // Counts tool calls, not blocks: text before a call must not shift its index.
+  let toolIndex = -1;
+  const chunk = (delta: Record<string, unknown>, finish: string | null = null) => {
+    const logprobs = waiting.length > 0 ? toChatLogprobs(waiting) : null;
+    waiting = [];
+    return { index, delta, logprobs, finish_reason: finish };
+  };
+  const toolChunk = (call: Record<string, unknown>) => chunk({ tool_calls: [{ index: toolIndex, ...call }] });
+  return (event) => {
+    switch (event.type) {
+      case 'start':
+        return [chunk({ role: 'assistant', content: '' })];
+      case 'logprobs':
+        waiting.push(...event.tokens);
+        return [];
+      case 'text-delta':
+        return event.text === '' ? [] : [chunk({ content: event.text })];
+      case 'reasoning-delta':
+        return event.text === '' ? [] : [chunk({ reasoning_content: event.text })];
+      case 'tool-call-start':
+        toolIndex++;
+        return [toolChunk({ id: event.id, type: 'function', function: { name: event.name, arguments: '' } })];
+      case 'tool-call-delta':
+        return event.argumentsText === '' ? [] : [toolChunk({ function: { arguments: event.argumentsText } })];
+      case 'finish':
+        return [...(waiting.length > 0 ? [chunk({ content: '' })] : []), chunk({}, toFinishReason(event.reason))];
+      default:
+        return [];
+    }
+  };
+}

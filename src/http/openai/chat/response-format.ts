@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import type { OutputFormat } from '../../../core/chat.ts';
+import { AppError } from '../../../core/errors.ts';
+
+/**
+ * What the text of an answer must be. `schema` beside json_object is llama.cpp's way to say it; to drop it in silence
+ * would give an answer that does not keep to it.
+ */
+export const responseFormatField = z
+  .looseObject({
+    type: z.enum(['text', 'json_object', 'json_schema']),
+    json_schema: z
+      .looseObject({
+        name: z.string().max(256).nullish(),
+        description: z.string().nullish(),
+        schema: z.unknown().optional(),
+        strict: z.boolean().nullish(),
+      })
+      .nullish(),
+    schema: z.unknown().optional(),
+  })
+  .meta({
+    id: 'ResponseFormat',
+    description: 'json_schema holds the answer to `json_schema.schema`, strict or not; what cannot be kept is refused.',
+    examples: [{ type: 'json_object' }],
+  });
+
+/** The format in the words of the core. Throws `invalid_request` where there is no schema that could be kept. */
+export function toFormat(format: z.infer<typeof responseFormatField>): OutputFormat {
+  if (format.type === 'text') return { type: 'text' };
+  if (format.type === 'json_schema') {
+    return { type: 'json-schema', schema: checkSchema(format.json_schema?.schema, 'json_schema.schema') };
+  }
+  if (format.schema === undefined || format.schema === null) return { type: 'json' };
+  return { type: 'json-schema', schema: checkSchema(format.schema, 'schema') };
+}
+
+function checkSchema(schema: unknown, name: string): object {
+  if (typeof schema === 'object' && schema !== null && !Array.isArray(schema)) return schema;
+  const field = `response_format.${name}`;
+  const problem = schema === undefined ? 'is required' : 'must be a JSON Schema, as an object';
+  throw new AppError('invalid_request', `"${field}" ${problem}.`, { field });
+}

@@ -1,0 +1,218 @@
+import type {
+  ChatInput,
+  ChatMessage,
+  ChatRequest,
+  ContentPart,
+  ToolCall,
+  ToolChoice,
+  ToolDefinition,
+} from '../../../core/chat.ts';
+import { AppError } from '../../../core/errors.ts';
+import { toPromptCache } from '../../fields/cache-prompt.ts';
+import { parseKeepAlive } from '../../fields/keep-alive.ts';
+import { toSampling, toStop, wrapSeed } from '../../fields/sampling.ts';
+import { toFormat } from './response-format.ts';
+import type { ChatBody, ChatBodyMessage, CompletionBody } from './schema.ts';
+
+const maxToolBytes = 256 * 1024;
+/** OpenAI's own default for `/completions`; chat has none. */
+const defaultCompletionTokens = 16;
+
+/** A chat body in the words of the core. Throws `invalid_request` for what the schema cannot see or we do not have. */
+export function chatToCore(body: ChatBody): ChatRequest {
+  if (!body.logprobs && (body.top_logprobs ?? 0) > 0) {
+    throw new AppError('invalid_request', '"top_logprobs" needs "logprobs": true.', { field: 'top_logprobs' });
+  }
+  const tools = toTools(body.tools ?? []);
+  const input: ChatInput = {
+    type: 'chat',
+    messages: toMessages(body.messages),
+    tools,
+    toolChoice: toToolChoice(body.tool_choice ?? null, tools),
+    ...(body.chat_template_kwargs && { templateOptions: body.chat_template_kwargs }),
+  };
+  return {
+    ...toCommon(body, body.max_completion_tokens ?? body.max_tokens ?? null),
+    input,
+    ...(body.response_format && { format: toFormat(body.response_format) }),
+    ...(body.logprobs && { logprobs: { top: body.top_logprobs ?? 0 } }),
+  };
+}
+
+/** A body of `/completions`: text that is continued as it stands, without the chat template. */
+export function completionToCore(body: CompletionBody): ChatRequest {
+  if (body.echo) throw notYet('echo', 'Repeating the prompt');
+  if (body.suffix !== null && body.suffix !== undefined) throw notYet('suffix', 'Filling in before a suffix');
+  const choices = body.n ?? 1;
+  if ((body.best_of ?? choices) !== choices) {
+    throw notYet('best_of', 'Choosing among more candidates than "n"', 'Leave it out.');
+  }
+  const top = body.logprobs ?? null;
+  const input: ChatInput = { type: 'text', prompt: toPrompt(body.prompt) };
+  return {
+    ...toCommon(body, body.max_tokens ?? defaultCompletionTokens),
+    input,
+    ...(top !== null && { logprobs: { top } }),
+  };
+}
+
+/**
+ * The requests that give `n` answers to one; null and absent are one. With a seed each has its own, counted from the one
+ * given: equal seeds would give equal answers.
+ */
+export function toChoices(request: ChatRequest, n: number | null | undefined): ChatRequest[] {
+  const { seed } = request.sampling;
+  return Array.from({ length: n ?? 1 }, (_, index) =>
+    seed === undefined ? request : { ...request, sampling: { ...request.sampling, seed: wrapSeed(seed + index) } },
+  );
+}
+
+function toCommon(body: ChatBody | CompletionBody, maxTokens: number | null): Omit<ChatRequest, 'input'> {
+  const keepAlive = body.keep_alive ?? null;
+  return {
+    model: body.model ?? 'default',
+    sampling: toSampling(body),
+    stop: toStop(body.stop),
+    ...(maxTokens !== null && { maxTokens }),
+    ...(keepAlive !== null && { keepAliveMs: parseKeepAlive(keepAlive) }),
+    ...toPromptCache(body.cache_prompt),
+  };
+}
+
+/** `what` of the field we do not have. */
+function notYet(field: string, what: string, fix = 'Leave it out.'): AppError {
+  return new AppError('invalid_request', `"${field}": ${what} is not supported yet.`, { field, fix });
+}
+
+function toPrompt(prompt: CompletionBody['prompt']): string {
+  if (typeof prompt === 'string') return prompt;
+  const [only] = prompt;
+  if (typeof only === 'string' && prompt.length === 1) {
+    if (only === '') throw new AppError('invalid_request', '"prompt.0" is empty.', { field: 'prompt.0' });
+    return only;
+  }
+  const what = typeof only === 'string' ? 'More than one prompt' : 'A prompt of token numbers';
+  throw notYet('prompt', what, 'Send one string.');
+}
+
+function toMessages(messages: ChatBodyMessage[]): ChatMessage[] {
+  if (messages.every((message) => message.role === 'system' || message.role === 'developer')) {
+    throw new AppError('invalid_request', '"messages" holds instructions only; at least one user message is needed.', {
+      field: 'messages',
+    });
+  }
+  const callIds = new Set<string>();
+  return messages.map((message, index) => toMessage(message, `messages.${index}`, callIds));
+}
+
+/** `callIds`: ids of the tool calls of the messages before this one; this one's are added. */
+function toMessage(message: ChatBodyMessage, field: string, callIds: Set<string>): ChatMessage {
+  switch (message.role) {
+    case 'system':
+    case 'developer':
+      return { role: 'system', content: toContent(message.content, field) };
+    case 'user':
+      return { role: 'user', content: toContent(message.content, field) };
+    case 'assistant': {
+      const toolCalls = (message.tool_calls ?? []).map((call, index) =>
+        toToolCall(call, `${field}.tool_calls.${index}`),
+      );
+      for (const call of toolCalls) callIds.add(call.id);
+      const content = message.content ?? null;
+      if (content === null && toolCalls.length === 0) {
+        throw new AppError('invalid_request', `"${field}.content" is required where there are no tool calls.`, {
+          field: `${field}.content`,
+        });
+      }
+      return {
+        role: 'assistant',
+        content: content === null ? [] : toContent(content, field),
+        ...(message.reasoning_content && { reasoning: message.reasoning_content }),
+        ...(toolCalls.length > 0 && { toolCalls }),
+      };
+    }
+    case 'tool':
+      if (!callIds.has(message.tool_call_id)) {
+        throw new AppError('invalid_request', `"${field}.tool_call_id" answers no tool call of an earlier message.`, {
+          field: `${field}.tool_call_id`,
+        });
+      }
+      return { role: 'tool', toolCallId: message.tool_call_id, content: toContent(message.content, field) };
+  }
+}
+
+function toContent(content: string | { type: string; text?: string | undefined }[], field: string): ContentPart[] {
+  if (typeof content === 'string') return [{ type: 'text', text: content }];
+  return content.map((part, index) => {
+    const partField = `${field}.content.${index}`;
+    if (part.type !== 'text') {
+      const message = `"${partField}" is of type "${part.type}"; local models read text only.`;
+      throw new AppError('invalid_request', message, { field: partField, fix: 'Send parts of type "text".' });
+    }
+    if (part.text === undefined) {
+      throw new AppError('invalid_request', `"${partField}.text" is required.`, { field: `${partField}.text` });
+    }
+    return { type: 'text', text: part.text };
+  });
+}
+
+function toToolCall(call: { id: string; function: { name: string; arguments: string } }, field: string): ToolCall {
+  return { id: call.id, name: call.function.name, arguments: toArguments(call.function.arguments, field) };
+}
+
+function toArguments(text: string, callField: string): Record<string, unknown> {
+  const field = `${callField}.function.arguments`;
+  let value: unknown;
+  try {
+    // Models that call a function without parameters often leave the text empty, and clients send it back as it was.
+    value = text.trim() === '' ? {} : JSON.parse(text);
+  } catch (cause) {
+    throw new AppError('invalid_request', `"${field}" is not valid JSON.`, { field, cause });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new AppError('invalid_request', `"${field}" must be a JSON object.`, { field });
+  }
+  return value as Record<string, unknown>;
+}
+
+function toTools(tools: NonNullable<ChatBody['tools']>): ToolDefinition[] {
+  if (tools.length > 0 && Buffer.byteLength(JSON.stringify(tools)) > maxToolBytes) {
+    throw new AppError('invalid_request', `"tools" is larger than ${maxToolBytes / 1024} KiB.`, { field: 'tools' });
+  }
+  const names = new Set<string>();
+  return tools.map(({ function: definition }, index) => {
+    const field = `tools.${index}.function`;
+    if (names.has(definition.name)) {
+      const message = `"${field}.name" repeats the name "${definition.name}".`;
+      throw new AppError('invalid_request', message, { field: `${field}.name` });
+    }
+    names.add(definition.name);
+    const parameters = definition.parameters ?? null;
+    if (parameters !== null && Object.keys(parameters).length > 0 && parameters['type'] !== 'object') {
+      throw new AppError('invalid_request', `"${field}.parameters" must be a JSON Schema of type object.`, {
+        field: `${field}.parameters`,
+      });
+    }
+    return {
+      name: definition.name,
+      ...(definition.description && { description: definition.description }),
+      ...(parameters !== null && { parameters }),
+    };
+  });
+}
+
+function toToolChoice(choice: NonNullable<ChatBody['tool_choice']> | null, tools: ToolDefinition[]): ToolChoice {
+  const needsTools = choice !== null && choice !== 'auto' && choice !== 'none';
+  if (needsTools && tools.length === 0) {
+    throw new AppError('invalid_request', '"tool_choice" needs "tools".', { field: 'tool_choice' });
+  }
+  if (choice === null) return { type: 'auto' };
+  if (typeof choice === 'string') return { type: choice };
+  const { name } = choice.function;
+  if (!tools.some((tool) => tool.name === name)) {
+    throw new AppError('invalid_request', `"tool_choice" names "${name}", which is not in "tools".`, {
+      field: 'tool_choice',
+    });
+  }
+  return { type: 'tool', name };
+}

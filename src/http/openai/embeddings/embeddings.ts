@@ -1,0 +1,54 @@
+import type { FastifyInstance } from 'fastify';
+import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
+import { type EmbeddingRequest, type EmbeddingResult, packVector } from '../../../core/embedding.ts';
+import { askWhole } from '../../answer/whole.ts';
+import { toInputs } from '../../fields/embedding-input.ts';
+import { parseKeepAlive } from '../../fields/keep-alive.ts';
+import type { RouteDeps } from '../../mount/deps.ts';
+import { jsonAnswer, workErrorAnswers } from '../../mount/describe.ts';
+import { openaiError } from '../objects/answer-schema.ts';
+import { type EmbeddingBody, embeddingAnswer, embeddingBody } from './schema.ts';
+
+/** `POST /embeddings` of the OpenAI dialect. */
+export function addEmbeddingRoute(instance: FastifyInstance, deps: RouteDeps, tags: string[]): void {
+  const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
+  app.post('/embeddings', {
+    config: { startsWork: true },
+    schema: {
+      summary: 'Make embeddings of texts',
+      description: 'As OpenAI has it. The model must be an embedding model; vectors have length 1.',
+      tags,
+      body: embeddingBody,
+      response: { 200: jsonAnswer(embeddingAnswer, 'The vectors'), ...workErrorAnswers(openaiError) },
+    },
+    handler: async (request, reply) => {
+      const wanted = toCore(request.body);
+      const result = await askWhole(request, reply, (context) => deps.gateway.embed(wanted, context));
+      return toAnswer(result, request.body.encoding_format === 'base64');
+    },
+  });
+}
+
+function toCore(body: EmbeddingBody): EmbeddingRequest {
+  const keepAlive = body.keep_alive ?? null;
+  const dimensions = body.dimensions ?? null;
+  return {
+    model: body.model ?? 'default',
+    inputs: toInputs(body.input),
+    ...(dimensions !== null && { dimensions }),
+    ...(keepAlive !== null && { keepAliveMs: parseKeepAlive(keepAlive) }),
+  };
+}
+
+function toAnswer({ model, vectors, promptTokens }: EmbeddingResult, isPacked: boolean) {
+  return {
+    object: 'list' as const,
+    data: vectors.map((vector, index) => ({
+      object: 'embedding' as const,
+      index,
+      embedding: isPacked ? packVector(vector) : vector,
+    })),
+    model,
+    usage: { prompt_tokens: promptTokens, total_tokens: promptTokens },
+  };
+}

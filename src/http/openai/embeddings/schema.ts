@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { inputField } from '../../fields/embedding-input.ts';
+import { keepAliveField } from '../../fields/keep-alive.ts';
+import { modelNameField } from '../../fields/model-name.ts';
+
+/** Body and answer of `/v1/embeddings`; unknown fields (`user`) are dropped, null means absent. */
+export const embeddingBody = z
+  .object({
+    input: inputField,
+    model: modelNameField.nullish(),
+    encoding_format: z
+      .enum(['float', 'base64'])
+      .nullish()
+      .meta({ description: 'base64: little-endian 32-bit floats, as the official SDKs ask for by default.' }),
+    dimensions: z
+      .int()
+      .min(1)
+      .max(65_536)
+      .nullish()
+      .meta({ description: "Only the model's own number: its vectors are not cut." }),
+    keep_alive: keepAliveField.nullish(),
+  })
+  .meta({ id: 'EmbeddingRequest', examples: [{ model: 'all-minilm-l6-v2', input: 'The quick brown fox' }] });
+
+export type EmbeddingBody = z.infer<typeof embeddingBody>;
+
+const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+
+export const embeddingAnswer = z
+  .object({
+    object: z.literal('list'),
+    data: z.array(
+      z.object({
+        object: z.literal('embedding'),
+        index: count,
+        embedding: z.union([z.array(z.number()), z.string()]),
+      }),
+    ),
+    model: z.string(),
+    usage: z.object({ prompt_tokens: count, total_tokens: count }),
+  })
+  .meta({ id: 'EmbeddingResponse' });

@@ -1,0 +1,247 @@
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { z } from 'zod';
+import { embeddingAnswer as nativeEmbeddingAnswer } from '../../../src/http/native/embeddings/schema.ts';
+import {
+  apiError,
+  generateAnswer,
+  generateItem,
+  healthAnswer,
+  loadAnswer,
+  modelListEnvelope,
+  nativeError,
+} from '../../../src/http/native/generate/schema.ts';
+import { embeddingAnswer } from '../../../src/http/openai/embeddings/schema.ts';
+import {
+  chatAnswer,
+  chatChunk,
+  completionAnswer,
+  openaiError,
+  openaiModelList,
+} from '../../../src/http/openai/objects/answer-schema.ts';
+import { rerankAnswer } from '../../../src/http/rerank/schema.ts';
+import { finishEvent, startEvent, textEvents } from '../../support/fake-engine.ts';
+import { createHarness, type Harness, sseData } from '../harness.ts';
+
+interface Operation {
+  summary?: string;
+  tags?: string[];
+  security?: object[];
+  requestBody?: { required?: boolean; content: Record<string, { schema: object }> };
+  responses: Record<string, { description: string; content?: Record<string, { schema: object }> }>;
+}
+interface Document {
+  openapi: string;
+  paths: Record<string, Record<string, Operation>>;
+  tags: { name: string; description: string }[];
+  components: { schemas: Record<string, object> };
+}
+
+let harness: Harness;
+let document: Document;
+beforeAll(async () => {
+  harness = await createHarness();
+  const choice = { text: 'Hello', bytes: [72, 101, 108, 108, 111], logprob: -0.25 };
+  harness.gateway.play(({ logprobs }) => [
+    startEvent(),
+    ...(logprobs ? [{ type: 'logprobs' as const, tokens: [{ ...choice, top: [choice] }] }] : []),
+    ...textEvents(['Hello', ' world'], 0),
+    finishEvent(2),
+  ]);
+  document = (await harness.send('GET', '/openapi.json')).json();
+});
+afterAll(() => harness.close());
+
+describe('/openapi.json', () => {
+  it('is valid OpenAPI 3.1', async () => {
+    const result = await new Validator().validate({ ...document });
+    expect(result.errors ?? []).toEqual([]);
+    expect(result.valid).toBe(true);
+    expect(document.openapi).toMatch(/^3\.1\./);
+  });
+
+  it('has every route with a summary, a tag and its errors', () => {
+    const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.entries(methods).map(([method, operation]) => [`${method} ${path}`, operation] as const),
+    );
+    expect(operations.map(([name]) => name).sort()).toEqual([
+      'delete /api/v1/models/pull/{id}',
+      'delete /api/v1/models/{name}',
+      'delete /models/pull/{id}',
+      'delete /models/{name}',
+      'get /',
+      'get /api/v1/catalog',
+      'get /api/v1/health',
+      'get /api/v1/models',
+      'get /api/v1/models/pull/{id}',
+      'get /api/v1/models/pull/{id}/events',
+      'get /api/v1/models/pulls',
+      'get /api/v1/models/{name}',
+      'get /api/v1/models/{name}/plan',
+      'get /api/v1/ws/generate',
+      'get /api/v1/ws/pull/{id}',
+      'get /catalog',
+      'get /health',
+      'get /livez',
+      'get /metrics',
+      'get /models',
+      'get /models/pull/{id}',
+      'get /models/pull/{id}/events',
+      'get /models/pulls',
+      'get /models/{name}',
+      'get /models/{name}/plan',
+      'get /readyz',
+      'get /v1/models',
+      'get /v1/models/{model}',
+      'get /ws/generate',
+      'get /ws/pull/{id}',
+      'post /api/v1/embeddings',
+      'post /api/v1/generate',
+      'post /api/v1/generate/stream',
+      'post /api/v1/models/import',
+      'post /api/v1/models/pull',
+      'post /api/v1/models/{name}/load',
+      'post /api/v1/models/{name}/unload',
+      'post /generate',
+      'post /generate/stream',
+      'post /models/import',
+      'post /models/pull',
+      'post /models/{name}/load',
+      'post /models/{name}/unload',
+      'post /rerank',
+      'post /v1/chat/completions',
+      'post /v1/completions',
+      'post /v1/embeddings',
+      'post /v1/rerank',
+    ]);
+    for (const [name, operation] of operations) {
+      expect(operation.summary, name).toBeTruthy();
+      expect(operation.tags, name).toHaveLength(1);
+      if (name.startsWith('post'))
+        expect(Object.keys(operation.responses), name).toEqual(expect.arrayContaining(['400', '401', '500']));
+    }
+  });
+
+  it('shows a lock on what asks for a key, and only there', () => {
+    const open = Object.entries(document.paths)
+      .filter(([, methods]) => methods['get']?.security?.length === 0)
+      .map(([path]) => path);
+    expect(open.sort()).toEqual(['/', '/api/v1/health', '/health', '/livez', '/readyz']);
+    expect(document.paths['/generate']!['post']!.security).toBeUndefined();
+  });
+
+  it('describes every tag that a route has', () => {
+    const used = Object.values(document.paths).flatMap((methods) => Object.values(methods).flatMap(({ tags }) => tags));
+    const described = document.tags.filter(({ description }) => description !== '').map(({ name }) => name);
+    expect(described.sort()).toEqual([...new Set(used)].sort());
+  });
+
+  it('names its schemas instead of repeating them', () => {
+    expect(Object.keys(document.components.schemas)).toEqual(
+      expect.arrayContaining([
+        'ChatCompletionRequest',
+        'ChatCompletion',
+        'GenerateRequest',
+        'Model',
+        'Error',
+        'ApiError',
+        'OpenAiError',
+      ]),
+    );
+    expect(document.paths['/generate']!['post']!.requestBody!.content['application/json']!.schema).toEqual({
+      $ref: '#/components/schemas/GenerateRequest',
+    });
+  });
+
+  it('says which answers are event streams', () => {
+    expect(Object.keys(document.paths['/generate/stream']!['post']!.responses['200']!.content!)).toEqual([
+      'text/event-stream',
+    ]);
+    expect(Object.keys(document.paths['/v1/chat/completions']!['post']!.responses['200']!.content!)).toEqual([
+      'application/json',
+      'text/event-stream',
+    ]);
+  });
+
+  it('says what the items of an input may be', () => {
+    const { EmbeddingRequest } = document.components.schemas as Record<string, { properties: Record<string, object> }>;
+    expect(EmbeddingRequest!.properties['input']).toMatchObject({
+      anyOf: [
+        { type: 'string' },
+        {
+          type: 'array',
+          items: {
+            anyOf: [{ type: 'string' }, { type: 'integer' }, { type: 'array', items: { type: 'integer' } }],
+          },
+        },
+      ],
+    });
+  });
+
+  it('lets a load go without a body, and asks for one where text is generated', () => {
+    expect(document.paths['/models/{name}/load']!['post']!.requestBody?.required ?? false).toBe(false);
+    expect(document.paths['/generate']!['post']!.requestBody!.required).toBe(true);
+    expect(JSON.stringify(document)).not.toContain('x-fastify');
+  });
+});
+
+describe('the schemas of answers', () => {
+  /** The value, if the schema says all of it: what it does not know it would drop. */
+  const described = (schema: z.ZodType, value: unknown) => schema.parse(value);
+  const chat = { messages: [{ role: 'user', content: 'Hi' }] };
+
+  it.each<[string, string, unknown, z.ZodType]>([
+    ['POST', '/generate', { prompt: 'Hi' }, generateAnswer],
+    ['GET', '/health', undefined, healthAnswer],
+    ['GET', '/api/v1/models', undefined, modelListEnvelope],
+    ['POST', '/models/tiny/load', undefined, loadAnswer],
+    ['GET', '/nowhere', undefined, nativeError],
+    ['POST', '/api/v1/generate', { prompt: '' }, apiError],
+    ['POST', '/v1/chat/completions', chat, chatAnswer],
+    ['POST', '/v1/chat/completions', { ...chat, n: 2, logprobs: true, top_logprobs: 1 }, chatAnswer],
+    ['POST', '/v1/completions', { prompt: 'Hi' }, completionAnswer],
+    ['POST', '/v1/completions', { prompt: 'Hi', n: 2, logprobs: 1 }, completionAnswer],
+    ['POST', '/v1/embeddings', { input: ['a', 'b'] }, embeddingAnswer],
+    ['POST', '/v1/embeddings', { input: 'a', encoding_format: 'base64' }, embeddingAnswer],
+    ['POST', '/api/v1/embeddings', { input: 'a' }, nativeEmbeddingAnswer],
+    ['POST', '/v1/rerank', { query: 'a', documents: ['b'], return_documents: true }, rerankAnswer],
+    ['GET', '/v1/models', undefined, openaiModelList],
+    ['GET', '/v1/nowhere', undefined, openaiError],
+  ])('describe all of what %s %s answers', async (method, url, body, schema) => {
+    const answer = (await harness.send(method, url, body)).json();
+    expect(described(schema, answer)).toEqual(answer);
+  });
+
+  it.each<[string, object, z.ZodType]>([
+    ['/generate/stream', { prompt: 'Hi' }, generateItem],
+    ['/v1/chat/completions', { ...chat, stream: true, stream_options: { include_usage: true } }, chatChunk],
+    ['/v1/chat/completions', { ...chat, stream: true, n: 2, logprobs: true }, chatChunk],
+    ['/v1/completions', { prompt: 'Hi', stream: true }, completionAnswer],
+    ['/v1/completions', { prompt: 'Hi', stream: true, n: 2, logprobs: 1 }, completionAnswer],
+  ])('describe all items of the stream of %s', async (url, body, schema) => {
+    const items = sseData((await harness.send('POST', url, body)).body).filter((item) => item !== '[DONE]');
+    expect(items.length).toBeGreaterThan(2);
+    for (const item of items) expect(described(schema, JSON.parse(item))).toEqual(JSON.parse(item));
+  });
+});
+
+describe('/docs', () => {
+  it('names no other server in its page and its settings', async () => {
+    const page = await harness.send('GET', '/docs');
+    expect(page.statusCode).toBe(200);
+    const urls = [...page.body.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1]!);
+    expect(urls.length).toBeGreaterThan(4);
+    for (const url of urls) {
+      expect(url).toMatch(/^\/docs\//);
+      expect((await harness.send('GET', url)).statusCode, url).toBe(200);
+    }
+    const settings = await harness.send('GET', '/docs/static/swagger-initializer.js');
+    expect(settings.body).toContain('"validatorUrl":null');
+  });
+
+  it('lets the page load from its own server only, over plain HTTP too', async () => {
+    const policy = String((await harness.send('GET', '/docs')).headers['content-security-policy']);
+    expect(policy).toContain("default-src 'self'");
+    expect(policy).not.toMatch(/https:|upgrade-insecure-requests/);
+  });
+});
