@@ -5,7 +5,7 @@ import { AppError } from '../../../src/core/errors.ts';
 import { fallbackTemplate } from '../../../src/worker/families/fallback-templates.ts';
 import { createChatTemplate } from '../../../src/worker/prompt/template.ts';
 
-const builtin = readFileSync(new URL('../../../models/hearth-guide/template.jinja', import.meta.url), 'utf8');
+const builtin = readFileSync(new URL('../../../scripts/hearth-guide/template.jinja', import.meta.url), 'utf8');
 const controlTexts = ['<|im_start|>', '<|im_end|>', '<|endoftext|>'];
 const text = (value: string) => [{ type: 'text' as const, text: value }];
 const user = (value: string): ChatMessage => ({ role: 'user', content: text(value) });
