@@ -122,7 +122,7 @@ async function run(name: string, plan: LoadPlan, on: GpuDevice | null) {
     for await (const event of events) {
       if (event.type === 'text-delta' || event.type === 'reasoning-delta') text += event.text;
       if (event.type !== 'finish') continue;
-      const tokens = event.usage.completionTokens ?? 0;
+      const tokens = event.usage.outputTokens ?? 0;
       const perSecond = (tokens * 1_000) / Math.max(1, event.timings.decodeMs ?? 1);
       speed = `${tokens} tokens, ${perSecond.toFixed(1)} tokens/s, prompt ${Math.round(event.timings.prefillMs ?? 0)} ms`;
     }

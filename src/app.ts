@@ -10,7 +10,9 @@ import { repackRulesOf } from './engine/memory/repack.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
 import { createMemory } from './machine/memory.ts';
+import { createBus } from './observe/bus.ts';
 import type { Logger } from './observe/logger.ts';
+import { recordEvents } from './observe/metric-events.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { createProviders } from './providers/registry.ts';
 import { assembleCatalog, assembleStore } from './store/assemble.ts';
@@ -42,6 +44,8 @@ export async function createApp(
   const clock = overrides.clock ?? systemClock;
   const version = packageVersion();
   const metrics = createMetrics(version);
+  const bus = createBus((err, event) => log.error({ err, event: event.type }, 'a listener of the bus failed'));
+  recordEvents(bus, metrics);
   const catalog = assembleCatalog(config, log);
   await catalog.refresh();
   const { engine, cores, ...parts } = assembleEngine({
@@ -50,6 +54,7 @@ export async function createApp(
     log,
     clock,
     metrics,
+    bus,
     catalog,
     env: deps.env,
   });
@@ -68,7 +73,7 @@ export async function createApp(
   let draining = false;
   const http = await createHttpServer({
     config,
-    gateway: createGateway({ providers: createProviders({ engine }) }),
+    gateway: createGateway({ providers: createProviders({ engine }), clock, bus }),
     engine,
     store,
     metrics,

@@ -1,3 +1,4 @@
+import { promptTokensOf } from '../../src/core/usage.ts';
 import { fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -102,8 +103,8 @@ async function generate(
   const hooks = { onToken: () => trace.tokenTimesMs.push(performance.now()), onSettled: () => {} };
   for await (const event of resident.generate(request, new AbortController().signal, hooks)) {
     if (event.type !== 'start') continue;
-    trace.promptTokens = event.promptTokens;
-    trace.cachedPromptTokens = event.cachedPromptTokens;
+    trace.promptTokens = promptTokensOf(event.usage);
+    trace.cachedPromptTokens = event.usage.cacheReadTokens;
   }
   trace.endMs = performance.now();
   trace.completionTokens = trace.tokenTimesMs.length;

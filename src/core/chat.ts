@@ -1,32 +1,40 @@
-/** One piece of a message. Images and other media join this union when a provider can read them. */
-export interface TextPart {
-  type: 'text';
-  text: string;
-}
+import type { AssistantPart, Dialect, Extra, Marked, TextPart, UserPart } from './content.ts';
 
-export type ContentPart = TextPart;
-
-/** A call of a tool that the model asked for. `arguments` is the parsed JSON object. */
-export interface ToolCall {
-  id: string;
-  name: string;
-  arguments: Record<string, unknown>;
-}
-
+/**
+ * One turn of a conversation, its content in order. System messages keep their place. Results of tools stand in the user
+ * turn that follows their calls, however a dialect sends them.
+ */
 export type ChatMessage =
-  | { role: 'system'; content: ContentPart[] }
-  | { role: 'user'; content: ContentPart[] }
-  | { role: 'assistant'; content: ContentPart[]; reasoning?: string; toolCalls?: ToolCall[] }
-  | { role: 'tool'; toolCallId: string; name?: string; content: ContentPart[] };
+  | ({ role: 'system'; content: TextPart[] } & Marked)
+  | ({ role: 'user'; content: UserPart[] } & Marked)
+  | ({ role: 'assistant'; content: AssistantPart[] } & Marked);
 
 /** A function the model may call. `parameters` is a JSON Schema of type object, or absent for no arguments. */
-export interface ToolDefinition {
+export interface ToolDefinition extends Marked {
   name: string;
   description?: string;
   parameters?: Record<string, unknown>;
+  /** Arguments must keep to the schema; left out: as well as the provider does it anyway. */
+  strict?: boolean;
 }
 
-export type ToolChoice = { type: 'auto' } | { type: 'none' } | { type: 'required' } | { type: 'tool'; name: string };
+/** `allowed`: all tools stay in the prompt, only these may be called. */
+export type ToolChoice =
+  | { type: 'auto' }
+  | { type: 'none' }
+  | { type: 'required' }
+  | { type: 'tool'; name: string }
+  | { type: 'allowed'; mode: 'auto' | 'required'; names: readonly string[] };
+
+/** Whether and how much a model thinks before it speaks. Left out of a request: as the model does by itself. */
+export type ReasoningWish =
+  | { mode: 'off' }
+  | {
+      mode: 'on';
+      /** Most tokens of it. */
+      budgetTokens?: number;
+      effort?: 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max';
+    };
 
 /** How the next token is chosen. A field left out means the default of the model's provider. */
 export interface Sampling {
@@ -68,14 +76,26 @@ export type ChatInput =
       messages: ChatMessage[];
       tools: ToolDefinition[];
       toolChoice: ToolChoice;
+      /** Whether one turn may hold several calls; left out: it may. */
+      parallelToolCalls?: boolean;
       /** Switches that the model's template knows, such as `enable_thinking`. */
       templateOptions?: Record<string, unknown>;
     }
   | { type: 'text'; prompt: string };
 
+/** A request as it came, so that a provider of the same dialect can pass it on without losing what we do not know. */
+export interface OriginalRequest {
+  dialect: Dialect;
+  /** The parsed body. */
+  body: unknown;
+  /** Headers that mean something to the provider, in lower case; never credentials. */
+  headers: Readonly<Record<string, string>>;
+}
+
 /**
- * What every dialect asks and every provider answers: one request for one generated answer.
- * `model` is a name or alias as the client gave it; the gateway resolves it.
+ * What every dialect asks and every provider answers: one request for one generated answer, or for several choices of it.
+ * `model` is a name or alias as the client gave it; the gateway resolves it. Who asks, and where it may go, stands in the
+ * `CallContext` beside it.
  */
 export interface ChatRequest {
   model: string;
@@ -91,13 +111,19 @@ export interface ChatRequest {
   stop: string[];
   /** How long the model stays loaded after this request, in milliseconds; Infinity: for ever; absent: as configured. */
   keepAliveMs?: number;
-  /** Whose kept states and texts this request may use; absent: shared by all. Says nothing of the key behind it. */
-  owner?: string;
   /** `none`: no reuse, and nothing is kept; `pin`: the prompt is kept whatever it cost. Absent: as it pays. */
   promptCache?: 'none' | 'pin';
-}
-
-/** All text of a message's parts, joined. */
-export function textOf(content: ContentPart[]): string {
-  return content.map((part) => part.text).join('');
+  reasoning?: ReasoningWish;
+  /** How many answers to give to the one prompt, 1 to 8; absent: 1. With a seed, answer k has the seed plus k. */
+  choices?: number;
+  /** Text that the answer will mostly repeat, for guesses at it. */
+  prediction?: string;
+  /** The person behind the client, as the client names them. */
+  endUserId?: string;
+  /** A provider's class of service, in its own word. */
+  serviceTier?: string;
+  /** The client's own labels. */
+  metadata?: Readonly<Record<string, string>>;
+  extra?: Extra;
+  original?: OriginalRequest;
 }

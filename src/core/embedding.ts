@@ -16,6 +16,8 @@ export interface EmbeddingResult {
   vectors: number[][];
   /** Tokens of all inputs, the model's own frame included. */
   promptTokens: number;
+  /** Time until a slot was free, in milliseconds; null: the provider does not tell. */
+  queueMs: number | null;
 }
 
 /** Documents to be rated by how well they answer a query. `model` is a name or alias as the client gave it. */
@@ -34,6 +36,8 @@ export interface RankResult {
   scores: number[];
   /** Tokens of all pairs of query and document. */
   promptTokens: number;
+  /** As in `EmbeddingResult`. */
+  queueMs: number | null;
 }
 
 /** A vector as base64 of little-endian 32-bit floats: OpenAI's compact form, and a quarter of the text of numbers. */

@@ -1,45 +1,52 @@
 /**
- * The error catalogue: every failure that can reach a client, with its HTTP status and whether the same
- * request may succeed later. A dialect turns an `AppError` into its own body in its own `errors.ts`; nobody else
+ * The error catalogue: every failure that can reach a client, with its HTTP status, whether the same request may succeed
+ * later (`retryable`), and whether another provider may do better with it now (`mayFailOver`). A dialect turns an `AppError` into its own body in its own `errors.ts`; nobody else
  * formats error bodies. README lists the codes; `test/docs.test.ts` keeps the two equal.
  */
 export const errorCatalogue = {
-  invalid_request: { status: 400, retryable: false },
-  context_length_exceeded: { status: 400, retryable: false },
-  unauthorized: { status: 401, retryable: false },
-  forbidden: { status: 403, retryable: false },
-  hub_access_denied: { status: 403, retryable: false },
-  model_protected: { status: 403, retryable: false },
-  not_found: { status: 404, retryable: false },
-  model_not_found: { status: 404, retryable: false },
-  method_not_allowed: { status: 405, retryable: false },
-  request_timeout: { status: 408, retryable: true },
-  model_busy: { status: 409, retryable: true },
-  payload_too_large: { status: 413, retryable: false },
-  unsupported_media_type: { status: 415, retryable: false },
-  invalid_model_file: { status: 422, retryable: false },
-  model_load_failed: { status: 422, retryable: false },
-  headers_too_large: { status: 431, retryable: false },
-  queue_full: { status: 429, retryable: true },
-  client_closed_request: { status: 499, retryable: false },
-  internal_error: { status: 500, retryable: false },
-  template_failed: { status: 500, retryable: false },
-  not_supported: { status: 501, retryable: false },
-  hub_answer_invalid: { status: 502, retryable: false },
-  hub_failed: { status: 502, retryable: true },
-  worker_crashed: { status: 503, retryable: true },
-  model_quarantined: { status: 503, retryable: true },
-  model_out_of_memory: { status: 503, retryable: true },
-  memory_pressure: { status: 503, retryable: true },
-  shutting_down: { status: 503, retryable: true },
-  insufficient_memory: { status: 507, retryable: false },
-  storage_unavailable: { status: 507, retryable: false },
-} as const satisfies Record<string, { status: number; retryable: boolean }>;
+  invalid_request: { status: 400, retryable: false, mayFailOver: false },
+  context_length_exceeded: { status: 400, retryable: false, mayFailOver: false },
+  unauthorized: { status: 401, retryable: false, mayFailOver: false },
+  forbidden: { status: 403, retryable: false, mayFailOver: false },
+  hub_access_denied: { status: 403, retryable: false, mayFailOver: false },
+  model_protected: { status: 403, retryable: false, mayFailOver: false },
+  not_found: { status: 404, retryable: false, mayFailOver: false },
+  model_not_found: { status: 404, retryable: false, mayFailOver: false },
+  method_not_allowed: { status: 405, retryable: false, mayFailOver: false },
+  request_timeout: { status: 408, retryable: true, mayFailOver: false },
+  model_busy: { status: 409, retryable: true, mayFailOver: false },
+  payload_too_large: { status: 413, retryable: false, mayFailOver: false },
+  unsupported_media_type: { status: 415, retryable: false, mayFailOver: false },
+  invalid_model_file: { status: 422, retryable: false, mayFailOver: true },
+  model_load_failed: { status: 422, retryable: false, mayFailOver: true },
+  headers_too_large: { status: 431, retryable: false, mayFailOver: false },
+  queue_full: { status: 429, retryable: true, mayFailOver: true },
+  client_closed_request: { status: 499, retryable: false, mayFailOver: false },
+  internal_error: { status: 500, retryable: false, mayFailOver: false },
+  template_failed: { status: 500, retryable: false, mayFailOver: true },
+  not_supported: { status: 501, retryable: false, mayFailOver: true },
+  hub_answer_invalid: { status: 502, retryable: false, mayFailOver: false },
+  hub_failed: { status: 502, retryable: true, mayFailOver: false },
+  worker_crashed: { status: 503, retryable: true, mayFailOver: true },
+  model_quarantined: { status: 503, retryable: true, mayFailOver: true },
+  model_out_of_memory: { status: 503, retryable: true, mayFailOver: true },
+  memory_pressure: { status: 503, retryable: true, mayFailOver: true },
+  shutting_down: { status: 503, retryable: true, mayFailOver: false },
+  insufficient_memory: { status: 507, retryable: false, mayFailOver: true },
+  storage_unavailable: { status: 507, retryable: false, mayFailOver: false },
+  upstream_refused: { status: 400, retryable: false, mayFailOver: false },
+  budget_exceeded: { status: 402, retryable: false, mayFailOver: true },
+  upstream_rate_limited: { status: 429, retryable: true, mayFailOver: true },
+  upstream_access_denied: { status: 502, retryable: false, mayFailOver: true },
+  upstream_unavailable: { status: 502, retryable: true, mayFailOver: true },
+  upstream_overloaded: { status: 503, retryable: true, mayFailOver: true },
+  upstream_timeout: { status: 504, retryable: true, mayFailOver: true },
+} as const satisfies Record<string, { status: number; retryable: boolean; mayFailOver: boolean }>;
 
 export type ErrorCode = keyof typeof errorCatalogue;
 
 export interface AppErrorOptions {
-  /** Name of the request field at fault, as the client wrote it (`messages.0.content`). */
+  /** Path of what is at fault in the core's request (`input.messages.0.content`); a dialect translates it to its own names. */
   field?: string;
   /** What the client can do about it; dialects append it or put it in `details`. */
   fix?: string;
@@ -55,6 +62,7 @@ export class AppError extends Error {
   readonly code: ErrorCode;
   readonly status: number;
   readonly retryable: boolean;
+  readonly mayFailOver: boolean;
   readonly field: string | null;
   readonly fix: string | null;
   readonly retryAfterSeconds: number | null;
@@ -66,6 +74,7 @@ export class AppError extends Error {
     this.code = code;
     this.status = errorCatalogue[code].status;
     this.retryable = errorCatalogue[code].retryable;
+    this.mayFailOver = errorCatalogue[code].mayFailOver;
     this.field = options.field ?? null;
     this.fix = options.fix ?? null;
     this.retryAfterSeconds = options.retryAfterSeconds ?? null;

@@ -1,8 +1,46 @@
-import type { ToolCall } from './chat.ts';
+import { type AssistantPart, type Citation, type Dialect, type Extra, parseArguments } from './content.ts';
 import { type Timings, type Usage, unknownTimings, unknownUsage } from './usage.ts';
 
-/** Why an answer ended. `tool_calls`: the model asks for tools; `cancelled` never reaches a client that is still there. */
-export type FinishReason = 'stop' | 'length' | 'tool_calls' | 'cancelled';
+/**
+ * Why an answer ended, in no dialect's words. `stop_sequence`: at a text that the request named; `length`: at the
+ * request's or the model's most tokens; `context_full`: the context had no room for more; `refusal`: the model would not;
+ * `content_filter`: the provider would not let it; `paused`: the provider wants to be asked to go on; `cancelled` never
+ * reaches a client that is still there.
+ */
+export type FinishReason =
+  | 'stop'
+  | 'stop_sequence'
+  | 'length'
+  | 'context_full'
+  | 'tool_calls'
+  | 'refusal'
+  | 'content_filter'
+  | 'paused'
+  | 'cancelled';
+
+/**
+ * The reason in the words that OpenAI's dialect, ours and the metrics have in common, where finer ones do not exist. A
+ * pause is no end, but they know no other word for one.
+ */
+export function coarseReason(reason: FinishReason): 'stop' | 'length' | 'tool_calls' | 'content_filter' | 'cancelled' {
+  switch (reason) {
+    case 'stop_sequence':
+    case 'paused':
+      return 'stop';
+    case 'context_full':
+      return 'length';
+    case 'refusal':
+      return 'content_filter';
+    default:
+      return reason;
+  }
+}
+
+/** A part of a request that the provider did not honour, and why; `field` is its path in the `ChatRequest`, or null. */
+export interface Warning {
+  field: string | null;
+  message: string;
+}
 
 /** A candidate for one place of the answer. `bytes` are exact where `text` may show U+FFFD for part of a character. */
 export interface TokenChoice {
@@ -17,118 +55,238 @@ export interface TokenLogprob extends TokenChoice {
   top: TokenChoice[];
 }
 
-/**
- * The one vocabulary between dialects and providers. An answer is `start`, then blocks one at a time
- * (`…-start`, `…-delta`*, `…-end` with the same `blockId`, ids 0, 1, 2 …), then `finish`; `progress` may come anywhere
- * before the first block. A failure is not an event: the iterable throws an `AppError`.
- */
-export type StreamEvent =
-  | { type: 'progress'; stage: 'queued' | 'loading' | 'prefill'; position?: number }
-  | { type: 'start'; model: string; promptTokens: number | null; cachedPromptTokens: number | null }
-  /** Tokens just generated, in order, when the request asked for log probabilities; comes before their text. */
-  | { type: 'logprobs'; tokens: TokenLogprob[] }
-  | { type: 'text-start'; blockId: number }
-  | { type: 'text-delta'; blockId: number; text: string }
-  | { type: 'text-end'; blockId: number }
-  | { type: 'reasoning-start'; blockId: number }
-  | { type: 'reasoning-delta'; blockId: number; text: string }
-  | { type: 'reasoning-end'; blockId: number }
-  | { type: 'tool-call-start'; blockId: number; id: string; name: string }
-  | { type: 'tool-call-delta'; blockId: number; argumentsText: string }
-  | { type: 'tool-call-end'; blockId: number }
-  | {
-      type: 'finish';
-      reason: FinishReason;
-      /** The stop string that ended the answer, or null. */
-      stopSequence: string | null;
-      usage: Usage;
-      timings: Timings;
-    };
-
-/** A whole answer: the fold of its events. */
-export interface Answer {
-  model: string;
-  text: string;
-  reasoning: string;
-  toolCalls: ToolCall[];
-  /** Argument text of each tool call as the provider gave it, in the order of `toolCalls`. */
-  toolCallArguments: string[];
-  /** Every generated token, when log probabilities were asked for. */
-  logprobs: TokenLogprob[];
+/** How one choice of an answer ended. */
+export interface Ending {
   reason: FinishReason;
+  /** The provider's own word for it; null: it has none. */
+  rawReason: string | null;
+  /** The stop string that ended it, or null. */
   stopSequence: string | null;
-  usage: Usage;
-  timings: Timings;
 }
 
+/** What becomes of a request before its answer begins, or while its prompt is read. */
+export type Progress =
+  /** `place`: 1 is the next; `estimateMs`: until its turn, as far as it can be known. */
+  | { type: 'progress'; stage: 'queued'; place: number; estimateMs: number | null }
+  | { type: 'progress'; stage: 'loading' }
+  | { type: 'progress'; stage: 'prompt'; readTokens: number; totalTokens: number };
+
+/** Content of an answer. Each block has an id of its own; those of one choice come one after the other. */
+export type BlockEvent = { blockId: number; choice?: number } & (
+  | { type: 'text-start' }
+  | { type: 'text-delta'; text: string }
+  | { type: 'citation'; citation: Citation }
+  | { type: 'text-end' }
+  | { type: 'reasoning-start' }
+  | { type: 'reasoning-delta'; text: string }
+  /** `signature`: proves to its maker that the text is its own; null: it signs nothing. */
+  | { type: 'reasoning-end'; signature: string | null }
+  /** Reasoning that only its maker can read, whole. */
+  | { type: 'redacted-reasoning'; data: string }
+  | { type: 'tool-call-start'; id: string; name: string }
+  | { type: 'tool-call-delta'; argumentsText: string }
+  | { type: 'tool-call-end' }
+  /** A block that only a provider of that dialect understands, whole. */
+  | { type: 'opaque'; dialect: Dialect; block: unknown }
+);
+
 /**
- * Folds a stream into the answer that a non-streaming dialect returns.
+ * The one vocabulary between dialects and providers. An answer is `start`, then blocks
+ * (`…-start`, `…-delta`*, `…-end` with the same `blockId`), then `finish`. `progress` comes before the first block.
+ * With `choices` above 1 events carry the number of their choice (left out: 0), blocks of different choices may come in
+ * turn, and every choice ends with a `choice-end` before the one `finish`. A failure is not an event: the iterable throws
+ * an `AppError`.
+ */
+export type StreamEvent =
+  | Progress
+  | {
+      type: 'start';
+      /** The provider's own id of the answer; null: it has none. */
+      responseId: string | null;
+      model: string;
+      /** What is known of the prompt by now. */
+      usage: Usage;
+      warnings: readonly Warning[];
+    }
+  /** Tokens just generated, in order, when the request asked for log probabilities; comes before their text. */
+  | { type: 'logprobs'; tokens: TokenLogprob[]; choice?: number }
+  | BlockEvent
+  | ({ type: 'choice-end'; choice: number } & Ending)
+  | ({
+      type: 'finish';
+      /** Of all choices. */
+      usage: Usage;
+      timings: Timings;
+      /** What the provider says of the end beside that, by dialect. */
+      extra?: Extra;
+    } & Ending);
+
+/** The events that are content: after the first of them an answer belongs to its provider for good. */
+export function isContent(event: StreamEvent): boolean {
+  return event.type !== 'progress' && event.type !== 'start';
+}
+
+/** One choice of an answer: its blocks in order, and how it ended. */
+export interface AnswerChoice extends Ending {
+  blocks: AssistantPart[];
+  /** Every generated token, when log probabilities were asked for. */
+  logprobs: TokenLogprob[];
+}
+
+/** A whole answer: the fold of its events. Texts and calls are views of the blocks (`textOf`, `toolCallsOf`). */
+export interface Answer {
+  responseId: string | null;
+  model: string;
+  warnings: readonly Warning[];
+  /** As many as were asked for, at least one. */
+  choices: [AnswerChoice, ...AnswerChoice[]];
+  usage: Usage;
+  timings: Timings;
+  extra?: Extra;
+}
+
+const open: Ending = { reason: 'stop', rawReason: null, stopSequence: null };
+
+/**
+ * Folds a stream into the answer that a non-streaming dialect returns. `origin`: who gives it, for its reasoning.
  * Throws whatever the stream throws. A stream that ends without `finish` is a bug of its provider and throws.
  */
-export async function foldEvents(events: AsyncIterable<StreamEvent>): Promise<Answer> {
+export async function foldEvents(events: AsyncIterable<StreamEvent>, providerId = 'local'): Promise<Answer> {
+  const newChoice = (): AnswerChoice => ({ blocks: [], logprobs: [], ...open });
   const answer: Answer = {
+    responseId: null,
     model: '',
-    text: '',
-    reasoning: '',
-    toolCalls: [],
-    toolCallArguments: [],
-    logprobs: [],
-    reason: 'stop',
-    stopSequence: null,
+    warnings: [],
+    choices: [newChoice()],
     usage: unknownUsage,
     timings: unknownTimings,
   };
+  const choiceOf = (index = 0): AnswerChoice => {
+    while (answer.choices.length <= index) answer.choices.push(newChoice());
+    return answer.choices[index]!;
+  };
+  const fold = createBlockFold(
+    (index) => choiceOf(index).blocks,
+    () => ({ provider: providerId, model: answer.model }),
+  );
+  const ended = new Set<number>();
   let finished = false;
   for await (const event of events) {
     switch (event.type) {
+      case 'progress':
+        break;
       case 'start':
+        answer.responseId = event.responseId;
         answer.model = event.model;
+        answer.warnings = event.warnings;
         break;
       case 'logprobs':
-        answer.logprobs.push(...event.tokens);
+        choiceOf(event.choice).logprobs.push(...event.tokens);
         break;
-      case 'text-delta':
-        answer.text += event.text;
-        break;
-      case 'reasoning-delta':
-        answer.reasoning += event.text;
-        break;
-      case 'tool-call-start':
-        answer.toolCalls.push({ id: event.id, name: event.name, arguments: {} });
-        answer.toolCallArguments.push('');
-        break;
-      case 'tool-call-delta':
-        answer.toolCallArguments[answer.toolCallArguments.length - 1] += event.argumentsText;
-        break;
-      case 'tool-call-end': {
-        const call = answer.toolCalls.at(-1);
-        if (call) call.arguments = parseArguments(answer.toolCallArguments.at(-1) ?? '');
+      case 'choice-end': {
+        const { reason, rawReason, stopSequence } = event;
+        Object.assign(choiceOf(event.choice), { reason, rawReason, stopSequence });
+        ended.add(event.choice);
         break;
       }
-      case 'finish':
-        answer.reason = event.reason;
-        answer.stopSequence = event.stopSequence;
+      case 'finish': {
+        const { reason, rawReason, stopSequence } = event;
+        if (!ended.has(0)) Object.assign(answer.choices[0], { reason, rawReason, stopSequence });
         answer.usage = event.usage;
         answer.timings = event.timings;
+        if (event.extra) answer.extra = event.extra;
         finished = true;
         break;
+      }
       default:
-        break;
+        fold(event);
     }
   }
   if (!finished) throw new Error('the event stream ended without a finish event');
   return answer;
 }
 
-/** Parses a tool call's arguments; text that is not a JSON object gives an empty object (the raw text stays available). */
-function parseArguments(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text === '' ? '{}' : text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : {};
-  } catch {
-    // A model may write broken JSON; providers only emit parsed calls, so this is a foreign provider's slip.
-    return {};
-  }
+/** Adds block events to the blocks of their choices. */
+function createBlockFold(
+  blocksOf: (choice: number | undefined) => AssistantPart[],
+  originOf: () => { provider: string; model: string },
+): (event: BlockEvent) => void {
+  const openBlocks = new Map<number, AssistantPart>();
+  const begin = (event: BlockEvent, block: AssistantPart) => {
+    openBlocks.set(event.blockId, block);
+    blocksOf(event.choice).push(block);
+  };
+  /** The open block of an event, which must be of that type. */
+  const openOf = <Type extends AssistantPart['type']>(event: BlockEvent, type: Type) => {
+    const block = openBlocks.get(event.blockId);
+    if (block?.type !== type) throw new Error(`a "${event.type}" came without its "${type}" block`);
+    return block as Extract<AssistantPart, { type: Type }>;
+  };
+  return (event) => {
+    switch (event.type) {
+      case 'text-start':
+        return begin(event, { type: 'text', text: '' });
+      case 'text-delta':
+        openOf(event, 'text').text += event.text;
+        return;
+      case 'citation': {
+        const block = openOf(event, 'text');
+        block.citations = [...(block.citations ?? []), event.citation];
+        return;
+      }
+      case 'reasoning-start':
+        return begin(event, { type: 'reasoning', text: '', signature: null, redactedData: null, origin: originOf() });
+      case 'reasoning-delta':
+        openOf(event, 'reasoning').text += event.text;
+        return;
+      case 'reasoning-end':
+        openOf(event, 'reasoning').signature = event.signature;
+        openBlocks.delete(event.blockId);
+        return;
+      case 'redacted-reasoning':
+        blocksOf(event.choice).push({
+          type: 'reasoning',
+          text: '',
+          signature: null,
+          redactedData: event.data,
+          origin: originOf(),
+        });
+        return;
+      case 'tool-call-start':
+        return begin(event, { type: 'tool-call', id: event.id, name: event.name, arguments: {}, argumentsText: '' });
+      case 'tool-call-delta': {
+        const call = openOf(event, 'tool-call');
+        call.argumentsText = (call.argumentsText ?? '') + event.argumentsText;
+        return;
+      }
+      case 'tool-call-end': {
+        const call = openOf(event, 'tool-call');
+        call.arguments = parseArguments(call.argumentsText ?? '');
+        openBlocks.delete(event.blockId);
+        return;
+      }
+      case 'text-end':
+        openBlocks.delete(event.blockId);
+        return;
+      case 'opaque':
+        blocksOf(event.choice).push({ type: 'opaque', dialect: event.dialect, block: event.block });
+    }
+  };
+}
+
+/**
+ * Tells the events of choice `choice` apart from those of the others: block ids of one counter, the number of the choice
+ * on each. For a provider that makes the choices of one answer one by one.
+ */
+export function createChoiceTagger(): (choice: number, event: BlockEvent) => BlockEvent {
+  const ids = new Map<string, number>();
+  return (choice, event) => {
+    const key = `${choice} ${event.blockId}`;
+    let blockId = ids.get(key);
+    if (blockId === undefined) {
+      blockId = ids.size;
+      ids.set(key, blockId);
+    }
+    return { ...event, blockId, choice };
+  };
 }

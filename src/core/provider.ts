@@ -1,23 +1,44 @@
+import type { CallContext } from './call.ts';
 import type { ChatRequest } from './chat.ts';
 import type { EmbeddingRequest, EmbeddingResult, RankRequest, RankResult } from './embedding.ts';
 import type { StreamEvent } from './events.ts';
+import type { Capabilities, ModelInfo } from './model.ts';
 
-/** What travels beside a request through gateway and provider. */
-export interface CallContext {
-  /** Aborted when the client is gone or the server wants the request to end; the reason is an `AppError` if it matters. */
-  signal: AbortSignal;
-  /** For logs and tracing; matches `[A-Za-z0-9_-]{1,64}`. */
-  requestId: string;
+/** Whether a provider can be asked at the moment, as far as is known without asking it. */
+export interface ProviderStatus {
+  state: 'ready' | 'degraded' | 'unavailable';
+  /** Why it is not ready; null: it is. */
+  reason: string | null;
+}
+
+/** Tokens of a request, its template and tools included. */
+export interface TokenCount {
+  model: string;
+  promptTokens: number;
 }
 
 /**
- * A source of answers: the local engine or a cloud service.
- * `stream` must release everything it holds when its iterator returns or its signal aborts, and throws only `AppError`.
- * `embed` and `rank` are for providers that can, and keep the same promise.
+ * A source of answers: the local engine or a cloud service. Contract: `test/contracts/provider.contract.ts`.
+ * `stream` must release everything it holds when its iterator returns or its signal aborts. All methods throw and reject
+ * with `AppError` only; their `field` is a path in the request as the core has it.
  */
 export interface Provider {
   readonly id: string;
+  /**
+   * From which event on an answer is this provider's, and nobody else is tried. `start`: it begins only when the work has
+   * begun; `content`: it may still fail between its start and its first content, as upstreams do.
+   */
+  readonly commitsAt: 'start' | 'content';
   stream(request: ChatRequest, context: CallContext): AsyncIterable<StreamEvent>;
-  embed?(request: EmbeddingRequest, context: CallContext): Promise<EmbeddingResult>;
-  rank?(request: RankRequest, context: CallContext): Promise<RankResult>;
+  /** Rejects with `not_supported` where it has none; so do `rank` and `count`. */
+  embed(request: EmbeddingRequest, context: CallContext): Promise<EmbeddingResult>;
+  rank(request: RankRequest, context: CallContext): Promise<RankResult>;
+  /** Exactly what `stream` would count as prompt tokens; generates nothing. */
+  count(request: ChatRequest, context: CallContext): Promise<TokenCount>;
+  /** Every model that can be asked for, by id. */
+  models(signal: AbortSignal): Promise<ModelInfo[]>;
+  /** Of one of its models, by any of its names; null: it has no such model, as far as it knows. */
+  capabilities(model: string): Capabilities | null;
+  /** Asks nobody. */
+  status(): ProviderStatus;
 }

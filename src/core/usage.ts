@@ -1,28 +1,91 @@
-/** Token counts of one request. A count that nobody knows is null, never 0. */
+/**
+ * Token counts of one answer, each token in one count only. A count that nobody knows is null, never 0.
+ * Dialects convert at their edge: Anthropic's input excludes what the cache had, OpenAI's prompt tokens include it.
+ */
 export interface Usage {
-  /** Tokens of the whole prompt, cached ones included. */
-  promptTokens: number | null;
-  /** Generated tokens without the end-of-turn token. */
-  completionTokens: number | null;
-  /** Part of `promptTokens` that was reused and not computed again. */
-  cachedPromptTokens: number | null;
-  /** Part of `completionTokens` spent on reasoning. */
+  /** Prompt tokens that were computed and not kept by request: neither read from a cache nor written to one. */
+  inputTokens: number | null;
+  /** Prompt tokens that a cache had, and that were not computed again. */
+  cacheReadTokens: number | null;
+  /** Prompt tokens that were computed and kept for five minutes, at the request's wish. */
+  cacheWrite5mTokens: number | null;
+  /** The same for an hour. */
+  cacheWrite1hTokens: number | null;
+  /** Generated tokens, reasoning included, without the end-of-turn token. */
+  outputTokens: number | null;
+  /** Part of `outputTokens` spent on reasoning. */
   reasoningTokens: number | null;
+  /** Images that were generated. */
+  images: number | null;
+  /** Uses of tools that the provider runs itself, by name; null: none, or unknown. */
+  serverTools: Readonly<Record<string, number>> | null;
+  /** Class of service and region as the provider served it, in its own words. */
+  servedTier: string | null;
+  servedPlace: string | null;
+  /** What the provider said, unchanged; null for our own. */
+  raw: unknown;
 }
 
 /** Usage of which nothing is known. */
 export const unknownUsage: Usage = {
-  promptTokens: null,
-  completionTokens: null,
-  cachedPromptTokens: null,
+  inputTokens: null,
+  cacheReadTokens: null,
+  cacheWrite5mTokens: null,
+  cacheWrite1hTokens: null,
+  outputTokens: null,
   reasoningTokens: null,
+  images: null,
+  serverTools: null,
+  servedTier: null,
+  servedPlace: null,
+  raw: null,
 };
 
-/** Prompt plus completion, or null when either is unknown. */
-export function totalTokens(usage: Usage): number | null {
-  return usage.promptTokens === null || usage.completionTokens === null
-    ? null
-    : usage.promptTokens + usage.completionTokens;
+/** Usage of a prompt of `promptTokens`, `cachedTokens` of which were not computed again. */
+export function promptUsage(promptTokens: number, cachedTokens: number): Usage {
+  return { ...unknownUsage, inputTokens: promptTokens - cachedTokens, cacheReadTokens: cachedTokens };
+}
+
+/**
+ * Tokens of the whole prompt: uncached input, cache reads and cache writes. Null when the input is unknown; a cache count
+ * that is unknown counts as none, since providers without a cache do not name it.
+ */
+export function promptTokensOf(usage: Usage): number | null {
+  if (usage.inputTokens === null) return null;
+  const { cacheReadTokens, cacheWrite5mTokens, cacheWrite1hTokens } = usage;
+  return usage.inputTokens + (cacheReadTokens ?? 0) + (cacheWrite5mTokens ?? 0) + (cacheWrite1hTokens ?? 0);
+}
+
+/** Prompt plus output, or null when either is unknown. */
+export function totalTokensOf(usage: Usage): number | null {
+  const promptTokens = promptTokensOf(usage);
+  return promptTokens === null || usage.outputTokens === null ? null : promptTokens + usage.outputTokens;
+}
+
+/**
+ * The usage of several choices of one answer: what was generated in sum, the prompt once. Of its tokens those count as
+ * read from the cache that no choice had to compute. Null where one of them is unknown.
+ */
+export function sumChoices(usages: readonly Usage[]): Usage {
+  const [first = unknownUsage] = usages;
+  if (usages.length <= 1) return first;
+  const promptTokens = promptTokensOf(first);
+  const fold = (of: (usage: Usage) => number | null, join: (a: number, b: number) => number) =>
+    usages.map(of).reduce((a, b) => (a === null || b === null ? null : join(a, b)));
+  const cacheReadTokens = fold((usage) => usage.cacheReadTokens, Math.min);
+  return {
+    ...first,
+    inputTokens: promptTokens === null ? null : promptTokens - (cacheReadTokens ?? 0),
+    cacheReadTokens,
+    outputTokens: fold(
+      (usage) => usage.outputTokens,
+      (a, b) => a + b,
+    ),
+    reasoningTokens: fold(
+      (usage) => usage.reasoningTokens,
+      (a, b) => a + b,
+    ),
+  };
 }
 
 /** Where the time of a request went, in milliseconds; null where a phase did not happen or is unknown. */

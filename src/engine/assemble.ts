@@ -12,6 +12,7 @@ import { usableCores } from '../machine/cores.ts';
 import { type CpuReader, createCpuReader } from '../machine/cpu-reader.ts';
 import { createMemory } from '../machine/memory.ts';
 import { measuredBytes } from '../machine/resident-bytes.ts';
+import type { Bus } from '../observe/bus.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { GaugeSources, Metrics } from '../observe/metrics.ts';
 import type { Catalog } from '../store/catalog/catalog.ts';
@@ -36,6 +37,7 @@ export interface EngineAssemblyDeps {
   log: Logger;
   clock: Clock;
   metrics: Metrics;
+  bus: Pick<Bus, 'publish'>;
   catalog: Catalog;
   /** What workers inherit. */
   env: NodeJS.ProcessEnv;
@@ -178,7 +180,8 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
       },
     }),
     clock,
-    metrics,
+    bus: deps.bus,
+    refusal: (of) => memoryWatch.refusal(of),
     memory: memory.status,
     calibrator,
     residentBytes: memory.residentBytes,

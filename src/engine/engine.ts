@@ -1,48 +1,47 @@
-import type { ChatRequest } from '../core/chat.ts';
 import type { Clock } from '../core/clock.ts';
-import type { EmbeddingRequest, EmbeddingResult, RankRequest, RankResult } from '../core/embedding.ts';
-import { AppError, toAppError } from '../core/errors.ts';
-import type { StreamEvent } from '../core/events.ts';
-import type { LoadWish, ModelInfo } from '../core/model.ts';
+import { AppError } from '../core/errors.ts';
 import type { PlanInfo } from '../core/plan.ts';
-import type { CallContext } from '../core/provider.ts';
-import type { WorkerRequest } from '../ipc/protocol.ts';
+import type { ProviderStatus } from '../core/provider.ts';
 import type { MemoryStatus } from '../machine/memory.ts';
-import type { Metrics } from '../observe/metrics.ts';
+import type { Bus } from '../observe/bus.ts';
 import type { Catalog, CatalogModel, CatalogVariant } from '../store/catalog/catalog.ts';
 import { chooseVariant } from '../store/catalog/catalog.ts';
 import { type Purpose, purposeOf } from '../store/gguf/gguf.ts';
 import type { Calibrator } from './calibration/calibrator.ts';
 import type { GpuSelector, GpuStatus } from './gpu/select.ts';
-import { meterRequest } from './metering.ts';
-import { toModelInfo } from './model-info.ts';
+import { toLocalModel } from './models/describe.ts';
+import type { LoadWish, LocalModel } from './models/local-model.ts';
 import type { Planning } from './planning/planning.ts';
 import { assertPurpose } from './planning/purpose.ts';
+import { createRequests, type Requests } from './requests/requests.ts';
 import type { CrashGuard } from './residents/crash-guard.ts';
-import type { Lease } from './residents/lease.ts';
 import type { Manager } from './residents/manager.ts';
-import { askOnce } from './unary.ts';
 
+export type {
+  LoadedModel,
+  LoadWish,
+  LocalModel,
+  ModelCalibration,
+  ModelState,
+  ModelVariant,
+} from './models/local-model.ts';
 export type { MemoryStatus };
 
 /** What the rest of the server may ask of the local engine. Names are as clients write them: name, `name:quant`, alias. */
-export interface Engine {
+export interface Engine extends Requests {
   /** Every model on disk, invalid ones included, by name. */
-  listModels(): Promise<ModelInfo[]>;
+  listModels(): Promise<LocalModel[]>;
   /** Rejects with `invalid_request` for a malformed name, `model_not_found` for an unknown one. */
-  getModel(name: string): Promise<ModelInfo>;
+  getModel(name: string): Promise<LocalModel>;
   /** Loads a model, or joins the load that is under way; a loaded model with equal settings is left as it is. */
-  load(name: string, wish: LoadWish): Promise<ModelInfo>;
+  load(name: string, wish: LoadWish): Promise<LocalModel>;
   /** What a load with this wish would do now; nothing is loaded. Rejects as `load` for names and quantizations. */
   plan(name: string, wish: LoadWish): Promise<PlanInfo>;
   /** Waits for running requests, then for the worker's exit. Unloading an unloaded model does nothing. */
-  unload(name: string): Promise<ModelInfo>;
-  /** Generates; loads the model first if need be. */
-  stream(request: ChatRequest, context: CallContext): AsyncIterable<StreamEvent>;
-  /** Makes vectors; rejects with `not_supported` for a model that was not made for it. Loads the model first if need be. */
-  embed(request: EmbeddingRequest, context: CallContext): Promise<EmbeddingResult>;
-  /** Rates documents; otherwise as `embed`. */
-  rank(request: RankRequest, context: CallContext): Promise<RankResult>;
+  unload(name: string): Promise<LocalModel>;
+  /** What a model was made for, as of the last look at the folders; null: there is no such model. Touches no disk. */
+  purposeOf(name: string): Purpose | null;
+  status(): ProviderStatus;
   memory(): MemoryStatus;
   /** What is known of the GPUs; starts nothing. */
   gpu(): GpuStatus;
@@ -60,8 +59,10 @@ export function createEngine(deps: {
   gpu: Pick<GpuSelector, 'choose' | 'forgive' | 'status'>;
   planning: Planning;
   clock: Clock;
-  metrics: Metrics;
+  bus: Pick<Bus, 'publish'>;
   memory: () => MemoryStatus;
+  /** Why nothing can be loaded at the moment; null: it can. */
+  refusal: (of: 'load') => AppError | null;
   residentBytes: (pid: number) => number;
   /** Left out: nothing is measured. */
   calibrator?: Pick<Calibrator, 'resultOf'> | null;
@@ -83,8 +84,8 @@ export function createEngine(deps: {
     return catalog.resolve(name);
   };
 
-  const info = (model: CatalogModel, expect = planning.expectations()): ModelInfo =>
-    toModelInfo(model, {
+  const info = (model: CatalogModel, expect = planning.expectations()): LocalModel =>
+    toLocalModel(model, {
       residents: manager.residents(),
       quarantineReason: deps.crashes.reasonFor,
       residentBytes: deps.residentBytes,
@@ -124,78 +125,20 @@ export function createEngine(deps: {
     return other ? { model: other, variant: null } : found;
   };
 
-  /** An answer that comes whole instead of as a stream. */
-  async function once<Result extends { promptTokens: number }>(
-    purpose: Purpose,
-    request: { model: string; keepAliveMs?: number },
-    context: CallContext,
-    ask: (lease: Lease, signal: AbortSignal) => Promise<Result>,
-  ): Promise<Result & { model: string }> {
-    const leave = enter();
-    const meter = meterRequest({ clock, metrics: deps.metrics });
-    try {
-      const { model, variant } = await findFor(purpose, request.model);
-      meter.resolved(model.name);
+  const requests = createRequests({
+    async target(name, purpose) {
+      const { model, variant } = await (purpose === 'generate' ? find(name) : findFor(purpose, name));
       const { ref, settings } = planning.select(model, variant, {});
       assertPurpose(model.name, purposeOf(ref.facts), purpose);
-      const signal = AbortSignal.any([context.signal, drained.signal]);
-      const result = await askOnce({
-        model: model.name,
-        meter,
-        signal,
-        lease: () => manager.lease(ref, settings, signal, request.keepAliveMs),
-        ask: (lease) => ask(lease, signal),
-      });
-      // Workers report the steps of a stream; here the answer tells.
-      deps.metrics.evaluatedPromptTokens.inc({ model: model.name }, result.promptTokens);
-      return result;
-    } catch (error) {
-      throw meter.failed(toAppError(error));
-    } finally {
-      leave();
-    }
-  }
-
-  async function* answer(request: ChatRequest, context: CallContext): AsyncGenerator<StreamEvent> {
-    const leave = enter();
-    const signal = AbortSignal.any([context.signal, drained.signal]);
-    const meter = meterRequest({ clock, metrics: deps.metrics });
-    try {
-      const { model, variant } = await find(request.model);
-      meter.resolved(model.name);
-      const { ref, settings } = planning.select(model, variant, {});
-      assertPurpose(model.name, purposeOf(ref.facts), 'generate');
-      let started = false;
-      let answered = false;
-      for (let attempt = 0; ; attempt++) {
-        const lease = await manager.lease(ref, settings, signal, request.keepAliveMs);
-        meter.leased(lease.waitedMs);
-        try {
-          for await (const event of lease.generate(toWorkerRequest(request, model.name), signal, meter.token)) {
-            if (event.type === 'start') {
-              // A retry starts again; the client has seen its start.
-              if (started) continue;
-              started = true;
-              meter.started(event);
-            } else {
-              answered = true;
-            }
-            yield event.type === 'finish' ? meter.finished(event) : event;
-          }
-          return;
-        } catch (error) {
-          // Nothing but the start was seen: the client cannot tell a second try from a slow first one.
-          if (toAppError(error).code === 'worker_crashed' && !answered && attempt === 0 && !signal.aborted) continue;
-          throw error;
-        }
-      }
-    } catch (error) {
-      throw meter.failed(toAppError(error));
-    } finally {
-      meter.left();
-      leave();
-    }
-  }
+      return { model: model.name, ref, settings };
+    },
+    isLoaded: (id) => manager.residents().some((resident) => resident.id === id && resident.state === 'loaded'),
+    lease: manager.lease,
+    enter,
+    ended: drained.signal,
+    clock,
+    bus: deps.bus,
+  });
 
   return {
     async listModels() {
@@ -229,15 +172,18 @@ export function createEngine(deps: {
       await Promise.all(wanted.map((candidate) => manager.unload(candidate.id, 'request')));
       return info(model);
     },
-    stream: answer,
-    embed: (request, context) =>
-      once('embed', request, context, (lease, signal) =>
-        lease.embed({ inputs: request.inputs, dimensions: request.dimensions ?? null }, signal),
-      ),
-    rank: (request, context) =>
-      once('rank', request, context, (lease, signal) =>
-        lease.rank({ query: request.query, documents: request.documents }, signal),
-      ),
+    ...requests,
+    purposeOf(name) {
+      const known = attemptResolve(catalog, name);
+      if (!known) return null;
+      const { facts } = known.variant ?? chooseVariant(known.model, undefined);
+      return facts && purposeOf(facts);
+    },
+    status() {
+      if (draining) return { state: 'unavailable', reason: 'The server is shutting down.' };
+      const refusal = deps.refusal('load');
+      return refusal ? { state: 'degraded', reason: refusal.message } : { state: 'ready', reason: null };
+    },
     memory: deps.memory,
     gpu: deps.gpu.status,
     async drain(deadlineMs) {
@@ -267,19 +213,4 @@ function attemptResolve(
     // Unknown so far: the caller scans and asks again.
     return null;
   }
-}
-
-/** What crosses to the worker of a request; `model`: the name that its `start` event carries. */
-function toWorkerRequest(request: ChatRequest, model: string): WorkerRequest {
-  return {
-    model,
-    input: request.input,
-    sampling: request.sampling,
-    format: request.format ?? { type: 'text' },
-    topLogprobs: request.logprobs?.top ?? null,
-    maxTokens: request.maxTokens ?? null,
-    stop: request.stop,
-    owner: request.owner ?? null,
-    promptCache: request.promptCache ?? 'keep',
-  };
 }

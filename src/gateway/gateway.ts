@@ -1,96 +1,104 @@
+import type { CallContext } from '../core/call.ts';
 import type { ChatRequest } from '../core/chat.ts';
+import type { Clock } from '../core/clock.ts';
 import type { EmbeddingRequest, EmbeddingResult, RankRequest, RankResult } from '../core/embedding.ts';
-import { AppError, toAppError } from '../core/errors.ts';
-import type { StreamEvent } from '../core/events.ts';
-import type { CallContext, Provider } from '../core/provider.ts';
+import { toAppError } from '../core/errors.ts';
+import type { Progress, StreamEvent } from '../core/events.ts';
+import type { ModelInfo } from '../core/model.ts';
+import type { Provider, TokenCount } from '../core/provider.ts';
+import { promptUsage } from '../core/usage.ts';
+import type { Bus } from '../observe/bus.ts';
+import { firstCommitted, firstWilling } from './failover.ts';
+import { meterRequest } from './metering.ts';
+import { type GatewayTarget, targetsOf } from './targets.ts';
 
 /** An answer that has begun: which provider and model give it, and its events from the first one on. */
 export interface BegunAnswer {
   providerId: string;
   model: string;
-  events: AsyncIterable<StreamEvent>;
+  events: AsyncIterableIterator<StreamEvent>;
 }
 
 /** The one door between dialects and providers. */
 export interface Gateway {
   /**
-   * Starts an answer and waits for its `start` event. Rejects with an `AppError` while the dialect can still choose a
-   * status line; after that a failure is thrown by `events`. Whoever gets the answer must iterate `events` or return
-   * its iterator, or the slot stays taken until the signal aborts.
+   * Starts an answer and waits until a provider has committed itself to it. Rejects with an `AppError` while the dialect
+   * can still choose a status line; after that a failure is thrown by `events`. Whoever gets the answer must iterate
+   * `events` or return its iterator, or the slot stays taken until the signal aborts.
+   * `onProgress`: is told what happens until then.
    */
-  stream(request: ChatRequest, context: CallContext): Promise<BegunAnswer>;
+  stream(request: ChatRequest, context: CallContext, onProgress?: (progress: Progress) => void): Promise<BegunAnswer>;
   /** Vectors of texts. Rejects with an `AppError`, `not_supported` where the provider has none. */
   embed(request: EmbeddingRequest, context: CallContext): Promise<EmbeddingResult & { providerId: string }>;
   /** Scores of documents; otherwise as `embed`. */
   rank(request: RankRequest, context: CallContext): Promise<RankResult & { providerId: string }>;
+  /** Tokens of a request's prompt, template and tools included; nothing is generated. Otherwise as `embed`. */
+  count(request: ChatRequest, context: CallContext): Promise<TokenCount & { providerId: string }>;
+  /** Every model that can be asked for; a provider that cannot tell at the moment has none. Rejects when none can. */
+  models(signal: AbortSignal): Promise<ModelInfo[]>;
 }
 
-/** `providers`: by id. Requests that are not marked otherwise go to `local`. */
-export function createGateway(deps: { providers: ReadonlyMap<string, Provider> }): Gateway {
-  const choose = (): Provider => {
-    const provider = deps.providers.get('local');
-    if (!provider) throw new AppError('internal_error', 'The local provider is missing.');
-    return provider;
+/** `providers`: by id. */
+export function createGateway(deps: {
+  providers: ReadonlyMap<string, Provider>;
+  clock: Clock;
+  bus: Pick<Bus, 'publish'>;
+}): Gateway {
+  const { providers } = deps;
+  const targetsFor = ({ model }: { model: string }, { routing, config }: CallContext): GatewayTarget[] =>
+    targetsOf({ model, wish: routing, config, providers });
+
+  /** An answer that comes whole, of the first target that gives one. */
+  const once = async <
+    Request extends { model: string },
+    Result extends { model: string; promptTokens: number; queueMs: number | null },
+  >(
+    operation: 'embed' | 'rank',
+    request: Request,
+    context: CallContext,
+    ask: (provider: Provider, request: Request) => Promise<Result>,
+  ): Promise<Result & { providerId: string }> => {
+    const meter = meterRequest(deps, context, operation);
+    try {
+      return await firstWilling(targetsFor(request, context), context.signal, async ({ provider, model }) => {
+        const result = await ask(provider, { ...request, model });
+        meter.committed(provider.id, result.model);
+        meter.answered({ usage: promptUsage(result.promptTokens, 0), queueMs: result.queueMs });
+        return { ...result, providerId: provider.id };
+      });
+    } catch (error) {
+      throw meter.failed(error);
+    }
   };
-  return {
-    async stream(request, context) {
-      const provider = choose();
-      const iterator = provider.stream(request, context)[Symbol.asyncIterator]();
-      try {
-        let first = await iterator.next();
-        // Progress before the start is of use only to dialects that can show it; a status line is worth more.
-        while (!first.done && first.value.type === 'progress') first = await iterator.next();
-        if (first.done || first.value.type !== 'start')
-          throw new Error(`provider ${provider.id} began without a start`);
-        return { providerId: provider.id, model: first.value.model, events: resume(first.value, iterator) };
-      } catch (error) {
-        await iterator.return?.();
-        throw toAppError(error);
-      }
-    },
-    async embed(request, context) {
-      const provider = choose();
-      if (!provider.embed) throw lacking(provider, 'embeddings');
-      return { ...(await provider.embed(request, context)), providerId: provider.id };
-    },
-    async rank(request, context) {
-      const provider = choose();
-      if (!provider.rank) throw lacking(provider, 'reranking');
-      return { ...(await provider.rank(request, context)), providerId: provider.id };
-    },
-  };
-}
 
-function lacking(provider: Provider, what: string): AppError {
-  return new AppError('not_supported', `The provider ${provider.id} has no ${what}.`, { field: 'model' });
-}
-
-/**
- * The event that was pulled first, then the rest. Written out rather than as a generator: a generator that was never
- * started would not hand an early `return` on to the provider.
- */
-function resume(first: StreamEvent, iterator: AsyncIterator<StreamEvent>): AsyncIterableIterator<StreamEvent> {
-  let pending: StreamEvent | null = first;
   return {
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-    async next() {
-      if (pending) {
-        const value = pending;
-        pending = null;
-        return { done: false, value };
-      }
+    async stream(request, context, onProgress = () => {}) {
+      const meter = meterRequest(deps, context, 'generate');
       try {
-        return await iterator.next();
+        const { provider, start, events } = await firstCommitted(
+          targetsFor(request, context),
+          ({ provider, model }) => provider.stream({ ...request, model }, context),
+          onProgress,
+          context.signal,
+        );
+        meter.committed(provider.id, start.model);
+        return { providerId: provider.id, model: start.model, events: meter.watch(events) };
       } catch (error) {
-        throw toAppError(error);
+        throw meter.failed(error);
       }
     },
-    async return() {
-      pending = null;
-      await iterator.return?.();
-      return { done: true, value: undefined };
+    embed: (request, context) => once('embed', request, context, (provider, wanted) => provider.embed(wanted, context)),
+    rank: (request, context) => once('rank', request, context, (provider, wanted) => provider.rank(wanted, context)),
+    count: (request, context) =>
+      firstWilling(targetsFor(request, context), context.signal, async ({ provider, model }) => ({
+        ...(await provider.count({ ...request, model }, context)),
+        providerId: provider.id,
+      })),
+    async models(signal) {
+      const lists = await Promise.allSettled([...providers.values()].map((provider) => provider.models(signal)));
+      const failure = lists.find((list) => list.status === 'rejected');
+      if (failure && lists.every((list) => list.status === 'rejected')) throw toAppError(failure.reason);
+      return lists.flatMap((list) => (list.status === 'fulfilled' ? list.value : []));
     },
   };
 }

@@ -1,6 +1,13 @@
 import { unpackVector } from '../core/embedding.ts';
 import { AppError, toAppError } from '../core/errors.ts';
-import type { ToWorker, WorkerAnswer, WorkerEmbedRequest, WorkerMeasurement, WorkerRankRequest } from './protocol.ts';
+import type {
+  ToWorker,
+  WorkerAnswer,
+  WorkerEmbedRequest,
+  WorkerMeasurement,
+  WorkerRankRequest,
+  WorkerRequest,
+} from './protocol.ts';
 
 /** Requests that have one answer instead of a stream. */
 export interface Calls {
@@ -19,6 +26,8 @@ export interface Calls {
     signal: AbortSignal,
     onSettled: () => void,
   ): Promise<{ scores: number[]; promptTokens: number }>;
+  /** Counts the tokens of a request's prompt and generates nothing; otherwise as `embed`. */
+  count(request: WorkerRequest, signal: AbortSignal, onSettled: () => void): Promise<{ promptTokens: number }>;
   /**
    * Runs one step for its time; milliseconds, null when the worker could not. It needs no slot: the worker does it
    * between requests, and one that arrives meanwhile waits for this one step. An abort rejects as in `embed`.
@@ -83,6 +92,11 @@ export function createCalls(deps: { send: (message: ToWorker) => void; newId: ()
       const answer = await ask((id) => ({ type: 'rank', id, request }), signal, onSettled);
       if (answer.type !== 'ranked') throw new Error(`the worker answered a request for scores with "${answer.type}"`);
       return { scores: answer.scores, promptTokens: answer.promptTokens };
+    },
+    async count(request, signal, onSettled) {
+      const answer = await ask((id) => ({ type: 'count', id, request }), signal, onSettled);
+      if (answer.type !== 'counted') throw new Error(`the worker answered a request for a count with "${answer.type}"`);
+      return { promptTokens: answer.promptTokens };
     },
     async measure(setting, signal) {
       const answer = await ask(

@@ -119,6 +119,7 @@ export function createChannel(deps: { port: Port; onStep: (report: StepReport) =
     generate,
     embed: calls.embed,
     rank: calls.rank,
+    count: calls.count,
     measure: calls.measure,
     close(reason) {
       if (closed) return;

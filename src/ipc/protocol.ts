@@ -43,7 +43,7 @@ export interface WorkerRequest {
   topLogprobs: number | null;
   maxTokens: number | null;
   stop: string[];
-  /** As `ChatRequest.owner`; null: shared by all. */
+  /** Whose kept states and texts it may use; null: those that all share. */
   owner: string | null;
   /** As `ChatRequest.promptCache`. */
   promptCache: 'keep' | 'none' | 'pin';
@@ -102,6 +102,8 @@ export type ToWorker =
   | { type: 'generate'; id: number; request: WorkerRequest }
   | { type: 'embed'; id: number; request: WorkerEmbedRequest }
   | { type: 'rank'; id: number; request: WorkerRankRequest }
+  /** Render and tokenise, nothing else. */
+  | { type: 'count'; id: number; request: WorkerRequest }
   | { type: 'measure'; id: number; setting: WorkerMeasurement }
   | { type: 'cancel'; id: number }
   /** `prefillThreads`: for steps that read a prompt; left out: as many. */
@@ -115,12 +117,13 @@ export type ToWorker =
 export type WorkerItem = { id: number; event: StreamEvent } | { id: number; error: WireError };
 
 /**
- * The one answer to an `embed`, `rank` or `measure` message, also after a cancel. `packed`: vectors as `packVector` writes
+ * The one answer to an `embed`, `rank`, `count` or `measure` message, also after a cancel. `packed`: vectors as `packVector` writes
  * them. `milliseconds`: what the step took; null: the worker had work, or no place where a step would do no harm.
  */
 export type WorkerAnswer =
   | { type: 'embedded'; id: number; packed: string[]; promptTokens: number }
   | { type: 'ranked'; id: number; scores: number[]; promptTokens: number }
+  | { type: 'counted'; id: number; promptTokens: number }
   | { type: 'measured'; id: number; milliseconds: number | null }
   | { type: 'refused'; id: number; error: WireError };
 

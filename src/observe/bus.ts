@@ -27,8 +27,8 @@ export type AppEvent =
   | { type: 'step'; model: string; sequences: number; promptTokens: number; drafted: number; accepted: number }
   /** A request has its slot, after waiting so long for it. */
   | { type: 'slot-taken'; model: string; waitedMs: number }
-  /** Time between the ends of the steps that made two tokens of one request. */
-  | { type: 'token-gap'; model: string; gapMs: number }
+  /** A model of this machine made a token; `gapMs`: since the step before it for the same request, null: it is the first. */
+  | { type: 'token'; model: string; gapMs: number | null }
   /** Prompt tokens that were computed outside of a step: those of vectors and scores. */
   | { type: 'prompt-evaluated'; model: string; tokens: number }
   | { type: 'calibrated'; model: string; result: string }
@@ -44,10 +44,10 @@ export type AppEvent =
       model: string;
       /** What was asked for. */
       operation: 'generate' | 'embed' | 'rank';
-      /** A finish reason, `cancelled`, or the code of an error. */
+      /** A coarse finish reason (`stop`, `length`, `tool_calls`, `content_filter`), `cancelled`, or the code of an error. */
       outcome: string;
       usage: Usage;
-      /** From the arrival of the request; null: no provider had begun. */
+      /** From the slot, or the begin of the answer, to its end; null: it never began. */
       serviceMs: number | null;
     }
   // The model store.

@@ -18,7 +18,7 @@ import { probeGpu } from './llama/gpu-probe.ts';
 import { createRuntime, type Runtime } from './llama/runtime.ts';
 import { createOutbox } from './outbox.ts';
 import { openPrefixStore } from './prefix/prefix-store.ts';
-import { prepareJob } from './prompt/requests.ts';
+import { countPrompt, prepareJob } from './prompt/requests.ts';
 import { type ChatTemplate, createChatTemplate } from './prompt/template.ts';
 
 interface Loaded {
@@ -163,6 +163,15 @@ function generate(message: Extract<ToWorker, { type: 'generate' }>): void {
   }
 }
 
+function count({ id, request }: Extract<ToWorker, { type: 'count' }>): void {
+  try {
+    if (!loaded) throw new AppError('internal_error', 'The worker has no model.');
+    send({ type: 'counted', id, promptTokens: countPrompt(request, loaded) });
+  } catch (error) {
+    send({ type: 'refused', id, error: toAppError(error).toWire() });
+  }
+}
+
 async function answerWhole(message: Extract<ToWorker, { type: 'embed' | 'rank' }>): Promise<void> {
   if (!loadedEmbedder) {
     const error = new AppError('internal_error', 'The worker has no model for this.').toWire();
@@ -218,6 +227,9 @@ process.on('message', (message: ToWorker) => {
     case 'embed':
     case 'rank':
       void answerWhole(message);
+      break;
+    case 'count':
+      count(message);
       break;
     case 'measure':
       void measure(message);

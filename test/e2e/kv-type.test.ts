@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
-import { foldEvents } from '../../src/core/events.ts';
 import { startResident } from '../../src/engine/residents/model-worker.ts';
 import { forkWorker } from '../../src/ipc/fork.ts';
 import type { WorkerOptions } from '../../src/ipc/protocol.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { anyRequest } from '../support/fake-worker.ts';
+import { foldFlat } from '../support/flat-answer.ts';
 import { builtInModels } from '../support/models.ts';
 import { cleanEnvironment } from '../support/server.ts';
 
@@ -58,7 +58,7 @@ async function answers(changes: Partial<WorkerOptions>): Promise<string[]> {
       maxTokens: 80,
     };
     const hooks = { onToken: () => {}, onSettled: () => {} };
-    texts.push((await foldEvents(resident.generate(request, new AbortController().signal, hooks))).text);
+    texts.push((await foldFlat(resident.generate(request, new AbortController().signal, hooks))).text);
   }
   await resident.stop();
   return texts;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { promptTokensOf } from '../../src/core/usage.ts';
 import { type ColdAnswer, coldAnswers } from '../support/cold-answers.ts';
 import { type RealWorker, startRealWorker } from '../support/real-worker.ts';
 import { scheduleCases } from '../support/schedule-cases.ts';
@@ -34,7 +35,7 @@ describe('greedy answers of the built-in model', () => {
     const close = scheduleCases.filter((_, index) => !cold[index]!.isFirm).map(({ name }) => name);
     // Otherwise the comparison below would say little.
     expect(close.length, close.join('; ')).toBeLessThanOrEqual(requests.length / 8);
-    const prompts = cold.map(({ answer }) => answer.usage.promptTokens!);
+    const prompts = cold.map(({ answer }) => promptTokensOf(answer.usage)!);
     expect(Math.min(...prompts)).toBeLessThanOrEqual(10);
     expect(Math.max(...prompts)).toBeGreaterThanOrEqual(600);
     expect(cold.filter(({ answer }) => answer.reason === 'tool_calls').length).toBeGreaterThanOrEqual(2);
@@ -90,7 +91,8 @@ describe('greedy answers of the built-in model', () => {
         const pair = comparable(answer, cold[arrival.index]!);
         expect(pair.warm, name).toEqual(pair.cold);
       }
-      const { promptTokens, cachedPromptTokens } = answer.usage;
+      const promptTokens = promptTokensOf(answer.usage);
+      const cachedPromptTokens = answer.usage.cacheReadTokens;
       expect(cachedPromptTokens, name).toBeGreaterThanOrEqual(0);
       expect(cachedPromptTokens, name).toBeLessThan(promptTokens!);
       unread += promptTokens! - cachedPromptTokens!;

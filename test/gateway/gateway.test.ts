@@ -1,78 +1,269 @@
 import { describe, expect, it } from 'vitest';
+import type { CallContext } from '../../src/core/call.ts';
 import type { ChatRequest } from '../../src/core/chat.ts';
 import { AppError } from '../../src/core/errors.ts';
-import type { StreamEvent } from '../../src/core/events.ts';
+import type { Progress, StreamEvent } from '../../src/core/events.ts';
+import type { Provider } from '../../src/core/provider.ts';
+import { promptUsage } from '../../src/core/usage.ts';
 import { createGateway } from '../../src/gateway/gateway.ts';
+import type { AppEvent } from '../../src/observe/bus.ts';
+import { anyContext } from '../support/calls.ts';
 import { collect } from '../support/collect.ts';
+import { manualClock } from '../support/manual-clock.ts';
+import { scriptedProvider } from '../support/scripted-provider.ts';
 
 const request: ChatRequest = { model: 'm', input: { type: 'text', prompt: 'x' }, sampling: {}, stop: [] };
-const context = { signal: new AbortController().signal, requestId: 'req_1' };
-const start: StreamEvent = { type: 'start', model: 'real-name', promptTokens: 1, cachedPromptTokens: 0 };
+const start: StreamEvent = {
+  type: 'start',
+  responseId: null,
+  model: 'real-name',
+  usage: promptUsage(1, 0),
+  warnings: [],
+};
+const begin: StreamEvent = { type: 'text-start', blockId: 0 };
 const delta: StreamEvent = { type: 'text-delta', blockId: 0, text: 'a' };
+const finish: StreamEvent = {
+  type: 'finish',
+  reason: 'stop_sequence',
+  rawReason: null,
+  stopSequence: '.',
+  usage: { ...promptUsage(9, 4), outputTokens: 2 },
+  timings: { queueMs: 1, prefillMs: 1, decodeMs: 1 },
+};
+const full = new AppError('queue_full', 'full', { retryAfterSeconds: 3 });
 
-function setup(events: (StreamEvent | Error)[]) {
-  let returned = 0;
-  const gateway = createGateway({
-    providers: new Map([
-      [
-        'local',
-        {
-          id: 'local',
-          async *stream() {
-            try {
-              for (const event of events) {
-                if (event instanceof Error) throw event;
-                yield event;
-              }
-            } finally {
-              returned++;
-            }
-          },
-        },
-      ],
-    ]),
-  });
-  return { gateway, returned: () => returned };
+function setup(...providers: Provider[]) {
+  const events: AppEvent[] = [];
+  const clock = manualClock();
+  const bus = { publish: (event: AppEvent) => void events.push(event) };
+  const gateway = createGateway({ providers: new Map(providers.map((one) => [one.id, one])), clock, bus });
+  return { gateway, events, clock };
 }
+
+/** A request that may go through the chain of these providers. */
+const chained = (...ids: string[]): CallContext =>
+  anyContext({
+    routing: { provider: null, chain: 'c', cloud: 'allow' },
+    config: { defaultProvider: 'local', cloudAllowed: true, chains: { c: ids } },
+  });
 
 describe('the gateway', () => {
   it('waits for the start, tells who answers, and gives every event from the start on', async () => {
-    const { gateway } = setup([{ type: 'progress', stage: 'loading' }, start, delta]);
-    const answer = await gateway.stream(request, context);
+    const { gateway } = setup(scriptedProvider([{ type: 'progress', stage: 'loading' }, start, delta]));
+    const seen: Progress[] = [];
+    const answer = await gateway.stream(request, anyContext(), (progress) => seen.push(progress));
     expect(answer).toMatchObject({ providerId: 'local', model: 'real-name' });
     expect(await collect(answer.events)).toEqual([start, delta]);
+    expect(seen).toEqual([{ type: 'progress', stage: 'loading' }]);
   });
 
   it('rejects while the status line is free when the provider fails before its start', async () => {
-    const { gateway, returned } = setup([
-      { type: 'progress', stage: 'queued' },
-      new AppError('queue_full', 'full', { retryAfterSeconds: 3 }),
-    ]);
-    await expect(gateway.stream(request, context)).rejects.toMatchObject({ code: 'queue_full', retryAfterSeconds: 3 });
-    expect(returned()).toBe(1);
+    const provider = scriptedProvider([{ type: 'progress', stage: 'queued', place: 1, estimateMs: null }, full]);
+    const { gateway } = setup(provider);
+    await expect(gateway.stream(request, anyContext())).rejects.toMatchObject({
+      code: 'queue_full',
+      retryAfterSeconds: 3,
+    });
+    expect(provider.returned).toBe(1);
   });
 
   it('throws from the events what fails after the start, as an error of the catalogue', async () => {
-    const { gateway } = setup([start, delta, new Error('native secret')]);
-    const { events } = await gateway.stream(request, context);
+    const { gateway } = setup(scriptedProvider([start, delta, new Error('native secret')]));
+    const { events } = await gateway.stream(request, anyContext());
     const failed = collect(events);
     await expect(failed).rejects.toBeInstanceOf(AppError);
     await expect(failed).rejects.not.toThrow(/native secret/);
   });
 
   it('releases the provider when the answer is given up, before or after the first event was read', async () => {
-    const unread = setup([start, delta, delta]);
-    await (await unread.gateway.stream(request, context)).events[Symbol.asyncIterator]().return?.();
-    expect(unread.returned()).toBe(1);
+    const unread = scriptedProvider([start, delta, delta]);
+    await (await setup(unread).gateway.stream(request, anyContext())).events.return?.();
+    expect(unread.returned).toBe(1);
 
-    const read = setup([start, delta, delta]);
-    for await (const _event of (await read.gateway.stream(request, context)).events) break;
-    expect(read.returned()).toBe(1);
+    const read = scriptedProvider([start, delta, delta]);
+    for await (const _event of (await setup(read).gateway.stream(request, anyContext())).events) break;
+    expect(read.returned).toBe(1);
   });
 
   it('refuses a provider that does not begin with a start, and releases it', async () => {
-    const { gateway, returned } = setup([delta, delta]);
-    await expect(gateway.stream(request, context)).rejects.toMatchObject({ code: 'internal_error' });
-    expect(returned()).toBe(1);
+    const provider = scriptedProvider([delta, delta]);
+    const { gateway } = setup(provider);
+    await expect(gateway.stream(request, anyContext())).rejects.toMatchObject({ code: 'internal_error' });
+    expect(provider.returned).toBe(1);
+  });
+
+  it('hands requests for vectors, scores and counts to the provider, and says who answered', async () => {
+    const context = anyContext();
+    const seen: unknown[] = [];
+    const { gateway } = setup(
+      scriptedProvider([], {
+        async embed(...call) {
+          seen.push(...call);
+          return { model: 'full-name', vectors: [[1]], promptTokens: 3, queueMs: 0 };
+        },
+        async rank(...call) {
+          seen.push(...call);
+          return { model: 'full-name', scores: [0.5], promptTokens: 4, queueMs: 0 };
+        },
+        count: async () => ({ model: 'full-name', promptTokens: 5 }),
+      }),
+    );
+    const embedding = { model: 'm', inputs: ['a'] };
+    const ranking = { model: 'm', query: 'q', documents: ['a'] };
+    const base = { providerId: 'local', model: 'full-name' };
+    expect(await gateway.embed(embedding, context)).toEqual({ ...base, vectors: [[1]], promptTokens: 3, queueMs: 0 });
+    expect(await gateway.rank(ranking, context)).toEqual({ ...base, scores: [0.5], promptTokens: 4, queueMs: 0 });
+    expect(await gateway.count(request, context)).toEqual({ ...base, promptTokens: 5 });
+    expect(seen).toEqual([embedding, context, ranking, context]);
+  });
+
+  it('says so when the provider has no embeddings or no reranking', async () => {
+    const { gateway } = setup(scriptedProvider([]));
+    const refused = { code: 'not_supported', field: 'model' };
+    await expect(gateway.embed({ model: 'm', inputs: ['a'] }, anyContext())).rejects.toMatchObject(refused);
+    await expect(gateway.rank({ model: 'm', query: 'q', documents: ['a'] }, anyContext())).rejects.toMatchObject(
+      refused,
+    );
+  });
+
+  it('lists the models of all providers, and rejects only when none can tell', async () => {
+    const info = { id: 'm' } as Awaited<ReturnType<Provider['models']>>[number];
+    const good = scriptedProvider([], { models: async () => [info] });
+    const bad = (id: string) => scriptedProvider([], { id, models: () => Promise.reject(new Error('down')) });
+    const { signal } = new AbortController();
+    expect(await setup(good, bad('cloud')).gateway.models(signal)).toEqual([info]);
+    await expect(setup(bad('local'), bad('cloud')).gateway.models(signal)).rejects.toBeInstanceOf(AppError);
+  });
+});
+
+describe('failing over', () => {
+  it('asks the next of a chain when one cannot, and nobody after a success', async () => {
+    const first = scriptedProvider([full]);
+    const second = scriptedProvider([start, begin, finish], { id: 'second' });
+    const third = scriptedProvider([start], { id: 'third' });
+    const { gateway } = setup(first, second, third);
+    const answer = await gateway.stream(request, chained('local', 'second', 'third'));
+    expect(answer.providerId).toBe('second');
+    expect([first.asked, second.asked, third.asked]).toEqual([1, 1, 0]);
+    await answer.events.return?.();
+  });
+
+  it('ends with the first error that another provider would give too', async () => {
+    const first = scriptedProvider([new AppError('invalid_request', 'wrong')]);
+    const second = scriptedProvider([start], { id: 'second' });
+    const { gateway } = setup(first, second);
+    await expect(gateway.stream(request, chained('local', 'second'))).rejects.toMatchObject({
+      code: 'invalid_request',
+    });
+    expect(second.asked).toBe(0);
+  });
+
+  it('throws the last failure when all fail', async () => {
+    const { gateway } = setup(
+      scriptedProvider([full]),
+      scriptedProvider([new AppError('upstream_overloaded', 'busy')], { id: 'second' }),
+    );
+    await expect(gateway.stream(request, chained('local', 'second'))).rejects.toMatchObject({
+      code: 'upstream_overloaded',
+    });
+  });
+
+  it('leaves a provider that fails between its start and its first content, where that is its rule', async () => {
+    const broken = new AppError('upstream_unavailable', 'gone');
+    const cloud = scriptedProvider([start, broken], { id: 'cloud', commitsAt: 'content' });
+    const second = scriptedProvider([start, begin, delta], { id: 'second', commitsAt: 'content' });
+    const { gateway } = setup(cloud, second);
+    const answer = await gateway.stream(request, chained('cloud', 'second'));
+    expect(answer.providerId).toBe('second');
+    expect(await collect(answer.events)).toEqual([start, begin, delta]);
+    expect(cloud.returned).toBe(1);
+  });
+
+  it('stays with a provider once it has given content, and with a local one once it has started', async () => {
+    const broken = new AppError('upstream_unavailable', 'gone');
+    const cloud = scriptedProvider([start, begin, broken], { id: 'cloud', commitsAt: 'content' });
+    const second = scriptedProvider([start], { id: 'second' });
+    const { gateway } = setup(cloud, second);
+    const answer = await gateway.stream(request, chained('cloud', 'second'));
+    await expect(collect(answer.events)).rejects.toMatchObject({ code: 'upstream_unavailable' });
+    const local = scriptedProvider([start, new AppError('worker_crashed', 'gone')]);
+    const other = setup(local, second);
+    const begun = await other.gateway.stream(request, chained('local', 'second'));
+    await expect(collect(begun.events)).rejects.toMatchObject({ code: 'worker_crashed' });
+    expect(second.asked).toBe(0);
+  });
+
+  it('asks nobody else when the client is gone', async () => {
+    const gone = new AbortController();
+    const first = scriptedProvider([full], {
+      // biome-ignore lint/correctness/useYield: it only fails
+      async *stream() {
+        gone.abort();
+        throw full;
+      },
+    });
+    const second = scriptedProvider([start], { id: 'second' });
+    const { gateway } = setup(first, second);
+    const context = { ...chained('local', 'second'), signal: gone.signal };
+    await expect(gateway.stream(request, context)).rejects.toMatchObject({ code: 'queue_full' });
+    expect(second.asked).toBe(0);
+  });
+});
+
+describe('what the bus is told of a request', () => {
+  const ended = (events: AppEvent[]) => events.filter(({ type }) => type === 'request-ended');
+
+  it('is its begin, its first content and its end, in times of its own', async () => {
+    const { gateway, events, clock } = setup(scriptedProvider([start, begin, delta, finish]));
+    const answer = await gateway.stream(request, anyContext({ requestId: 'req_7' }));
+    await answer.events.next();
+    clock.advance(250);
+    for await (const _event of answer.events) clock.advance(100);
+    const common = { requestId: 'req_7', provider: 'local', model: 'real-name' };
+    expect(events).toEqual([
+      { type: 'request-began', requestId: 'req_7', model: 'unknown' },
+      { type: 'request-first-token', ...common, latencyMs: 250 },
+      {
+        type: 'request-ended',
+        ...common,
+        operation: 'generate',
+        outcome: 'stop',
+        usage: { ...promptUsage(9, 4), outputTokens: 2 },
+        serviceMs: 450,
+      },
+    ]);
+  });
+
+  it('is one end, whichever way it ends', async () => {
+    const failing = setup(scriptedProvider([start, begin, new AppError('worker_crashed', 'gone')]));
+    await collect((await failing.gateway.stream(request, anyContext())).events).catch(() => {});
+    expect(ended(failing.events)).toMatchObject([{ outcome: 'worker_crashed', provider: 'local', model: 'real-name' }]);
+
+    const refused = setup(scriptedProvider([full]));
+    await refused.gateway.stream(request, anyContext()).catch(() => {});
+    expect(ended(refused.events)).toMatchObject([{ outcome: 'queue_full', provider: 'none', model: 'unknown' }]);
+
+    const left = setup(scriptedProvider([start, begin, delta]));
+    const { events } = await left.gateway.stream(request, anyContext());
+    await events.next();
+    await events.return?.();
+    expect(ended(left.events)).toMatchObject([{ outcome: 'cancelled', usage: promptUsage(1, 0) }]);
+
+    const gone = setup(scriptedProvider([start, new AppError('client_closed_request', 'gone')]));
+    await collect((await gone.gateway.stream(request, anyContext())).events).catch(() => {});
+    expect(ended(gone.events)).toMatchObject([{ outcome: 'cancelled' }]);
+  });
+
+  it('has the time of the slot, not of the queue, for an answer that comes whole', async () => {
+    const { gateway, events, clock } = setup(
+      scriptedProvider([], {
+        async embed() {
+          clock.advance(300);
+          return { model: 'e', vectors: [], promptTokens: 3, queueMs: 100 };
+        },
+      }),
+    );
+    await gateway.embed({ model: 'm', inputs: [] }, anyContext());
+    expect(ended(events)).toMatchObject([{ operation: 'embed', outcome: 'stop', model: 'e', serviceMs: 200 }]);
   });
 });

@@ -1,5 +1,6 @@
-import type { Answer, TokenLogprob } from '../../src/core/events.ts';
+import type { TokenLogprob } from '../../src/core/events.ts';
 import type { WorkerRequest } from '../../src/ipc/protocol.ts';
+import type { FlatAnswer } from './flat-answer.ts';
 import { type RealWorker, startRealWorker } from './real-worker.ts';
 
 /** Below this distance of the two best candidates, in nats, another batch shape may choose the other one. */
@@ -7,7 +8,7 @@ const closeCallNats = 0.1;
 
 /** What a request is answered with when nothing is reused, guessed or shared. */
 export interface ColdAnswer {
-  answer: Answer;
+  answer: FlatAnswer;
   /** The beginning of its raw text that rounding cannot change: up to the first close call. */
   firmText: string;
   /** Whether that is all of it. */
@@ -27,11 +28,11 @@ export async function coldAnswers(): Promise<{
 }
 
 async function coldAnswer(worker: RealWorker, request: WorkerRequest): Promise<ColdAnswer> {
-  const cold = async (asked: WorkerRequest): Promise<Answer> => {
+  const cold = async (asked: WorkerRequest): Promise<FlatAnswer> => {
     // Begins like no conversation, so that nothing of the slot's state is left for the next one.
     await worker.ask({ ...asked, input: { type: 'text', prompt: '~' }, format: { type: 'text' }, maxTokens: 1 });
     const answer = await worker.ask(asked);
-    if (answer?.usage.cachedPromptTokens !== 0) throw new Error('the reference was not cold');
+    if (answer?.usage.cacheReadTokens !== 0) throw new Error('the reference was not cold');
     return answer;
   };
   // Log probabilities make grammars impossible: this is the model alone.
@@ -39,7 +40,7 @@ async function coldAnswer(worker: RealWorker, request: WorkerRequest): Promise<C
   const free = await cold(plain);
   // The end token is not among the answer's tokens, but it may be a close call too: asked again, one token further.
   const endsByToken = free.reason !== 'length' && free.stopSequence === null;
-  const further = { sampling: { ...request.sampling, ignoreEnd: true }, maxTokens: free.usage.completionTokens! + 1 };
+  const further = { sampling: { ...request.sampling, ignoreEnd: true }, maxTokens: free.usage.outputTokens! + 1 };
   const { logprobs } = endsByToken ? await cold({ ...plain, ...further }) : free;
   const firstClose = logprobs.findIndex((token) => leadOf(token) < closeCallNats);
   const firmText = Buffer.from(

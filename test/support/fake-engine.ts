@@ -1,12 +1,15 @@
+import type { CallContext } from '../../src/core/call.ts';
 import type { ChatRequest } from '../../src/core/chat.ts';
 import type { EmbeddingRequest, EmbeddingResult, RankRequest, RankResult } from '../../src/core/embedding.ts';
 import { AppError } from '../../src/core/errors.ts';
 import type { FinishReason, StreamEvent } from '../../src/core/events.ts';
-import type { LoadWish, ModelInfo } from '../../src/core/model.ts';
 import type { PlannedSettings } from '../../src/core/plan.ts';
-import type { CallContext } from '../../src/core/provider.ts';
-import type { Engine } from '../../src/engine/engine.ts';
+import type { Provider } from '../../src/core/provider.ts';
+import { promptUsage } from '../../src/core/usage.ts';
+import type { Engine, LoadWish, LocalModel } from '../../src/engine/engine.ts';
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
+import { createBus } from '../../src/observe/bus.ts';
+import { manualClock } from './manual-clock.ts';
 import { anyExpectedBytes, anyPlan } from './plans.ts';
 
 /** What the fake answers to a request: any events, thrown errors included. */
@@ -52,8 +55,13 @@ export function createFakeGateway(script: Script = () => answerEvents(['Hello', 
   const wholeCalls: FakeWholeCall[] = [];
   let whole: Required<WholeScript> = { embed: embedByLength, rank: rankByLength };
   const waiting = new Map<number, (call: FakeCall) => void>();
-  const provider = {
+  const provider: Provider = {
     id: 'local',
+    commitsAt: 'start',
+    capabilities: () => null,
+    status: () => ({ state: 'ready', reason: null }),
+    models: async () => [],
+    count: async ({ model }) => ({ model, promptTokens: 5 }),
     async *stream(request: ChatRequest, context: CallContext): AsyncGenerator<StreamEvent> {
       const { promise: released, resolve: release } = Promise.withResolvers<void>();
       const call = { request, context, released };
@@ -78,7 +86,13 @@ export function createFakeGateway(script: Script = () => answerEvents(['Hello', 
     },
   };
   return {
-    ...createGateway({ providers: new Map([['local', provider]]) }),
+    ...createGateway({
+      providers: new Map([['local', provider]]),
+      clock: manualClock(),
+      bus: createBus((error) => {
+        throw error;
+      }),
+    }),
     wholeCalls,
     playWhole(script) {
       whole = { ...whole, ...script };
@@ -101,6 +115,7 @@ export function embedByLength({ inputs }: EmbeddingRequest): EmbeddingResult {
     model: 'tiny-embed',
     vectors: inputs.map((input) => [Math.cos(input.length), Math.sin(input.length)].map(Math.fround)),
     promptTokens: inputs.reduce((sum, input) => sum + input.length, 0),
+    queueMs: 0,
   };
 }
 
@@ -110,6 +125,7 @@ export function rankByLength({ query, documents }: RankRequest): RankResult {
     model: 'tiny-rank',
     scores: documents.map((document) => document.length / 100),
     promptTokens: documents.reduce((sum, document) => sum + query.length + document.length, 0),
+    queueMs: 0,
   };
 }
 
@@ -119,7 +135,7 @@ export function answerEvents(pieces: string[], reason: FinishReason = 'stop'): S
 }
 
 export function startEvent(model = 'tiny'): StreamEvent {
-  return { type: 'start', model, promptTokens: 5, cachedPromptTokens: 2 };
+  return { type: 'start', responseId: null, model, usage: promptUsage(5, 2), warnings: [] };
 }
 
 export function textEvents(pieces: string[], blockId: number): StreamEvent[] {
@@ -139,12 +155,13 @@ export function toolCallEvents(blockId: number, id: string, name: string, pieces
   ];
 }
 
-export function finishEvent(completionTokens: number, reason: FinishReason = 'stop'): StreamEvent {
+export function finishEvent(outputTokens: number, reason: FinishReason = 'stop'): StreamEvent {
   return {
     type: 'finish',
     reason,
+    rawReason: null,
     stopSequence: null,
-    usage: { promptTokens: 5, completionTokens, cachedPromptTokens: 2, reasoningTokens: 0 },
+    usage: { ...promptUsage(5, 2), outputTokens, reasoningTokens: 0 },
     timings: { queueMs: 0, prefillMs: 1, decodeMs: 2 },
   };
 }
@@ -158,11 +175,12 @@ export function untilAborted(signal: AbortSignal): Promise<never> {
 }
 
 /** A model named `tiny` with the alias `default`, not loaded. */
-export function modelInfo(changes: Partial<ModelInfo> = {}): ModelInfo {
+export function modelInfo(changes: Partial<LocalModel> = {}): LocalModel {
   return {
     name: 'tiny',
     aliases: ['default', 'tiny-q8_0'],
     format: 'gguf',
+    purpose: 'generate',
     state: 'unloaded',
     reason: null,
     architecture: 'llama',
@@ -188,7 +206,7 @@ export function modelInfo(changes: Partial<ModelInfo> = {}): ModelInfo {
 }
 
 export interface FakeEngine extends Engine {
-  models: ModelInfo[];
+  models: LocalModel[];
   loads: { name: string; wish: LoadWish }[];
   plans: { name: string; wish: LoadWish }[];
   /** Thrown by `listModels` while set. */
@@ -196,8 +214,8 @@ export interface FakeEngine extends Engine {
 }
 
 /** An engine that owns a list and loads by saying so. */
-export function createFakeEngine(models: ModelInfo[] = [modelInfo()]): FakeEngine {
-  const find = (name: string): ModelInfo => {
+export function createFakeEngine(models: LocalModel[] = [modelInfo()]): FakeEngine {
+  const find = (name: string): LocalModel => {
     const found = engine.models.find((model) => model.name === name || model.aliases.includes(name));
     if (!found) throw new AppError('model_not_found', `There is no model "${name}".`, { field: 'model' });
     return found;
@@ -276,6 +294,11 @@ export function createFakeEngine(models: ModelInfo[] = [modelInfo()]): FakeEngin
     rank() {
       throw new Error('the HTTP layer asks the gateway for scores, never the engine');
     },
+    count() {
+      throw new Error('the HTTP layer asks the gateway for counts, never the engine');
+    },
+    purposeOf: (name) => find(name).purpose,
+    status: () => ({ state: 'ready', reason: null }),
     gpu: () => ({ devices: [], problems: [] }),
     memory: () => ({
       budgetBytes: 8 * 1024 ** 3,

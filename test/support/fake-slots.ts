@@ -1,4 +1,5 @@
 import type { FinishReason, StreamEvent } from '../../src/core/events.ts';
+import { promptUsage, unknownUsage } from '../../src/core/usage.ts';
 import type { StepReport, WorkerItem } from '../../src/ipc/protocol.ts';
 import type { CacheUse, Job } from '../../src/worker/answer/job.ts';
 import { type BatchLoop, createBatchLoop } from '../../src/worker/batch/loop.ts';
@@ -79,7 +80,7 @@ export function createFakeSlots(options: {
     cachedOf: (id) =>
       items
         .flatMap((item) => ('event' in item && item.id === id && item.event.type === 'start' ? [item.event] : []))
-        .at(-1)?.cachedPromptTokens ?? undefined,
+        .at(-1)?.usage.cacheReadTokens ?? undefined,
     ended: (id) => endOf(id).promise,
     onStep(called) {
       listener = called;
@@ -92,16 +93,12 @@ const shown = ({ slot, type, tokens }: FakeCall) => `${slot}:${type} ${tokens}`;
 /** A request for `answerTokens` tokens. */
 export function fakeRequest(id: number, prompt: number[], answerTokens: number, cache: Partial<CacheUse> = {}): Job {
   const generated: number[] = [];
-  const usage = () => ({
-    promptTokens: prompt.length,
-    completionTokens: generated.length,
-    cachedPromptTokens: null,
-    reasoningTokens: null,
-  });
+  const usage = () => ({ ...unknownUsage, inputTokens: prompt.length, outputTokens: generated.length });
   const finish = (reason: FinishReason): StreamEvent[] => [
     {
       type: 'finish',
       reason,
+      rawReason: null,
       stopSequence: null,
       usage: usage(),
       timings: { queueMs: null, prefillMs: null, decodeMs: null },
@@ -112,7 +109,9 @@ export function fakeRequest(id: number, prompt: number[], answerTokens: number, 
     prompt,
     cache: { owner: 'shared', mode: 'keep', pinTokens: 0, ...cache },
     settings: { sampling: {}, generated, topLogprobs: null, grammar: null },
-    begin: (cached) => [{ type: 'start', model: 'm', promptTokens: prompt.length, cachedPromptTokens: cached }],
+    begin: (cached) => [
+      { type: 'start', responseId: null, model: 'm', usage: promptUsage(prompt.length, cached), warnings: [] },
+    ],
     accept({ token }) {
       generated.push(token);
       const finished = generated.length >= answerTokens;

@@ -1,4 +1,5 @@
 import { AppError } from '../../src/core/errors.ts';
+import { promptUsage } from '../../src/core/usage.ts';
 import type { WorkerExit, WorkerProcess } from '../../src/ipc/fork.ts';
 import type { FromWorker, ToWorker, WorkerItem, WorkerMeasurement, WorkerRequest } from '../../src/ipc/protocol.ts';
 
@@ -82,8 +83,9 @@ export function fakeWorker(behaviour: FakeWorkerBehaviour = {}): FakeWorker {
     event: {
       type: 'finish',
       reason,
+      rawReason: null,
       stopSequence: null,
-      usage: { promptTokens: 3, completionTokens: 2, cachedPromptTokens: 0, reasoningTokens: 0 },
+      usage: { ...promptUsage(3, 0), outputTokens: 2, reasoningTokens: 0 },
       timings: { queueMs: null, prefillMs: 1, decodeMs: 2 },
     },
   });
@@ -100,7 +102,7 @@ export function fakeWorker(behaviour: FakeWorkerBehaviour = {}): FakeWorker {
       emit({
         type: 'step',
         items: [
-          { id, event: { type: 'start', model: 'm', promptTokens: 3, cachedPromptTokens: 0 } },
+          { id, event: { type: 'start', responseId: null, model: 'm', usage: promptUsage(3, 0), warnings: [] } },
           { id, event: { type: 'text-start', blockId: 0 } },
           { id, event: { type: 'text-delta', blockId: 0, text } },
           { id, event: { type: 'text-end', blockId: 0 } },

@@ -1,5 +1,4 @@
 import { systemClock } from '../../src/core/clock.ts';
-import { foldEvents } from '../../src/core/events.ts';
 import { startResident } from '../../src/engine/residents/model-worker.ts';
 import { forkWorker } from '../../src/ipc/fork.ts';
 import type { WorkerOptions } from '../../src/ipc/protocol.ts';
@@ -7,6 +6,7 @@ import { measuredBytes } from '../../src/machine/resident-bytes.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { anyRequest } from './fake-worker.ts';
 import { readFileOrNull } from './files.ts';
+import { foldFlat } from './flat-answer.ts';
 import { cleanEnvironment } from './server.ts';
 
 /** Physical memory of a real worker right after its load, and after a prompt that filled batch and context. */
@@ -28,7 +28,7 @@ export async function footprintOf(
     const never = new AbortController().signal;
     if (options.mode === 'generate') {
       const request = { ...anyRequest, input: { type: 'text' as const, prompt }, maxTokens: 4 };
-      await foldEvents(resident.generate(request, never, { onToken: () => {}, onSettled: () => {} }));
+      await foldFlat(resident.generate(request, never, { onToken: () => {}, onSettled: () => {} }));
     } else await resident.embed({ inputs: [prompt], dimensions: null }, never, () => {});
     return { atLoadBytes, workedBytes: measuredBytes(readFileOrNull, resident.pid) };
   } finally {

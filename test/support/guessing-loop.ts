@@ -5,13 +5,16 @@
  */
 import { text as readText } from 'node:stream/consumers';
 import { AppError } from '../../src/core/errors.ts';
-import { type Answer, foldEvents, type StreamEvent } from '../../src/core/events.ts';
+import type { StreamEvent } from '../../src/core/events.ts';
+import { promptTokensOf } from '../../src/core/usage.ts';
 import type { WorkerRequest } from '../../src/ipc/protocol.ts';
 import { createBatchLoop } from '../../src/worker/batch/loop.ts';
 import { createDraftFactory } from '../../src/worker/draft/job-drafts.ts';
 import { createRuntime } from '../../src/worker/llama/runtime.ts';
 import { prepareJob } from '../../src/worker/prompt/requests.ts';
 import { createChatTemplate } from '../../src/worker/prompt/template.ts';
+import type { FlatAnswer } from './flat-answer.ts';
+import { foldFlat } from './flat-answer.ts';
 
 export type GuessingInput = WorkerRequest[][];
 
@@ -88,16 +91,16 @@ async function answer(request: WorkerRequest): Promise<string> {
   running.set(id, { events, end: (failure) => (failure ? ended.reject(failure) : ended.resolve()) });
   loop.add(prepareJob(id, request, { runtime, template, drafts, pinnedPrompts: [], nowMs: () => 0 }));
   await ended.promise;
-  return whatMatters(await foldEvents(replay(events)));
+  return whatMatters(await foldFlat(replay(events)));
 }
 
 async function* replay(events: readonly StreamEvent[]): AsyncGenerator<StreamEvent> {
   yield* events;
 }
 
-function whatMatters({ text, toolCalls, reason, usage }: Answer): string {
+function whatMatters({ text, toolCalls, reason, usage }: FlatAnswer): string {
   const calls = toolCalls.map(({ name, arguments: given }) => ({ name, given }));
-  return JSON.stringify({ text, calls, reason, tokens: [usage.promptTokens, usage.completionTokens] });
+  return JSON.stringify({ text, calls, reason, tokens: [promptTokensOf(usage), usage.outputTokens] });
 }
 
 const output: GuessingOutput = { groups: [] };

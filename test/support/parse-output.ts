@@ -1,10 +1,12 @@
 import { expect } from 'vitest';
 import type { ToolDefinition } from '../../src/core/chat.ts';
-import { type Answer, foldEvents, type StreamEvent } from '../../src/core/events.ts';
+import type { StreamEvent } from '../../src/core/events.ts';
 import { unknownTimings, unknownUsage } from '../../src/core/usage.ts';
 import { createOutputParser, type OutputParser } from '../../src/worker/answer/output-parser.ts';
 import type { ToolCallForm } from '../../src/worker/families/form.ts';
 import { reasoningTags } from '../../src/worker/families/reasoning.ts';
+import type { FlatAnswer } from './flat-answer.ts';
+import { foldFlat } from './flat-answer.ts';
 
 export interface ParseOptions {
   /** Absent: the request has no tools. */
@@ -38,10 +40,17 @@ export function eventsOf(pieces: readonly string[], options: ParseOptions = {}):
 }
 
 /** The whole answer. */
-export function parseOutput(pieces: readonly string[], options: ParseOptions = {}): Promise<Answer> {
+export function parseOutput(pieces: readonly string[], options: ParseOptions = {}): Promise<FlatAnswer> {
   const events = eventsOf(pieces, options);
-  events.push({ type: 'finish', reason: 'stop', stopSequence: null, usage: unknownUsage, timings: unknownTimings });
-  return foldEvents(
+  events.push({
+    type: 'finish',
+    reason: 'stop',
+    rawReason: null,
+    stopSequence: null,
+    usage: unknownUsage,
+    timings: unknownTimings,
+  });
+  return foldFlat(
     (async function* () {
       yield* events;
     })(),

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { systemClock } from '../../src/core/clock.ts';
-import { type Answer, foldEvents } from '../../src/core/events.ts';
 import { startResident } from '../../src/engine/residents/model-worker.ts';
 import { forkWorker } from '../../src/ipc/fork.ts';
 import type { StepReport, WorkerOptions, WorkerRequest } from '../../src/ipc/protocol.ts';
 import { createLogger } from '../../src/observe/logger.ts';
+import type { FlatAnswer } from './flat-answer.ts';
+import { foldFlat } from './flat-answer.ts';
 import { builtInModel, builtInModels } from './models.ts';
 import { cleanEnvironment } from './server.ts';
 
@@ -16,7 +17,7 @@ export interface RealWorker {
    * Asks and folds the answer; null when `signal` ended it. Settles when the worker has confirmed the end, so that the
    * slot is free. `onToken` is called for each of its tokens, after the step's report is there.
    */
-  ask(request: WorkerRequest, how?: { signal?: AbortSignal; onToken?: () => void }): Promise<Answer | null>;
+  ask(request: WorkerRequest, how?: { signal?: AbortSignal; onToken?: () => void }): Promise<FlatAnswer | null>;
   /** Unloads the model; states that are worth it go to the vault. */
   stop(): Promise<void>;
 }
@@ -65,7 +66,7 @@ export async function startRealWorker(how: {
     async ask(request, { signal = new AbortController().signal, onToken = () => {} } = {}) {
       const settled = Promise.withResolvers<void>();
       try {
-        return await foldEvents(resident.generate(request, signal, { onToken, onSettled: settled.resolve }));
+        return await foldFlat(resident.generate(request, signal, { onToken, onSettled: settled.resolve }));
       } catch (error) {
         if (!signal.aborted) throw error;
         return null;

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
-import type { Answer } from '../../src/core/events.ts';
+import { promptTokensOf } from '../../src/core/usage.ts';
 import type { WorkerRequest } from '../../src/ipc/protocol.ts';
 import type { ColdAnswer } from './cold-answers.ts';
+import type { FlatAnswer } from './flat-answer.ts';
 import type { RealWorker } from './real-worker.ts';
 
 /** One arrival of a schedule. */
@@ -55,7 +56,7 @@ export function schedules(caseCount: number): fc.Arbitrary<Load[]> {
 
 /** What came of a load: the answers that clients stayed for, and how many did not stay to the end. */
 export interface Played {
-  answers: { arrival: Arrival; answer: Answer }[];
+  answers: { arrival: Arrival; answer: FlatAnswer }[];
   left: number;
 }
 
@@ -139,22 +140,22 @@ export async function hasAllSlots(worker: RealWorker, slots: number, request: Wo
 }
 
 /** A warm answer beside its cold one, as far as rounding cannot have changed it; equal when nothing went wrong. */
-export function comparable(warm: Answer, cold: ColdAnswer): { warm: unknown; cold: unknown } {
-  const whole = ({ text, reasoning, toolCalls, reason, stopSequence, usage }: Answer) => ({
+export function comparable(warm: FlatAnswer, cold: ColdAnswer): { warm: unknown; cold: unknown } {
+  const whole = ({ text, reasoning, toolCalls, reason, stopSequence, usage }: FlatAnswer) => ({
     text,
     reasoning,
     // Ids are random.
     toolCalls: toolCalls.map((call) => ({ name: call.name, arguments: call.arguments })),
     reason,
     stopSequence,
-    promptTokens: usage.promptTokens,
-    completionTokens: usage.completionTokens,
+    promptTokens: promptTokensOf(usage),
+    completionTokens: usage.outputTokens,
   });
   if (cold.isFirm) return { warm: whole(warm), cold: whole(cold.answer) };
-  const part = ({ text, usage }: Answer) => ({
+  const part = ({ text, usage }: FlatAnswer) => ({
     // The answer of another schedule may only differ after this.
     text: text.slice(0, Math.min(cold.firmText.length, cold.answer.text.length)),
-    promptTokens: usage.promptTokens,
+    promptTokens: promptTokensOf(usage),
   });
   return { warm: part(warm), cold: part(cold.answer) };
 }

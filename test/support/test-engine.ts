@@ -5,7 +5,9 @@ import { createPlanning, type EngineDefaults } from '../../src/engine/planning/p
 import { createManager, type Manager } from '../../src/engine/residents/manager.ts';
 import { createThreadArbiter } from '../../src/engine/threads/arbiter.ts';
 import type { MemoryBudget } from '../../src/machine/memory-budget.ts';
+import { createBus } from '../../src/observe/bus.ts';
 import { createLogger } from '../../src/observe/logger.ts';
+import { recordEvents } from '../../src/observe/metric-events.ts';
 import { createMetrics, type Metrics } from '../../src/observe/metrics.ts';
 import type { Catalog, CatalogModel } from '../../src/store/catalog/catalog.ts';
 import { testCrashGuard } from './crash-guard.ts';
@@ -38,6 +40,10 @@ export function testEngine(
 ): TestEngine {
   const clock = manualClock();
   const metrics = createMetrics('test');
+  const bus = createBus((error) => {
+    throw error;
+  });
+  recordEvents(bus, metrics);
   const workers: FakeWorker[] = [];
   const crashes = testCrashGuard(clock);
   const gpu = fakeGpu();
@@ -99,7 +105,8 @@ export function testEngine(
       },
     }),
     clock,
-    metrics,
+    bus,
+    refusal: () => null,
     memory: () => ({ budgetBytes: 1000, availableBytes: 900, reserveBytes: 0, source: 'host', usedBytes: 100 }),
     residentBytes: () => 77,
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../src/core/errors.ts';
 import type { StreamEvent } from '../../src/core/events.ts';
+import { promptUsage } from '../../src/core/usage.ts';
 import type { FromWorker, WorkerStep } from '../../src/ipc/protocol.ts';
 import { createOutbox } from '../../src/worker/outbox.ts';
 
@@ -83,7 +84,7 @@ describe('what a step brought', () => {
 
   it('goes at once when it is a beginning or an end, with what waits, and nothing is told twice', () => {
     const { outbox, sent, dispatched, timers } = setup();
-    const start: StreamEvent = { type: 'start', model: 'm', promptTokens: 1, cachedPromptTokens: 0 };
+    const start: StreamEvent = { type: 'start', responseId: null, model: 'm', usage: promptUsage(1, 0), warnings: [] };
     const [began, slow, fast, ended] = [step(5, start, delta('a')), step(60, delta('b')), step(5, delta('c')), step(5)];
     ended!.items.push({ id: 1, error: new AppError('internal_error', 'broken').toWire() });
     outbox.post(began!);
@@ -134,7 +135,10 @@ describe('what a step brought', () => {
 
   it.each<[string, WorkerStep]>([
     ['a beginning', step(2, { type: 'text-start', blockId: 0 }, delta('a'))],
-    ['the start of an answer', step(2, { type: 'start', model: 'm', promptTokens: 1, cachedPromptTokens: 0 })],
+    [
+      'the start of an answer',
+      step(2, { type: 'start', responseId: null, model: 'm', usage: promptUsage(1, 0), warnings: [] }),
+    ],
     ['the end of a block', step(2, { type: 'text-end', blockId: 0 })],
     ['a failure', { ...step(2), items: [{ id: 2, error: new AppError('internal_error', 'failed').toWire() }] }],
     ['what is no step', { items: [], report: null }],

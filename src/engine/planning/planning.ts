@@ -1,11 +1,11 @@
 import { AppError } from '../../core/errors.ts';
-import type { LoadWish } from '../../core/model.ts';
 import type { PlanInfo } from '../../core/plan.ts';
 import { type GpuWish, gpuWish } from '../../machine/gpu/device.ts';
 import type { CatalogModel, CatalogVariant } from '../../store/catalog/catalog.ts';
 import type { GpuSelector } from '../gpu/select.ts';
 import type { LoadPlan, Refusal } from '../memory/plan.ts';
 import type { Planner } from '../memory/planner.ts';
+import type { LoadWish } from '../models/local-model.ts';
 import type { LoadSettings, ModelRef, ResidentView } from '../residents/resident.ts';
 import { chooseForLoad } from './quantization.ts';
 

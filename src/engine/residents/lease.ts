@@ -8,7 +8,7 @@ export interface Lease {
   /** Time spent waiting for the slot, without the load. */
   readonly waitedMs: number;
   /**
-   * One of these three may be called, once. The slot is free again when the worker confirms the end, not when the
+   * One of these may be called, once. The slot is free again when the worker confirms the end, not when the
    * caller turns away.
    */
   generate(
@@ -18,6 +18,7 @@ export interface Lease {
   ): AsyncIterable<StreamEvent>;
   embed(request: WorkerEmbedRequest, signal: AbortSignal): ReturnType<Resident['embed']>;
   rank(request: WorkerRankRequest, signal: AbortSignal): ReturnType<Resident['rank']>;
+  count(request: WorkerRequest, signal: AbortSignal): ReturnType<Resident['count']>;
   /** For a lease on which nothing was asked. */
   release(): void;
 }
@@ -30,5 +31,6 @@ export function leaseOn(resident: Resident, ticket: Ticket): Lease {
     generate: (request, signal, onToken) => resident.generate(request, signal, { onToken, onSettled: ticket.release }),
     embed: (request, signal) => resident.embed(request, signal, ticket.release),
     rank: (request, signal) => resident.rank(request, signal, ticket.release),
+    count: (request, signal) => resident.count(request, signal, ticket.release),
   };
 }

@@ -124,6 +124,7 @@ export async function startResident(deps: {
     generate: channel.generate,
     embed: channel.embed,
     rank: channel.rank,
+    count: channel.count,
     measure: channel.measure,
     setThreads: (threads, prefillThreads = threads) => worker.send({ type: 'threads', threads, prefillThreads }),
     setCalibration: ({ costOfTokens, libuvThreads }) => worker.send({ type: 'calibrated', costOfTokens, libuvThreads }),

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { toAppError } from '../../core/errors.ts';
-import type { ModelInfo } from '../../core/model.ts';
+import type { LocalModel } from '../../engine/engine.ts';
 import { abortOthers, type BegunAnswers, beginAnswers, foldAnswers } from '../answer/begin.ts';
 import { sendSse } from '../answer/reply.ts';
 import { chatNames, completionNames } from '../fields/field-names.ts';
@@ -144,7 +144,7 @@ export function openaiRoutes(deps: RouteDeps) {
   };
 }
 
-function toOpenAiModel(model: ModelInfo) {
+function toOpenAiModel(model: LocalModel) {
   return {
     id: model.name,
     object: 'model' as const,

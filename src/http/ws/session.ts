@@ -1,5 +1,6 @@
 import type { WebSocket } from '@fastify/websocket';
 import { AppError, toAppError } from '../../core/errors.ts';
+import { coarseReason } from '../../core/events.ts';
 import { unknownUsage } from '../../core/usage.ts';
 import { inDialect, nativeNames } from '../fields/field-names.ts';
 import type { RouteDeps } from '../mount/deps.ts';
@@ -108,7 +109,12 @@ export function createSession(
           send({ type: 'reasoning', content: event.text, index: index++, ...idPart });
         } else if (event.type === 'finish') {
           release();
-          send({ type: 'done', usage: toUsage(event.usage), finish_reason: event.reason, ...doneFacts() });
+          send({
+            type: 'done',
+            usage: toUsage(event.usage),
+            finish_reason: coarseReason(event.reason),
+            ...doneFacts(),
+          });
         }
       }
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { Sampling } from '../../core/chat.ts';
 import type { FinishReason, StreamEvent, TokenChoice } from '../../core/events.ts';
+import { promptUsage } from '../../core/usage.ts';
 import type { DraftSource } from '../draft/source.ts';
 import type { GeneratedToken, GenerationSettings, GrammarSource } from '../sequence/sequence.ts';
 import type { StopMatcher } from '../text/stop-matcher.ts';
@@ -77,6 +78,11 @@ export function createJob(deps: JobDeps): Job {
   let firstTokenAtMs: number | null = null;
   let lastTokenAtMs = 0;
 
+  const naturalReason = (stopped: string | null): FinishReason => {
+    if (deps.parser.toolCallCount > 0) return 'tool_calls';
+    return stopped === null ? 'stop' : 'stop_sequence';
+  };
+
   const finishWith = (reason: FinishReason, stopSequence: string | null): StreamEvent[] => {
     const rest = stopSequence === null ? deps.stops.push(deps.text.end()) : { text: '', stopped: null };
     const events = deps.parser.push(rest.text);
@@ -84,16 +90,16 @@ export function createJob(deps: JobDeps): Job {
     const stopped = stopSequence ?? rest.stopped;
     if (stopped === null) events.push(...deps.parser.push(deps.stops.end()));
     events.push(...deps.parser.end());
-    const natural = reason === 'stop' || (reason === 'length' && stopped !== null);
+    const natural = reason === 'stop' || (stopped !== null && reason !== 'cancelled');
     if (reason !== 'cancelled') deps.drafts?.keep(generated);
     events.push({
       type: 'finish',
-      reason: natural ? (deps.parser.toolCallCount > 0 ? 'tool_calls' : 'stop') : reason,
+      reason: natural ? naturalReason(stopped) : reason,
+      rawReason: null,
       stopSequence: stopped,
       usage: {
-        promptTokens: deps.prompt.length,
-        completionTokens: generated.length,
-        cachedPromptTokens: cached,
+        ...promptUsage(deps.prompt.length, cached),
+        outputTokens: generated.length,
         reasoningTokens,
       },
       timings: {
@@ -137,8 +143,9 @@ export function createJob(deps: JobDeps): Job {
         {
           type: 'start',
           model: deps.model,
-          promptTokens: deps.prompt.length,
-          cachedPromptTokens: cachedTokens,
+          responseId: null,
+          usage: promptUsage(deps.prompt.length, cachedTokens),
+          warnings: [],
         },
         ...deps.parser.push(deps.answerPrefix),
       ];

@@ -29,7 +29,11 @@ export function createBlockWriter(newCallId: () => string): BlockWriter {
 
   const closeBlock = () => {
     if (!open) return;
-    out.push({ type: `${open.kind}-end`, blockId: open.blockId });
+    const { blockId } = open;
+    // What this machine's models thought needs no proof of who thought it.
+    out.push(
+      open.kind === 'text' ? { type: 'text-end', blockId } : { type: 'reasoning-end', blockId, signature: null },
+    );
     open = null;
   };
   const startCall = (name: string): number => {

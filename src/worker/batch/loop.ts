@@ -228,7 +228,8 @@ export function createBatchLoop(deps: {
     if (!(await resolveFollowers())) await admit();
     // A slot whose context is full cannot take its last token in: its answer ends here.
     for (const slot of slots) {
-      if (slot.job && slot.generation && slot.sequence.length + 1 > deps.contextTokens - 1) await end(slot, 'length');
+      if (slot.job && slot.generation && slot.sequence.length + 1 > deps.contextTokens - 1)
+        await end(slot, 'context_full');
     }
     // A batch that failed is looked at one slot at a time, until the guilty one is found.
     const suspect = slots.find((slot) => slot.suspect);

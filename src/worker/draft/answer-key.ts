@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { type ChatMessage, textOf } from '../../core/chat.ts';
+import type { ChatMessage } from '../../core/chat.ts';
+import { textOf } from '../../core/content.ts';
 import type { WorkerRequest } from '../../ipc/protocol.ts';
 
 /**

@@ -1,19 +1,20 @@
-import type { ChatMessage, ContentPart } from '../../core/chat.ts';
+import type { TextPart } from '../../core/content.ts';
+import type { TemplateMessage } from '../conversation/template-messages.ts';
 import { toolsAsText } from './generic.ts';
 
-const gap: ContentPart = { type: 'text', text: '\n\n' };
-const join = (first: ContentPart[], second: ContentPart[]): ContentPart[] =>
+const gap: TextPart = { type: 'text', text: '\n\n' };
+const join = (first: TextPart[], second: TextPart[]): TextPart[] =>
   first.length === 0 || second.length === 0 ? [...first, ...second] : [...first, gap, ...second];
 
 /** Another way to say the same conversation, or null where there is nothing to change. */
-type Rewrite = (messages: readonly ChatMessage[]) => ChatMessage[] | null;
+type Rewrite = (messages: readonly TemplateMessage[]) => TemplateMessage[] | null;
 
 /** All system messages as one at the beginning. */
 const hoistSystem: Rewrite = (messages) => {
   if (!messages.some(({ role }, index) => role === 'system' && index > 0)) return null;
   const content = messages
     .filter(({ role }) => role === 'system')
-    .reduce<ContentPart[]>((all, message) => join(all, message.content), []);
+    .reduce<TextPart[]>((all, message) => join(all, message.content), []);
   return [{ role: 'system', content }, ...messages.filter(({ role }) => role !== 'system')];
 };
 
@@ -27,7 +28,7 @@ const systemIntoUser: Rewrite = (messages) => {
 
 /** Messages of one role in a row as one. */
 const mergeTurns: Rewrite = (messages) => {
-  const merged: ChatMessage[] = [];
+  const merged: TemplateMessage[] = [];
   for (const message of messages) {
     const last = merged.at(-1);
     if (last?.role === 'user' && message.role === 'user') {
@@ -42,8 +43,8 @@ const mergeTurns: Rewrite = (messages) => {
 /** One call in each message, its result right behind it. */
 const singleCalls: Rewrite = (messages) => {
   if (!messages.some((message) => message.role === 'assistant' && (message.toolCalls?.length ?? 0) > 1)) return null;
-  const result: ChatMessage[] = [];
-  const placed = new Set<ChatMessage>();
+  const result: TemplateMessage[] = [];
+  const placed = new Set<TemplateMessage>();
   for (const [index, message] of messages.entries()) {
     if (placed.has(message)) continue;
     if (message.role !== 'assistant' || (message.toolCalls?.length ?? 0) < 2) {
@@ -72,12 +73,12 @@ const rewrites: readonly Rewrite[] = [hoistSystem, singleCalls, plainTools, syst
  * The conversation as it is, then in other words for a template that refuses it: the fewest changes first. Many
  * templates know no system role, insist on turns, or take one call at a time.
  */
-export function* adaptations(messages: readonly ChatMessage[]): Generator<readonly ChatMessage[]> {
+export function* adaptations(messages: readonly TemplateMessage[]): Generator<readonly TemplateMessage[]> {
   const subsets = Array.from({ length: 2 ** rewrites.length }, (_, bits) =>
     rewrites.filter((_rewrite, index) => (bits >> index) & 1),
   ).sort((a, b) => a.length - b.length);
   for (const subset of subsets) {
-    const changed = subset.reduce<readonly ChatMessage[] | null>((all, rewrite) => all && rewrite(all), messages);
+    const changed = subset.reduce<readonly TemplateMessage[] | null>((all, rewrite) => all && rewrite(all), messages);
     if (changed) yield changed;
   }
 }

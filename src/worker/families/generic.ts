@@ -1,5 +1,6 @@
-import type { ChatMessage, ToolCall, ToolDefinition } from '../../core/chat.ts';
-import { textOf } from '../../core/chat.ts';
+import type { ToolDefinition } from '../../core/chat.ts';
+import { textOf } from '../../core/content.ts';
+import type { TemplateMessage, ToolCall } from '../conversation/template-messages.ts';
 
 const asText = (text: string) => [{ type: 'text' as const, text }];
 
@@ -28,9 +29,9 @@ export function toolInstructions(tools: readonly ToolDefinition[]): string {
 
 /** The conversation with the tools described in its system message. */
 export function withToolInstructions(
-  messages: readonly ChatMessage[],
+  messages: readonly TemplateMessage[],
   tools: readonly ToolDefinition[],
-): ChatMessage[] {
+): TemplateMessage[] {
   if (tools.length === 0) return [...messages];
   const [first, ...rest] = messages;
   const instructions = toolInstructions(tools);
@@ -40,10 +41,10 @@ export function withToolInstructions(
 
 /** The conversation with calls and results as text of assistant and user, for templates that know neither. */
 export function toolsAsText(
-  messages: readonly ChatMessage[],
+  messages: readonly TemplateMessage[],
   writeCalls: (calls: readonly ToolCall[]) => string = hermesCalls,
-): ChatMessage[] {
-  const result: ChatMessage[] = [];
+): TemplateMessage[] {
+  const result: TemplateMessage[] = [];
   let results: string[] = [];
   const flush = () => {
     if (results.length > 0) result.push({ role: 'user', content: asText(results.join('\n')) });
@@ -63,9 +64,9 @@ export function toolsAsText(
 
 /** An assistant's message with its calls written into its content. */
 export function callsAsText(
-  message: Extract<ChatMessage, { role: 'assistant' }>,
+  message: Extract<TemplateMessage, { role: 'assistant' }>,
   writeCalls: (calls: readonly ToolCall[]) => string,
-): ChatMessage {
+): TemplateMessage {
   const { toolCalls, ...plain } = message;
   if (!toolCalls?.length) return message;
   const said = textOf(message.content);

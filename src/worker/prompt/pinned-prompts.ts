@@ -1,4 +1,4 @@
-import { textOf } from '../../core/chat.ts';
+import { textOf } from '../../core/content.ts';
 import type { WorkerRequest } from '../../ipc/protocol.ts';
 import { commonLength } from '../batch/slots.ts';
 

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import type { ChatInput, ToolDefinition } from '../../core/chat.ts';
+import type { ChatInput, ToolChoice, ToolDefinition } from '../../core/chat.ts';
 import { AppError } from '../../core/errors.ts';
 import type { WorkerRequest } from '../../ipc/protocol.ts';
 import { bindAnswer, bindToolCalls, formatGrammar } from '../answer/answer-grammar.ts';
 import { createJob, type Job } from '../answer/job.ts';
 import { createOutputParser } from '../answer/output-parser.ts';
+import { toTemplateMessages } from '../conversation/template-messages.ts';
 import type { DraftFactory } from '../draft/job-drafts.ts';
 import { turnEndTexts } from '../families/ends.ts';
 import type { Opening } from '../families/form.ts';
@@ -43,12 +44,7 @@ export function prepareJob(
   const { pieces, answerPrefix, startsInReasoning, opening, tools } = renderInput(request.input, template, deps.nowMs);
   const answerGbnf = formatGrammar(request.format, deps.nowMs);
   refuseMixes(request, tools);
-  const characters = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  if (characters > runtime.contextTokens * maxCharactersPerToken) {
-    // Certainly too long: the count is a floor, said as such by the message of the larger number.
-    throw contextLengthError(Math.ceil(characters / maxCharactersPerToken), runtime.contextTokens);
-  }
-  const prompt = runtime.tokenize(pieces);
+  const prompt = tokenizePrompt(pieces, runtime);
   if (prompt.length === 0) throw new AppError('invalid_request', 'The prompt is empty.', { field: 'prompt' });
   // One cell of the context stays free, and at least one token has to be generated.
   if (prompt.length > runtime.contextTokens - 1) throw contextLengthError(prompt.length, runtime.contextTokens);
@@ -95,6 +91,24 @@ export function prepareJob(
   });
 }
 
+/** Tokens of a request's prompt as `prepareJob` would have it, however many they are. Throws as it does for the rest. */
+export function countPrompt(
+  request: WorkerRequest,
+  deps: Pick<Parameters<typeof prepareJob>[2], 'runtime' | 'template' | 'nowMs'>,
+): number {
+  const { pieces } = renderInput(request.input, deps.template, deps.nowMs);
+  return tokenizePrompt(pieces, deps.runtime).length;
+}
+
+function tokenizePrompt(pieces: readonly string[], runtime: Pick<Runtime, 'contextTokens' | 'tokenize'>): number[] {
+  const characters = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (characters > runtime.contextTokens * maxCharactersPerToken) {
+    // Certainly too long: the count is a floor, said as such by the message of the larger number.
+    throw contextLengthError(Math.ceil(characters / maxCharactersPerToken), runtime.contextTokens);
+  }
+  return runtime.tokenize([...pieces]);
+}
+
 const endsLate = ({ sampling }: WorkerRequest) => sampling.ignoreEnd === true || (sampling.minTokens ?? 0) > 0;
 
 /** Wishes that exclude each other are refused, not dropped. */
@@ -137,15 +151,17 @@ function renderInput(input: ChatInput, template: ChatTemplate, nowMs: () => numb
   const { toolChoice } = input;
   const offered = toolChoice.type === 'none' ? [] : input.tools;
   const { pieces } = template.render({
-    messages: input.messages,
+    messages: toTemplateMessages(input.messages),
     tools: offered,
     ...(input.templateOptions && { options: input.templateOptions }),
   });
   const startsInReasoning = (pieces.at(-1) ?? '').trimEnd().endsWith(reasoning.open.trimEnd());
   const named = toolChoice.type === 'tool' ? (offered.find(({ name }) => name === toolChoice.name) ?? null) : null;
-  const isRequired = named !== null || (toolChoice.type === 'required' && offered.length > 0);
+  const callable =
+    toolChoice.type === 'allowed' ? offered.filter(({ name }) => toolChoice.names.includes(name)) : offered;
+  const isRequired = named !== null || (mustCall(toolChoice) && callable.length > 0);
   // A required call is begun for the model: it can only go on with a tool, or with the arguments of the named one.
-  const opening = isRequired ? form.requireCall({ tools: offered, named, nowMs }) : null;
+  const opening = isRequired ? form.requireCall({ tools: callable, named, nowMs }) : null;
   // A call does not stand within reasoning: what the prompt opened is closed first.
   const answerPrefix = opening ? (startsInReasoning ? `${reasoning.close}\n\n` : '') + opening.prefix : '';
   const last = pieces.length - 1;
@@ -154,9 +170,12 @@ function renderInput(input: ChatInput, template: ChatTemplate, nowMs: () => numb
     answerPrefix,
     startsInReasoning,
     opening,
-    tools: named ? [named] : offered,
+    tools: named ? [named] : callable,
   };
 }
+
+const mustCall = (choice: ToolChoice) =>
+  choice.type === 'required' || (choice.type === 'allowed' && choice.mode === 'required');
 
 const tagTexts = ({ open, close }: ReasoningTags) => [open, close, ...(open.match(/^<\|\w+>/) ?? [])];
 

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { Template } from '@huggingface/jinja';
-import type { ChatMessage, ToolCall, ToolDefinition } from '../../core/chat.ts';
-import { textOf } from '../../core/chat.ts';
+import type { ToolDefinition } from '../../core/chat.ts';
+import { textOf } from '../../core/content.ts';
 import { AppError } from '../../core/errors.ts';
+import type { TemplateMessage, ToolCall } from '../conversation/template-messages.ts';
 import { adaptations } from '../families/adapt.ts';
 import { detectForm } from '../families/detect.ts';
 import { fallbackTemplate } from '../families/fallback-templates.ts';
@@ -16,7 +17,7 @@ import { breakUp, literalPattern, unusedMark } from './special-tokens.ts';
 const maxRenderedCharacters = 4 * 1024 * 1024;
 
 export interface RenderInput {
-  messages: ChatMessage[];
+  messages: TemplateMessage[];
   tools: ToolDefinition[];
   /** Switches of the template's own, such as `enable_thinking`; they never replace what is rendered. */
   options?: Record<string, unknown>;
@@ -70,7 +71,7 @@ export function createChatTemplate(deps: {
   const mapId = source.includes('length != 9') ? nineCharacterId : (id: string) => id;
 
   const renderOnce = (
-    messages: readonly ChatMessage[],
+    messages: readonly TemplateMessage[],
     { tools, options = {} }: Omit<RenderInput, 'messages'>,
     mark: string,
     noTools: null | [] = null,
@@ -91,7 +92,7 @@ export function createChatTemplate(deps: {
     return rendered;
   };
   /** What the template is given: its own tools and calls, or ours as text where it knows none. */
-  const prepare = ({ messages, tools }: RenderInput): { messages: ChatMessage[]; tools: ToolDefinition[] } => {
+  const prepare = ({ messages, tools }: RenderInput): { messages: TemplateMessage[]; tools: ToolDefinition[] } => {
     if (!nativeForm) return { messages: withToolInstructions(toolsAsText(messages), tools), tools: [] };
     const { writeCalls } = nativeForm;
     if (!writeCalls || source.includes('tool_calls')) return { messages, tools };
@@ -161,7 +162,7 @@ function attempt(render: () => string): { ok: true; text: string } | { ok: false
 }
 
 /** Some templates silently leave out system messages that are not the first, or all of them. */
-function hasSystemTexts(prompt: string, messages: readonly ChatMessage[]): boolean {
+function hasSystemTexts(prompt: string, messages: readonly TemplateMessage[]): boolean {
   return messages.every((message) => message.role !== 'system' || prompt.includes(textOf(message.content).trim()));
 }
 
@@ -178,7 +179,7 @@ interface MessageChanges {
   mapId: (id: string) => string;
 }
 
-function toTemplateMessage(message: ChatMessage, changes: MessageChanges): Record<string, unknown> {
+function toTemplateMessage(message: TemplateMessage, changes: MessageChanges): Record<string, unknown> {
   const { neutral, own, mapId } = changes;
   switch (message.role) {
     case 'assistant':

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
+import { promptUsage } from '../../../src/core/usage.ts';
 import { modelInfo, startEvent, textEvents } from '../../support/fake-engine.ts';
 import { someGpu } from '../../support/fake-gpu.ts';
 import { createHarness, type Harness, sseData } from '../harness.ts';
@@ -23,8 +24,9 @@ describe.each(['', '/api/v1'])('POST %s/generate', (mount) => {
       yield {
         type: 'finish',
         reason: 'length',
+        rawReason: null,
         stopSequence: null,
-        usage: { promptTokens: 5, completionTokens: 2, cachedPromptTokens: 2, reasoningTokens: 0 },
+        usage: { ...promptUsage(5, 2), outputTokens: 2, reasoningTokens: 0 },
         timings: { queueMs: null, prefillMs: null, decodeMs: null },
       };
     });

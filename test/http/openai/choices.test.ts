@@ -27,6 +27,7 @@ function playNumbers(): void {
       {
         type: 'finish',
         reason: number === 1 ? 'length' : 'stop',
+        rawReason: null,
         stopSequence: null,
         usage: {
           promptTokens: 5,

@@ -131,7 +131,7 @@ describe('POST /v1/chat/completions', () => {
       startEvent(),
       { type: 'reasoning-start', blockId: 0 },
       { type: 'reasoning-delta', blockId: 0, text: 'hm' },
-      { type: 'reasoning-end', blockId: 0 },
+      { type: 'reasoning-end', blockId: 0, signature: null },
       ...textEvents(['Yes'], 1),
       finishEvent(2),
     ]);

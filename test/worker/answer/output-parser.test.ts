@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Answer } from '../../../src/core/events.ts';
 import { hermesForm } from '../../../src/worker/families/hermes.ts';
+import type { FlatAnswer } from '../../support/flat-answer.ts';
 import { parseOutput } from '../../support/parse-output.ts';
 
-function parse(pieces: string[], options: { tools?: boolean; startsInReasoning?: boolean } = {}): Promise<Answer> {
+function parse(pieces: string[], options: { tools?: boolean; startsInReasoning?: boolean } = {}): Promise<FlatAnswer> {
   return parseOutput(pieces, {
     ...(options.tools !== false && { form: hermesForm }),
     startsInReasoning: options.startsInReasoning ?? false,

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
+import type { FinishReason } from '../../../src/core/events.ts';
+import { promptUsage } from '../../../src/core/usage.ts';
 import type { StepReport, WorkerItem } from '../../../src/ipc/protocol.ts';
 import type { Job } from '../../../src/worker/answer/job.ts';
 import { createBatchLoop } from '../../../src/worker/batch/loop.ts';
@@ -144,17 +146,13 @@ function prompt(length: number, answerTokens: number): number[] {
 
 function fakeJob(id: number, tokens: number[]): Job {
   const generated: number[] = [];
-  const finish = (reason: 'stop' | 'length' | 'cancelled') => [
+  const finish = (reason: FinishReason) => [
     {
       type: 'finish' as const,
       reason,
+      rawReason: null,
       stopSequence: null,
-      usage: {
-        promptTokens: tokens.length,
-        completionTokens: generated.length,
-        cachedPromptTokens: 0,
-        reasoningTokens: 0,
-      },
+      usage: { ...promptUsage(tokens.length, 0), outputTokens: generated.length, reasoningTokens: 0 },
       timings: { queueMs: null, prefillMs: null, decodeMs: null },
     },
   ];
@@ -163,7 +161,9 @@ function fakeJob(id: number, tokens: number[]): Job {
     prompt: tokens,
     cache: { owner: 'shared', mode: 'keep', pinTokens: 0 },
     settings: { sampling: {}, generated, topLogprobs: null, grammar: null },
-    begin: (cached) => [{ type: 'start', model: 'm', promptTokens: tokens.length, cachedPromptTokens: cached }],
+    begin: (cached) => [
+      { type: 'start', responseId: null, model: 'm', usage: promptUsage(tokens.length, cached), warnings: [] },
+    ],
     accept({ token }) {
       if (token === endToken) return { events: finish('stop'), finished: true };
       generated.push(token);
@@ -358,7 +358,7 @@ describe('the batch loop', () => {
     loop.add(fakeJob(3, [...long.slice(0, 49), 777, 2]));
     await ended(3);
     const cached = items.flatMap((item) =>
-      'event' in item && item.event.type === 'start' ? [item.event.cachedPromptTokens] : [],
+      'event' in item && item.event.type === 'start' ? [item.event.usage.cacheReadTokens] : [],
     );
     expect(cached).toEqual([0, 0, 49]);
   });
@@ -373,7 +373,7 @@ describe('the batch loop', () => {
     expect(copies).toEqual(['0>1 399', '0>2 399', '0>3 399']);
     expect([1, 2, 3, 4].map(textOf)).toEqual([2, 3, 4, 5].map(countdown));
     const cached = items.flatMap((item) =>
-      'event' in item && item.event.type === 'start' ? [item.event.cachedPromptTokens] : [],
+      'event' in item && item.event.type === 'start' ? [item.event.usage.cacheReadTokens] : [],
     );
     expect(cached).toEqual([0, 399, 399, 399]);
   });
@@ -596,7 +596,7 @@ describe('the batch loop', () => {
     expect(noted).toEqual([300, 50, 292]);
     expect(sequences[0]!.held.slice(0, 292)).toEqual([...long.slice(0, 290), 99, 5]);
     const starts = items.flatMap((item) => ('event' in item && item.event.type === 'start' ? [item.event] : []));
-    expect(starts.at(-1)).toMatchObject({ cachedPromptTokens: 290 });
+    expect(starts.at(-1)).toMatchObject({ usage: { cacheReadTokens: 290 } });
   });
 
   it('frees the slot of a cancelled request at the next step and tells so', async () => {
@@ -627,10 +627,10 @@ describe('the batch loop', () => {
     expect(steps).toEqual([['0:prefill 128']]);
   });
 
-  it('ends an answer with length when the context is full', async () => {
+  it('says so when an answer ends because the context is full', async () => {
     const { loop, ended, textOf, sequences } = setup({ slots: 1, contextTokens: 20 });
     loop.add(fakeJob(1, prompt(10, 500)));
-    expect(await ended(1)).toBe('length');
+    expect(await ended(1)).toBe('context_full');
     // One cell stays free: the library would otherwise silently drop the beginning.
     expect(sequences[0]!.length).toBe(19);
     expect(textOf(1).trim().split(' ')).toHaveLength(10);

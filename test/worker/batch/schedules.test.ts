@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { promptUsage, unknownUsage } from '../../../src/core/usage.ts';
 import type { StepReport, WorkerItem } from '../../../src/ipc/protocol.ts';
 import type { CacheUse, Job } from '../../../src/worker/answer/job.ts';
 import { createBatchLoop } from '../../../src/worker/batch/loop.ts';
@@ -79,8 +80,9 @@ function job(request: Request): Job {
     {
       type: 'finish' as const,
       reason,
+      rawReason: null,
       stopSequence: null,
-      usage: { promptTokens: null, completionTokens: null, cachedPromptTokens: null, reasoningTokens: null },
+      usage: unknownUsage,
       timings: { queueMs: null, prefillMs: null, decodeMs: null },
     },
   ];
@@ -89,7 +91,9 @@ function job(request: Request): Job {
     prompt: request.prompt,
     cache: { ...request.cache, pinTokens: Math.min(request.cache.pinTokens, request.prompt.length - 1) },
     settings: { sampling: {}, generated, topLogprobs: null, grammar: null },
-    begin: (cached) => [{ type: 'start', model: 'm', promptTokens: request.prompt.length, cachedPromptTokens: cached }],
+    begin: (cached) => [
+      { type: 'start', responseId: null, model: 'm', usage: promptUsage(request.prompt.length, cached), warnings: [] },
+    ],
     accept({ token }) {
       generated.push(token);
       const text = { type: 'text-delta' as const, blockId: 0, text: `${token} ` };

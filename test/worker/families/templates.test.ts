@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { ChatMessage } from '../../../src/core/chat.ts';
 import { chatToCore } from '../../../src/http/openai/chat/to-core.ts';
+import { type TemplateMessage, toTemplateMessages } from '../../../src/worker/conversation/template-messages.ts';
 import { type ChatTemplate, createChatTemplate } from '../../../src/worker/prompt/template.ts';
 import { referenceModels } from '../../support/reference.ts';
 import { repositoryRoot } from '../../support/server.ts';
@@ -42,7 +42,7 @@ function render(name: string, conversation: Conversation): string {
   if (input.type !== 'chat') throw new Error('a conversation');
   const { messages, tools, templateOptions } = input;
   return templateOf(name)
-    .render({ messages, tools, ...(templateOptions && { options: templateOptions }) })
+    .render({ messages: toTemplateMessages(messages), tools, ...(templateOptions && { options: templateOptions }) })
     .pieces.join('');
 }
 
@@ -86,7 +86,7 @@ describe.skipIf('skip' in reference)(
     });
 
     it.each(names)('%s: a system text in the middle and turns in a row are all in the prompt', (name) => {
-      const say = (role: 'user' | 'system' | 'assistant', text: string): ChatMessage => ({
+      const say = (role: 'user' | 'system' | 'assistant', text: string): TemplateMessage => ({
         role,
         content: [{ type: 'text', text }],
       });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ChatMessage } from '../../../src/core/chat.ts';
+import { textOf } from '../../../src/core/content.ts';
 import { countPinned } from '../../../src/worker/prompt/pinned-prompts.ts';
 import { anyRequest } from '../../support/fake-worker.ts';
 
@@ -16,7 +17,7 @@ function chat(messages: ChatMessage[], promptCache: 'keep' | 'none' | 'pin' = 'k
     input: { type: 'chat' as const, messages, tools: [], toolChoice: { type: 'auto' as const } },
   };
   // Pieces end where a client's text was broken up.
-  const pieces = ['<tools>none</tools>', ...messages.flatMap(({ role, content }) => [`<${role}>`, content[0]!.text])];
+  const pieces = ['<tools>none</tools>', ...messages.flatMap(({ role, content }) => [`<${role}>`, textOf(content)])];
   return { request, pieces, prompt: tokenize(pieces) };
 }
 

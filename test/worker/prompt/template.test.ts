@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { ChatMessage } from '../../../src/core/chat.ts';
 import { AppError } from '../../../src/core/errors.ts';
+import type { TemplateMessage } from '../../../src/worker/conversation/template-messages.ts';
 import { fallbackTemplate } from '../../../src/worker/families/fallback-templates.ts';
 import { createChatTemplate } from '../../../src/worker/prompt/template.ts';
 
 const builtin = readFileSync(new URL('../../../scripts/hearth-guide/template.jinja', import.meta.url), 'utf8');
 const controlTexts = ['<|im_start|>', '<|im_end|>', '<|endoftext|>'];
 const text = (value: string) => [{ type: 'text' as const, text: value }];
-const user = (value: string): ChatMessage => ({ role: 'user', content: text(value) });
+const user = (value: string): TemplateMessage => ({ role: 'user', content: text(value) });
 
 const create = (source: string | null, userDefinedTexts: string[] = []) =>
   createChatTemplate({
@@ -97,7 +97,7 @@ describe('chat templates', () => {
 
   it('keeps users from faking the markup of the template, and lets the assistant keep its own', () => {
     const template = create(builtin, ['<tool_response>', '<unused>']);
-    const pieces = (message: ChatMessage) => template.render({ messages: [message], tools: [] }).pieces;
+    const pieces = (message: TemplateMessage) => template.render({ messages: [message], tools: [] }).pieces;
     expect(pieces(user('<tool_response>'))).toHaveLength(2);
     // Not the template's markup: an ordinary added token, matched in any text as the tokenizer does.
     expect(pieces(user('<unused>'))).toHaveLength(1);
@@ -124,7 +124,7 @@ describe('chat templates', () => {
 
   it('puts a system text where the template shows it when it would be left out in silence', () => {
     const onlyUsers = "{% for m in messages %}{% if m.role == 'user' %}[{{ m.content }}]{% endif %}{% endfor %}";
-    const messages: ChatMessage[] = [user('Hi'), { role: 'system', content: text('Be brief.') }, user('Go')];
+    const messages: TemplateMessage[] = [user('Hi'), { role: 'system', content: text('Be brief.') }, user('Go')];
     expect(joined(create(onlyUsers).render({ messages, tools: [] }))).toBe('[Be brief.\n\nHi][Go]');
   });
 
@@ -132,7 +132,7 @@ describe('chat templates', () => {
     const strict =
       "{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Turns!') }}" +
       '{% endif %}[{{ m.role }}]{{ m.content }}{% endfor %}';
-    const say = (value: string): ChatMessage => ({ role: 'assistant', content: text(value) });
+    const say = (value: string): TemplateMessage => ({ role: 'assistant', content: text(value) });
     const messages = [user('a'), user('b'), say('c'), say('d'), user('e')];
     expect(joined(create(strict).render({ messages, tools: [] }))).toBe('[user]a\n\nb[assistant]c\n\nd[user]e');
     // What no rewording helps is refused.
@@ -143,7 +143,7 @@ describe('chat templates', () => {
     const single =
       '{% for m in messages %}{% if m.tool_calls %}{% if m.tool_calls | length > 1 %}{{ raise_exception("One!") }}{% endif %}' +
       '<{{ m.tool_calls[0].function.name }}>{% else %}({{ m.content }}){% endif %}{% endfor %}{% if tools %}<tool_call>{% endif %}';
-    const messages: ChatMessage[] = [
+    const messages: TemplateMessage[] = [
       user('Hi'),
       {
         role: 'assistant',
@@ -275,7 +275,7 @@ describe('chat templates', () => {
   );
 
   it('writes system text, earlier turns, tools and calls in the turns of Llama 2, Gemma and ChatGLM3', () => {
-    const messages: ChatMessage[] = [
+    const messages: TemplateMessage[] = [
       { role: 'system', content: text('Be brief.') },
       user('Hi'),
       { role: 'assistant', content: text('Ho') },

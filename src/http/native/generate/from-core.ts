@@ -1,7 +1,8 @@
+import { reasoningOf, textOf, toolCallsOf } from '../../../core/content.ts';
 import { type AppError, toAppError } from '../../../core/errors.ts';
-import type { Answer, StreamEvent } from '../../../core/events.ts';
-import type { ModelCalibration, ModelInfo } from '../../../core/model.ts';
-import { totalTokens, type Usage } from '../../../core/usage.ts';
+import { type Answer, coarseReason, type StreamEvent } from '../../../core/events.ts';
+import { promptTokensOf, totalTokensOf, type Usage } from '../../../core/usage.ts';
+import type { LocalModel, ModelCalibration } from '../../../engine/engine.ts';
 import { sseJson, sseRecord } from '../../../wire/sse.ts';
 import { formatBytes } from '../../fields/bytes.ts';
 
@@ -17,16 +18,19 @@ export interface AnswerFacts {
 /** A whole answer of `/generate`. */
 export function toGenerateAnswer(answer: Answer, facts: AnswerFacts) {
   const latencyMs = facts.latencyMs();
+  const [{ blocks, reason }] = answer.choices;
+  const reasoning = reasoningOf(blocks);
+  const calls = toolCallsOf(blocks).map(({ id, name, arguments: given }) => ({ id, name, arguments: given }));
   return {
-    text: answer.text,
-    ...(answer.reasoning !== '' && { reasoning: answer.reasoning }),
-    ...(answer.toolCalls.length > 0 && { tool_calls: answer.toolCalls }),
+    text: textOf(blocks),
+    ...(reasoning !== '' && { reasoning }),
+    ...(calls.length > 0 && { tool_calls: calls }),
     usage: toUsage(answer.usage),
     latency: Math.round(latencyMs) / 1000,
     latency_ms: Math.round(latencyMs),
     model: facts.model,
     provider: facts.provider,
-    finish_reason: answer.reason,
+    finish_reason: coarseReason(reason),
     cost: 0,
     request_id: facts.requestId,
   };
@@ -35,10 +39,10 @@ export function toGenerateAnswer(answer: Answer, facts: AnswerFacts) {
 /** Token counts as the native dialect writes them; null is unknown. */
 export function toUsage(usage: Usage) {
   return {
-    prompt_tokens: usage.promptTokens,
-    completion_tokens: usage.completionTokens,
-    total_tokens: totalTokens(usage),
-    cached_prompt_tokens: usage.cachedPromptTokens,
+    prompt_tokens: promptTokensOf(usage),
+    completion_tokens: usage.outputTokens,
+    total_tokens: totalTokensOf(usage),
+    cached_prompt_tokens: usage.cacheReadTokens,
   };
 }
 
@@ -69,7 +73,7 @@ export async function* toGenerateRecords(
       if (event.type === 'finish') {
         yield item('', {
           finished: true,
-          finish_reason: event.reason,
+          finish_reason: coarseReason(event.reason),
           usage: toUsage(event.usage),
           latency_ms: Math.round(facts.latencyMs()),
           model: facts.model,
@@ -100,7 +104,7 @@ function fromCalibration(calibration: ModelCalibration | null) {
 }
 
 /** A model as the native dialect shows it; facts of a loaded model are null while it is not loaded. */
-export function toNativeModel(model: ModelInfo) {
+export function toNativeModel(model: LocalModel) {
   const { loaded } = model;
   const residentBytes = loaded?.residentBytes ?? null;
   return {

@@ -1,6 +1,6 @@
 import type { ChatInput, ChatRequest, OutputFormat } from '../../../core/chat.ts';
 import { AppError } from '../../../core/errors.ts';
-import type { LoadWish } from '../../../core/model.ts';
+import type { LoadWish } from '../../../engine/engine.ts';
 import { toPromptCache } from '../../fields/cache-prompt.ts';
 import { parseKeepAlive } from '../../fields/keep-alive.ts';
 import { toSampling, toStop } from '../../fields/sampling.ts';

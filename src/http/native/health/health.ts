@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { toAppError } from '../../../core/errors.ts';
-import type { ModelInfo } from '../../../core/model.ts';
+import type { LocalModel } from '../../../engine/engine.ts';
 import { formatBytes } from '../../fields/bytes.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { jsonAnswer } from '../../mount/describe.ts';
@@ -63,7 +63,7 @@ export function addHealthRoute(instance: FastifyInstance, deps: RouteDeps, mount
   });
 }
 
-function healthOf(models: ModelInfo[] | null): Health {
+function healthOf(models: LocalModel[] | null): Health {
   if (models === null) return 'unhealthy';
   const usable = models.filter((model) => model.state !== 'invalid');
   return usable.length === 0 || usable.some((model) => model.state === 'quarantined') ? 'degraded' : 'healthy';

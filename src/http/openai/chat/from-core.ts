@@ -1,3 +1,4 @@
+import { type AssistantPart, reasoningOf, textOf, toolCallsOf } from '../../../core/content.ts';
 import type { Answer, StreamEvent, TokenLogprob } from '../../../core/events.ts';
 import { toChatLogprobs } from '../objects/logprobs.ts';
 import {
@@ -7,47 +8,49 @@ import {
   toFinishReason,
   toRecords,
 } from '../objects/records.ts';
-import { sumUsage, toUsage } from '../objects/usage.ts';
+import { toUsage } from '../objects/usage.ts';
 
-/** A whole chat answer, one choice for each answer. */
-export function toChatCompletion(head: AnswerHead, answers: readonly Answer[], hasLogprobs: boolean) {
+/** A whole chat answer. */
+export function toChatCompletion(head: AnswerHead, answer: Answer, hasLogprobs: boolean) {
   return {
     id: head.id,
     object: 'chat.completion' as const,
     created: head.created,
     model: head.model,
-    choices: answers.map((answer, index) => ({
+    choices: answer.choices.map(({ blocks, logprobs, reason }, index) => ({
       index,
-      message: toMessage(answer),
-      logprobs: hasLogprobs ? toChatLogprobs(answer.logprobs) : null,
-      finish_reason: toFinishReason(answer.reason),
+      message: toMessage(blocks),
+      logprobs: hasLogprobs ? toChatLogprobs(logprobs) : null,
+      finish_reason: toFinishReason(reason),
     })),
-    usage: toUsage(sumUsage(answers.map((answer) => answer.usage))),
+    usage: toUsage(answer.usage),
   };
 }
 
-function toMessage(answer: Answer) {
-  const calls = answer.toolCalls.map((call, index) => ({
+function toMessage(blocks: readonly AssistantPart[]) {
+  const text = textOf(blocks);
+  const reasoning = reasoningOf(blocks);
+  const calls = toolCallsOf(blocks).map((call) => ({
     id: call.id,
     type: 'function' as const,
-    function: { name: call.name, arguments: answer.toolCallArguments[index] || '{}' },
+    function: { name: call.name, arguments: call.argumentsText || '{}' },
   }));
   return {
     role: 'assistant' as const,
-    content: answer.text === '' && calls.length > 0 ? null : answer.text,
+    content: text === '' && calls.length > 0 ? null : text,
     refusal: null,
-    ...(answer.reasoning !== '' && { reasoning_content: answer.reasoning }),
+    ...(reasoning !== '' && { reasoning_content: reasoning }),
     ...(calls.length > 0 && { tool_calls: calls }),
   };
 }
 
-/** Chat answers as records of one event stream; failures as in `toRecords`. */
+/** A chat answer as records of one event stream; failures as in `toRecords`. */
 export function toChatRecords(
   head: AnswerHead,
-  choices: readonly AsyncIterable<StreamEvent>[],
+  events: AsyncIterable<StreamEvent>,
   options: StreamOptions,
 ): AsyncGenerator<string> {
-  return toRecords({ ...head, object: 'chat.completion.chunk' }, choices, options, createChatWriter);
+  return toRecords({ ...head, object: 'chat.completion.chunk' }, events, options, createChatWriter);
 }
 
 function createChatWriter(index: number): ChoiceWriter {
@@ -77,7 +80,7 @@ function createChatWriter(index: number): ChoiceWriter {
         return [toolChunk({ id: event.id, type: 'function', function: { name: event.name, arguments: '' } })];
       case 'tool-call-delta':
         return event.argumentsText === '' ? [] : [toolChunk({ function: { arguments: event.argumentsText } })];
-      case 'finish':
+      case 'end':
         return [...(waiting.length > 0 ? [chunk({ content: '' })] : []), chunk({}, toFinishReason(event.reason))];
       default:
         return [];

@@ -1,16 +1,10 @@
-import type {
-  ChatInput,
-  ChatMessage,
-  ChatRequest,
-  ContentPart,
-  ToolCall,
-  ToolChoice,
-  ToolDefinition,
-} from '../../../core/chat.ts';
+import type { ChatInput, ChatMessage, ChatRequest, ToolChoice, ToolDefinition } from '../../../core/chat.ts';
+import type { ReasoningPart, ToolCallPart } from '../../../core/content.ts';
 import { AppError } from '../../../core/errors.ts';
 import { toPromptCache } from '../../fields/cache-prompt.ts';
 import { parseKeepAlive } from '../../fields/keep-alive.ts';
-import { toSampling, toStop, wrapSeed } from '../../fields/sampling.ts';
+import { toSampling, toStop } from '../../fields/sampling.ts';
+import { toTexts, toUserContent } from './content.ts';
 import { toFormat } from './response-format.ts';
 import type { ChatBody, ChatBodyMessage, CompletionBody } from './schema.ts';
 
@@ -56,17 +50,6 @@ export function completionToCore(body: CompletionBody): ChatRequest {
   };
 }
 
-/**
- * The requests that give `n` answers to one; null and absent are one. With a seed each has its own, counted from the one
- * given: equal seeds would give equal answers.
- */
-export function toChoices(request: ChatRequest, n: number | null | undefined): ChatRequest[] {
-  const { seed } = request.sampling;
-  return Array.from({ length: n ?? 1 }, (_, index) =>
-    seed === undefined ? request : { ...request, sampling: { ...request.sampling, seed: wrapSeed(seed + index) } },
-  );
-}
-
 function toCommon(body: ChatBody | CompletionBody, maxTokens: number | null): Omit<ChatRequest, 'input'> {
   const keepAlive = body.keep_alive ?? null;
   return {
@@ -76,6 +59,7 @@ function toCommon(body: ChatBody | CompletionBody, maxTokens: number | null): Om
     ...(maxTokens !== null && { maxTokens }),
     ...(keepAlive !== null && { keepAliveMs: parseKeepAlive(keepAlive) }),
     ...toPromptCache(body.cache_prompt),
+    ...((body.n ?? 1) > 1 && { choices: body.n! }),
   };
 }
 
@@ -110,25 +94,25 @@ function toMessage(message: ChatBodyMessage, field: string, callIds: Set<string>
   switch (message.role) {
     case 'system':
     case 'developer':
-      return { role: 'system', content: toContent(message.content, field) };
+      return { role: 'system', content: toTexts(message.content, field) };
     case 'user':
-      return { role: 'user', content: toContent(message.content, field) };
+      return { role: 'user', content: toUserContent(message.content, field) };
     case 'assistant': {
-      const toolCalls = (message.tool_calls ?? []).map((call, index) =>
-        toToolCall(call, `${field}.tool_calls.${index}`),
-      );
-      for (const call of toolCalls) callIds.add(call.id);
+      const calls = (message.tool_calls ?? []).map((call, index) => toToolCall(call, `${field}.tool_calls.${index}`));
+      for (const call of calls) callIds.add(call.id);
       const content = message.content ?? null;
-      if (content === null && toolCalls.length === 0) {
+      if (content === null && calls.length === 0) {
         throw new AppError('invalid_request', `"${field}.content" is required where there are no tool calls.`, {
           field: `${field}.content`,
         });
       }
       return {
         role: 'assistant',
-        content: content === null ? [] : toContent(content, field),
-        ...(message.reasoning_content && { reasoning: message.reasoning_content }),
-        ...(toolCalls.length > 0 && { toolCalls }),
+        content: [
+          ...(message.reasoning_content ? [toReasoning(message.reasoning_content)] : []),
+          ...(content === null ? [] : toTexts(content, field)),
+          ...calls,
+        ],
       };
     }
     case 'tool':
@@ -137,27 +121,28 @@ function toMessage(message: ChatBodyMessage, field: string, callIds: Set<string>
           field: `${field}.tool_call_id`,
         });
       }
-      return { role: 'tool', toolCallId: message.tool_call_id, content: toContent(message.content, field) };
+      return {
+        role: 'user',
+        content: [
+          {
+            type: 'tool-result',
+            callId: message.tool_call_id,
+            isError: false,
+            content: toTexts(message.content, field),
+          },
+        ],
+      };
   }
 }
 
-function toContent(content: string | { type: string; text?: string | undefined }[], field: string): ContentPart[] {
-  if (typeof content === 'string') return [{ type: 'text', text: content }];
-  return content.map((part, index) => {
-    const partField = `${field}.content.${index}`;
-    if (part.type !== 'text') {
-      const message = `"${partField}" is of type "${part.type}"; local models read text only.`;
-      throw new AppError('invalid_request', message, { field: partField, fix: 'Send parts of type "text".' });
-    }
-    if (part.text === undefined) {
-      throw new AppError('invalid_request', `"${partField}.text" is required.`, { field: `${partField}.text` });
-    }
-    return { type: 'text', text: part.text };
-  });
+/** What this dialect has of reasoning: words without a proof of whose they are. */
+function toReasoning(text: string): ReasoningPart {
+  return { type: 'reasoning', text, signature: null, redactedData: null, origin: null };
 }
 
-function toToolCall(call: { id: string; function: { name: string; arguments: string } }, field: string): ToolCall {
-  return { id: call.id, name: call.function.name, arguments: toArguments(call.function.arguments, field) };
+function toToolCall(call: { id: string; function: { name: string; arguments: string } }, field: string): ToolCallPart {
+  const { name, arguments: argumentsText } = call.function;
+  return { type: 'tool-call', id: call.id, name, arguments: toArguments(argumentsText, field), argumentsText };
 }
 
 function toArguments(text: string, callField: string): Record<string, unknown> {

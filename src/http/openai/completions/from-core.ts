@@ -1,3 +1,4 @@
+import { textOf } from '../../../core/content.ts';
 import type { Answer, StreamEvent, TokenLogprob } from '../../../core/events.ts';
 import { createCompletionLogprobs } from '../objects/logprobs.ts';
 import {
@@ -7,32 +8,32 @@ import {
   toFinishReason,
   toRecords,
 } from '../objects/records.ts';
-import { sumUsage, toUsage } from '../objects/usage.ts';
+import { toUsage } from '../objects/usage.ts';
 
-/** A whole answer of `/completions`, one choice for each answer. */
-export function toCompletion(head: AnswerHead, answers: readonly Answer[], hasLogprobs: boolean) {
+/** A whole answer of `/completions`. */
+export function toCompletion(head: AnswerHead, answer: Answer, hasLogprobs: boolean) {
   return {
     id: head.id,
     object: 'text_completion' as const,
     created: head.created,
     model: head.model,
-    choices: answers.map((answer, index) => ({
+    choices: answer.choices.map(({ blocks, logprobs, reason }, index) => ({
       index,
-      text: answer.text,
-      logprobs: hasLogprobs ? createCompletionLogprobs()(answer.logprobs) : null,
-      finish_reason: toFinishReason(answer.reason),
+      text: textOf(blocks),
+      logprobs: hasLogprobs ? createCompletionLogprobs()(logprobs) : null,
+      finish_reason: toFinishReason(reason),
     })),
-    usage: toUsage(sumUsage(answers.map((answer) => answer.usage))),
+    usage: toUsage(answer.usage),
   };
 }
 
-/** Answers of `/completions` as records of one event stream; failures as in `toRecords`. */
+/** An answer of `/completions` as records of one event stream; failures as in `toRecords`. */
 export function toCompletionRecords(
   head: AnswerHead,
-  choices: readonly AsyncIterable<StreamEvent>[],
+  events: AsyncIterable<StreamEvent>,
   options: StreamOptions,
 ): AsyncGenerator<string> {
-  return toRecords({ ...head, object: 'text_completion' }, choices, options, createCompletionWriter);
+  return toRecords({ ...head, object: 'text_completion' }, events, options, createCompletionWriter);
 }
 
 function createCompletionWriter(index: number): ChoiceWriter {
@@ -50,7 +51,7 @@ function createCompletionWriter(index: number): ChoiceWriter {
         return [];
       case 'text-delta':
         return event.text === '' ? [] : [item(event.text, null)];
-      case 'finish':
+      case 'end':
         return [...(waiting.length > 0 ? [item('', null)] : []), item('', toFinishReason(event.reason))];
       default:
         return [];

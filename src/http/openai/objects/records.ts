@@ -1,10 +1,8 @@
 import { toAppError } from '../../../core/errors.ts';
-import type { FinishReason, StreamEvent } from '../../../core/events.ts';
-import type { Usage } from '../../../core/usage.ts';
+import { coarseReason, type Ending, type FinishReason, type StreamEvent } from '../../../core/events.ts';
 import { sseJson, sseRecord } from '../../../wire/sse.ts';
-import { merge } from '../../answer/merge.ts';
 import { errorObject } from './errors.ts';
-import { sumUsage, toUsage } from './usage.ts';
+import { toUsage } from './usage.ts';
 
 /** What every chunk of an answer repeats. `created` is in seconds since the epoch. */
 export interface AnswerHead {
@@ -14,38 +12,64 @@ export interface AnswerHead {
 }
 
 export interface StreamOptions {
+  /** How many were asked for. */
+  choices: number;
   includeUsage: boolean;
   /** Told of a failure in mid-stream, beside the client; ends what still runs. */
   onFailure(error: unknown): void;
 }
 
-/** Words one choice: the entries of `choices` that an event of its answer becomes, one record each. */
-export type ChoiceWriter = (event: StreamEvent) => object[];
+/** An event of one choice; its end is the same whether it is told by a `choice-end` or by the `finish` of them all. */
+export type ChoiceEvent =
+  | Exclude<StreamEvent, { type: 'progress' | 'finish' | 'choice-end' }>
+  | ({ type: 'end' } & Ending);
+
+/** Words one choice: the entries of `choices` that an event of it becomes, one record each. */
+export type ChoiceWriter = (event: ChoiceEvent) => object[];
 
 /**
- * The choices of one request as records of its event stream, in the order in which their events come; one usage of all
- * at the end. Never throws: a failure of any becomes a last record, without `[DONE]`.
+ * The choices of one answer as records of its event stream, in the order in which their events come; the usage of all at
+ * the end. Never throws: a failure becomes a last record, without `[DONE]`.
  */
 export async function* toRecords(
   head: AnswerHead & { object: string },
-  choices: readonly AsyncIterable<StreamEvent>[],
+  events: AsyncIterable<StreamEvent>,
   options: StreamOptions,
   writerOf: (index: number) => ChoiceWriter,
 ): AsyncGenerator<string> {
   const { id, object, created, model } = head;
-  const writers = choices.map((_events, index) => writerOf(index));
-  const usages: Usage[] = [];
+  const writers = Array.from({ length: options.choices }, (_, index) => writerOf(index));
+  const ended = new Set<number>();
+  const write = (index: number, event: ChoiceEvent) =>
+    writers[index]!(event).map((choice) =>
+      sseJson({ id, object, created, model, choices: [choice], ...(options.includeUsage && { usage: null }) }),
+    );
+  let finished = false;
   try {
-    for await (const { index, item } of merge(choices)) {
-      for (const choice of writers[index]!(item)) {
-        yield sseJson({ id, object, created, model, choices: [choice], ...(options.includeUsage && { usage: null }) });
+    for await (const event of events) {
+      switch (event.type) {
+        case 'progress':
+          break;
+        case 'start':
+          for (const index of writers.keys()) yield* write(index, event);
+          break;
+        case 'choice-end':
+          ended.add(event.choice);
+          yield* write(event.choice, { ...event, type: 'end' });
+          break;
+        case 'finish': {
+          finished = true;
+          if (!ended.has(0)) yield* write(0, { ...event, type: 'end' });
+          if (options.includeUsage) {
+            yield sseJson({ id, object, created, model, choices: [], usage: toUsage(event.usage) });
+          }
+          break;
+        }
+        default:
+          yield* write(event.choice ?? 0, event);
       }
-      if (item.type === 'finish') usages.push(item.usage);
     }
-    if (usages.length < choices.length) throw new Error('an event stream ended without a finish event');
-    if (options.includeUsage) {
-      yield sseJson({ id, object, created, model, choices: [], usage: toUsage(sumUsage(usages)) });
-    }
+    if (!finished) throw new Error('the event stream ended without a finish event');
     yield sseRecord('[DONE]');
   } catch (error) {
     options.onFailure(error);
@@ -54,6 +78,7 @@ export async function* toRecords(
 }
 
 /** A cancelled answer has no word here; its client is gone, or the server ended it with what there was. */
-export function toFinishReason(reason: FinishReason): 'stop' | 'length' | 'tool_calls' {
-  return reason === 'cancelled' ? 'stop' : reason;
+export function toFinishReason(reason: FinishReason): 'stop' | 'length' | 'tool_calls' | 'content_filter' {
+  const coarse = coarseReason(reason);
+  return coarse === 'cancelled' ? 'stop' : coarse;
 }

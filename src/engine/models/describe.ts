@@ -1,13 +1,14 @@
-import type { LoadedModel, ModelCalibration, ModelInfo, ModelState } from '../core/model.ts';
-import type { CatalogModel, CatalogVariant } from '../store/catalog/catalog.ts';
-import type { Calibration } from './calibration/calibration.ts';
-import type { ResidentView } from './residents/manager.ts';
+import type { CatalogModel, CatalogVariant } from '../../store/catalog/catalog.ts';
+import { purposeOf } from '../../store/gguf/gguf.ts';
+import type { Calibration } from '../calibration/calibration.ts';
+import type { ResidentView } from '../residents/manager.ts';
+import type { LoadedModel, LocalModel, ModelCalibration, ModelState } from './local-model.ts';
 
 /** By the id of a resident. */
 type CalibrationOf = (id: string) => Calibration | null;
 
 /** Puts together what the catalogue and the manager know of one model. */
-export function toModelInfo(
+export function toLocalModel(
   model: CatalogModel,
   now: {
     residents: ResidentView[];
@@ -17,7 +18,7 @@ export function toModelInfo(
     calibrationOf: CalibrationOf;
     expect: (variant: CatalogVariant) => { expectedBytes: number; fits: boolean } | null;
   },
-): ModelInfo {
+): LocalModel {
   const resident = now.residents.find((view) => model.variants.some((variant) => variant.id === view.id)) ?? null;
   const usable = model.variants.filter((variant) => variant.invalidReason === null);
   const shown =
@@ -35,6 +36,7 @@ export function toModelInfo(
     name: model.name,
     aliases: model.aliases,
     format: 'gguf',
+    purpose: shown.facts ? purposeOf(shown.facts) : 'generate',
     state,
     reason: state === 'invalid' ? shown.invalidReason : state === 'quarantined' ? quarantine : null,
     architecture: shown.facts?.architecture ?? null,

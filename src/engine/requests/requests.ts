@@ -1,0 +1,168 @@
+import type { CallContext } from '../../core/call.ts';
+import type { ChatRequest } from '../../core/chat.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { EmbeddingRequest, EmbeddingResult, RankRequest, RankResult } from '../../core/embedding.ts';
+import { toAppError } from '../../core/errors.ts';
+import { isContent, type StreamEvent } from '../../core/events.ts';
+import type { TokenCount } from '../../core/provider.ts';
+import type { Bus } from '../../observe/bus.ts';
+import type { Purpose } from '../../store/gguf/gguf.ts';
+import type { Lease } from '../residents/lease.ts';
+import type { Manager } from '../residents/manager.ts';
+import type { LoadSettings, ModelRef } from '../residents/resident.ts';
+import { mergeChoices } from './merge-choices.ts';
+import { createTokenGaps } from './token-gaps.ts';
+import { askWithRetry } from './unary.ts';
+import { assertReadable, toWorkerRequest, warningsFor } from './worker-request.ts';
+
+/** A model that was chosen for a request, and how it is loaded if it is not. */
+export interface Target {
+  /** The model's own name, whatever name it was asked by. */
+  model: string;
+  ref: ModelRef;
+  settings: LoadSettings;
+}
+
+/** Requests to models of this machine, as a provider answers them. */
+export interface Requests {
+  stream(request: ChatRequest, context: CallContext): AsyncIterable<StreamEvent>;
+  embed(request: EmbeddingRequest, context: CallContext): Promise<EmbeddingResult>;
+  rank(request: RankRequest, context: CallContext): Promise<RankResult>;
+  count(request: ChatRequest, context: CallContext): Promise<TokenCount>;
+}
+
+/**
+ * From a request to a lease, and from the lease's events to an answer. A request that has shown nothing but its start is
+ * tried once more when its worker dies.
+ * `target`: finds the model of a name that can do what is asked; throws as the catalogue and the planning do. `enter`:
+ * counts a request as running until the returned function is called, and throws when no new ones are taken. `ended`:
+ * aborts what still runs.
+ */
+export function createRequests(deps: {
+  target: (name: string, purpose: Purpose) => Promise<Target>;
+  isLoaded: (id: string) => boolean;
+  lease: Manager['lease'];
+  enter: () => () => void;
+  ended: AbortSignal;
+  clock: Clock;
+  bus: Pick<Bus, 'publish'>;
+}): Requests {
+  const { clock, bus } = deps;
+
+  /** One choice of an answer. */
+  async function* answer(
+    request: ChatRequest,
+    call: { choice: number; owner: string | null; signal: AbortSignal },
+  ): AsyncGenerator<StreamEvent> {
+    const leave = deps.enter();
+    const { signal } = call;
+    const arrivedMs = clock.monotonicMs();
+    try {
+      const { model, ref, settings } = await deps.target(request.model, 'generate');
+      assertReadable(request, model);
+      const gaps = createTokenGaps(bus, model);
+      const wanted = toWorkerRequest(request, { model, choice: call.choice, owner: call.owner });
+      const warnings = warningsFor(request);
+      let started = false;
+      let answered = false;
+      for (let attempt = 0; ; attempt++) {
+        if (!started && !deps.isLoaded(ref.id)) yield { type: 'progress', stage: 'loading' };
+        const lease = await deps.lease(ref, settings, signal, request.keepAliveMs);
+        const queueMs = clock.monotonicMs() - arrivedMs;
+        gaps.restart();
+        try {
+          for await (const event of lease.generate(wanted, signal, gaps.token)) {
+            if (event.type === 'start') {
+              // A retry starts again; the client has seen its start.
+              if (started) continue;
+              started = true;
+              yield warnings.length === 0 ? event : { ...event, warnings };
+              continue;
+            }
+            answered ||= isContent(event);
+            yield event.type === 'finish' ? { ...event, timings: { ...event.timings, queueMs } } : event;
+          }
+          return;
+        } catch (error) {
+          // Nothing but the start was seen: the client cannot tell a second try from a slow first one.
+          if (toAppError(error).code === 'worker_crashed' && !answered && attempt === 0 && !signal.aborted) continue;
+          throw error;
+        }
+      }
+    } catch (error) {
+      throw toAppError(error);
+    } finally {
+      leave();
+    }
+  }
+
+  const stream: Requests['stream'] = (request, context) => {
+    const owner = context.principal.cacheOwner;
+    const count = request.choices ?? 1;
+    if (count === 1) {
+      return answer(request, { choice: 0, owner, signal: AbortSignal.any([context.signal, deps.ended]) });
+    }
+    const failed = new AbortController();
+    const signal = AbortSignal.any([context.signal, deps.ended, failed.signal]);
+    // They begin alike, so the worker computes their prompt once.
+    const choices = Array.from({ length: count }, (_, choice) => answer(request, { choice, owner, signal }));
+    return mergeChoices(choices, (reason) => failed.abort(reason));
+  };
+
+  /** An answer that comes whole instead of as a stream. */
+  async function once<Result extends { promptTokens: number }>(
+    purpose: Purpose,
+    request: { model: string; keepAliveMs?: number },
+    context: CallContext,
+    ask: (lease: Lease, signal: AbortSignal, target: Target) => Promise<Result>,
+  ): Promise<Result & { model: string; queueMs: number }> {
+    const arrivedMs = clock.monotonicMs();
+    let leasedMs = arrivedMs;
+    const leave = deps.enter();
+    try {
+      const target = await deps.target(request.model, purpose);
+      const signal = AbortSignal.any([context.signal, deps.ended]);
+      const lease = async () => {
+        const taken = await deps.lease(target.ref, target.settings, signal, request.keepAliveMs);
+        leasedMs = clock.monotonicMs();
+        return taken;
+      };
+      const result = await askWithRetry(lease, signal, (taken) => ask(taken, signal, target));
+      return { ...result, model: target.model, queueMs: leasedMs - arrivedMs };
+    } catch (error) {
+      throw toAppError(error);
+    } finally {
+      leave();
+    }
+  }
+
+  /** Workers report the steps of a stream; of an answer that comes whole, the answer tells. */
+  const evaluated = <Result extends { model: string; promptTokens: number }>(result: Result): Result => {
+    bus.publish({ type: 'prompt-evaluated', model: result.model, tokens: result.promptTokens });
+    return result;
+  };
+
+  return {
+    stream,
+    embed: async (request, context) =>
+      evaluated(
+        await once('embed', request, context, (lease, signal) =>
+          lease.embed({ inputs: request.inputs, dimensions: request.dimensions ?? null }, signal),
+        ),
+      ),
+    rank: async (request, context) =>
+      evaluated(
+        await once('rank', request, context, (lease, signal) =>
+          lease.rank({ query: request.query, documents: request.documents }, signal),
+        ),
+      ),
+    async count(request, context) {
+      const { model, promptTokens } = await once('generate', request, context, (lease, signal, target) => {
+        assertReadable(request, target.model);
+        const wanted = { model: target.model, choice: 0, owner: context.principal.cacheOwner };
+        return lease.count(toWorkerRequest(request, wanted), signal);
+      });
+      return { model, promptTokens };
+    },
+  };
+}

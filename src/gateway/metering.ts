@@ -1,0 +1,93 @@
+import type { CallContext } from '../core/call.ts';
+import type { Clock } from '../core/clock.ts';
+import { type AppError, toAppError } from '../core/errors.ts';
+import { coarseReason, isContent, type StreamEvent } from '../core/events.ts';
+import { type Usage, unknownUsage } from '../core/usage.ts';
+import type { AppEvent, Bus } from '../observe/bus.ts';
+
+type Operation = Extract<AppEvent, { type: 'request-ended' }>['operation'];
+
+/** Follows one request from its arrival to its end, whoever answers it, and tells the bus. */
+export interface RequestMeter {
+  /** A provider has committed itself; everything from here on is booked under it and its own name of the model. */
+  committed(providerId: string, model: string): void;
+  /** Hands every event on and ends with the stream, however that ends. */
+  watch(events: AsyncIterableIterator<StreamEvent>): AsyncIterableIterator<StreamEvent>;
+  /** The answer came whole. */
+  answered(result: { usage: Usage; queueMs: number | null }): void;
+  /** It failed before anybody had committed, or as a whole; returns the error. */
+  failed(error: unknown): AppError;
+}
+
+export function meterRequest(
+  deps: { clock: Clock; bus: Pick<Bus, 'publish'> },
+  context: Pick<CallContext, 'requestId'>,
+  operation: Operation,
+): RequestMeter {
+  const { clock, bus } = deps;
+  const { requestId } = context;
+  const arrivedMs = clock.monotonicMs();
+  // A name that no provider has taken yet is the client's, and no label for a metric.
+  let provider = 'none';
+  let model = 'unknown';
+  let beganMs: number | null = null;
+  let ended = false;
+  bus.publish({ type: 'request-began', requestId, model });
+
+  const end = (outcome: string, usage: Usage, serviceMs: number | null) => {
+    if (ended) return;
+    ended = true;
+    bus.publish({ type: 'request-ended', requestId, provider, model, operation, outcome, usage, serviceMs });
+  };
+  const sinceBegun = () => (beganMs === null ? null : clock.monotonicMs() - beganMs);
+  const failed = (thrown: unknown): AppError => {
+    const error = toAppError(thrown);
+    end(error.code === 'client_closed_request' ? 'cancelled' : error.code, unknownUsage, sinceBegun());
+    return error;
+  };
+
+  return {
+    committed(providerId, name) {
+      provider = providerId;
+      model = name;
+      beganMs = clock.monotonicMs();
+    },
+    watch(events) {
+      let hasContent = false;
+      let usage = unknownUsage;
+      const see = (event: StreamEvent) => {
+        if (event.type === 'start') usage = event.usage;
+        if (!hasContent && isContent(event)) {
+          hasContent = true;
+          const latencyMs = clock.monotonicMs() - arrivedMs;
+          bus.publish({ type: 'request-first-token', requestId, provider, model, latencyMs });
+        }
+        if (event.type === 'finish') end(coarseReason(event.reason), event.usage, sinceBegun());
+      };
+      // Written out rather than as a generator: one that was never started would not hand an early `return` on.
+      return {
+        [Symbol.asyncIterator]() {
+          return this;
+        },
+        async next() {
+          try {
+            const result = await events.next();
+            if (!result.done) see(result.value);
+            return result;
+          } catch (error) {
+            throw failed(error);
+          }
+        },
+        async return() {
+          end('cancelled', usage, sinceBegun());
+          await events.return?.();
+          return { done: true, value: undefined };
+        },
+      };
+    },
+    answered({ usage, queueMs }) {
+      end('stop', usage, clock.monotonicMs() - arrivedMs - (queueMs ?? 0));
+    },
+    failed,
+  };
+}

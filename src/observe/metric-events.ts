@@ -1,0 +1,87 @@
+import { promptTokensOf } from '../core/usage.ts';
+import type { AppEvent, Bus } from './bus.ts';
+import type { Metrics } from './metrics.ts';
+
+/**
+ * Counts and times what happens, from now on; returns the end of it. HTTP counts its own requests and messages, which are
+ * no events, and gauges read their state when they are scraped.
+ */
+export function recordEvents(bus: Pick<Bus, 'subscribe'>, metrics: Metrics): () => void {
+  return bus.subscribe((event) => record(metrics, event));
+}
+
+function record(metrics: Metrics, event: AppEvent): void {
+  switch (event.type) {
+    case 'model-loaded': {
+      const { model, loadMs, expectedBytes, measuredBytes } = event;
+      metrics.loads.inc({ model, result: 'loaded' });
+      metrics.loadSeconds.observe({ model }, loadMs / 1000);
+      if (measuredBytes !== null) metrics.memoryEstimateError.set({ model }, expectedBytes / measuredBytes - 1);
+      break;
+    }
+    case 'model-load-failed':
+      metrics.loads.inc({ model: event.model, result: event.code });
+      break;
+    case 'model-gone':
+      metrics.unloads.inc({ model: event.model, reason: event.reason });
+      break;
+    case 'worker-died':
+      metrics.workerRestarts.inc({ model: event.model, reason: event.reason });
+      break;
+    case 'step':
+      recordStep(metrics, event);
+      break;
+    case 'slot-taken':
+      metrics.queueWaitSeconds.observe({ model: event.model }, event.waitedMs / 1000);
+      break;
+    case 'token':
+      metrics.generatedTokens.inc({ model: event.model });
+      if (event.gapMs !== null) metrics.interTokenSeconds.observe({ model: event.model }, event.gapMs / 1000);
+      break;
+    case 'prompt-evaluated':
+      metrics.evaluatedPromptTokens.inc({ model: event.model }, event.tokens);
+      break;
+    case 'calibrated':
+      metrics.calibrations.inc({ model: event.model, result: event.result });
+      break;
+    case 'request-first-token':
+      metrics.firstTokenSeconds.observe({ model: event.model }, event.latencyMs / 1000);
+      break;
+    case 'request-ended':
+      recordRequest(metrics, event);
+      break;
+    case 'pull-received':
+      metrics.pulledBytes.inc(event.bytes);
+      break;
+    case 'pull-ended':
+      metrics.pulls.inc({ result: event.result });
+      break;
+    // Nothing is counted of these: gauges read the level of memory and the running pulls.
+    case 'memory-level':
+    case 'request-began':
+    case 'pull-changed':
+      break;
+    default:
+      event satisfies never;
+  }
+}
+
+function recordRequest(metrics: Metrics, event: Extract<AppEvent, { type: 'request-ended' }>): void {
+  const { provider, model, outcome, usage, serviceMs } = event;
+  metrics.requests.inc({ model, outcome });
+  if (serviceMs !== null) metrics.inferenceSeconds.observe({ model }, serviceMs / 1000);
+  metrics.promptTokens.inc({ model }, promptTokensOf(usage) ?? 0);
+  metrics.cachedPromptTokens.inc({ model }, usage.cacheReadTokens ?? 0);
+  // Those of this machine were counted as they were made.
+  if (provider !== 'local') metrics.generatedTokens.inc({ model }, usage.outputTokens ?? 0);
+}
+
+function recordStep(metrics: Metrics, event: Extract<AppEvent, { type: 'step' }>): void {
+  const { model, sequences, promptTokens, drafted, accepted } = event;
+  metrics.steps.inc({ model });
+  metrics.stepSequences.observe({ model }, sequences);
+  if (promptTokens > 0) metrics.evaluatedPromptTokens.inc({ model }, promptTokens);
+  if (drafted === 0) return;
+  metrics.draftTokens.inc({ model, result: 'accepted' }, accepted);
+  metrics.draftTokens.inc({ model, result: 'rejected' }, Math.max(0, drafted - accepted));
+}
