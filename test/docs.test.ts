@@ -1,7 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import packageJson from '../package.json' with { type: 'json' };
 import { settingOfVariable } from '../src/config/env.ts';
 import { settingsSchema } from '../src/config/settings.ts';
 import { errorCatalogue } from '../src/core/errors.ts';
@@ -11,35 +13,58 @@ import { createHarness } from './http/harness.ts';
 import { repositoryRoot } from './support/server.ts';
 
 const read = (path: string) => readFileSync(join(repositoryRoot, path), 'utf8');
-const readme = read('README.md');
 
-/** Every README of the repository, by path; the recipe of the built-in model included. */
-const documents = new Map(
-  ['.', 'src', 'test', 'scripts', 'models', '.ci'].flatMap((folder) =>
-    readdirSync(join(repositoryRoot, folder), { recursive: folder !== '.', withFileTypes: true })
-      .filter((entry) => entry.isFile() && entry.name === 'README.md')
-      .map((entry) => relative(repositoryRoot, join(entry.parentPath, entry.name)))
-      .map((path) => [path, read(path)] as const),
-  ),
+const readmes = ['.', 'src', 'test', 'scripts', 'models', '.ci'].flatMap((folder) =>
+  readdirSync(join(repositoryRoot, folder), { recursive: folder !== '.', withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name === 'README.md')
+    .map((entry) => relative(repositoryRoot, join(entry.parentPath, entry.name))),
 );
+const guides = readdirSync(join(repositoryRoot, 'docs')).map((name) => `docs/${name}`);
 
-/** The rows of the one table under a heading of the README, cells trimmed, header left out. */
-function tableUnder(heading: string): string[][] {
-  const section = readme.split(/^#{2,3} /m).find((text) => text.startsWith(`${heading}\n`)) ?? '';
-  return section
-    .split('\n')
-    .filter((line) => line.startsWith('|') && !line.startsWith('|---'))
-    .slice(1)
-    .map((line) => line.split('|').slice(1, -1))
+/** Every document of the repository, by path; the recipe of the built-in model included. */
+const documents = new Map(
+  [...readmes, ...guides, 'CHANGELOG.md', 'models/hearth-guide-3m.md'].map((path) => [path, read(path)] as const),
+);
+/** What users read. */
+const manual = new Map([...documents].filter(([path]) => path === 'README.md' || path.startsWith('docs/')));
+
+/** The rows of all tables in a text, cells trimmed, headers left out. */
+function rowsOf(text: string): string[][] {
+  const lines = text.split('\n');
+  return lines
+    .filter(
+      (line, index) => line.startsWith('|') && !/^\|[-|]+$/.test(line) && !/^\|[-|]+$/.test(lines[index + 1] ?? ''),
+    )
+    .map((line) => line.split(/(?<!\\)\|/).slice(1, -1))
     .map((cells) => cells.map((cell) => cell.trim()));
+}
+
+/** The rows of the tables under a heading of a document, up to the next heading of any level. */
+function tableUnder(path: string, heading: string): string[][] {
+  return rowsOf(
+    documents
+      .get(path)!
+      .split(/^#{1,4} /m)
+      .find((text) => text.startsWith(`${heading}\n`)) ?? '',
+  );
 }
 
 const unquoted = (cell: string) => cell.replaceAll('`', '');
 
-/** Everything the pattern's first group finds in any README, with the README it stands in. */
-function mentions(pattern: RegExp): { path: string; name: string }[] {
-  return [...documents].flatMap(([path, text]) =>
-    [...text.matchAll(pattern)].map((match) => ({ path, name: match[1]! })),
+/** Everything the pattern's first group finds in any of the documents, with the document it stands in. */
+function mentions(pattern: RegExp, of: ReadonlyMap<string, string> = documents): { path: string; name: string }[] {
+  return [...of].flatMap(([path, text]) => [...text.matchAll(pattern)].map((match) => ({ path, name: match[1]! })));
+}
+
+/** The commands of the `sh` blocks of the manual, lines that go on joined, comments cut off. */
+function commands(): { path: string; command: string }[] {
+  return mentions(/^```sh\n([\s\S]*?)^```/gm, manual).flatMap(({ path, name }) =>
+    name
+      .replace(/\\\n/g, '')
+      .split(/\n(?=[a-z./])/)
+      .flatMap((line) => line.replace(/ +#.*$/, '').split(' && '))
+      .map((line) => ({ path, command: line.trim() }))
+      .filter(({ command }) => command !== ''),
   );
 }
 
@@ -62,7 +87,7 @@ async function routesOfCode(): Promise<ReadonlySet<string>> {
 
 describe('endpoints', async () => {
   const inCode = await routesOfCode();
-  const inTable = tableUnder('Endpoints').flatMap(([endpoint = '', also = '']) => {
+  const inTable = tableUnder('docs/api.md', 'Endpoints').flatMap(([endpoint = '', also = '']) => {
     const [method, path] = unquoted(endpoint).split(' ');
     const twins = unquoted(also)
       .split(', ')
@@ -70,11 +95,11 @@ describe('endpoints', async () => {
     return [path, ...twins].map((name) => `${method} ${name}`);
   });
 
-  it('of the code are those of the table in README.md', () => {
+  it('of the code are those of the table in docs/api.md', () => {
     expect([...inTable].sort()).toEqual([...inCode].sort());
   });
 
-  it('that any README names exist', () => {
+  it('that any document names exist', () => {
     // A name in angle brackets is a placeholder just as one in braces.
     const named = mentions(/\b((?:GET|POST|PUT|PATCH|DELETE) \/[^\s`'",)|]*)/g);
     const unknown = named.filter(({ name }) => !inCode.has(name.replace(/<(\w+)>/g, '{$1}').replace(/[.;:]$/, '')));
@@ -82,31 +107,51 @@ describe('endpoints', async () => {
     expect(unknown).toEqual([]);
   });
 
-  it('that the examples of README.md call exist', () => {
-    const paths = [...readme.matchAll(/(?:http|ws):\/\/127\.0\.0\.1:8000(\/[^\s'")]*)/g)].map((match) => match[1]!);
+  it('that the examples of the manual call exist', () => {
+    const paths = mentions(/(?:http|ws):\/\/127\.0\.0\.1:8000(\/[^\s'"`),]*)/g, manual);
     const known = [...inCode].map((route) => route.split(' ')[1]!);
     const matches = (path: string) =>
       known.some((route) => new RegExp(`^${route.replace(/\{\w+\}/g, '[^/]+')}$`).test(path));
-    expect(paths.length).toBeGreaterThan(4);
+    expect(paths.length).toBeGreaterThan(20);
     // `/v1` is the base URL that SDKs are given.
-    expect(paths.filter((path) => path !== '/v1' && !matches(path))).toEqual([]);
+    expect(paths.filter(({ name }) => name !== '/v1' && !matches(name))).toEqual([]);
+  });
+
+  it('take the requests that the manual sends with curl', async () => {
+    const sent = commands().filter(({ command }) => command.startsWith('curl '));
+    const harness = await createHarness();
+    const refused = await Promise.all(
+      sent.map(async ({ path, command }) => {
+        const body = /-d '([\s\S]*)'$/.exec(command)?.[1];
+        const method = /-X (\w+)/.exec(command)?.[1] ?? (body === undefined ? 'GET' : 'POST');
+        const url = /http:\/\/127\.0\.0\.1:8000(\S+)/.exec(command)![1]!;
+        const answer = await harness.send(method, url, body === undefined ? undefined : JSON.parse(body));
+        // Not every model of an example is here.
+        const isTaken = answer.statusCode < 400 || answer.body.includes('"MODEL_NOT_FOUND"');
+        return isTaken ? [] : [{ path, command, answer: answer.body }];
+      }),
+    );
+    await harness.close();
+    expect(sent.length).toBeGreaterThan(12);
+    expect(refused.flat()).toEqual([]);
   });
 });
 
 describe('settings', () => {
-  const rows = tableUnder('Configuration').map((cells) => cells.map(unquoted));
+  const marked = /<!-- settings:begin -->([\s\S]*)<!-- settings:end -->/.exec(documents.get('docs/configuration.md')!);
+  const rows = rowsOf(marked?.[1] ?? '').map((cells) => cells.map(unquoted));
 
   const namesIn = (text: string) => new Set(text.match(/\bHEARTH_[A-Z][A-Z_]*[A-Z]\b/g) ?? []);
   const ofServer = namesIn(read('src/config/env.ts'));
   const ofTests = namesIn(read('.ci/run'));
 
-  it('that any README names as environment variables are read by the code', () => {
+  it('that any document names as environment variables are read by the code', () => {
     const named = mentions(/\b(HEARTH_[A-Z][A-Z_]*[A-Z])\b/g);
     expect(named.length).toBeGreaterThan(5);
     expect(named.filter(({ name }) => !ofServer.has(name) && !ofTests.has(name))).toEqual([]);
   });
 
-  it('from the environment are those of the table in README.md', () => {
+  it('from the environment are those of the table in docs/configuration.md', () => {
     expect(
       rows
         .map(([, variable]) => variable)
@@ -115,28 +160,28 @@ describe('settings', () => {
     ).toEqual([...ofServer].sort());
   });
 
-  it('have the place in the file that the table in README.md says', () => {
+  it('have the place in the file that the table in docs/configuration.md says', () => {
     const inTable = rows.flatMap(([, variable, setting]) => (variable && setting ? [[variable, setting]] : []));
     const inCode = Object.entries(settingOfVariable).map(([variable, path]) => [variable, path.join('.')]);
     expect(inTable.sort()).toEqual(inCode.sort());
   });
 
-  it('of the example file in README.md are accepted', () => {
-    const example = /^```yaml\n([\s\S]*?)^```/m.exec(readme)?.[1] ?? '';
+  it('of the example file in docs/configuration.md are accepted', () => {
+    const example = /^```yaml\n([\s\S]*?)^```/m.exec(documents.get('docs/configuration.md')!)?.[1] ?? '';
     expect(settingsSchema.safeParse(parse(example))).toMatchObject({ success: true, data: { server: {}, models: {} } });
   });
 });
 
 describe('fields of a load', () => {
-  it('are those of the table in README.md', () => {
-    const inTable = tableUnder('Your own models').map(([field = '']) => unquoted(field));
+  it('are those of the table in docs/models-and-memory.md', () => {
+    const inTable = tableUnder('docs/models-and-memory.md', 'Loading').map(([field = '']) => unquoted(field));
     expect(inTable.sort()).toEqual(Object.keys(loadBody.shape).sort());
   });
 });
 
 describe('error codes', () => {
-  it('of the catalogue are those of the table in README.md, with status and retry', () => {
-    const inTable = tableUnder('Error codes').map((cells) => cells.slice(0, 3).map(unquoted));
+  it('of the catalogue are those of the table in docs/errors.md, with status and retry', () => {
+    const inTable = tableUnder('docs/errors.md', 'Error codes').map((cells) => cells.slice(0, 3).map(unquoted));
     const inCode = Object.entries(errorCatalogue).map(([code, { status, retryable }]) => [
       code,
       String(status),
@@ -151,13 +196,17 @@ describe('metrics', async () => {
   const types = new Map([...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name!, type!]));
   const helps = new Map([...text.matchAll(/^# HELP (\S+) (.*)$/gm)].map(([, name, help]) => [name!, help!]));
 
-  it('of the code are those of the table in README.md, with type and help text', () => {
-    const inTable = tableUnder('Metrics').map((cells) => [unquoted(cells[0] ?? ''), cells[1], cells[2]]);
+  it('of the code are those of the table in docs/metrics.md, with type and help text', () => {
+    const inTable = tableUnder('docs/metrics.md', 'Metrics').map((cells) => [
+      unquoted(cells[0] ?? ''),
+      cells[1],
+      cells[2],
+    ]);
     const inCode = [...types].map(([name, type]) => [name, type, helps.get(name)]);
     expect(inTable.sort()).toEqual(inCode.sort());
   });
 
-  it('that any README names exist', () => {
+  it('that any document names exist', () => {
     const named = mentions(/`((?:hearth_|model_inference_|active_connections)[a-z_]*)[`{]/g);
     const unknown = named.filter(
       ({ name }) => !types.has(name.replace(/_(?:bucket|sum|count)$/, '')) && !types.has(name),
@@ -167,11 +216,62 @@ describe('metrics', async () => {
   });
 });
 
+describe('commands of the manual', () => {
+  const { scripts } = packageJson;
+  const help = execFileSync(process.execPath, [join(repositoryRoot, 'src/main.ts'), '--help'], { encoding: 'utf8' });
+  const ofHearth = [...help.matchAll(/^ {2}(\w+)(?:\|\w+)? /gm)].map((match) => match[1]!);
+  const isFile = (path: string) => existsSync(join(repositoryRoot, path));
+
+  /** Whether what a command names is there; commands of other programs name nothing of ours. */
+  function isKnown(command: string): boolean {
+    const [program = '', first = '', second = ''] = command.split(/\s+/);
+    if (program === 'npm' && first === 'run') return second in scripts;
+    if (program === 'npm') return first === 'ci' || first in scripts;
+    if (program === 'npx') return first === 'node' && isFile(second);
+    if (program.startsWith('./')) return isFile(program) && ofHearth.includes(first);
+    return ['curl', 'apt-get'].includes(program);
+  }
+
+  it('name scripts, files and commands of Hearth that exist', () => {
+    expect(ofHearth).toContain('plan');
+    const all = commands();
+    expect(all.filter(({ path }) => path === 'README.md').length).toBeGreaterThan(6);
+    expect(all.filter(({ command }) => !isKnown(command))).toEqual([]);
+  });
+});
+
+describe('README.md', () => {
+  it('has at most 200 lines', () => {
+    expect(documents.get('README.md')!.trimEnd().split('\n').length).toBeLessThanOrEqual(200);
+  });
+
+  it('leads to every guide', () => {
+    const linked = [...documents.get('README.md')!.matchAll(/\]\((docs\/[^)#]+)/g)].map((match) => match[1]!);
+    expect([...new Set(linked)].sort()).toEqual([...guides].sort());
+  });
+});
+
 describe('links', () => {
-  it('of every README lead to files that exist', () => {
-    const links = mentions(/\]\((?!https?:|#)([^)#]+)/g);
-    const broken = links.filter(({ path, name }) => !existsSync(join(repositoryRoot, path, '..', name)));
-    expect(links.length).toBeGreaterThan(3);
+  /** Anchors of a document as GitHub makes them from its headings. */
+  const anchorsOf = (text: string): Set<string> =>
+    new Set(
+      [...text.replace(/^```[\s\S]*?^```/gm, '').matchAll(/^#{1,6} (.+)$/gm)].map((match) =>
+        match[1]!
+          .toLowerCase()
+          .replace(/[^\p{L}\p{N} _-]/gu, '')
+          .replaceAll(' ', '-'),
+      ),
+    );
+
+  it('of every document lead to files and headings that exist', () => {
+    const links = mentions(/\]\((?!https?:)([^)\s]+)\)/g);
+    const broken = links.filter(({ path, name }) => {
+      const [file = '', anchor] = name.split('#');
+      const target = file === '' ? path : join(path, '..', file);
+      if (!existsSync(join(repositoryRoot, target))) return true;
+      return anchor !== undefined && !anchorsOf(read(target)).has(anchor);
+    });
+    expect(links.length).toBeGreaterThan(50);
     expect(broken).toEqual([]);
   });
 });
