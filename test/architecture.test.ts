@@ -103,6 +103,63 @@ describe('the import table', () => {
   });
 });
 
+describe('documents', () => {
+  /** Of the table, what is there already: rooms that are yet to come have no files. */
+  const isThere = (name: string) =>
+    name.includes('*') || files.some((file) => file === name || file.startsWith(`${name}/`));
+  /** Room of a file as pictures have it. */
+  const roomOf = (file: string) =>
+    file.startsWith('providers/') && file.split('/').length > 2
+      ? file.split('/').slice(0, 2).join('/')
+      : file.split('/')[0]!;
+
+  it('have the table in src/README.md', () => {
+    const inReadme = [
+      ...readFileSync(join(sourceFolder, 'README.md'), 'utf8').matchAll(/^\| `([^`]+)` \|.*\|(.*)\|$/gm),
+    ].map(([, room, allowed]) => [
+      room!.replace(/\/$/, ''),
+      [...allowed!.matchAll(/`([^`]+)`/g)].map((match) => match[1]!).sort(),
+    ]);
+    const inCode = Object.entries(mayImport)
+      .filter(([room]) => isThere(room))
+      .map(([room, allowed]) => [room, allowed.filter(isThere).sort()]);
+    expect(inReadme.sort()).toEqual(inCode.sort());
+  });
+
+  const architecture = readFileSync(join(repositoryRoot, 'docs/architecture.md'), 'utf8');
+
+  it('have a picture with the imports between the rooms above the leaves', () => {
+    const picture = /^```mermaid\n([\s\S]*?)^```/m.exec(architecture)![1]!;
+    const nameOf = new Map([...picture.matchAll(/(\w+)\[([^\]:]+)/g)].map(([, id, name]) => [id!, name!]));
+    const drawn = [...picture.matchAll(/^ *(\w+)(?:\[[^\]]*\])? --> (\w+)/gm)].map(
+      ([, from, to]) => `${nameOf.get(from!) ?? from} --> ${nameOf.get(to!) ?? to}`,
+    );
+    const inCode = files.flatMap((file) =>
+      graph.get(file)!.flatMap(({ specifier }) => {
+        const target = targetOf(file, specifier);
+        if (target === null) return [];
+        const [from, to] = [roomOf(file), roomOf(target)];
+        return from === to || [from, to].some((room) => leaves.includes(room)) ? [] : [`${from} --> ${to}`];
+      }),
+    );
+    expect(drawn.sort()).toEqual([...new Set(inCode)].sort());
+  });
+
+  it('walk a request through functions that stand in the files that are named', () => {
+    const steps = [...architecture.matchAll(/^\| \d+ \| `([^`]+)` \| ([^|]+) \|/gm)];
+    const lost = steps.flatMap(([, file, names]) => {
+      if (!files.includes(file!)) return [`${file} is not there`];
+      const source = readFileSync(join(sourceFolder, file!), 'utf8');
+      return [...names!.matchAll(/`([^`]+)`/g)]
+        .map((match) => match[1]!)
+        .filter((name) => !new RegExp(`\\b${name}\\b`).test(source))
+        .map((name) => `${file} has no ${name}`);
+    });
+    expect(steps.length).toBeGreaterThan(15);
+    expect(lost).toEqual([]);
+  });
+});
+
 describe('src', () => {
   it('has no file outside the folders of the table', () => {
     expect(files.filter((file) => ruleOf(file) === null)).toEqual([]);
