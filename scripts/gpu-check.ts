@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { systemClock } from '../src/core/clock.ts';
 import { type LoadPlan, planLoad } from '../src/engine/memory/plan.ts';
 import { repackRulesOf } from '../src/engine/memory/repack.ts';
-import { startResident } from '../src/engine/residents/model-worker.ts';
+import { startWorker } from '../src/engine/residents/model-worker.ts';
 import { forkWorker } from '../src/ipc/fork.ts';
 import type { GpuBackend } from '../src/ipc/gpu.ts';
 import type { GpuDevice } from '../src/machine/gpu/device.ts';
@@ -72,7 +72,7 @@ const planOn = (gpu: GpuDevice | null): LoadPlan => {
 
 async function run(name: string, plan: LoadPlan, on: GpuDevice | null) {
   const worker = fork(on?.environment ?? {});
-  const resident = await startResident({
+  const resident = await startWorker({
     worker,
     options: {
       mode: 'generate',
@@ -94,7 +94,6 @@ async function run(name: string, plan: LoadPlan, on: GpuDevice | null) {
     clock: systemClock,
     log: createLogger('error'),
     onStep: () => {},
-    onEnd: () => {},
   });
   const answer = async () => {
     let text = '';

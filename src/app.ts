@@ -44,7 +44,7 @@ export async function createApp(
   const clock = overrides.clock ?? systemClock;
   const version = packageVersion();
   const metrics = createMetrics(version);
-  const bus = createBus((err, event) => log.error({ err, event: event.type }, 'a listener of the bus failed'));
+  const bus = createBus((err, { type }) => log.error({ err, type }, 'a listener failed on an event'));
   recordEvents(bus, metrics);
   const catalog = assembleCatalog(config, log);
   await catalog.refresh();
@@ -53,7 +53,6 @@ export async function createApp(
     config,
     log,
     clock,
-    metrics,
     bus,
     catalog,
     env: deps.env,

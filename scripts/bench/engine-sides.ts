@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/core/clock.ts';
-import { type Resident, startResident } from '../../src/engine/residents/model-worker.ts';
+import { type ModelWorker, startWorker } from '../../src/engine/residents/model-worker.ts';
 import { forkWorker } from '../../src/ipc/fork.ts';
 import type { WorkerRequest } from '../../src/ipc/protocol.ts';
 import { createLogger } from '../../src/observe/logger.ts';
@@ -40,7 +40,7 @@ export function engineSide(deps: { env: NodeJS.ProcessEnv; cores: number }): Eng
     name: 'engine',
     async open(options) {
       const { modelPath, threads, streams, contextTokens, batchTokens } = options;
-      const resident = await startResident({
+      const worker = await startWorker({
         worker: forkWorker({ env: deps.env, libuvThreads: libuvThreads(deps.cores) }),
         options: {
           mode: 'generate',
@@ -62,19 +62,18 @@ export function engineSide(deps: { env: NodeJS.ProcessEnv; cores: number }): Eng
         clock: systemClock,
         log: createLogger('error'),
         onStep: () => {},
-        onEnd: () => {},
       });
       return {
         run: (prompts, generateTokens) =>
-          Promise.all(prompts.map((prompt, stream) => generate(resident, prompt, stream, generateTokens))),
-        close: () => resident.stop(),
+          Promise.all(prompts.map((prompt, stream) => generate(worker, prompt, stream, generateTokens))),
+        close: () => worker.stop(),
       };
     },
   };
 }
 
 async function generate(
-  resident: Resident,
+  worker: ModelWorker,
   prompt: string,
   stream: number,
   generateTokens: number,
@@ -101,7 +100,7 @@ async function generate(
     failure: null,
   };
   const hooks = { onToken: () => trace.tokenTimesMs.push(performance.now()), onSettled: () => {} };
-  for await (const event of resident.generate(request, new AbortController().signal, hooks)) {
+  for await (const event of worker.generate(request, new AbortController().signal, hooks)) {
     if (event.type !== 'start') continue;
     trace.promptTokens = promptTokensOf(event.usage);
     trace.cachedPromptTokens = event.usage.cacheReadTokens;

@@ -20,6 +20,9 @@ export interface ExpectedMemory {
   total: number;
 }
 
+/** How keys and values are kept: 16-bit floats, or blocks of 32 numbers of 8 bits with one scale each. */
+export type KvType = 'f16' | 'q8_0';
+
 /** Settings that a model is, or would be, loaded with. */
 export interface PlannedSettings {
   /** Of one slot. */
@@ -32,8 +35,7 @@ export interface PlannedSettings {
   gpuLayers: number;
   gpuBytes: number;
   useMmap: boolean;
-  /** How keys and values are kept: `f16` or `q8_0`. */
-  kvType: string;
+  kvType: KvType;
   flashAttention: boolean;
   /** Of the machine's memory. */
   expectedBytes: ExpectedMemory;
@@ -49,13 +51,12 @@ export interface MemoryShortage {
   shortfallBytes: number;
   /** Settings that would fit although they are not what was wished; null when none do. */
   nearest: { contextTokens: number; slots: number; neededBytes: number } | null;
+  /** A sentence with the numbers and, where there is one, the way out. */
   message: string;
 }
 
-/** Whether a model fits, as far as a reader of the outcome needs it: its settings, or the shortage. */
-export type FitOutcome =
-  | { type: 'plan'; contextTokens: number; slots: number; expectedBytes: { total: number } }
-  | ({ type: 'refusal' } & MemoryShortage);
+/** Whether a model fits: its settings, or the shortage. */
+export type FitOutcome = ({ type: 'plan' } & PlannedSettings) | ({ type: 'refusal' } & MemoryShortage);
 
 /** What a load would do now, without doing it: settings, or the shortage. */
 export interface PlanInfo {

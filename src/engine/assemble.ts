@@ -10,34 +10,33 @@ import { canParkThreads } from '../ipc/gate.ts';
 import type { ReadFile } from '../machine/cgroup.ts';
 import { usableCores } from '../machine/cores.ts';
 import { type CpuReader, createCpuReader } from '../machine/cpu-reader.ts';
-import { createMemory } from '../machine/memory.ts';
-import { measuredBytes } from '../machine/resident-bytes.ts';
+import { createMemory, type Memory } from '../machine/memory.ts';
 import type { Bus } from '../observe/bus.ts';
 import type { Logger } from '../observe/logger.ts';
-import type { GaugeSources, Metrics } from '../observe/metrics.ts';
+import type { GaugeSources } from '../observe/metrics.ts';
 import type { Catalog } from '../store/catalog/catalog.ts';
 import { defaultLibuvThreads, libuvChoices } from './calibration/calibration.ts';
 import { createCalibrationStore } from './calibration/calibration-store.ts';
 import { type Calibrator, createCalibrator } from './calibration/calibrator.ts';
 import { createEngine, type Engine } from './engine.ts';
 import { createGpu } from './gpu/gpu.ts';
-import { createFootprints } from './memory/footprints.ts';
-import { createPlanner, type Planner } from './memory/planner.ts';
-import { createMemoryReadings, createMemoryWatch, pressureLevels } from './memory/pressure.ts';
-import { repackRulesOf } from './memory/repack.ts';
-import { createPlanning } from './planning/planning.ts';
-import { collectGarbage } from './residents/collect-garbage.ts';
-import { createCrashGuard, quarantineFile } from './residents/crash-guard.ts';
+import type { GpuSelector } from './gpu/select.ts';
+import { collectGarbage } from './memory/collect-garbage.ts';
+import { createEngineMemory, type EngineMemory } from './memory/memory.ts';
+import type { Planner } from './memory/planner.ts';
+import { memoryLevels } from './memory/pressure.ts';
+import { createPlanning, type EngineDefaults } from './planning/planning.ts';
+import { type CrashGuard, createCrashGuard, quarantineFile } from './residents/crash-guard.ts';
+import { createLauncher } from './residents/launcher.ts';
 import { createManager, type Manager, type ModelRef } from './residents/manager.ts';
-import { createThreadArbiter } from './threads/arbiter.ts';
-import { createPressureWatch, type PressureWatch } from './threads/contention.ts';
+import type { ContentionWatch } from './threads/contention.ts';
+import { createThreads } from './threads/threads.ts';
 
 export interface EngineAssemblyDeps {
   config: Config;
   log: Logger;
   clock: Clock;
-  metrics: Metrics;
-  bus: Pick<Bus, 'publish'>;
+  bus: Bus;
   catalog: Catalog;
   /** What workers inherit. */
   env: NodeJS.ProcessEnv;
@@ -57,69 +56,46 @@ export interface AssembledEngine {
   unload(ids: readonly string[]): Promise<void>;
   /** Physical cores, quota and affinity taken together. */
   cores: number;
-  gauges: Pick<
-    GaugeSources,
-    'models' | 'memoryBudgetBytes' | 'memoryPressureLevel' | 'memoryAvailableBytes' | 'memoryUsedBytes' | 'gpus'
-  >;
+  gauges: EngineGauges;
   /** Measures nothing any more; comes before the drain. */
   stopCalibration(): void;
   /** Ends the workers and waits for their exits. */
   close(): Promise<void>;
 }
 
+type EngineGauges = Pick<
+  GaugeSources,
+  'models' | 'memoryBudgetBytes' | 'memoryPressureLevel' | 'memoryAvailableBytes' | 'memoryUsedBytes' | 'gpus'
+>;
+
 /** Builds the parts of the engine once and hands each what it needs. */
 export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
-  const { config, log, clock, metrics, catalog } = deps;
+  const { config, log, clock, bus, catalog } = deps;
+  // 1. The machine: its memory and its cores.
   const memory = createMemory({
     ...config.engine,
     workerPids: () => manager.residents().flatMap(({ pid }) => (pid === null ? [] : [pid])),
   });
-  const { cores } = usableCores({ readFile: memory.readFile, affinityCount: availableParallelism() });
+  const { readFile, residentBytes } = memory;
+  const { cores } = usableCores({ readFile, affinityCount: availableParallelism() });
+  // 2. The division of its threads, and what is measured of models on them.
   const threads = config.engine.threads ?? cores;
-  const arbiter = createThreadArbiter(threads);
-  const pressure = createPressureWatch({
-    readFile: memory.readFile,
-    clock,
-    cores: threads,
-    onLimit(limit, reason) {
-      log.info({ threads: limit, reason }, 'decoding threads changed');
-      arbiter.setCores(limit);
-    },
-  });
-  const crashes = createCrashGuard({
-    clock,
-    stored: createStateFile({
-      path: join(config.dataFolder, 'quarantine.json'),
-      parse: (value) => quarantineFile.parse(value),
-      warn: (err) => log.warn({ err }, 'the list of model files in quarantine cannot be used or stored'),
-    }),
-  });
-  const memoryWatch = createMemoryWatch({
-    read: createMemoryReadings({ readFile: memory.readFile, budget: memory.budget }),
-    reserveBytes: config.engine.memoryReserveBytes,
-    clock,
-    onLevel: (level, reading) => log.warn({ level, ...reading }, 'memory pressure changed'),
-    onShort: () => manager.relieve(),
-  });
-  const footprints = createFootprints({
-    folder: config.dataFolder,
-    machine: `${process.arch} ${cpus()[0]?.model ?? 'unknown'}`,
-    log,
-  });
-  const planner = createPlanner({
-    budget: memory.budget,
-    repackRules: repackRulesOf(memory.readFile('/proc/cpuinfo'), process.arch),
-    threadsFor: arbiter.limitFor,
-    correctionBytes: footprints.correctionBytes,
-  });
+  const { arbiter, contention } = createThreads({ threads, readFile, clock, log });
   const poolSizes = libuvChoices(cores, canParkThreads);
-  const calibrator = config.engine.calibrate
-    ? calibratorFor(deps, { readFile: memory.readFile, threads, pressure, poolSizes })
-    : null;
-  const fork =
-    deps.fork ??
-    ((environment: Record<string, string>) =>
-      forkWorker({ env: { ...deps.env, ...environment }, libuvThreads: Math.max(...poolSizes) }));
+  const calibrator = config.engine.calibrate ? calibratorFor(deps, { readFile, threads, contention, poolSizes }) : null;
+  // 3. The division of its memory.
+  const { planner, watch, measure } = createEngineMemory({
+    memory,
+    reserveBytes: config.engine.memoryReserveBytes,
+    dataFolder: config.dataFolder,
+    threadsFor: arbiter.limitFor,
+    onShort: () => manager.relieve(),
+    clock,
+    log,
+    bus,
+  });
+  // 4. Processes, on a GPU or not.
+  const fork = deps.fork ?? forkerFor(deps.env, Math.max(...poolSizes));
   const gpu = createGpu({
     fork,
     environment: deps.env,
@@ -129,62 +105,48 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
     clock,
     log,
   });
-  const manager: Manager = createManager({
+  const launcher = createLauncher({
     fork,
-    gpu,
-    plan: planner.plan,
-    refusal: (of) => memoryWatch.refusal(of),
-    observers: [
-      {
-        loaded({ ref, plan, pid }) {
-          // What a GPU's driver keeps in the process is not the model's.
-          if (plan.gpuLayers > 0) return;
-          const bytes = measuredBytes(memory.readFile, pid);
-          footprints.record(ref, plan, bytes);
-          if (bytes > 0) metrics.memoryEstimateError.set({ model: ref.model }, plan.expectedBytes.atLoad / bytes - 1);
-        },
-        gone: collectGarbage,
-      },
-    ],
-    residentBytes: memory.residentBytes,
     arbiter,
-    pressure,
-    calibrator,
-    crashes,
+    contention,
+    libuvThreads: defaultLibuvThreads(cores),
+    vaultFor: (ref) => vaultOf(ref, config, catalog),
+    drafts: config.engine.drafts === 'auto',
+    loadTimeoutMs: config.models.loadTimeoutMs,
     clock,
     log,
-    metrics,
-    vaultFor: (ref) => vaultOf(ref, config, catalog),
-    libuvThreads: defaultLibuvThreads(cores),
-    drafts: config.engine.drafts === 'auto',
-    maxQueue: config.models.maxQueue,
-    loadTimeoutMs: config.models.loadTimeoutMs,
+    bus,
   });
+  // 5. The loaded models.
+  const crashes = crashGuardFor(deps);
+  const manager: Manager = createManager({
+    launcher,
+    gpu,
+    memory: { plan: planner.plan, refusal: watch.refusal, residentBytes, measure },
+    calibrator,
+    crashes,
+    maxQueue: config.models.maxQueue,
+    clock,
+    log,
+    bus,
+  });
+  bus.subscribe(({ type }) => {
+    if (type === 'model-gone' || type === 'model-load-failed') collectGarbage();
+  });
+  // 6. What the rest of the server sees.
+  const defaults = defaultsOf(config);
   const engine = createEngine({
     catalog,
     manager,
     crashes,
     gpu,
-    planning: createPlanning({
-      planner,
-      gpu,
-      residents: manager.residents,
-      residentBytes: memory.residentBytes,
-      defaults: {
-        contextTokens: config.models.contextTokens,
-        parallel: config.models.parallel,
-        keepAliveMs: config.models.keepAliveMs,
-        keepAliveMsOf: config.models.keepAliveMsOf,
-        pinned: config.models.pinned,
-        gpu: config.engine.gpu,
-      },
-    }),
+    planning: createPlanning({ planner, gpu, residents: manager.residents, residentBytes, defaults }),
     clock,
-    bus: deps.bus,
-    refusal: (of) => memoryWatch.refusal(of),
+    bus,
+    refusal: watch.refusal,
     memory: memory.status,
     calibrator,
-    residentBytes: memory.residentBytes,
+    residentBytes,
   });
 
   return {
@@ -192,42 +154,73 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
     planner,
     totalBytes: () => memory.budget().totalBytes,
     async unload(ids) {
-      const loaded = manager.residents().filter(({ id }) => ids.includes(id));
-      await Promise.all(loaded.map(({ id }) => manager.unload(id, 'request')));
+      await Promise.all(ids.map((id) => manager.unload(id, 'request')));
     },
     cores,
-    gauges: {
-      models: () =>
-        manager.residents().map((resident) => ({
-          model: resident.model,
-          state: resident.state,
-          residentBytes: resident.pid === null ? null : memory.residentBytes(resident.pid),
-          gpuBytes: resident.gpu.bytes,
-          slots: resident.ready?.slots ?? 0,
-          busySlots: resident.busySlots,
-          queueDepth: resident.queueDepth,
-        })),
-      memoryBudgetBytes: () => memory.status().budgetBytes,
-      memoryPressureLevel: () => pressureLevels.indexOf(memoryWatch.level),
-      memoryAvailableBytes: () => memory.status().availableBytes,
-      memoryUsedBytes: () => memory.status().usedBytes,
-      gpus: () => gpu.status().devices.map(({ device, freeBytes }) => ({ ...device, freeBytes })),
-    },
+    gauges: gaugesOf({ manager, memory, watch, gpu }),
     stopCalibration: () => calibrator?.close(),
     async close() {
       await engine.close();
-      pressure.close();
-      memoryWatch.close();
+      contention.close();
+      watch.close();
     },
   };
 }
 
+function gaugesOf(parts: {
+  manager: Pick<Manager, 'residents'>;
+  memory: Memory;
+  watch: EngineMemory['watch'];
+  gpu: Pick<GpuSelector, 'status'>;
+}): EngineGauges {
+  const { manager, memory, watch, gpu } = parts;
+  return {
+    models: () =>
+      manager.residents().map((resident) => ({
+        model: resident.model,
+        state: resident.state,
+        residentBytes: resident.pid === null ? null : memory.residentBytes(resident.pid),
+        gpuBytes: resident.gpu.bytes,
+        slots: resident.ready?.slots ?? 0,
+        busySlots: resident.busySlots,
+        queueDepth: resident.queueDepth,
+      })),
+    memoryBudgetBytes: () => memory.status().budgetBytes,
+    memoryPressureLevel: () => memoryLevels.indexOf(watch.level),
+    memoryAvailableBytes: () => memory.status().availableBytes,
+    memoryUsedBytes: () => memory.status().usedBytes,
+    gpus: () => gpu.status().devices.map(({ device, freeBytes }) => ({ ...device, freeBytes })),
+  };
+}
+
+/** `libuvThreads`: of a process's pool, for its whole life. */
+function forkerFor(env: NodeJS.ProcessEnv, libuvThreads: number) {
+  return (environment: Record<string, string>): WorkerProcess =>
+    forkWorker({ env: { ...env, ...environment }, libuvThreads });
+}
+
+function crashGuardFor({ config, clock, log }: EngineAssemblyDeps): CrashGuard {
+  return createCrashGuard({
+    clock,
+    stored: createStateFile({
+      path: join(config.dataFolder, 'quarantine.json'),
+      parse: (value) => quarantineFile.parse(value),
+      warn: (err) => log.warn({ err }, 'the list of model files in quarantine cannot be used or stored'),
+    }),
+  });
+}
+
+function defaultsOf({ models, engine }: Config): EngineDefaults {
+  const { contextTokens, parallel, keepAliveMs, keepAliveMsOf, pinned } = models;
+  return { contextTokens, parallel, keepAliveMs, keepAliveMsOf, pinned, gpu: engine.gpu };
+}
+
 function calibratorFor(
   deps: EngineAssemblyDeps,
-  parts: { readFile: ReadFile; threads: number; pressure: PressureWatch; poolSizes: readonly number[] },
+  parts: { readFile: ReadFile; threads: number; contention: ContentionWatch; poolSizes: readonly number[] },
 ): Calibrator {
-  const { config, clock, log, metrics } = deps;
-  const { readFile, threads, pressure } = parts;
+  const { config, clock, log, bus } = deps;
+  const { readFile, threads, contention } = parts;
   return createCalibrator({
     store: createCalibrationStore({ folder: join(config.dataFolder, 'calibrations'), clock, log }),
     newCpuReader: deps.newCpuReader ?? (() => createCpuReader({ readFile, monotonicMs: () => clock.monotonicMs() })),
@@ -238,11 +231,11 @@ function calibratorFor(
     machine: { cpuModel: cpus()[0]?.model ?? 'unknown', cores: threads, engineVersion: libraryVersion() },
     tuneThreads: config.engine.threads === null,
     libuvChoices: parts.poolSizes,
-    calm: () => pressure.limit === threads,
-    onTuned: (id) => pressure.forget(id),
+    calm: () => contention.limit === threads,
+    onTuned: (id) => contention.forget(id),
     clock,
     log,
-    metrics,
+    bus,
   });
 }
 

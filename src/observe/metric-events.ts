@@ -70,10 +70,11 @@ function recordRequest(metrics: Metrics, event: Extract<AppEvent, { type: 'reque
   const { provider, model, outcome, usage, serviceMs } = event;
   metrics.requests.inc({ model, outcome });
   if (serviceMs !== null) metrics.inferenceSeconds.observe({ model }, serviceMs / 1000);
-  metrics.promptTokens.inc({ model }, promptTokensOf(usage) ?? 0);
-  metrics.cachedPromptTokens.inc({ model }, usage.cacheReadTokens ?? 0);
+  const promptTokens = promptTokensOf(usage);
+  if (promptTokens !== null) metrics.promptTokens.inc({ model }, promptTokens);
+  if (usage.cacheReadTokens !== null) metrics.cachedPromptTokens.inc({ model }, usage.cacheReadTokens);
   // Those of this machine were counted as they were made.
-  if (provider !== 'local') metrics.generatedTokens.inc({ model }, usage.outputTokens ?? 0);
+  if (provider !== 'local' && usage.outputTokens !== null) metrics.generatedTokens.inc({ model }, usage.outputTokens);
 }
 
 function recordStep(metrics: Metrics, event: Extract<AppEvent, { type: 'step' }>): void {

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
-import { startResident } from '../../src/engine/residents/model-worker.ts';
+
+import { startWorker } from '../../src/engine/residents/model-worker.ts';
 import { forkWorker } from '../../src/ipc/fork.ts';
 import type { WorkerOptions } from '../../src/ipc/protocol.ts';
 import { createLogger } from '../../src/observe/logger.ts';
@@ -31,14 +32,13 @@ const options: WorkerOptions = {
 const questions = ['What is Hearth?', 'What is GGUF?', 'Thanks!'];
 
 function load(changes: Partial<WorkerOptions>) {
-  return startResident({
+  return startWorker({
     worker: forkWorker({ env: cleanEnvironment(), libuvThreads: 1 }),
     options: { ...options, ...changes },
     loadTimeoutMs: 120_000,
     clock: systemClock,
     log: createLogger('silent'),
     onStep: () => {},
-    onEnd: () => {},
   });
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { unknownUsage } from '../../src/core/usage.ts';
+import { promptUsage, unknownUsage } from '../../src/core/usage.ts';
 import { type AppEvent, createBus } from '../../src/observe/bus.ts';
 import { recordEvents } from '../../src/observe/metric-events.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
@@ -58,7 +58,10 @@ describe('the recorder of metrics', () => {
       ],
     ],
     [{ type: 'slot-taken', model: 'm', waitedMs: 250 }, ['hearth_queue_wait_seconds_sum{model="m"} 0.25']],
-    [{ type: 'token-gap', model: 'm', gapMs: 20 }, ['hearth_inter_token_seconds_sum{model="m"} 0.02']],
+    [
+      { type: 'token', model: 'm', gapMs: 20 },
+      ['hearth_inter_token_seconds_sum{model="m"} 0.02', 'hearth_generated_tokens_total{model="m"} 1'],
+    ],
     [{ type: 'prompt-evaluated', model: 'm', tokens: 7 }, ['hearth_prompt_tokens_evaluated_total{model="m"} 7']],
     [
       { type: 'calibrated', model: 'm', result: 'measured' },
@@ -69,6 +72,14 @@ describe('the recorder of metrics', () => {
       ['hearth_time_to_first_token_seconds_sum{model="m"} 0.5'],
     ],
     [ended, ['hearth_requests_total{model="m",outcome="stop"} 1', 'model_inference_seconds_sum{model="m"} 2']],
+    [
+      { ...ended, provider: 'cloud', usage: { ...promptUsage(9, 4), cacheWrite5mTokens: 1, outputTokens: 6 } },
+      [
+        'hearth_prompt_tokens_total{model="m"} 10',
+        'hearth_prompt_tokens_cached_total{model="m"} 4',
+        'hearth_generated_tokens_total{model="m"} 6',
+      ],
+    ],
     [{ type: 'pull-received', bytes: 4_096 }, ['hearth_pull_bytes_total 4096']],
     [{ type: 'pull-ended', id: 'p', model: 'm', result: 'done' }, ['hearth_pulls_total{result="done"} 1']],
   ])('counts %o', async (event, lines) => {
@@ -95,6 +106,11 @@ describe('the recorder of metrics', () => {
   it('shows no guesses of a step without any', async () => {
     const step = { type: 'step', model: 'm', sequences: 1, promptTokens: 0, drafted: 0, accepted: 0 } as const;
     expect((await linesAfter(step)).filter((line) => /draft|evaluated/.test(line))).toEqual([]);
+  });
+
+  it('counts the tokens of this machine when they are made, and not once more at the end', async () => {
+    const lines = await linesAfter({ ...ended, provider: 'local', usage: { ...promptUsage(9, 4), outputTokens: 6 } });
+    expect(lines.filter((line) => line.startsWith('hearth_generated_tokens'))).toEqual([]);
   });
 
   it('stops when it is told to', async () => {

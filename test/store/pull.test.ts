@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../src/core/errors.ts';
-import type { Refusal } from '../../src/engine/memory/plan.ts';
+import type { LoadRefusal } from '../../src/engine/memory/plan.ts';
 import { type FakeHub, fakeRepository, startFakeHub } from '../support/fake-hub.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { modelBytes, splitModel } from '../support/model-bytes.ts';
@@ -64,7 +64,7 @@ describe('a pull', () => {
   });
 
   it('refuses with numbers what can never fit, before its body is asked for, unless it is forced', async () => {
-    const refusal: Refusal = {
+    const refusal: LoadRefusal = {
       type: 'refusal',
       neededBytes: 9e9,
       availableBytes: 4e9,

@@ -1,5 +1,6 @@
 import { systemClock } from '../../src/core/clock.ts';
-import { startResident } from '../../src/engine/residents/model-worker.ts';
+
+import { startWorker } from '../../src/engine/residents/model-worker.ts';
 import { forkWorker } from '../../src/ipc/fork.ts';
 import type { WorkerOptions } from '../../src/ipc/protocol.ts';
 import { measuredBytes } from '../../src/machine/resident-bytes.ts';
@@ -14,14 +15,13 @@ export async function footprintOf(
   options: WorkerOptions,
   prompt: string,
 ): Promise<{ atLoadBytes: number; workedBytes: number }> {
-  const resident = await startResident({
+  const resident = await startWorker({
     worker: forkWorker({ env: cleanEnvironment(), libuvThreads: 1 }),
     options,
     loadTimeoutMs: 120_000,
     clock: systemClock,
     log: createLogger('silent'),
     onStep: () => {},
-    onEnd: () => {},
   });
   try {
     const atLoadBytes = measuredBytes(readFileOrNull, resident.pid);

@@ -1,4 +1,4 @@
-import type { ExpectedBytes } from '../../src/engine/memory/expect.ts';
+import type { ExpectedMemory } from '../../src/core/plan.ts';
 import type { LoadPlan } from '../../src/engine/memory/plan.ts';
 
 /** A plan in which only what a test names matters. */
@@ -22,7 +22,7 @@ export function anyPlan(changes: Partial<LoadPlan> = {}): LoadPlan {
 }
 
 /** `totalBytes`, all of it weights. */
-export function anyExpectedBytes(totalBytes: number): ExpectedBytes {
+export function anyExpectedBytes(totalBytes: number): ExpectedMemory {
   return {
     mappedWeights: 0,
     weights: totalBytes,

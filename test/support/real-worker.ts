@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { systemClock } from '../../src/core/clock.ts';
-import { startResident } from '../../src/engine/residents/model-worker.ts';
+
+import { startWorker } from '../../src/engine/residents/model-worker.ts';
 import { forkWorker } from '../../src/ipc/fork.ts';
 import type { StepReport, WorkerOptions, WorkerRequest } from '../../src/ipc/protocol.ts';
 import { createLogger } from '../../src/observe/logger.ts';
@@ -52,14 +53,13 @@ export async function startRealWorker(how: {
     libuvThreads: 1,
     gpu: null,
   };
-  const resident = await startResident({
+  const resident = await startWorker({
     worker: forkWorker({ env: cleanEnvironment(), libuvThreads: 1 }),
     options,
     loadTimeoutMs: 120_000,
     clock: systemClock,
     log: createLogger('silent'),
     onStep: (report) => reports.push(report),
-    onEnd: () => {},
   });
   return {
     reports,

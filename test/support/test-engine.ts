@@ -2,19 +2,19 @@ import { AppError } from '../../src/core/errors.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import type { Planner } from '../../src/engine/memory/planner.ts';
 import { createPlanning, type EngineDefaults } from '../../src/engine/planning/planning.ts';
+import { createLauncher } from '../../src/engine/residents/launcher.ts';
 import { createManager, type Manager } from '../../src/engine/residents/manager.ts';
 import { createThreadArbiter } from '../../src/engine/threads/arbiter.ts';
 import type { MemoryBudget } from '../../src/machine/memory-budget.ts';
-import { createBus } from '../../src/observe/bus.ts';
 import { createLogger } from '../../src/observe/logger.ts';
-import { recordEvents } from '../../src/observe/metric-events.ts';
-import { createMetrics, type Metrics } from '../../src/observe/metrics.ts';
+import type { Metrics } from '../../src/observe/metrics.ts';
 import type { Catalog, CatalogModel } from '../../src/store/catalog/catalog.ts';
 import { testCrashGuard } from './crash-guard.ts';
 import { fakeGpu } from './fake-gpu.ts';
 import { type FakeWorker, type FakeWorkerBehaviour, fakeWorker } from './fake-worker.ts';
 import { type ManualClock, manualClock } from './manual-clock.ts';
 import { anyPlan } from './plans.ts';
+import { testBus } from './test-bus.ts';
 
 export interface TestEngine {
   engine: Engine;
@@ -39,11 +39,8 @@ export function testEngine(
     anyPlan({ contextTokens: wished.contextTokens ?? 512, slots: wished.slots ?? 1, batchTokens: 512 }),
 ): TestEngine {
   const clock = manualClock();
-  const metrics = createMetrics('test');
-  const bus = createBus((error) => {
-    throw error;
-  });
-  recordEvents(bus, metrics);
+  const { bus, metrics } = testBus();
+  const log = createLogger('silent');
   const workers: FakeWorker[] = [];
   const crashes = testCrashGuard(clock);
   const gpu = fakeGpu();
@@ -60,27 +57,29 @@ export function testEngine(
     },
   };
   const manager = createManager({
-    fork() {
-      const worker = fakeWorker(behaviour);
-      workers.push(worker);
-      return worker;
-    },
+    launcher: createLauncher({
+      fork() {
+        const worker = fakeWorker(behaviour);
+        workers.push(worker);
+        return worker;
+      },
+      arbiter: createThreadArbiter(2),
+      contention: { observeStep: () => {}, forget: () => {} },
+      libuvThreads: 1,
+      vaultFor: () => null,
+      drafts: true,
+      loadTimeoutMs: 60_000,
+      clock,
+      log,
+      bus,
+    }),
     gpu,
-    plan,
-    residentBytes: () => 77,
-    vaultFor: () => null,
-    observers: [],
-    refusal: () => null,
-    libuvThreads: 1,
-    drafts: true,
-    pressure: { observeStep: () => {}, forget: () => {} },
-    arbiter: createThreadArbiter(2),
+    memory: { plan, residentBytes: () => 77, measure: () => null, refusal: () => null },
     crashes,
-    clock,
-    log: createLogger('silent'),
-    metrics,
     maxQueue: 8,
-    loadTimeoutMs: 60_000,
+    clock,
+    log,
+    bus,
   });
   const budget = { totalBytes: 1000, availableBytes: 900, source: 'host' as const, limits: [] };
   const planner: Planner & { budget: MemoryBudget } = { plan, budget, snapshot: () => planner };

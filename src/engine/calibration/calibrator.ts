@@ -3,8 +3,9 @@ import type { Clock, Timer } from '../../core/clock.ts';
 import { AppError, toAppError } from '../../core/errors.ts';
 import type { WorkerMeasurement } from '../../ipc/protocol.ts';
 import type { CpuReader } from '../../machine/cpu-reader.ts';
+import type { Bus } from '../../observe/bus.ts';
 import type { Logger } from '../../observe/logger.ts';
-import type { Metrics } from '../../observe/metrics.ts';
+import type { Purpose } from '../../store/gguf/gguf.ts';
 import { type Calibration, type CalibrationKey, modelIdentity, runCalibration } from './calibration.ts';
 import type { CalibrationStore } from './calibration-store.ts';
 import type { TunedShare } from './tuned-share.ts';
@@ -15,8 +16,8 @@ export interface CalibratorLoad {
   /** Name for logs and metric labels. */
   model: string;
   filePath: string;
-  /** As `WorkerOptions.mode`; only what generates is measured. */
-  mode: 'generate' | 'embed' | 'rank';
+  /** Only what generates is measured. */
+  purpose: Purpose;
   /** The wish; what became of it is known when it is loaded. */
   gpu: string;
 }
@@ -30,7 +31,7 @@ export interface CalibratorWorker {
   batchTokens: number;
   measure: (setting: WorkerMeasurement, signal: AbortSignal) => Promise<number | null>;
   tune: TunedShare['tune'];
-  /** As of `Resident`. */
+  /** As of `ModelWorker`. */
   setCalibration: (found: Pick<Calibration, 'costOfTokens' | 'libuvThreads'>) => void;
 }
 
@@ -83,9 +84,9 @@ export function createCalibrator(deps: {
   onTuned: (id: string) => void;
   clock: Clock;
   log: Pick<Logger, 'info' | 'warn'>;
-  metrics: Pick<Metrics, 'calibrations'>;
+  bus: Pick<Bus, 'publish'>;
 }): Calibrator {
-  const { clock, log, metrics } = deps;
+  const { clock, log, bus } = deps;
   const models = new Map<string, Candidate>();
   /** Files whose worker died while it was measured: not once more. */
   const deadly = new Set<string>();
@@ -115,7 +116,7 @@ export function createCalibrator(deps: {
     running = { id: candidate.load.id, abort };
     void calibrate(candidate, abort.signal).then((result) => {
       running = null;
-      metrics.calibrations.inc({ model: candidate.load.model, result });
+      bus.publish({ type: 'calibrated', model: candidate.load.model, result });
       candidate.waitMs = Math.min(maxWaitMs, candidate.waitMs * 2);
       onChange();
     });
@@ -163,7 +164,7 @@ export function createCalibrator(deps: {
   };
 
   const keyOf = async (load: CalibratorLoad): Promise<CalibrationKey | null> => {
-    if (load.mode !== 'generate') return null;
+    if (load.purpose !== 'generate') return null;
     try {
       const facts = await deps.fileFacts(load.filePath);
       return { ...deps.machine, model: modelIdentity({ name: basename(load.filePath), ...facts }) };
@@ -191,7 +192,7 @@ export function createCalibrator(deps: {
         candidate.calibration = null;
       }
       if (candidate.calibration) {
-        metrics.calibrations.inc({ model: candidate.load.model, result: 'stored' });
+        bus.publish({ type: 'calibrated', model: candidate.load.model, result: 'stored' });
         adopt(candidate);
       }
       onChange();

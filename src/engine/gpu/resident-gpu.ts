@@ -1,5 +1,6 @@
 import type { GpuDevice, GpuWish } from '../../machine/gpu/device.ts';
 import type { LoadPlan } from '../memory/plan.ts';
+import type { GpuChoice } from './select.ts';
 
 /** What of a loaded model is on a GPU; without a device all is on the CPU, and `reason` says why if there is a why. */
 export interface ResidentGpu {
@@ -14,13 +15,10 @@ export function onCpu(reason: string | null): ResidentGpu {
   return { device: null, layers: 0, bytes: 0, reason };
 }
 
-/** What a model will have of the device that was wished for, by its plan. `reason`: why no device was wished for. */
-export function residentGpu(
-  plan: Pick<LoadPlan, 'gpuLayers' | 'gpuBytes'>,
-  device: GpuDevice | null,
-  reason: string | null,
-): ResidentGpu {
-  if (device === null) return onCpu(reason);
+/** What a model will have of the place that was chosen for it, by its plan. */
+export function residentGpu(plan: Pick<LoadPlan, 'gpuLayers' | 'gpuBytes'>, choice: GpuChoice): ResidentGpu {
+  const { device } = choice;
+  if (device === null) return onCpu(choice.reason);
   if (plan.gpuLayers === 0) return onCpu(`${device.name} has no room for a layer of this model`);
   return { device, layers: plan.gpuLayers, bytes: plan.gpuBytes, reason: null };
 }

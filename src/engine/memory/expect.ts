@@ -1,20 +1,10 @@
-import type { ExpectedMemory } from '../../core/plan.ts';
+import type { ExpectedMemory, PlannedSettings } from '../../core/plan.ts';
 import { type GgufFacts, purposeOf } from '../../store/gguf/gguf.ts';
-import { type KvType, slotCache, usesFlashAttention } from './kv-cache.ts';
+import { slotCache, usesFlashAttention } from './kv-cache.ts';
 import { type RepackRules, repackedWeights } from './repack.ts';
 
 /** Settings that decide how much memory a model takes. */
-export interface LoadShape {
-  /** Of one slot. */
-  contextTokens: number;
-  slots: number;
-  batchTokens: number;
-  useMmap: boolean;
-  kvType: KvType;
-}
-
-/** What a loaded model is expected to take, in bytes of physical memory, by part. */
-export type ExpectedBytes = ExpectedMemory;
+export type LoadShape = Pick<PlannedSettings, 'contextTokens' | 'slots' | 'batchTokens' | 'useMmap' | 'kvType'>;
 
 const mib = 2 ** 20;
 /** Node, the addon and their code, measured: 53 MiB of its own and 61 MiB of file pages, mostly shared with the server. */
@@ -42,13 +32,13 @@ export function repacks(facts: GgufFacts, rules: RepackRules): boolean {
   return repackedWeights(facts, rules).copyBytes > facts.tensorBytes * repackShareThatMatters;
 }
 
-/** Estimates the memory of a model loaded with these settings. `correctionBytes`: see `ExpectedBytes`. Pure. */
+/** Estimates the memory of a model loaded with these settings. `correctionBytes`: see `ExpectedMemory`. Pure. */
 export function expectBytes(
   facts: GgufFacts,
   shape: LoadShape,
   rules: RepackRules,
   correctionBytes = 0,
-): ExpectedBytes {
+): ExpectedMemory {
   const { sourceBytes, copyBytes } = repackedWeights(facts, rules);
   const slot = slotCache(facts, shape);
   const parts = {

@@ -1,6 +1,6 @@
+import type { ExpectedMemory } from '../../core/plan.ts';
 import type { GpuBackend } from '../../ipc/gpu.ts';
 import type { GgufFacts } from '../../store/gguf/gguf.ts';
-import type { ExpectedBytes } from './expect.ts';
 
 /** What goes onto a GPU; `layers` 0: nothing, and all bytes are 0. */
 export interface GpuShare {
@@ -11,7 +11,7 @@ export interface GpuShare {
 }
 
 /** What a model takes where it is all in one place; the part of a memory plan that decides about layers. */
-export interface WholeBytes extends Pick<ExpectedBytes, 'kvCache' | 'compute'> {
+export interface WholeBytes extends Pick<ExpectedMemory, 'kvCache' | 'compute'> {
   batchTokens: number;
 }
 
@@ -86,11 +86,11 @@ const gpuProcessBytes: Record<GpuBackend, number> = { vulkan: 100 * mib, cuda: 4
  * without memory of its own moves nothing out. What earlier loads took on the CPU says nothing here: no correction.
  */
 export function ramBeside(
-  whole: ExpectedBytes,
+  whole: ExpectedMemory,
   facts: GgufFacts,
   share: GpuShare,
   device: { backend: GpuBackend; kind: 'discrete' | 'integrated' | 'software' },
-): ExpectedBytes {
+): ExpectedMemory {
   if (share.layers === 0) return whole;
   const { atLoad: _atLoad, total: _total, compute, ...parts } = whole;
   parts.process += gpuProcessBytes[device.backend];

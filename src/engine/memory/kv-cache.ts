@@ -1,7 +1,5 @@
+import type { KvType } from '../../core/plan.ts';
 import type { GgufFacts } from '../../store/gguf/gguf.ts';
-
-/** How keys and values are kept: 16-bit floats, or blocks of 32 numbers of 8 bits with one scale each. */
-export type KvType = 'f16' | 'q8_0';
 
 const elementBytes: Readonly<Record<KvType, number>> = { f16: 2, q8_0: 34 / 32 };
 const blockElements = 32;

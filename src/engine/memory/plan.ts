@@ -1,39 +1,24 @@
+import type { ExpectedMemory, MemoryShortage, PlannedSettings } from '../../core/plan.ts';
 import type { GpuDevice } from '../../machine/gpu/device.ts';
 import type { GgufFacts } from '../../store/gguf/gguf.ts';
-import { type ExpectedBytes, expectBytes, type LoadShape, repacks } from './expect.ts';
+import { expectBytes, type LoadShape, repacks } from './expect.ts';
 import { planGpuLayers, ramBeside, usableGpuBytes } from './gpu-layers.ts';
 import { allowsQuantizedKv, usesFlashAttention } from './kv-cache.ts';
 import type { RepackRules } from './repack.ts';
 
 /** Settings with which a model fits; `contextTokens` is a multiple of 256 unless the model was trained with less. */
-export interface LoadPlan extends LoadShape {
+export interface LoadPlan extends PlannedSettings {
   type: 'plan';
-  flashAttention: boolean;
-  /** Upper bound of decoding threads. */
-  threads: number;
-  /** Layers on the GPU as llama.cpp counts them, and the video memory they take; 0 and 0: all on the CPU. */
-  gpuLayers: number;
-  gpuBytes: number;
-  /** Of the machine's memory, not the GPU's. */
-  expectedBytes: ExpectedBytes;
   /** Which defaults were lowered to fit. */
   reduced: ('slots' | 'context' | 'batch' | 'kv-type')[];
-  /** What was changed against wish or default, one sentence each. */
-  notes: string[];
 }
 
 /** A model that does not fit, with the numbers. */
-export interface Refusal {
+export interface LoadRefusal extends MemoryShortage {
   type: 'refusal';
-  /** With the least settings that the wish allows. */
-  neededBytes: number;
-  availableBytes: number;
-  shortfallBytes: number;
-  /** Settings that would fit although they are not what was wished; null when none do. */
-  nearest: { contextTokens: number; slots: number; neededBytes: number } | null;
-  /** A sentence with the numbers and, where there is one, the way out. */
-  message: string;
 }
+
+export type LoadOutcome = LoadPlan | LoadRefusal;
 
 export interface PlanInput {
   facts: GgufFacts;
@@ -62,13 +47,13 @@ const contextStepTokens = 256;
 const batchSteps = [512, 256, 128];
 const gib = 2 ** 30;
 
-type Expect = (shape: LoadShape) => ExpectedBytes;
+type Expect = (shape: LoadShape) => ExpectedMemory;
 
 /**
  * Decides whether a model fits and with which settings. Takes the first that fits of: all as wished or by default;
  * fewer slots; a smaller context, halved each time; a smaller batch; a cache of 8 bits. Pure; never throws.
  */
-export function planLoad(input: PlanInput): LoadPlan | Refusal {
+export function planLoad(input: PlanInput): LoadOutcome {
   const { facts, wish, budget } = input;
   const trained = facts.trainedContextTokens ?? Number.POSITIVE_INFINITY;
   const expect: Expect = (shape) => expectBytes(facts, shape, input.repackRules, input.correctionBytes(shape));
@@ -98,7 +83,7 @@ export function planLoad(input: PlanInput): LoadPlan | Refusal {
 }
 
 /** With as much on the GPU as fits there, where there is one; then, should its driver be what is too much, without. */
-function placements({ facts, gpu }: PlanInput, whole: ExpectedBytes, batchTokens: number) {
+function placements({ facts, gpu }: PlanInput, whole: ExpectedMemory, batchTokens: number) {
   const onCpu = { gpuLayers: 0, gpuBytes: 0, expectedBytes: whole };
   if (!gpu) return [onCpu];
   const share = planGpuLayers(facts, { ...whole, batchTokens }, usableGpuBytes(gpu));
@@ -170,7 +155,13 @@ function describeChanges(start: LoadShape, shape: LoadShape, wish: PlanInput['wi
 }
 
 /** `least`: the smallest shape that the wish allows. */
-function refuse(facts: GgufFacts, expect: Expect, least: LoadShape, trained: number, availableBytes: number): Refusal {
+function refuse(
+  facts: GgufFacts,
+  expect: Expect,
+  least: LoadShape,
+  trained: number,
+  availableBytes: number,
+): LoadRefusal {
   const neededBytes = expect(least).total;
   const nearest = findNearest(facts, expect, least, trained, availableBytes);
   const way = nearest
@@ -193,7 +184,7 @@ function findNearest(
   least: LoadShape,
   trained: number,
   availableBytes: number,
-): Refusal['nearest'] {
+): MemoryShortage['nearest'] {
   const floor = Math.min(contextStepTokens, trained);
   for (
     let contextTokens = least.contextTokens;

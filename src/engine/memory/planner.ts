@@ -2,7 +2,7 @@ import type { GpuDevice } from '../../machine/gpu/device.ts';
 import type { MemoryBudget } from '../../machine/memory-budget.ts';
 import type { GgufFacts } from '../../store/gguf/gguf.ts';
 import type { LoadShape } from './expect.ts';
-import { type LoadPlan, planLoad, type Refusal } from './plan.ts';
+import { type LoadOutcome, planLoad } from './plan.ts';
 import type { RepackRules } from './repack.ts';
 
 /** What a plan needs to know of a model file. */
@@ -24,13 +24,13 @@ export interface Planner {
    * `reclaimableBytes`: what the end of other models would free; `device`: the GPU for the layers that fit there, with
    * its free memory, left out or null for the CPU alone. Never throws.
    */
-  plan(file: PlannedFile, wish: PlanWish, reclaimableBytes: number, device?: GpuDevice | null): LoadPlan | Refusal;
+  plan(file: PlannedFile, wish: PlanWish, reclaimableBytes: number, device?: GpuDevice | null): LoadOutcome;
   /** The same with the memory of this moment for every plan: for many plans that are shown together. */
   snapshot(): Planner & { budget: MemoryBudget };
 }
 
 /** A file that is not here has no measurements, and everything that is loaded could make room for it. */
-export function planForPull(planner: Pick<Planner, 'plan'>, facts: GgufFacts): LoadPlan | Refusal {
+export function planForPull(planner: Pick<Planner, 'plan'>, facts: GgufFacts): LoadOutcome {
   return planner.plan({ id: '', facts }, {}, Number.POSITIVE_INFINITY);
 }
 
@@ -67,7 +67,7 @@ function planWith(
   wish: PlanWish,
   reclaimableBytes: number,
   device: GpuDevice | null,
-): LoadPlan | Refusal {
+): LoadOutcome {
   return planLoad({
     facts: file.facts,
     wish: {

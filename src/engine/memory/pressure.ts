@@ -2,13 +2,14 @@ import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import { findCgroups, type ReadFile } from '../../machine/cgroup.ts';
 import type { MemoryBudget } from '../../machine/memory-budget.ts';
+import type { Bus, MemoryLevel } from '../../observe/bus.ts';
+import type { Logger } from '../../observe/logger.ts';
 
 /**
- * How short memory is. 1 `hold`: nothing new is loaded; 2 `shrink`: idle models are ended as well; 3 `shed`: requests
- * are turned away as well.
+ * From none to the worst. `hold`: nothing new is loaded; `shrink`: idle models are ended as well; `shed`: requests are
+ * turned away as well.
  */
-export const pressureLevels = ['none', 'hold', 'shrink', 'shed'] as const;
-export type PressureLevel = (typeof pressureLevels)[number];
+export const memoryLevels: readonly MemoryLevel[] = ['none', 'hold', 'shrink', 'shed'];
 
 export interface MemoryReading {
   /** Free in host and container, before any reserve. */
@@ -18,7 +19,7 @@ export interface MemoryReading {
 }
 
 export interface PressureState {
-  level: PressureLevel;
+  level: MemoryLevel;
   /** Readings in a row that were short, or calm. */
   shortReadings: number;
   calmReadings: number;
@@ -26,7 +27,7 @@ export interface PressureState {
 
 /** Watches the memory of the machine. */
 export interface MemoryWatch {
-  readonly level: PressureLevel;
+  readonly level: MemoryLevel;
   /** What a request or a load is told that is turned away; null: it may go on. */
   refusal(of: 'load' | 'request'): AppError | null;
   close(): void;
@@ -70,7 +71,8 @@ export function createMemoryWatch(deps: {
   read: () => MemoryReading;
   reserveBytes: number;
   clock: Clock;
-  onLevel: (level: PressureLevel, reading: MemoryReading) => void;
+  log: Pick<Logger, 'warn'>;
+  bus: Pick<Bus, 'publish'>;
   onShort: () => void;
 }): MemoryWatch {
   const markBytes = lowMark(deps.reserveBytes);
@@ -80,8 +82,12 @@ export function createMemoryWatch(deps: {
     last = deps.read();
     const before = state.level;
     state = nextPressure(state, last, markBytes);
-    if (state.level !== before) deps.onLevel(state.level, last);
-    if (rank(state.level) >= rank('shrink') && state.shortReadings > 0) deps.onShort();
+    const { level } = state;
+    if (level !== before) {
+      deps.log.warn({ level, ...last }, 'memory pressure changed');
+      deps.bus.publish({ type: 'memory-level', level });
+    }
+    if (rank(level) >= rank('shrink') && state.shortReadings > 0) deps.onShort();
   });
   return {
     get level() {
@@ -105,7 +111,7 @@ export function createMemoryWatch(deps: {
 }
 
 /** Reads stalls (PSI, of our own group where it tells them) and what is free. The operator's own limit is no shortage. */
-export function createMemoryReadings(deps: { readFile: ReadFile; budget: () => MemoryBudget }): () => MemoryReading {
+export function createPressureReader(deps: { readFile: ReadFile; budget: () => MemoryBudget }): () => MemoryReading {
   const { readFile } = deps;
   const group = findCgroups(readFile, 'memory').find(({ version }) => version === 2)?.folders[0];
   return () => {
@@ -119,6 +125,6 @@ export function createMemoryReadings(deps: { readFile: ReadFile; budget: () => M
   };
 }
 
-function rank(level: PressureLevel): number {
-  return pressureLevels.indexOf(level);
+function rank(level: MemoryLevel): number {
+  return memoryLevels.indexOf(level);
 }

@@ -1,8 +1,8 @@
 import { AppError } from '../../core/errors.ts';
-import type { Refusal } from './plan.ts';
+import type { LoadRefusal } from './plan.ts';
 
 /** The error of a load that can never fit, with every number in bytes. */
-export function refusalError(model: string, refusal: Refusal): AppError {
+export function refusalError(model: string, refusal: LoadRefusal): AppError {
   return new AppError('insufficient_memory', `${model}: ${refusal.message}`, {
     details: {
       needed_bytes: refusal.neededBytes,

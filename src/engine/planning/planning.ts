@@ -3,10 +3,10 @@ import type { PlanInfo } from '../../core/plan.ts';
 import { type GpuWish, gpuWish } from '../../machine/gpu/device.ts';
 import type { CatalogModel, CatalogVariant } from '../../store/catalog/catalog.ts';
 import type { GpuSelector } from '../gpu/select.ts';
-import type { LoadPlan, Refusal } from '../memory/plan.ts';
+import type { LoadOutcome } from '../memory/plan.ts';
 import type { Planner } from '../memory/planner.ts';
 import type { LoadWish } from '../models/local-model.ts';
-import type { LoadSettings, ModelRef, ResidentView } from '../residents/resident.ts';
+import type { LoadSettings, ModelRef, ResidentView } from '../residents/resident-state.ts';
 import { chooseForLoad } from './quantization.ts';
 
 /** Defaults for what a load or request leaves open. */
@@ -71,7 +71,7 @@ export function createPlanning(deps: {
     };
   };
 
-  const planOf = (by: Planner, model: CatalogModel, variant: CatalogVariant, wish: LoadWish): LoadPlan | Refusal => {
+  const planOf = (by: Planner, model: CatalogModel, variant: CatalogVariant, wish: LoadWish): LoadOutcome => {
     const { id, facts } = toRef(model, variant);
     const settings = settingsOf(model, id, wish);
     return by.plan({ id, facts }, settings, reclaimableBytes(id), deps.gpu.known(id, settings.gpu));

@@ -1,5 +1,5 @@
 import { type CatalogModel, type CatalogVariant, chooseVariant } from '../../store/catalog/catalog.ts';
-import type { LoadPlan, Refusal } from '../memory/plan.ts';
+import type { LoadOutcome } from '../memory/plan.ts';
 
 /** The quantization that a load takes, and why where it was chosen. */
 export interface VariantChoice {
@@ -21,7 +21,7 @@ export function chooseForLoad(options: {
   named: CatalogVariant | null;
   loaded: CatalogVariant | null;
   quantization: string | undefined;
-  plan: (variant: CatalogVariant) => LoadPlan | Refusal;
+  plan: (variant: CatalogVariant) => LoadOutcome;
 }): VariantChoice {
   const { model, named, loaded, quantization, plan } = options;
   const isAutomatic = quantization?.toLowerCase() === automatic;
@@ -37,7 +37,7 @@ export function chooseForLoad(options: {
 function chooseBest(
   byQuality: CatalogVariant[],
   loaded: CatalogVariant | null,
-  plan: (variant: CatalogVariant) => LoadPlan | Refusal,
+  plan: (variant: CatalogVariant) => LoadOutcome,
 ): VariantChoice {
   const fits = (variant: CatalogVariant, reducible: boolean) => {
     // What is loaded fits, whatever is left beside it.
@@ -58,7 +58,7 @@ function chooseBest(
 function chooseUsual(
   usual: CatalogVariant,
   byQuality: CatalogVariant[],
-  plan: (variant: CatalogVariant) => LoadPlan | Refusal,
+  plan: (variant: CatalogVariant) => LoadOutcome,
 ): VariantChoice {
   if (plan(usual).type === 'plan') return { variant: usual, notes: [] };
   const smaller = byQuality.slice(byQuality.indexOf(usual) + 1).find((candidate) => plan(candidate).type === 'plan');

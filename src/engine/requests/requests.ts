@@ -9,7 +9,7 @@ import type { Bus } from '../../observe/bus.ts';
 import type { Purpose } from '../../store/gguf/gguf.ts';
 import type { Lease } from '../residents/lease.ts';
 import type { Manager } from '../residents/manager.ts';
-import type { LoadSettings, ModelRef } from '../residents/resident.ts';
+import type { LoadSettings, ModelRef } from '../residents/resident-state.ts';
 import { mergeChoices } from './merge-choices.ts';
 import { createTokenGaps } from './token-gaps.ts';
 import { askWithRetry } from './unary.ts';

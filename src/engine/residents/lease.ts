@@ -1,6 +1,6 @@
 import type { StreamEvent } from '../../core/events.ts';
 import type { WorkerEmbedRequest, WorkerRankRequest, WorkerRequest } from '../../ipc/protocol.ts';
-import type { Resident } from './model-worker.ts';
+import type { ModelWorker } from './model-worker.ts';
 import type { Ticket } from './scheduler.ts';
 
 /** A slot of a loaded model, for one request. */
@@ -16,21 +16,21 @@ export interface Lease {
     signal: AbortSignal,
     onToken: (stepEndedMs: number) => void,
   ): AsyncIterable<StreamEvent>;
-  embed(request: WorkerEmbedRequest, signal: AbortSignal): ReturnType<Resident['embed']>;
-  rank(request: WorkerRankRequest, signal: AbortSignal): ReturnType<Resident['rank']>;
-  count(request: WorkerRequest, signal: AbortSignal): ReturnType<Resident['count']>;
+  embed(request: WorkerEmbedRequest, signal: AbortSignal): ReturnType<ModelWorker['embed']>;
+  rank(request: WorkerRankRequest, signal: AbortSignal): ReturnType<ModelWorker['rank']>;
+  count(request: WorkerRequest, signal: AbortSignal): ReturnType<ModelWorker['count']>;
   /** For a lease on which nothing was asked. */
   release(): void;
 }
 
 /** Ties a slot of the scheduler to the worker that serves it. */
-export function leaseOn(resident: Resident, ticket: Ticket): Lease {
+export function leaseOn(worker: ModelWorker, ticket: Ticket): Lease {
   return {
     waitedMs: ticket.waitedMs,
     release: ticket.release,
-    generate: (request, signal, onToken) => resident.generate(request, signal, { onToken, onSettled: ticket.release }),
-    embed: (request, signal) => resident.embed(request, signal, ticket.release),
-    rank: (request, signal) => resident.rank(request, signal, ticket.release),
-    count: (request, signal) => resident.count(request, signal, ticket.release),
+    generate: (request, signal, onToken) => worker.generate(request, signal, { onToken, onSettled: ticket.release }),
+    embed: (request, signal) => worker.embed(request, signal, ticket.release),
+    rank: (request, signal) => worker.rank(request, signal, ticket.release),
+    count: (request, signal) => worker.count(request, signal, ticket.release),
   };
 }

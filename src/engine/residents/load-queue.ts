@@ -1,16 +1,14 @@
 import { toAppError } from '../../core/errors.ts';
-import type { LoadPlan, Refusal } from '../memory/plan.ts';
+import type { LoadOutcome, LoadPlan, LoadRefusal } from '../memory/plan.ts';
 import { decideRoom, type Occupant } from './room.ts';
 
-/** Memory for one load, held until the model is loaded or has failed. */
-export interface Grant {
+/** Memory for one load. Disposing of it, once the load is over, well or not, lets the next one begin. */
+export interface Grant extends Disposable {
   plan: LoadPlan;
-  /** The load is over, well or not: the next one may begin. Idempotent. */
-  done(): void;
 }
 
 /** The line of loads: one at a time, in the order they were asked for. */
-export interface Admission {
+export interface LoadQueue {
   /** Waits for the turn and the memory. Rejects with what `refuse` makes of a refusal, or with the reason of `close`. */
   enter(plan: Waiter['plan'], refuse: Waiter['refuse']): Promise<Grant>;
   /** Room may have appeared, or a model has become idle. */
@@ -21,8 +19,8 @@ export interface Admission {
 
 interface Waiter {
   /** Plans with the memory of this moment plus that many bytes. */
-  plan: (reclaimableBytes: number) => LoadPlan | Refusal;
-  refuse: (refusal: Refusal) => Error;
+  plan: (reclaimableBytes: number) => LoadOutcome;
+  refuse: (refusal: LoadRefusal) => Error;
   granted: PromiseWithResolvers<Grant>;
   /** How many that came later were let past. */
   overtaken: number;
@@ -35,11 +33,11 @@ interface Waiter {
 const mostOvertakes = 8;
 
 /** `evict` ends an idle model, `exitOf` gives the end of one that is leaving; both settle when the process is gone. */
-export function createAdmission(deps: {
+export function createLoadQueue(deps: {
   occupants: () => Occupant[];
   evict: (id: string) => Promise<void>;
   exitOf: (id: string) => Promise<void>;
-}): Admission {
+}): LoadQueue {
   const line: Waiter[] = [];
   /** A load is under way, or a process is being waited for. */
   let occupied = false;
@@ -50,7 +48,7 @@ export function createAdmission(deps: {
     let over = false;
     waiter.granted.resolve({
       plan,
-      done() {
+      [Symbol.dispose]() {
         if (over) return;
         over = true;
         occupied = false;

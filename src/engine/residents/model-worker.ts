@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../core/clock.ts';
+import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import type { StreamEvent } from '../../core/events.ts';
 import type { Calls } from '../../ipc/calls.ts';
@@ -11,10 +11,12 @@ import type { Calibration } from '../calibration/calibration.ts';
 /** Why a worker ended. `asked`: we stopped it; `hung`: it did not answer and was killed. */
 export type EndReason = 'asked' | 'crash' | 'killed' | 'hung';
 
-/** One loaded model: the worker process, its channel and its heartbeat. */
-export interface Resident extends Calls {
+/** A worker process with a model in it, its channel and its heartbeat. */
+export interface ModelWorker extends Calls {
   readonly pid: number;
   readonly ready: WorkerReady;
+  /** Resolves when the process is gone, before any of its requests is told. */
+  readonly ended: Promise<EndReason>;
   generate(request: WorkerRequest, signal: AbortSignal, hooks: RequestHooks): AsyncIterable<StreamEvent>;
   /** `prefillThreads`: for steps that read a prompt; left out: as many. */
   setThreads(threads: number, prefillThreads?: number): void;
@@ -34,44 +36,40 @@ const probeMs = 2_000;
 /**
  * Starts a worker and loads a model into it. Rejects with what the worker said, or `model_load_failed` when it died,
  * hung or took longer than `loadTimeoutMs`; the process is gone by then.
- * `onEnd` runs once after a successful start, when the process is gone.
  */
-export async function startResident(deps: {
+export async function startWorker(deps: {
   worker: WorkerProcess;
   options: WorkerOptions;
   loadTimeoutMs: number;
   clock: Clock;
   log: Logger;
   onStep: (report: StepReport) => void;
-  onEnd: (reason: EndReason) => void;
-}): Promise<Resident> {
+}): Promise<ModelWorker> {
   const { worker, clock, log } = deps;
   const channel = createChannel({ port: worker, onStep: deps.onStep });
-  const gone = Promise.withResolvers<EndReason>();
+  const ended = Promise.withResolvers<EndReason>();
   const loading = Promise.withResolvers<WorkerReady>();
-  let phase: 'loading' | 'ready' | 'ended' = 'loading';
+  let hasExited = false;
   let killedFor: 'hung' | 'asked' | null = null;
   /** Heartbeats since its last message. */
   let silentTicks = 0;
   let sequence = 0;
-  let probeTimer: Timer | null = null;
 
   worker.onMessage((message) => {
     silentTicks = 0;
     if (message.type === 'ready') loading.resolve(message.ready);
-    else if (message.type === 'probing') probeTimer = clock.after(probeMs, () => loading.reject(endlessTemplate()));
+    else if (message.type === 'probing') timers.push(clock.after(probeMs, () => loading.reject(endlessTemplate())));
     else if (message.type === 'load-failed') loading.reject(AppError.fromWire(message.error));
   });
   worker.onExit((exit) => {
     const reason: EndReason = killedFor ?? (exit.signal === 'SIGKILL' ? 'killed' : 'crash');
-    const wasReady = phase === 'ready';
-    phase = 'ended';
+    hasExited = true;
     heartbeat.cancel();
     if (reason !== 'asked') log.error({ pid: worker.pid, reason, ...exit }, 'worker ended');
+    // Its owner first: a request that is tried again must not find this worker.
+    ended.resolve(reason);
     channel.close(endError(reason, exit));
     loading.reject(loadError(reason, exit));
-    gone.resolve(reason);
-    if (wasReady) deps.onEnd(reason);
   });
   // Pings are counted, not timed: when this process was blocked, the worker's answers wait in the pipe and are read
   // before the next tick, so a slow server never kills a healthy worker. One that speaks anyway need not be asked.
@@ -84,23 +82,16 @@ export async function startResident(deps: {
   });
 
   const stop = async () => {
-    if (phase === 'ended') return;
+    if (hasExited) return;
     killedFor ??= 'asked';
     worker.send({ type: 'shutdown' });
     const kill = clock.after(stopGraceMs, () => worker.kill('SIGKILL'));
-    await gone.promise;
+    await ended.promise;
     kill.cancel();
   };
 
   worker.send({ type: 'load', options: deps.options });
-  const timeout = clock.after(deps.loadTimeoutMs, () => {
-    loading.reject(
-      new AppError('model_load_failed', `The model was not loaded within ${Math.round(deps.loadTimeoutMs / 1000)} s.`, {
-        fix: 'Raise HEARTH_LOAD_TIMEOUT if the disk is slow.',
-        details: { reason: 'timeout' },
-      }),
-    );
-  });
+  const timers = [clock.after(deps.loadTimeoutMs, () => loading.reject(loadTimeout(deps.loadTimeoutMs)))];
   let ready: WorkerReady;
   try {
     ready = await loading.promise;
@@ -108,19 +99,17 @@ export async function startResident(deps: {
     killedFor ??= 'asked';
     // A worker that failed to load holds nothing worth an orderly end.
     worker.kill('SIGKILL');
-    await gone.promise;
+    await ended.promise;
     throw error;
   } finally {
-    timeout.cancel();
-    // Assigned in a listener, which the compiler does not follow.
-    (probeTimer as Timer | null)?.cancel();
+    for (const timer of timers) timer.cancel();
   }
-  // The process may have died between its `ready` and this turn; `onEnd` would then never be called.
-  if ((phase as string) === 'ended') throw loadError('crash', { code: null, signal: null, stderrTail: [] });
-  phase = 'ready';
+  // The process may have died between its `ready` and this turn.
+  if (hasExited) throw loadError('crash', { code: null, signal: null, stderrTail: [] });
   return {
     pid: worker.pid,
     ready,
+    ended: ended.promise,
     generate: channel.generate,
     embed: channel.embed,
     rank: channel.rank,
@@ -130,6 +119,13 @@ export async function startResident(deps: {
     setCalibration: ({ costOfTokens, libuvThreads }) => worker.send({ type: 'calibrated', costOfTokens, libuvThreads }),
     stop,
   };
+}
+
+function loadTimeout(afterMs: number): AppError {
+  return new AppError('model_load_failed', `The model was not loaded within ${Math.round(afterMs / 1000)} s.`, {
+    fix: 'Allow more time to load if the disk is slow.',
+    details: { reason: 'timeout' },
+  });
 }
 
 function endlessTemplate(): AppError {

@@ -1,144 +1,291 @@
-import type { Timer } from '../../core/clock.ts';
-import type { WorkerReady } from '../../ipc/protocol.ts';
-import type { GpuWish } from '../../machine/gpu/device.ts';
-import type { GgufFacts } from '../../store/gguf/gguf.ts';
-import type { TunedShare } from '../calibration/tuned-share.ts';
-import { onCpu, type ResidentGpu, suits } from '../gpu/resident-gpu.ts';
-import type { LoadPlan } from '../memory/plan.ts';
-import type { Resident } from './model-worker.ts';
+import type { Clock } from '../../core/clock.ts';
+import { AppError, toAppError } from '../../core/errors.ts';
+import type { GpuDevice } from '../../machine/gpu/device.ts';
+import type { Bus, UnloadReason } from '../../observe/bus.ts';
+import type { Logger } from '../../observe/logger.ts';
+import { purposeOf } from '../../store/gguf/gguf.ts';
+import { type Calibrator, calibratedBatch } from '../calibration/calibrator.ts';
+import { createPlacement } from '../gpu/placement.ts';
+import { type ResidentGpu, residentGpu } from '../gpu/resident-gpu.ts';
+import type { GpuChoice, GpuSelector } from '../gpu/select.ts';
+import type { LoadOutcome, LoadPlan } from '../memory/plan.ts';
+import { refusalError } from '../memory/refusal.ts';
+import type { CrashGuard } from './crash-guard.ts';
+import { createIdleTimer } from './idle-timer.ts';
+import type { Launched, Launcher } from './launcher.ts';
+import { type Lease, leaseOn } from './lease.ts';
+import type { LoadQueue } from './load-queue.ts';
+import type { EndReason } from './model-worker.ts';
+import {
+  type LoadSettings,
+  type ModelRef,
+  meets,
+  type ResidentState,
+  type ResidentView,
+  type Running,
+  runningOf,
+  toView,
+} from './resident-state.ts';
 import type { Occupant } from './room.ts';
-import type { Scheduler } from './scheduler.ts';
+import { createScheduler } from './scheduler.ts';
 
-/** A model variant to load, as the catalogue knows it. */
-export interface ModelRef {
-  /** Key of the resident: `name:quantization`. */
-  id: string;
-  /** Name for events, logs and metric labels. */
-  model: string;
-  filePath: string;
-  facts: GgufFacts;
+/** Why a model is ended in good order. */
+export type OrderlyEnd = Exclude<UnloadReason, 'crash'>;
+
+/** One model, from the wish to load it to the exit of its process. */
+export interface Resident {
+  readonly phase: ResidentState['phase'];
+  /** Loaded, not pinned, and nobody uses it or waits for it: since then, by the clock; else null. */
+  readonly idleSinceMs: number | null;
+  /** Settles with the load: rejects with why it failed. */
+  readonly whenLoaded: Promise<void>;
+  /** Resolves when its process is gone, or its load has failed. Never rejects. */
+  readonly whenGone: Promise<void>;
+  /**
+   * Waits for a slot of the loaded model. `keepAliveMs`: its idle time from now on. Rejects as `Scheduler.acquire`, and with
+   * `movedOn` when the model is, or goes, away.
+   */
+  lease(signal: AbortSignal, keepAliveMs?: number): Promise<Lease>;
+  /** Whether it was loaded as is wished now. Always true of one that is not loaded. */
+  meets(wished: LoadSettings): boolean;
+  /** Takes over what a load may change of a loaded model: how long it stays. */
+  keep(wished: Pick<LoadSettings, 'keepAliveMs' | 'pin'>): void;
+  /** Lets a load and running requests finish, then ends the worker; resolves when its process is gone. */
+  unload(reason: OrderlyEnd): Promise<void>;
+  view(): ResidentView;
+  /** The model as loads that need room see it; null while it has no process. */
+  occupant(): Occupant | null;
 }
 
-/** Settings of a load. */
-export interface LoadSettings {
-  contextTokens?: number;
-  slots?: number;
-  gpu: GpuWish;
-  keepAliveMs: number;
-  /** Neither idle time nor another load ends a pinned model; left out: as it is, at first not. */
-  pin?: boolean;
-  /** Why this variant was chosen; shown with the plan's own notes. */
-  notes?: string[];
+/** What residents ask of the memory of the machine. */
+export interface ResidentMemory {
+  /** Decides with the memory of this moment; `reclaimableBytes` is what ending idle models would free. */
+  plan(ref: ModelRef, settings: LoadSettings, reclaimableBytes: number, device: GpuDevice | null): LoadOutcome;
+  /** Physical memory of a process. */
+  residentBytes(pid: number): number;
+  /** Notes what a load with this plan took, nothing having run on it yet. Bytes; null: it cannot be told. */
+  measure(ref: ModelRef, plan: LoadPlan, pid: number): number | null;
 }
 
-/** What a loaded or loading model looks like from outside; a snapshot. */
-export interface ResidentView {
-  id: string;
-  model: string;
-  state: 'loading' | 'loaded' | 'unloading';
-  pid: number | null;
-  ready: WorkerReady | null;
-  /** With which it was loaded; null while it waits for its memory. */
-  plan: LoadPlan | null;
-  pinned: boolean;
-  threads: number;
-  gpu: ResidentGpu;
-  busySlots: number;
-  queueDepth: number;
-  loadedAt: Date | null;
-  loadMs: number | null;
-  expiresAt: Date | null;
-  /** What the plan changed against the wish, and what the worker warned of. */
-  notes: string[];
+export interface ResidentDeps {
+  launcher: Launcher;
+  loadQueue: Pick<LoadQueue, 'enter' | 'roomChanged'>;
+  gpu: Pick<GpuSelector, 'choose' | 'freeBytes' | 'noteFree' | 'blame'>;
+  memory: ResidentMemory;
+  /** Left out: models are not calibrated. */
+  calibrator?: Calibrator | null;
+  crashes: Pick<CrashGuard, 'record'>;
+  maxQueue: number;
+  clock: Clock;
+  log: Logger;
+  bus: Pick<Bus, 'publish'>;
+  /** Aborted: what is still loaded from then on is ended at once. */
+  closing: AbortSignal;
+  /** Told before anybody else that the model is gone. */
+  onGone: () => void;
 }
 
-/** One model of the manager, from the wish to load it to the exit of its process. */
-export interface Entry {
-  ref: ModelRef;
-  settings: LoadSettings;
-  state: 'loading' | 'loaded' | 'unloading';
-  /** Settles with the current state's work: the load, or the exit of the worker. */
-  work: Promise<void>;
-  plan: LoadPlan | null;
-  resident: Resident | null;
-  scheduler: Scheduler | null;
-  share: TunedShare | null;
-  gpu: ResidentGpu;
-  loadedAt: Date | null;
-  loadMs: number | null;
-  keepAliveMs: number;
-  pinned: boolean;
-  idleSinceMs: number;
-  idleTimer: Timer | null;
-  expiresAt: Date | null;
-  notes: string[];
-  /** Resolved when the last request ends, while unloading. */
-  drained: PromiseWithResolvers<void> | null;
-}
+/** The resident went away before the request got a slot: whoever owns the residents tries again, on a new one. */
+export const movedOn = new AppError('worker_crashed', 'The model was unloaded before the request began.', {
+  retryAfterSeconds: 1,
+});
 
-export function newEntry(ref: ModelRef, settings: LoadSettings): Entry {
-  return {
-    ref,
-    settings,
-    state: 'loading',
-    work: Promise.resolve(),
-    plan: null,
-    resident: null,
-    scheduler: null,
-    share: null,
-    gpu: onCpu(null),
-    loadedAt: null,
-    loadMs: null,
-    keepAliveMs: settings.keepAliveMs,
-    pinned: settings.pin ?? false,
-    idleSinceMs: 0,
-    idleTimer: null,
-    expiresAt: null,
-    notes: [],
-    drained: null,
+/** Begins to load a model. State is only changed synchronously, between the awaits of `load` and `endWorker`. */
+export function beginResident(deps: ResidentDeps, ref: ModelRef, settings: LoadSettings): Resident {
+  const { clock, log, bus, calibrator } = deps;
+  const names = { model: ref.model, variant: ref.id };
+  const placement = createPlacement(deps, { id: ref.id, wish: settings.gpu });
+  const gone = Promise.withResolvers<void>();
+  let state: ResidentState = { phase: 'waiting-for-memory' };
+  let keepAliveMs = settings.keepAliveMs;
+  let pinned = settings.pin ?? false;
+  let usedAtMs = 0;
+
+  /** Loaded, and nobody uses it or waits for it. */
+  const isIdle = () =>
+    state.phase === 'loaded' && state.running.scheduler.busySlots === 0 && state.running.scheduler.queueDepth === 0;
+  const idleTimer = createIdleTimer({
+    clock,
+    onExpired() {
+      if (state.phase === 'loaded' && isIdle()) beginUnload(state.running, 'idle');
+    },
+  });
+  /** Starts the idle time anew; a busy or pinned model has none. */
+  const startIdleTime = () => {
+    idleTimer.stop();
+    if (isIdle() && !pinned) idleTimer.start(keepAliveMs);
   };
-}
 
-/** Loaded, and nobody uses it or waits for it. */
-export function isIdle(entry: Entry): boolean {
-  return entry.state === 'loaded' && entry.scheduler!.busySlots === 0 && entry.scheduler!.queueDepth === 0;
-}
+  /** From place to place, until one takes the model or the failure is final. */
+  const load = async (): Promise<void> => {
+    let place = await placement.first();
+    while (true) {
+      try {
+        return await loadAt(place);
+      } catch (error) {
+        place = await placement.next(place, error);
+      }
+    }
+  };
 
-/** Whether settings that were asked for differ from those a model was loaded with; what was not asked for never does. */
-export function differs(entry: Entry, wished: LoadSettings): boolean {
-  const ready = entry.resident!.ready;
-  return (
-    (wished.contextTokens !== undefined &&
-      wished.contextTokens !== (entry.settings.contextTokens ?? ready.contextTokens)) ||
-    (wished.slots !== undefined && wished.slots !== ready.slots) ||
-    (wished.gpu !== entry.settings.gpu && !suits(entry.gpu, wished.gpu))
-  );
-}
+  const loadAt = async (place: GpuChoice): Promise<void> => {
+    // 1. The turn, and the memory. Held until the model is loaded, so that no other load counts on it.
+    state = { phase: 'waiting-for-memory' };
+    using grant = await deps.loadQueue.enter(
+      (reclaimableBytes) => deps.memory.plan(ref, settings, reclaimableBytes, deviceNow(place)),
+      (refusal) => refusalError(ref.model, refusal),
+    );
+    // 2. What was measured of it on this machine.
+    const startedMs = clock.monotonicMs();
+    const gpu = residentGpu(grant.plan, place);
+    const backend = gpu.device?.backend ?? 'off';
+    const calibration = (await calibrator?.begin({ ...ref, purpose: purposeOf(ref.facts), gpu: backend })) ?? null;
+    const plan = { ...grant.plan, batchTokens: calibratedBatch(grant.plan.batchTokens, calibration) };
+    // 3. A process with the model in it.
+    state = { phase: 'starting', plan };
+    const launched = await deps.launcher.launch({ ref, plan, gpu, slots: settings.slots, calibration });
+    becomeLoaded(launched, plan, gpu, clock.monotonicMs() - startedMs);
+  };
 
-/** The model as eviction sees it; null while it has no process. */
-export function toOccupant(entry: Entry, residentBytes: (pid: number) => number): Occupant | null {
-  if (entry.state === 'loading') return null;
-  const state =
-    entry.state === 'unloading' ? 'leaving' : entry.pinned ? 'pinned' : isIdle(entry) ? 'idle' : ('busy' as const);
-  return { id: entry.ref.id, state, bytes: residentBytes(entry.resident!.pid), usedAtMs: entry.idleSinceMs };
-}
+  /** Another model may have gone onto the device while this one waited. */
+  const deviceNow = ({ device }: GpuChoice) => device && { ...device, freeBytes: deps.gpu.freeBytes(device) };
 
-export function toView(entry: Entry): ResidentView {
+  const becomeLoaded = (launched: Launched, plan: LoadPlan, gpu: ResidentGpu, loadMs: number) => {
+    const { worker, share } = launched;
+    const { ready, pid } = worker;
+    const scheduler = createScheduler({ slots: ready.slots, maxQueue: deps.maxQueue, clock, onChange: onSlotsChange });
+    const notes = [...(settings.notes ?? []), ...plan.notes, ...ready.warnings];
+    const running: Running = { ...launched, scheduler, plan, gpu, notes, loadedAt: clock.now(), loadMs };
+    state = { phase: 'loaded', running };
+    usedAtMs = clock.monotonicMs();
+    void worker.ended.then((reason) => onWorkerEnd(running, reason));
+    const measuredBytes = deps.memory.measure(ref, plan, pid);
+    bus.publish({ type: 'model-loaded', ...names, loadMs, expectedBytes: plan.expectedBytes.atLoad, measuredBytes });
+    for (const note of notes) log.warn({ model: ref.model }, note);
+    log.info({ model: ref.model, loadMs: Math.round(loadMs), ...ready, gpu, pid }, 'model loaded');
+    calibrator?.loaded(ref.id, {
+      ...plan,
+      ...ready,
+      gpu: gpu.device?.backend ?? 'off',
+      maxThreads: plan.threads,
+      measure: worker.measure,
+      tune: share.tune,
+      setCalibration: worker.setCalibration,
+    });
+    if (deps.closing.aborted) beginUnload(running, 'shutdown');
+    // The request that asked for the load takes its slot first; without one the idle time starts now.
+    else if (keepAliveMs > 0) startIdleTime();
+  };
+
+  const onSlotsChange = () => {
+    const running = runningOf(state);
+    if (running === null) return;
+    const busy = running.scheduler.busySlots > 0;
+    running.share.setBusy(busy);
+    calibrator?.setBusy(ref.id, busy);
+    if (busy) return idleTimer.stop();
+    usedAtMs = clock.monotonicMs();
+    if (state.phase === 'unloading') return state.drained.resolve();
+    startIdleTime();
+    if (isIdle()) deps.loadQueue.roomChanged();
+  };
+
+  const beginUnload = (running: Running, reason: OrderlyEnd) => {
+    idleTimer.stop();
+    const drained = Promise.withResolvers<void>();
+    state = { phase: 'unloading', running, drained, reason };
+    // Those who wait are sent on to a new resident, which is loaded once this process is gone.
+    running.scheduler.retire(movedOn);
+    if (running.scheduler.busySlots === 0 || reason === 'shutdown') drained.resolve();
+    void endWorker(running, drained.promise);
+  };
+
+  const endWorker = async (running: Running, drained: Promise<void>): Promise<void> => {
+    await drained;
+    await running.worker.stop();
+    // A worker may have died while its last requests ran.
+    const reason = state.phase === 'unloading' ? state.reason : 'crash';
+    leave(running);
+    bus.publish({ type: 'model-gone', ...names, reason });
+    log.info({ model: ref.model, reason }, 'model unloaded');
+  };
+
+  const onWorkerEnd = (running: Running, reason: EndReason) => {
+    if (reason === 'asked') return;
+    bus.publish({ type: 'worker-died', ...names, reason });
+    // On the CPU it may well live; the request that was lost is tried there.
+    const { device } = running.gpu;
+    if (device) deps.gpu.blame(ref.id, `its process ended on ${device.name} (${device.backend})`);
+    deps.crashes.record({ ...ref, during: 'run', reason });
+    running.scheduler.retire(movedOn);
+    if (state.phase === 'unloading') {
+      state = { ...state, reason: 'crash' };
+      state.drained.resolve();
+      return;
+    }
+    leave(running);
+    bus.publish({ type: 'model-gone', ...names, reason: 'crash' });
+  };
+
+  const leave = (running: Running | null) => {
+    state = { phase: 'gone' };
+    idleTimer.stop();
+    running?.release();
+    calibrator?.forget(ref.id);
+    deps.onGone();
+    gone.resolve();
+  };
+
+  const onLoadFailure = (thrown: unknown): never => {
+    const error = toAppError(thrown);
+    leave(null);
+    bus.publish({ type: 'model-load-failed', ...names, code: error.code });
+    if (error.details?.['reason'] === 'crash') {
+      deps.crashes.record({ ...ref, during: 'load', reason: error.message });
+    }
+    log.error({ model: ref.model, err: error.cause ?? error }, `load failed: ${error.message}`);
+    throw error;
+  };
+
+  const whenLoaded = load().catch(onLoadFailure);
+  // Whoever wants the model waits for this; when nobody does any more, the failure is in the log.
+  whenLoaded.catch(() => {});
+
   return {
-    id: entry.ref.id,
-    model: entry.ref.model,
-    state: entry.state,
-    pid: entry.resident?.pid ?? null,
-    ready: entry.resident?.ready ?? null,
-    plan: entry.plan,
-    pinned: entry.pinned,
-    threads: entry.share?.threads ?? 0,
-    gpu: entry.gpu,
-    busySlots: entry.scheduler?.busySlots ?? 0,
-    queueDepth: entry.scheduler?.queueDepth ?? 0,
-    loadedAt: entry.loadedAt,
-    loadMs: entry.loadMs,
-    expiresAt: entry.expiresAt,
-    notes: entry.notes,
+    get phase() {
+      return state.phase;
+    },
+    get idleSinceMs() {
+      return isIdle() && !pinned ? usedAtMs : null;
+    },
+    whenLoaded,
+    whenGone: gone.promise,
+    async lease(signal, keptMs = keepAliveMs) {
+      if (state.phase !== 'loaded') throw movedOn;
+      const { scheduler, worker } = state.running;
+      keepAliveMs = keptMs;
+      const ticket = await scheduler.acquire(signal);
+      bus.publish({ type: 'slot-taken', model: ref.model, waitedMs: ticket.waitedMs });
+      return leaseOn(worker, ticket);
+    },
+    meets: (wished) => state.phase !== 'loaded' || meets(state.running, settings, wished),
+    keep(wished) {
+      keepAliveMs = wished.keepAliveMs;
+      pinned = wished.pin ?? pinned;
+      startIdleTime();
+    },
+    async unload(reason) {
+      if (state.phase === 'waiting-for-memory' || state.phase === 'starting') await whenLoaded.catch(() => {});
+      if (state.phase === 'loaded') beginUnload(state.running, reason);
+      else if (state.phase === 'unloading' && reason === 'shutdown') state.drained.resolve();
+      await gone.promise;
+    },
+    view: () => toView(ref, state, { pinned, expiresAt: idleTimer.expiresAt }),
+    occupant() {
+      const running = runningOf(state);
+      if (running === null) return null;
+      const standing = state.phase === 'unloading' ? 'leaving' : pinned ? 'pinned' : isIdle() ? 'idle' : 'busy';
+      return { id: ref.id, state: standing, bytes: deps.memory.residentBytes(running.worker.pid), usedAtMs };
+    },
   };
 }

@@ -1,4 +1,4 @@
-import type { LoadPlan, Refusal } from '../memory/plan.ts';
+import type { LoadOutcome, LoadPlan, LoadRefusal } from '../memory/plan.ts';
 
 /** A model that takes memory now. */
 export interface Occupant {
@@ -14,7 +14,7 @@ export interface Occupant {
 /** What a load has to do next to get its memory. */
 export type RoomDecision =
   | { type: 'load'; plan: LoadPlan }
-  | { type: 'refuse'; refusal: Refusal }
+  | { type: 'refuse'; refusal: LoadRefusal }
   /** End this idle model, wait for its exit, and decide again. */
   | { type: 'evict'; id: string }
   /** Wait for the exit of a model that is leaving, and decide again. */
@@ -28,7 +28,7 @@ export type RoomDecision =
  * Pure; reads no clock and no machine state.
  */
 export function decideRoom(
-  plan: (reclaimableBytes: number) => LoadPlan | Refusal,
+  plan: (reclaimableBytes: number) => LoadOutcome,
   occupants: readonly Occupant[],
 ): RoomDecision {
   const bytesOf = (list: readonly Occupant[]) => list.reduce((sum, occupant) => sum + occupant.bytes, 0);
@@ -50,7 +50,7 @@ export function decideRoom(
 }
 
 /** Whether a plan gives more slots, context or batch, or a finer cache, than another. */
-function isBetter(plan: LoadPlan | Refusal, than: LoadPlan): boolean {
+function isBetter(plan: LoadOutcome, than: LoadPlan): boolean {
   return (
     plan.type === 'plan' &&
     (plan.slots > than.slots ||

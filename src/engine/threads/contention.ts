@@ -4,7 +4,7 @@ import { createCpuReader } from '../../machine/cpu-reader.ts';
 import { decideLimit, foreignWaitingShare, initialLimit } from './limit.ts';
 import { createStepTimes } from './step-times.ts';
 
-export interface PressureWatch {
+export interface ContentionWatch {
   /** Threads that may decode at present, in all; from 1 to `cores`. */
   readonly limit: number;
   /**
@@ -23,12 +23,12 @@ const intervalMs = 2_000;
  * Watches whether others need the cores that we decode on, and says how many threads may decode.
  * `cores`: the most that may be, as of `usableCores`. `onLimit`: called with every change, and a reason for the log.
  */
-export function createPressureWatch(deps: {
+export function createContentionWatch(deps: {
   readFile: ReadFile;
   clock: Clock;
   cores: number;
   onLimit: (cores: number, reason: string) => void;
-}): PressureWatch {
+}): ContentionWatch {
   const { clock } = deps;
   const reader = createCpuReader({ readFile: deps.readFile, monotonicMs: () => clock.monotonicMs() });
   const steps = createStepTimes();

@@ -1,7 +1,7 @@
 import type { CpuReading } from '../../machine/cpu-reader.ts';
 
 /** What was seen in one interval. */
-export interface PressureReading extends CpuReading {
+export interface ContentionReading extends CpuReading {
   intervalMs: number;
   /** Whether a step of ours ended in it. */
   busy: boolean;
@@ -80,7 +80,7 @@ export function initialLimit(cores: number): LimitState {
  * more after thirty seconds of calm, never less than one. Pure.
  * See the folder's README for what counts as strain and why.
  */
-export function decideLimit(state: LimitState, reading: PressureReading): LimitDecision {
+export function decideLimit(state: LimitState, reading: ContentionReading): LimitDecision {
   const strain = findStrain(reading);
   const strained = strain !== null;
   const next = advance(state, reading, strained);
@@ -132,7 +132,7 @@ export function decideLimit(state: LimitState, reading: PressureReading): LimitD
 }
 
 /** Why the reading asks for a thread less; null: it does not. */
-function findStrain(reading: PressureReading): string | null {
+function findStrain(reading: ContentionReading): string | null {
   // While none of our threads runs there is none too many, whatever others do.
   if (!reading.busy) return null;
   const { slowdown, waitingShare } = reading;
@@ -149,11 +149,11 @@ function findStrain(reading: PressureReading): string | null {
   return strained ? `${slow}, ${waiting}` : null;
 }
 
-function isFrozen(reading: PressureReading): boolean {
+function isFrozen(reading: ContentionReading): boolean {
   return reading.frozenCores >= frozenCoresAtMost;
 }
 
-function advance(state: LimitState, reading: PressureReading, strained: boolean): LimitState {
+function advance(state: LimitState, reading: ContentionReading, strained: boolean): LimitState {
   const { busy, intervalMs } = reading;
   const proved = state.probationMs !== null && busy && !strained && state.probationMs + intervalMs >= probationMs;
   const probation = state.probationMs === null || !busy ? state.probationMs : state.probationMs + intervalMs;
@@ -170,7 +170,7 @@ function advance(state: LimitState, reading: PressureReading, strained: boolean)
 }
 
 /** Whether one more thread would find a processor: beside our own threads while they run, in their place otherwise. */
-function hasRoom(state: LimitState, reading: PressureReading): boolean {
+function hasRoom(state: LimitState, reading: ContentionReading): boolean {
   if (reading.waitingShare !== null && reading.waitingShare >= foreignWaitingShare) return false;
   const ours = reading.busy ? 0 : state.limit;
   return reading.idleCores === null || reading.idleCores >= ours + idleCoresForThread;

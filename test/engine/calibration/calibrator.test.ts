@@ -5,9 +5,9 @@ import { type CalibratorLoad, calibratedBatch, createCalibrator } from '../../..
 import type { WorkerMeasurement } from '../../../src/ipc/protocol.ts';
 import type { CpuReading } from '../../../src/machine/cpu-reader.ts';
 import { createLogger } from '../../../src/observe/logger.ts';
-import { createMetrics } from '../../../src/observe/metrics.ts';
 import { settle } from '../../support/fake-worker.ts';
 import { manualClock } from '../../support/manual-clock.ts';
+import { testBus } from '../../support/test-bus.ts';
 
 const idleMs = 5_000;
 const calm: CpuReading = { waitingShare: 0, frozenCores: 0, idleCores: 2 };
@@ -37,7 +37,7 @@ function setup(
 ) {
   const world = options.world ?? { clock: manualClock(), stored: new Map() };
   const { clock, stored } = world;
-  const metrics = createMetrics('test');
+  const { bus, metrics } = testBus();
   const measured: WorkerMeasurement[] = [];
   const tuned: [string, number, number][] = [];
   const given: [string, readonly number[], number][] = [];
@@ -58,7 +58,7 @@ function setup(
     onTuned: (id) => void onTuned.push(id),
     clock,
     log: createLogger('silent'),
-    metrics,
+    bus,
   });
   const answer: Answer = options.answer ?? (async (setting) => stepMs(setting));
   const load = async (id: string, change: Partial<CalibratorLoad> & { worksOn?: string } = {}) => {
@@ -67,7 +67,7 @@ function setup(
       id,
       model: id,
       filePath: `/models/${id}.gguf`,
-      mode: 'generate',
+      purpose: 'generate',
       gpu: 'off',
       ...rest,
     });
@@ -184,7 +184,7 @@ describe('the calibrator', () => {
     const { open, answer } = byHand();
     const { calibrator, load, wait } = setup({ answer });
     await load('a');
-    await load('b', { mode: 'embed' });
+    await load('b', { purpose: 'embed' });
     calibrator.setBusy('b', true);
     await wait(10 * idleMs);
     expect(open).toHaveLength(0);
@@ -205,7 +205,7 @@ describe('the calibrator', () => {
     const { measured, load, wait, results } = setup();
     await load('a');
     await load('b');
-    await load('e', { mode: 'embed' });
+    await load('e', { purpose: 'embed' });
     await load('g', { gpu: 'auto', worksOn: 'vulkan' });
     await wait(idleMs);
     expect(await results()).toEqual({ 'a measured': 1 });

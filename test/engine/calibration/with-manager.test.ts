@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Calibration } from '../../../src/engine/calibration/calibration.ts';
 import { createCalibrator } from '../../../src/engine/calibration/calibrator.ts';
+import { createLauncher } from '../../../src/engine/residents/launcher.ts';
 import { createManager, type ModelRef } from '../../../src/engine/residents/manager.ts';
 import { createThreadArbiter } from '../../../src/engine/threads/arbiter.ts';
 import { createLogger } from '../../../src/observe/logger.ts';
-import { createMetrics } from '../../../src/observe/metrics.ts';
 import type { GgufFacts } from '../../../src/store/gguf/gguf.ts';
 import { testCrashGuard } from '../../support/crash-guard.ts';
 import { fakeGpu } from '../../support/fake-gpu.ts';
@@ -17,6 +17,7 @@ import {
 } from '../../support/fake-worker.ts';
 import { manualClock } from '../../support/manual-clock.ts';
 import { anyPlan } from '../../support/plans.ts';
+import { testBus } from '../../support/test-bus.ts';
 
 const never = new AbortController().signal;
 const settings = { gpu: 'off', keepAliveMs: Number.POSITIVE_INFINITY } as const;
@@ -27,7 +28,7 @@ const ref: ModelRef = { id: 'a:q4_0', model: 'a', filePath: '/models/a.gguf', fa
 /** The real manager and calibrator on four cores over fake workers. */
 function setup(options: { behaviour?: FakeWorkerBehaviour; tuneThreads?: boolean; stored?: Calibration } = {}) {
   const clock = manualClock();
-  const metrics = createMetrics('test');
+  const { bus, metrics } = testBus();
   const log = createLogger('silent');
   const workers: FakeWorker[] = [];
   const stored: Calibration[] = options.stored ? [options.stored] : [];
@@ -42,30 +43,37 @@ function setup(options: { behaviour?: FakeWorkerBehaviour; tuneThreads?: boolean
     onTuned: () => {},
     clock,
     log,
-    metrics,
+    bus,
   });
   const manager = createManager({
-    fork() {
-      workers.push(fakeWorker(options.behaviour));
-      return workers.at(-1)!;
-    },
+    launcher: createLauncher({
+      fork() {
+        workers.push(fakeWorker(options.behaviour));
+        return workers.at(-1)!;
+      },
+      arbiter: createThreadArbiter(4),
+      contention: { observeStep: () => {}, forget: () => {} },
+      libuvThreads: 1,
+      vaultFor: () => null,
+      drafts: true,
+      loadTimeoutMs: 60_000,
+      clock,
+      log,
+      bus,
+    }),
     gpu: fakeGpu(),
-    plan: () => anyPlan({ contextTokens: 4_096, slots: 1, batchTokens: 512, threads: 4 }),
-    observers: [],
-    refusal: () => null,
-    residentBytes: () => 1,
-    vaultFor: () => null,
-    libuvThreads: 1,
-    drafts: true,
-    pressure: { observeStep: () => {}, forget: () => {} },
-    arbiter: createThreadArbiter(4),
+    memory: {
+      plan: () => anyPlan({ contextTokens: 4_096, slots: 1, batchTokens: 512, threads: 4 }),
+      residentBytes: () => 1,
+      measure: () => null,
+      refusal: () => null,
+    },
     calibrator,
     crashes: testCrashGuard(clock),
+    maxQueue: 8,
     clock,
     log,
-    metrics,
-    maxQueue: 8,
-    loadTimeoutMs: 60_000,
+    bus,
   });
   const idle = async () => {
     clock.advance(5_000);

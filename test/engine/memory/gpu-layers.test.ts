@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ExpectedBytes } from '../../../src/engine/memory/expect.ts';
+import type { ExpectedMemory } from '../../../src/core/plan.ts';
 import { planGpuLayers, ramBeside, usableGpuBytes } from '../../../src/engine/memory/gpu-layers.ts';
 import { type GgufFacts, readGgufSource } from '../../../src/store/gguf/gguf.ts';
 import { bufferSource, tinyGguf } from '../../support/gguf-writer.ts';
@@ -29,7 +29,7 @@ const models = fc
 const wholes = fc.record({ kvCache: bytes, compute: bytes, batchTokens: fc.integer({ min: 1, max: 4_096 }) });
 
 /** A model that was read into memory, without a GPU. */
-function wholeOf(weights: number, kvCache: number): ExpectedBytes {
+function wholeOf(weights: number, kvCache: number): ExpectedMemory {
   return { ...anyExpectedBytes(weights), kvCache, atLoad: weights + kvCache, total: weights + kvCache };
 }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { expectBytes, type LoadShape } from '../../../src/engine/memory/expect.ts';
 import { kvBytesPerToken, slotCache } from '../../../src/engine/memory/kv-cache.ts';
-import { type LoadPlan, type PlanInput, planLoad, type Refusal } from '../../../src/engine/memory/plan.ts';
+import { type LoadPlan, type LoadRefusal, type PlanInput, planLoad } from '../../../src/engine/memory/plan.ts';
 import { repackRulesOf } from '../../../src/engine/memory/repack.ts';
 import type { GgufFacts } from '../../../src/store/gguf/gguf.ts';
 import { readGgufSource } from '../../../src/store/gguf/gguf.ts';
@@ -46,7 +46,7 @@ function plan(
   return result;
 }
 
-function refusal(facts: GgufFacts, availableBytes: number, wish: PlanInput['wish'] = {}): Refusal {
+function refusal(facts: GgufFacts, availableBytes: number, wish: PlanInput['wish'] = {}): LoadRefusal {
   const result = planLoad({ facts, wish, budget: { availableBytes, totalBytes: availableBytes }, ...rest });
   if (result.type !== 'refusal') throw new Error('it fits');
   return result;

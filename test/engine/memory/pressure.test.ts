@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import {
-  createMemoryReadings,
   createMemoryWatch,
+  createPressureReader,
   lowMark,
   type MemoryReading,
 } from '../../../src/engine/memory/pressure.ts';
+import { createLogger } from '../../../src/observe/logger.ts';
 import { manualClock } from '../../support/manual-clock.ts';
+import { testBus } from '../../support/test-bus.ts';
 
 const mib = 2 ** 20;
 const plenty: MemoryReading = { availableBytes: 4_096 * mib, stalledPercent: 0 };
@@ -16,20 +18,21 @@ const nearly: MemoryReading = { availableBytes: 150 * mib, stalledPercent: 0 };
 function setup() {
   const clock = manualClock();
   let reading = plenty;
-  const levels: string[] = [];
+  const { bus, events } = testBus();
   let ended = 0;
   const watch = createMemoryWatch({
     read: () => reading,
     reserveBytes: 256 * mib,
     clock,
-    onLevel: (level) => levels.push(level),
+    log: createLogger('silent'),
+    bus,
     onShort: () => {
       ended++;
     },
   });
   return {
     watch,
-    levels,
+    levels: () => events.flatMap((event) => (event.type === 'memory-level' ? [event.level] : [])),
     ended: () => ended,
     /** Lets so many readings be taken. */
     readings(count: number, of: MemoryReading) {
@@ -62,7 +65,7 @@ describe('memory pressure', () => {
     readings(1, short);
     expect(watch.level).toBe('shed');
     expect(watch.refusal('request')).toMatchObject({ code: 'memory_pressure', retryAfterSeconds: 10 });
-    expect(levels).toEqual(['hold', 'shrink', 'shed']);
+    expect(levels()).toEqual(['hold', 'shrink', 'shed']);
   });
 
   it('goes on after ten calm seconds, and neither a calm moment nor being just above the mark is enough', () => {
@@ -77,7 +80,7 @@ describe('memory pressure', () => {
     expect(watch.level).toBe('shed');
     readings(5, plenty);
     expect([watch.level, watch.refusal('request'), watch.refusal('load')]).toEqual(['none', null, null]);
-    expect(levels).toEqual(['hold', 'shrink', 'shed', 'none']);
+    expect(levels()).toEqual(['hold', 'shrink', 'shed', 'none']);
   });
 
   it('does not flutter when readings alternate', () => {
@@ -86,7 +89,7 @@ describe('memory pressure', () => {
       readings(1, short);
       readings(1, plenty);
     }
-    expect(levels).toEqual(['hold']);
+    expect(levels()).toEqual(['hold']);
   });
 
   it('is also noticed by stalls, where the kernel tells them', () => {
@@ -129,7 +132,7 @@ describe('readings of memory', () => {
     `some avg10=${percent} avg60=0.00 avg300=0.00 total=0\nfull avg10=99.00 avg60=0 total=0\n`;
 
   it('take the least of host and container, and not the limit that the operator set for Hearth', () => {
-    expect(createMemoryReadings({ readFile: () => null, budget })()).toEqual({
+    expect(createPressureReader({ readFile: () => null, budget })()).toEqual({
       availableBytes: 300,
       stalledPercent: null,
     });
@@ -141,7 +144,7 @@ describe('readings of memory', () => {
       '/proc/self/cgroup': '0::/box\n',
       '/proc/self/mountinfo': '30 20 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n',
     };
-    const read = () => createMemoryReadings({ readFile: (path) => files[path] ?? null, budget })().stalledPercent;
+    const read = () => createPressureReader({ readFile: (path) => files[path] ?? null, budget })().stalledPercent;
     expect(read()).toBe(1.5);
     files['/sys/fs/cgroup/box/memory.pressure'] = psi('33.00');
     expect(read()).toBe(33);

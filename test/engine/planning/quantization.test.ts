@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { LoadPlan, Refusal } from '../../../src/engine/memory/plan.ts';
+import type { LoadOutcome } from '../../../src/engine/memory/plan.ts';
 import { chooseForLoad } from '../../../src/engine/planning/quantization.ts';
 import type { CatalogModel, CatalogVariant } from '../../../src/store/catalog/catalog.ts';
 import type { GgufFacts } from '../../../src/store/gguf/gguf.ts';
@@ -27,7 +27,7 @@ const [q4, q8, q2] = model.variants as [CatalogVariant, CatalogVariant, CatalogV
 /** A variant fits in full with half as much again as its weights, with a smaller context with its weights alone. */
 const planWith =
   (availableBytes: number) =>
-  ({ facts }: CatalogVariant): LoadPlan | Refusal => {
+  ({ facts }: CatalogVariant): LoadOutcome => {
     const { tensorBytes } = facts!;
     if (tensorBytes * 1.5 <= availableBytes) return anyPlan({ reduced: ['slots'] });
     if (tensorBytes <= availableBytes) return anyPlan({ reduced: ['slots', 'context'] });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
-import type { LoadPlan, Refusal } from '../../../src/engine/memory/plan.ts';
-import { createAdmission, type Grant } from '../../../src/engine/residents/load-queue.ts';
+import type { LoadOutcome } from '../../../src/engine/memory/plan.ts';
+import { createLoadQueue, type Grant } from '../../../src/engine/residents/load-queue.ts';
 import type { Occupant } from '../../../src/engine/residents/room.ts';
 import { settle } from '../../support/fake-worker.ts';
 import { anyPlan } from '../../support/plans.ts';
@@ -15,7 +15,7 @@ function setup(models: Record<string, { bytes: number; state: Occupant['state'];
   const failures = new Map<string, unknown>();
   const usedBytes = () => [...present.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   const exits = new Map<string, PromiseWithResolvers<void>>();
-  const admission = createAdmission({
+  const queue = createLoadQueue({
     occupants: () => [...present].map(([id, { bytes, state, usedAtMs = 0 }]) => ({ id, bytes, state, usedAtMs })),
     evict(id) {
       ended.push(id);
@@ -28,7 +28,7 @@ function setup(models: Record<string, { bytes: number; state: Occupant['state'];
   });
   const planFor =
     (bytes: number) =>
-    (reclaimableBytes: number): LoadPlan | Refusal =>
+    (reclaimableBytes: number): LoadOutcome =>
       bytes <= 1_000 - usedBytes() + reclaimableBytes
         ? anyPlan()
         : { type: 'refusal', neededBytes: bytes, availableBytes: 0, shortfallBytes: 1, nearest: null, message: '' };
@@ -36,10 +36,10 @@ function setup(models: Record<string, { bytes: number; state: Occupant['state'];
     ended,
     granted,
     failures,
-    admission,
+    queue,
     /** Asks for memory and holds it when it is granted. */
     async load(id: string, bytes: number) {
-      admission
+      queue
         .enter(planFor(bytes), () => new AppError('insufficient_memory', id))
         .then(
           (grant) => {
@@ -52,18 +52,18 @@ function setup(models: Record<string, { bytes: number; state: Occupant['state'];
       await settle();
     },
     async done(id: string) {
-      grants.get(id)!.done();
+      grants.get(id)![Symbol.dispose]();
       await settle();
     },
     async exit(id: string) {
       present.delete(id);
       exits.get(id)?.resolve();
-      admission.roomChanged();
+      queue.roomChanged();
       await settle();
     },
     async idle(id: string) {
       present.get(id)!.state = 'idle';
-      admission.roomChanged();
+      queue.roomChanged();
       await settle();
     },
   };
@@ -136,9 +136,9 @@ describe('the line of loads', () => {
   });
 
   it('turns everyone away when it closes', async () => {
-    const { load, failures, admission } = setup({ busy: { bytes: 600, state: 'busy' } });
+    const { load, failures, queue } = setup({ busy: { bytes: 600, state: 'busy' } });
     await load('large', 900);
-    admission.close(new AppError('shutting_down', 'now'));
+    queue.close(new AppError('shutting_down', 'now'));
     await settle();
     expect(failures.get('large')).toMatchObject({ code: 'shutting_down' });
   });

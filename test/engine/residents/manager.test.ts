@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
+import { createLauncher } from '../../../src/engine/residents/launcher.ts';
 import type { Lease } from '../../../src/engine/residents/lease.ts';
 import { createManager, type LoadSettings, type ModelRef } from '../../../src/engine/residents/manager.ts';
 import { createThreadArbiter } from '../../../src/engine/threads/arbiter.ts';
 import type { GpuDevice } from '../../../src/machine/gpu/device.ts';
 import { createLogger } from '../../../src/observe/logger.ts';
-import { createMetrics } from '../../../src/observe/metrics.ts';
 import type { GgufFacts } from '../../../src/store/gguf/gguf.ts';
 import { testCrashGuard } from '../../support/crash-guard.ts';
 import { fakeGpu, someGpu } from '../../support/fake-gpu.ts';
@@ -18,6 +18,7 @@ import {
 } from '../../support/fake-worker.ts';
 import { manualClock } from '../../support/manual-clock.ts';
 import { anyPlan } from '../../support/plans.ts';
+import { testBus } from '../../support/test-bus.ts';
 
 const never = new AbortController().signal;
 const settings: LoadSettings = { gpu: 'off', keepAliveMs: 300_000, slots: 2 };
@@ -39,61 +40,73 @@ function setup(
     maxQueue?: number;
     slotsFor?: (availableBytes: number) => number;
     gpu?: GpuDevice;
+    measuredBytes?: number;
     refusal?: (of: 'load' | 'request') => AppError | null;
   } = {},
 ) {
   const clock = manualClock();
-  const metrics = createMetrics('test');
+  const { bus, metrics, events } = testBus();
+  const log = createLogger('silent');
   const workers: FakeWorker[] = [];
   const alive = () => workers.filter((worker) => !worker.exited);
   const crashes = testCrashGuard(clock);
   const gpu = fakeGpu(options.gpu);
   const environments: Record<string, string>[] = [];
-  /** Processes that were left whenever observers were told that one is gone. */
+  /** Processes that were left whenever a model was told to be gone. */
   const ends: number[] = [];
-  const manager = createManager({
-    fork(environment) {
-      environments.push(environment);
-      const worker = fakeWorker(options.behaviour?.[workers.length] ?? {});
-      workers.push(worker);
-      return worker;
-    },
-    gpu,
-    plan(_ref, wished, reclaimableBytes, device) {
-      const availableBytes = (options.memoryBytes ?? 1_000) - alive().length * modelBytes + reclaimableBytes;
-      if (availableBytes < modelBytes) {
-        return {
-          type: 'refusal',
-          neededBytes: modelBytes,
-          availableBytes,
-          shortfallBytes: modelBytes - availableBytes,
-          nearest: null,
-          message: 'does not fit',
-        };
-      }
-      return anyPlan({
-        contextTokens: wished.contextTokens ?? 512,
-        slots: options.slotsFor?.(availableBytes) ?? wished.slots ?? 1,
-        gpuLayers: device ? 3 : 0,
-        gpuBytes: device ? 1_000 : 0,
-      });
-    },
-    residentBytes: () => modelBytes,
-    vaultFor: () => null,
-    observers: [{ gone: () => void ends.push(alive().length) }],
-    refusal: (of) => options.refusal?.(of) ?? null,
-    libuvThreads: 1,
-    drafts: true,
-    pressure: { observeStep: () => {}, forget: () => {} },
-    arbiter: createThreadArbiter(4),
-    crashes,
-    clock,
-    log: createLogger('silent'),
-    metrics,
-    maxQueue: options.maxQueue ?? 8,
-    loadTimeoutMs: 60_000,
+  bus.subscribe(({ type }) => {
+    if (type === 'model-gone') ends.push(alive().length);
   });
-  return { clock, metrics, workers, alive, manager, crashes, gpu, environments, ends };
+  const manager = createManager({
+    launcher: createLauncher({
+      fork(environment) {
+        environments.push(environment);
+        const worker = fakeWorker(options.behaviour?.[workers.length] ?? {});
+        workers.push(worker);
+        return worker;
+      },
+      arbiter: createThreadArbiter(4),
+      contention: { observeStep: () => {}, forget: () => {} },
+      libuvThreads: 1,
+      vaultFor: () => null,
+      drafts: true,
+      loadTimeoutMs: 60_000,
+      clock,
+      log,
+      bus,
+    }),
+    gpu,
+    memory: {
+      plan(_ref, wished, reclaimableBytes, device) {
+        const availableBytes = (options.memoryBytes ?? 1_000) - alive().length * modelBytes + reclaimableBytes;
+        if (availableBytes < modelBytes) {
+          return {
+            type: 'refusal',
+            neededBytes: modelBytes,
+            availableBytes,
+            shortfallBytes: modelBytes - availableBytes,
+            nearest: null,
+            message: 'does not fit',
+          };
+        }
+        return anyPlan({
+          contextTokens: wished.contextTokens ?? 512,
+          slots: options.slotsFor?.(availableBytes) ?? wished.slots ?? 1,
+          gpuLayers: device ? 3 : 0,
+          gpuBytes: device ? 1_000 : 0,
+        });
+      },
+      residentBytes: () => modelBytes,
+      measure: () => options.measuredBytes ?? null,
+      refusal: (of) => options.refusal?.(of) ?? null,
+    },
+    crashes,
+    maxQueue: options.maxQueue ?? 8,
+    clock,
+    log,
+    bus,
+  });
+  return { clock, metrics, events, workers, alive, manager, crashes, gpu, environments, ends };
 }
 
 /** Starts a request on a lease and leaves it running. */
@@ -175,7 +188,7 @@ describe('the manager of loaded models', () => {
     expect(manager.residents()).toEqual([]);
   });
 
-  it('tells observers once the process of a model is gone, asked to or not', async () => {
+  it('tells that a model is gone once its process is, asked to or not', async () => {
     const { manager, workers, ends } = setup();
     await manager.load(ref('a'), settings);
     await manager.load(ref('b'), settings);
@@ -349,6 +362,65 @@ describe('the manager of loaded models', () => {
     await manager.close();
     expect(workers.every((worker) => worker.exited)).toBe(true);
     await expect(manager.lease(ref('c'), settings, never)).rejects.toMatchObject({ code: 'shutting_down' });
+  });
+
+  it('turns those away who wait for a load when it closes, and ends the model as soon as it is loaded', async () => {
+    const { manager, workers } = setup({ behaviour: [{ readyAtOnce: false }] });
+    const waiting = expect(manager.lease(ref('a'), settings, never)).rejects.toMatchObject({ code: 'shutting_down' });
+    await settle();
+    const closed = manager.close();
+    workers[0]!.emit({ type: 'ready', ready: { contextTokens: 512, slots: 1, threads: 1, warnings: [] } });
+    await Promise.all([waiting, closed]);
+    expect(workers.map((worker) => worker.exited)).toEqual([true]);
+  });
+
+  it('does not wait for the requests of a model that is being unloaded when it closes', async () => {
+    const { manager, workers } = setup();
+    await begin(await manager.lease(ref('a'), settings, never));
+    const unloaded = manager.unload('a:q4_0', 'request');
+    await settle();
+    expect(workers[0]!.exited).toBe(false);
+    await Promise.all([manager.close(), unloaded]);
+    expect(workers[0]!.exited).toBe(true);
+  });
+
+  it('tells once, and as a crash, that a model is gone whose process died while it was unloaded', async () => {
+    const { manager, workers, events } = setup();
+    await begin(await manager.lease(ref('a'), settings, never));
+    const unloaded = manager.unload('a:q4_0', 'request');
+    await settle();
+    workers[0]!.exit({ signal: 'SIGSEGV' });
+    await unloaded;
+    const names = { model: 'a', variant: 'a:q4_0' };
+    expect(events.filter(({ type }) => type === 'worker-died' || type === 'model-gone')).toEqual([
+      { type: 'worker-died', ...names, reason: 'crash' },
+      { type: 'model-gone', ...names, reason: 'crash' },
+    ]);
+  });
+
+  it('tells how long a load took, what it was expected to take and what it took', async () => {
+    const { manager, clock, workers, events } = setup({ behaviour: [{ readyAtOnce: false }], measuredBytes: 90 });
+    const loading = manager.load(ref('a'), settings);
+    await settle();
+    clock.advance(700);
+    workers[0]!.emit({ type: 'ready', ready: { contextTokens: 512, slots: 1, threads: 1, warnings: [] } });
+    await loading;
+    expect(events).toEqual([
+      { type: 'model-loaded', model: 'a', variant: 'a:q4_0', loadMs: 700, expectedBytes: 0, measuredBytes: 90 },
+    ]);
+  });
+
+  it('tells how long each request waited for its slot, and not for the load', async () => {
+    const { manager, clock, workers, events } = setup();
+    const one = { ...settings, slots: 1 };
+    const first = await manager.lease(ref('a'), one, never);
+    await begin(first);
+    const second = manager.lease(ref('a'), one, never);
+    await settle();
+    clock.advance(250);
+    finishAll(workers[0]!);
+    await second;
+    expect(events.flatMap((event) => (event.type === 'slot-taken' ? [event.waitedMs] : []))).toEqual([0, 250]);
   });
 
   it('frees every slot and loses no waiter over random schedules', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
-import { type EndReason, startResident } from '../../../src/engine/residents/model-worker.ts';
+import { type EndReason, startWorker } from '../../../src/engine/residents/model-worker.ts';
 import { createLogger } from '../../../src/observe/logger.ts';
 import {
   anyRequest,
@@ -15,7 +15,7 @@ function setup(behaviour: FakeWorkerBehaviour = {}) {
   const clock = manualClock();
   const worker: FakeWorker = fakeWorker(behaviour);
   const ends: EndReason[] = [];
-  const starting = startResident({
+  const starting = startWorker({
     worker,
     options: {
       mode: 'generate',
@@ -37,22 +37,25 @@ function setup(behaviour: FakeWorkerBehaviour = {}) {
     clock,
     log: createLogger('silent'),
     onStep: () => {},
-    onEnd: (reason) => ends.push(reason),
   });
+  void starting.then(
+    ({ ended }) => ended.then((reason) => ends.push(reason)),
+    () => {},
+  );
   return { clock, worker, ends, starting };
 }
 
-const generate = (resident: Awaited<ReturnType<typeof startResident>>) =>
-  resident
+const generate = (model: Awaited<ReturnType<typeof startWorker>>) =>
+  model
     .generate(anyRequest, new AbortController().signal, { onToken: () => {}, onSettled: () => {} })
     [Symbol.asyncIterator]()
     .next();
 
-describe('a resident model', () => {
+describe('the worker of a model', () => {
   it('is ready when its worker says so', async () => {
     const { worker, starting } = setup();
-    const resident = await starting;
-    expect(resident.ready).toMatchObject({ contextTokens: 512, slots: 2 });
+    const model = await starting;
+    expect(model.ready).toMatchObject({ contextTokens: 512, slots: 2 });
     expect(worker.received[0]).toMatchObject({ type: 'load', options: { modelPath: 'm.gguf' } });
   });
 
@@ -95,19 +98,19 @@ describe('a resident model', () => {
 
   it('fails its requests when the worker is killed, and says so once', async () => {
     const { worker, starting, ends } = setup();
-    const resident = await starting;
-    const next = generate(resident);
+    const model = await starting;
+    const next = generate(model);
     await settle();
     worker.exit({ signal: 'SIGKILL' });
     await expect(next).rejects.toMatchObject({ code: 'worker_crashed', retryable: true });
-    await expect(generate(resident)).rejects.toMatchObject({ code: 'worker_crashed' });
+    await expect(generate(model)).rejects.toMatchObject({ code: 'worker_crashed' });
     expect(ends).toEqual(['killed']);
   });
 
   it('kills a worker that stops answering, and tells hung from killed', async () => {
     const { clock, worker, starting, ends } = setup({ pongs: false });
-    const resident = await starting;
-    const next = generate(resident);
+    const model = await starting;
+    const next = generate(model);
     await settle();
     // The first tick knows that it has just said it is ready.
     clock.advance(9_000);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { LoadPlan, Refusal } from '../../../src/engine/memory/plan.ts';
+import type { LoadOutcome } from '../../../src/engine/memory/plan.ts';
 import { decideRoom, type Occupant } from '../../../src/engine/residents/room.ts';
 import { anyPlan } from '../../support/plans.ts';
 
@@ -13,7 +13,7 @@ const occupant = (id: string, state: Occupant['state'], usedAtMs = 0): Occupant 
 /** Plans for a model that takes 100 bytes a slot and wants two slots. */
 const planner =
   (availableBytes: number) =>
-  (reclaimableBytes: number): LoadPlan | Refusal => {
+  (reclaimableBytes: number): LoadOutcome => {
     const slots = Math.min(2, Math.floor((availableBytes + reclaimableBytes) / 100));
     return slots === 0
       ? { type: 'refusal', neededBytes: 100, availableBytes, shortfallBytes: 100, nearest: null, message: '' }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createPressureWatch } from '../../../src/engine/threads/contention.ts';
+import { createContentionWatch } from '../../../src/engine/threads/contention.ts';
 import { manualClock } from '../../support/manual-clock.ts';
 
 interface Machine {
@@ -30,7 +30,7 @@ function simulate(overrides: Partial<Machine>, seconds: number) {
   const totals = { waitingUs: 0, idleTicks: 0, ticks: 0 };
   const changes: { second: number; limit: number; reason: string }[] = [];
   const second = () => clock.monotonicMs() / 1_000;
-  const watch = createPressureWatch({
+  const watch = createContentionWatch({
     readFile(path) {
       if (path === '/proc/pressure/cpu' && machine.tells.includes('psi')) {
         return `some avg10=0.00 avg60=0.00 avg300=0.00 total=${Math.round(totals.waitingUs)}\n`;

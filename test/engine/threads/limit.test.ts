@@ -1,8 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
-import { decideLimit, initialLimit, type LimitState, type PressureReading } from '../../../src/engine/threads/limit.ts';
+import {
+  type ContentionReading,
+  decideLimit,
+  initialLimit,
+  type LimitState,
+} from '../../../src/engine/threads/limit.ts';
 
-const calm: PressureReading = {
+const calm: ContentionReading = {
   intervalMs: 2_000,
   busy: true,
   slowdown: 1,
@@ -10,11 +15,11 @@ const calm: PressureReading = {
   frozenCores: 0,
   idleCores: null,
 };
-const strained: PressureReading = { ...calm, slowdown: 8, waitingShare: 0.9 };
-const idle: PressureReading = { ...calm, busy: false, slowdown: null };
+const strained: ContentionReading = { ...calm, slowdown: 8, waitingShare: 0.9 };
+const idle: ContentionReading = { ...calm, busy: false, slowdown: null };
 
 /** The limits after each of the readings. */
-function run(state: LimitState, readings: PressureReading[]) {
+function run(state: LimitState, readings: ContentionReading[]) {
   const limits: number[] = [];
   let current = state;
   for (const reading of readings) {
@@ -23,10 +28,10 @@ function run(state: LimitState, readings: PressureReading[]) {
   }
   return { state: current, limits };
 }
-const times = (count: number, reading: PressureReading) => Array.from({ length: count }, () => reading);
+const times = (count: number, reading: ContentionReading) => Array.from({ length: count }, () => reading);
 
 describe('strain', () => {
-  test.each<[string, Partial<PressureReading>, boolean]>([
+  test.each<[string, Partial<ContentionReading>, boolean]>([
     ['steps eight times as slow while others wait', { slowdown: 8, waitingShare: 0.9 }, true],
     ['steps three times as slow and some waiting', { slowdown: 3, waitingShare: 0.3 }, true],
     ['steps half as slow again and much waiting', { slowdown: 1.5, waitingShare: 0.4 }, true],
@@ -132,7 +137,7 @@ describe('calm', () => {
 });
 
 describe('without a sure sign', () => {
-  const slow = (slowdown: number): PressureReading => ({ ...calm, waitingShare: null, slowdown });
+  const slow = (slowdown: number): ContentionReading => ({ ...calm, waitingShare: null, slowdown });
 
   it('keeps a drop that made the steps faster', () => {
     const { limits, state } = run(initialLimit(2), [...times(3, slow(10)), ...times(5, slow(1))]);
@@ -165,7 +170,7 @@ describe('without a sure sign', () => {
 });
 
 test('whatever is read, the limit stays between one and the cores and moves one at a time, or back to them', () => {
-  const reading = fc.record<PressureReading>({
+  const reading = fc.record<ContentionReading>({
     intervalMs: fc.integer({ min: 1, max: 60_000 }),
     busy: fc.boolean(),
     slowdown: fc.option(fc.double({ min: 0.01, max: 100, noNaN: true })),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { slotsFor } from '../../../src/engine/residents/launch.ts';
+import { slotsFor } from '../../../src/engine/residents/launcher.ts';
 
 describe('the slots of a model', () => {
   it('are the plan’s where it generates, and as wished or four where requests only take turns', () => {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
-import { placeModel } from '../../../src/engine/gpu/place.ts';
+import { createPlacement } from '../../../src/engine/gpu/placement.ts';
+import type { GpuSelector } from '../../../src/engine/gpu/select.ts';
+import type { GpuWish } from '../../../src/machine/gpu/device.ts';
 import { createLogger } from '../../../src/observe/logger.ts';
 import { fakeGpu, someGpu } from '../../support/fake-gpu.ts';
 
@@ -25,6 +27,23 @@ function attempts(...outcomes: (Error | string)[]) {
   };
 }
 const free = someGpu.freeBytes;
+
+/** A load that goes where it is sent, until it is done or there is nowhere left to try. */
+async function placeModel(
+  deps: { gpu: GpuSelector; log: typeof log },
+  model: { id: string; wish: GpuWish },
+  attempt: ReturnType<typeof attempts>['attempt'],
+): Promise<string> {
+  const placement = createPlacement(deps, model);
+  let place = await placement.first();
+  while (true) {
+    try {
+      return await attempt(place.device, place.device ? null : place.reason);
+    } catch (error) {
+      place = await placement.next(place, error);
+    }
+  }
+}
 
 describe('placing a model', () => {
   it('loads on the device that was chosen', async () => {

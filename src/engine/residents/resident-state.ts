@@ -1,0 +1,114 @@
+import type { WorkerReady } from '../../ipc/protocol.ts';
+import type { GpuWish } from '../../machine/gpu/device.ts';
+import type { UnloadReason } from '../../observe/bus.ts';
+import type { GgufFacts } from '../../store/gguf/gguf.ts';
+import { onCpu, type ResidentGpu, suits } from '../gpu/resident-gpu.ts';
+import type { LoadPlan } from '../memory/plan.ts';
+import type { Launched } from './launcher.ts';
+import type { Scheduler } from './scheduler.ts';
+
+/** A model variant to load, as the catalogue knows it. */
+export interface ModelRef {
+  /** Key of the resident: `name:quantization`. */
+  id: string;
+  /** Name for events, logs and metric labels. */
+  model: string;
+  filePath: string;
+  facts: GgufFacts;
+}
+
+/** Settings of a load. */
+export interface LoadSettings {
+  contextTokens?: number;
+  slots?: number;
+  gpu: GpuWish;
+  keepAliveMs: number;
+  /** Neither idle time nor another load ends a pinned model; left out: as it is, at first not. */
+  pin?: boolean;
+  /** Why this variant was chosen; shown with the plan's own notes. */
+  notes?: string[];
+}
+
+/** A loaded model: its process, its queue, and how it was loaded. */
+export interface Running extends Launched {
+  scheduler: Scheduler;
+  /** With which it was loaded. */
+  plan: LoadPlan;
+  gpu: ResidentGpu;
+  /** What the plan changed against the wish, and what the worker warned of. */
+  notes: string[];
+  loadedAt: Date;
+  loadMs: number;
+}
+
+/**
+ * Where a model stands. It goes from the top to the bottom, with two exceptions: a load that another device can mend waits
+ * for memory again, and one that fails for good is gone at once, as is a loaded model whose process died.
+ */
+export type ResidentState =
+  | { phase: 'waiting-for-memory' }
+  | { phase: 'starting'; plan: LoadPlan }
+  | { phase: 'loaded'; running: Running }
+  /** `drained`: resolved when the last request has ended. */
+  | { phase: 'unloading'; running: Running; drained: PromiseWithResolvers<void>; reason: UnloadReason }
+  | { phase: 'gone' };
+
+/** What a loaded or loading model looks like from outside; a snapshot. */
+export interface ResidentView {
+  id: string;
+  model: string;
+  state: 'loading' | 'loaded' | 'unloading';
+  pid: number | null;
+  ready: WorkerReady | null;
+  /** With which it was loaded; null while it waits for its memory. */
+  plan: LoadPlan | null;
+  pinned: boolean;
+  threads: number;
+  gpu: ResidentGpu;
+  busySlots: number;
+  queueDepth: number;
+  loadedAt: Date | null;
+  loadMs: number | null;
+  expiresAt: Date | null;
+  /** What the plan changed against the wish, and what the worker warned of. */
+  notes: string[];
+}
+
+/** The process and queue of a state that has them. */
+export function runningOf(state: ResidentState): Running | null {
+  return state.phase === 'loaded' || state.phase === 'unloading' ? state.running : null;
+}
+
+/** Whether a model that was loaded with `settings` has what is asked for now; what is not asked for is never missed. */
+export function meets({ worker: { ready }, gpu }: Running, settings: LoadSettings, wished: LoadSettings): boolean {
+  return (
+    (wished.contextTokens === undefined || wished.contextTokens === (settings.contextTokens ?? ready.contextTokens)) &&
+    (wished.slots === undefined || wished.slots === ready.slots) &&
+    (wished.gpu === settings.gpu || suits(gpu, wished.gpu))
+  );
+}
+
+/** `plan` is there as soon as the model has its memory. */
+export function toView(
+  ref: ModelRef,
+  state: ResidentState,
+  now: { pinned: boolean; expiresAt: Date | null },
+): ResidentView {
+  const running = runningOf(state);
+  return {
+    id: ref.id,
+    model: ref.model,
+    state: state.phase === 'loaded' ? 'loaded' : running === null ? 'loading' : 'unloading',
+    pid: running?.worker.pid ?? null,
+    ready: running?.worker.ready ?? null,
+    plan: running?.plan ?? (state.phase === 'starting' ? state.plan : null),
+    threads: running?.share.threads ?? 0,
+    gpu: running?.gpu ?? onCpu(null),
+    busySlots: running?.scheduler.busySlots ?? 0,
+    queueDepth: running?.scheduler.queueDepth ?? 0,
+    loadedAt: running?.loadedAt ?? null,
+    loadMs: running?.loadMs ?? null,
+    notes: running?.notes ?? [],
+    ...now,
+  };
+}
