@@ -158,7 +158,7 @@ function backendsFor(wish: GpuWish, { nodes }: GpuNodes, platform: NodeJS.Platfo
 
 /** Decoding waits for memory, which an integrated GPU shares with the CPU: whether it gains anything is the user's to try. */
 function noOwnMemory(name: string): string {
-  return `${name} has no memory of its own; prefer_gpu uses it anyway`;
+  return `${name} has no memory of its own; a load that prefers a GPU uses it anyway`;
 }
 
 /** Names a device for as long as the process runs. */

@@ -9,7 +9,7 @@ export function assertPurpose(model: string, made: Purpose, asked: Purpose): voi
     const only = made === 'embed' ? 'only makes embeddings' : 'only ranks documents';
     throw new AppError('invalid_request', `"${model}" cannot generate text: this model ${only}.`, {
       field: 'model',
-      fix: `Use it at ${made === 'embed' ? '/v1/embeddings' : '/v1/rerank'}, or choose a chat model.`,
+      fix: `Ask it ${made === 'embed' ? 'for embeddings' : 'to rank documents'}, or choose a chat model.`,
       details,
     });
   }

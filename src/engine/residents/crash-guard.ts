@@ -94,7 +94,7 @@ export function createCrashGuard(deps: {
           'model_quarantined',
           `Loading this model ended its process ${file.deaths} times: ${file.reason}`,
           {
-            fix: 'Replace the file, or try again with POST /models/{name}/load.',
+            fix: 'Replace the file; an explicit load of the model tries it once more.',
             details: { deaths: file.deaths, reason: 'file' },
           },
         );
@@ -105,7 +105,7 @@ export function createCrashGuard(deps: {
         'model_quarantined',
         `The process of this model crashed ${crashes.length} times within 10 minutes.`,
         {
-          fix: 'See the server log; POST /models/{name}/load tries again at once.',
+          fix: 'See the server log; an explicit load of the model tries again at once.',
           retryAfterSeconds: Math.ceil((windowMs - (clock.monotonicMs() - crashes[0]!)) / 1000),
           details: { crashes: crashes.length, reason: 'crashes' },
         },

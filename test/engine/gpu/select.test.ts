@@ -133,7 +133,7 @@ describe('choosing a GPU', () => {
     const { selector, probed } = setup({ nodes: [inProcessor], results: { vulkan: { devices: [integrated] } } });
     expect(await selector.choose('m', 'auto')).toEqual({
       device: null,
-      reason: 'Intel 8086:5a85 has no memory of its own; prefer_gpu uses it anyway',
+      reason: 'Intel 8086:5a85 has no memory of its own; a load that prefers a GPU uses it anyway',
     });
     expect(probed).toEqual([]);
     expect(await selector.choose('m', 'prefer')).toEqual({ device: integrated });
@@ -143,7 +143,7 @@ describe('choosing a GPU', () => {
     const { selector } = setup({ nodes: [card], results: { vulkan: { devices: [integrated] } } });
     expect(await selector.choose('m', 'auto')).toEqual({
       device: null,
-      reason: 'Iris has no memory of its own; prefer_gpu uses it anyway',
+      reason: 'Iris has no memory of its own; a load that prefers a GPU uses it anyway',
     });
     expect(await selector.choose('m', 'vulkan')).toEqual({ device: integrated });
   });

@@ -21,7 +21,8 @@ describe('what a model is asked for', () => {
         code,
         message: expect.stringMatching(message),
         field: 'model',
-        fix: expect.any(String),
+        // Whoever asks may speak any dialect, so no endpoint is named.
+        fix: expect.not.stringContaining('/'),
         details: { model: 'm', purpose: made },
       }),
     );
