@@ -17,7 +17,7 @@ import { createEmbeddingRuntime, type EmbeddingRuntime } from './llama/embedding
 import { probeGpu } from './llama/gpu-probe.ts';
 import { createRuntime, type Runtime } from './llama/runtime.ts';
 import { createOutbox } from './outbox.ts';
-import { openPrefixStore } from './prefix/prefix-store.ts';
+import { openPrefixStore } from './prefix/prefix.ts';
 import { countPrompt, prepareJob } from './prompt/requests.ts';
 import { type ChatTemplate, createChatTemplate } from './prompt/template.ts';
 

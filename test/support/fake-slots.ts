@@ -1,9 +1,9 @@
 import type { FinishReason, StreamEvent } from '../../src/core/events.ts';
 import { promptUsage, unknownUsage } from '../../src/core/usage.ts';
 import type { StepReport, WorkerItem } from '../../src/ipc/protocol.ts';
-import type { CacheUse, Job } from '../../src/worker/answer/job.ts';
+import type { Job } from '../../src/worker/answer/job.ts';
 import { type BatchLoop, createBatchLoop } from '../../src/worker/batch/loop.ts';
-import type { PrefixStore } from '../../src/worker/prefix/prefix-store.ts';
+import type { CacheUse, PrefixStore } from '../../src/worker/prefix/prefix.ts';
 import type { Sequence } from '../../src/worker/sequence/sequence.ts';
 import { type FakeCall, fakeModel } from './fake-model.ts';
 

@@ -2,20 +2,11 @@ import type { Sampling } from '../../core/chat.ts';
 import type { FinishReason, StreamEvent, TokenChoice } from '../../core/events.ts';
 import { promptUsage } from '../../core/usage.ts';
 import type { DraftSource } from '../draft/source.ts';
+import type { CacheUse } from '../prefix/prefix.ts';
 import type { GeneratedToken, GenerationSettings, GrammarSource } from '../sequence/sequence.ts';
 import type { StopMatcher } from '../text/stop-matcher.ts';
 import type { TextStream } from '../text/text-stream.ts';
 import type { OutputParser } from './output-parser.ts';
-
-/** What may be reused for a prompt, and what is kept of it. */
-export interface CacheUse {
-  /** Only states of the same owner are used. */
-  owner: string;
-  /** `none`: the prompt is computed anew, and its state serves nobody else. */
-  mode: 'keep' | 'none';
-  /** Leading tokens of the prompt whose state is kept whatever they cost; 0: none. */
-  pinTokens: number;
-}
 
 /** One request inside the worker: its prompt as tokens and the pipeline that turns generated tokens into events. */
 export interface Job {

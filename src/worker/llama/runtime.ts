@@ -1,6 +1,6 @@
 import { getModuleVersion, type LlamaContext, type LlamaModel, type Token } from 'node-llama-cpp';
 import type { WorkerOptions } from '../../ipc/protocol.ts';
-import type { StateFormat } from '../prefix/prefix-store.ts';
+import type { StateFormat } from '../prefix/prefix.ts';
 import type { Sequence } from '../sequence/sequence.ts';
 import { createVocabulary, type Vocabulary } from '../text/vocabulary.ts';
 import { checkpointOptions } from './checkpoints.ts';

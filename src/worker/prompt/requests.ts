@@ -11,7 +11,7 @@ import { turnEndTexts } from '../families/ends.ts';
 import type { Opening } from '../families/form.ts';
 import type { ReasoningTags } from '../families/reasoning.ts';
 import type { Runtime } from '../llama/runtime.ts';
-import { sharedOwner } from '../prefix/prefix-store.ts';
+import { sharedOwner } from '../prefix/prefix.ts';
 import { createStopMatcher } from '../text/stop-matcher.ts';
 import { createTextStream } from '../text/text-stream.ts';
 import { showControls } from '../text/vocabulary.ts';

@@ -7,7 +7,7 @@ import type { StepReport, WorkerItem } from '../../../src/ipc/protocol.ts';
 import type { Job } from '../../../src/worker/answer/job.ts';
 import { createBatchLoop } from '../../../src/worker/batch/loop.ts';
 import type { DraftController } from '../../../src/worker/draft/controller.ts';
-import type { PrefixStore } from '../../../src/worker/prefix/prefix-store.ts';
+import type { PrefixStore } from '../../../src/worker/prefix/prefix.ts';
 import type { Sequence } from '../../../src/worker/sequence/sequence.ts';
 
 /** What one step asked of the sequences, in the order of the calls: `3:prefill 64`, `0:next`. */

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { promptUsage, unknownUsage } from '../../../src/core/usage.ts';
 import type { StepReport, WorkerItem } from '../../../src/ipc/protocol.ts';
-import type { CacheUse, Job } from '../../../src/worker/answer/job.ts';
+import type { Job } from '../../../src/worker/answer/job.ts';
 import { createBatchLoop } from '../../../src/worker/batch/loop.ts';
-import type { PrefixStore } from '../../../src/worker/prefix/prefix-store.ts';
+import type { CacheUse, PrefixStore } from '../../../src/worker/prefix/prefix.ts';
 import { coldTokens, fakeModel } from '../../support/fake-model.ts';
 
 /** Evaluating it fails the decode call that it is in. */

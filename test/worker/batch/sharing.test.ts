@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
-import type { PrefixStore } from '../../../src/worker/prefix/prefix-store.ts';
+import type { PrefixStore } from '../../../src/worker/prefix/prefix.ts';
 import { coldTokens } from '../../support/fake-model.ts';
 import { createFakeSlots, fakeRequest } from '../../support/fake-slots.ts';
 

@@ -1,8 +1,10 @@
-import { createAdmission } from './admission.ts';
+import { createCapacity } from './capacity.ts';
+import { createEntryFolder, messageOf } from './entry-folder.ts';
+import { entryId, type Fingerprint, fingerprintKey } from './entry-record.ts';
+import { createEntryTable } from './entry-table.ts';
 import { nodeFiles, type VaultFiles } from './files.ts';
-import { createVaultFolder, messageOf } from './folder.ts';
-import { createShelf } from './shelf.ts';
-import { entryId, type Fingerprint, fingerprintKey } from './sidecar.ts';
+import { createPromptHistory } from './prompt-history.ts';
+import { createSaving } from './saving.ts';
 
 export type { Fingerprint, VaultFiles };
 
@@ -13,26 +15,9 @@ export interface VaultMatch {
   length: number;
   /** Tokens of the stored state; where that is more than `length`, the state is cut after loading. */
   entryTokens: number;
-  /** Estimate of the prefill time saved, to weigh against reading `bytes` from the disk. */
-  savedMs: number;
-  bytes: number;
 }
 
-/** Counters since the start; `entries` and `bytes` (sidecars included) are of now. */
-export interface VaultStats {
-  entries: number;
-  bytes: number;
-  /** States that were loaded. */
-  hits: number;
-  /** Prompts for which nothing was stored. */
-  misses: number;
-  saves: number;
-  evictions: number;
-  /** Entries found damaged or not loadable, and saves that failed or did not fit. */
-  rejected: number;
-}
-
-/** States of prompt prefixes on disk. It is a cache: a failure is logged and counted, and nothing in it throws. */
+/** States of prompt prefixes on disk. It is a cache: a failure is logged, and nothing in it throws. */
 export interface Vault {
   /** The stored state of `owner` that saves the most of a prompt; null when there is none. */
   find(tokens: readonly number[], owner: string): VaultMatch | null;
@@ -63,14 +48,13 @@ export interface Vault {
   holds(tokens: readonly number[], owner: string): 'pinned' | 'plain' | null;
   /** Waits for what is under way; afterwards nothing is found, loaded or stored any more. */
   close(): Promise<void>;
-  stats(): VaultStats;
 }
 
 export interface VaultDeps {
   /** Of this model alone, and of one process at a time; made when it is missing. */
   folder: string;
   fingerprint: Fingerprint;
-  /** Room for all entries with their sidecars. A state that is being written counts when it is whole. */
+  /** Room for all entries with their records. A state that is being written counts when it is whole. */
   capBytes: number;
   /** Prefixes that are read faster than this are not worth a file. */
   minSavedMs?: number;
@@ -89,35 +73,31 @@ export async function createVault(deps: VaultDeps): Promise<Vault> {
   const { files = nodeFiles, minSavedMs = 2000, cuttable = true } = deps;
   const { contextTokens, slidingWindow } = fingerprint;
   const key = fingerprintKey(fingerprint);
-  const folder = createVaultFolder({ home: deps.folder, key, contextTokens, capBytes, now, files, log });
-  const shelf = createShelf({
-    folder,
-    capBytes,
+  const folder = createEntryFolder({ home: deps.folder, key, contextTokens, capBytes, now, files, log });
+  const table = createEntryTable({
     // A state file holds no more than the window, so a longer one cannot be cut back.
     canCut: (entryTokens) => cuttable && (slidingWindow === null || entryTokens < slidingWindow),
-    now,
-    log,
   });
-  const admission = createAdmission();
-  const counts = { hits: 0, misses: 0, saves: 0, rejected: 0 };
+  const capacity = createCapacity({ table, folder, capBytes, now, log });
+  const saveEntry = createSaving({ key, table, capacity, folder, files, now });
+  const history = createPromptHistory();
   const running = new Set<Promise<unknown>>();
   let lastSave: Promise<unknown> = Promise.resolve();
   let closed = false;
 
-  for (const entry of await folder.open()) shelf.add(entry);
+  const report = (what: string, error: unknown) => log(`prefix vault: ${what}: ${messageOf(error)}`);
+
+  for (const entry of await folder.open()) table.add(entry);
+  // The cap may be smaller than it was.
+  await capacity.makeRoom(0, true).catch((error: unknown) => report('keeps more than it may', error));
 
   const track = <T>(work: Promise<T>): Promise<T> => {
     running.add(work);
     return work.finally(() => running.delete(work));
   };
 
-  const reject = (what: string, error: unknown) => {
-    counts.rejected++;
-    log(`prefix vault: ${what}: ${messageOf(error)}`);
-  };
-
   const restore = async (id: string, load: (path: string) => Promise<void>): Promise<boolean> => {
-    const entry = shelf.get(id);
+    const entry = table.get(id);
     if (entry === null) return false;
     entry.readers++;
     try {
@@ -125,115 +105,56 @@ export async function createVault(deps: VaultDeps): Promise<Vault> {
       if ((await files.stat(path)).bytes !== entry.stateBytes) throw new Error('its size is not what was stored');
       if ((await files.checksum(path)).sha256 !== entry.sha256) throw new Error('its content is not what was stored');
       await load(path);
-      counts.hits++;
       entry.lastUsedMs = now();
       await folder.touch(entry);
       return true;
     } catch (error) {
-      reject(`dropped ${id}`, error);
-      await shelf.drop(entry);
+      report(`dropped ${id}`, error);
+      await capacity.drop(entry);
       return false;
     } finally {
       entry.readers--;
     }
   };
 
-  /** Writes a state and makes it an entry, or leaves nothing of it. */
-  const store = async (
-    entry: { owner: string; tokens: Uint32Array<ArrayBuffer>; prefillMs: number; pinned: boolean },
-    id: string,
-    write: (path: string) => Promise<void>,
-  ) => {
-    let bytes = 0;
-    try {
-      await folder.prepare();
-      await write(folder.temporaryPath(id));
-      const { bytes: stateBytes, sha256 } = await files.checksum(folder.temporaryPath(id));
-      if (stateBytes === 0) throw new Error('the state is empty');
-      const sidecar = { ...entry, stateBytes, sha256 };
-      const text = folder.sidecarText(sidecar);
-      bytes = stateBytes + Buffer.byteLength(text);
-      await shelf.makeRoom(bytes, entry.pinned);
-      await folder.commit(id, text);
-      shelf.add({ ...sidecar, id, bytes, lastUsedMs: now() });
-    } catch (error) {
-      await shelf.discard(id, bytes);
-      throw error;
-    }
-  };
-
-  /** Stores, or marks as used what is stored. */
-  const saveNow = async (
-    entry: { owner: string; tokens: Uint32Array<ArrayBuffer>; prefillMs: number; pinned: boolean },
-    write: (path: string) => Promise<void>,
-  ): Promise<boolean> => {
-    const id = entryId(key, entry.owner, entry.tokens);
-    const known = shelf.get(id);
-    try {
-      if (known === null) {
-        if (shelf.isRemoving(id)) throw new Error('its old files are being removed');
-        await store(entry, id, write);
-        counts.saves++;
-        return true;
-      }
-      known.lastUsedMs = now();
-      if (entry.pinned && !known.pinned) {
-        const { stateBytes, sha256, prefillMs } = known;
-        const text = folder.sidecarText({ ...entry, stateBytes, sha256, prefillMs });
-        await folder.rewriteSidecar(id, text);
-        known.bytes = stateBytes + Buffer.byteLength(text);
-        known.pinned = true;
-      }
-      await folder.touch(known);
-      return true;
-    } catch (error) {
-      reject(`did not store ${entry.tokens.length} tokens`, error);
-      return false;
-    }
-  };
-
   return {
     find(tokens, owner) {
       // One token is left: the model has to say something about it.
-      const found = closed ? null : shelf.longest(owner, tokens, tokens.length - 1);
-      if (found === null) {
-        counts.misses++;
-        return null;
-      }
-      const { entry, length } = found;
-      const entryTokens = entry.tokens.length;
-      const savedMs = (entry.prefillMs * length) / entryTokens;
-      return { id: entry.id, length, entryTokens, savedMs, bytes: entry.bytes };
+      const found = closed ? null : table.longest(owner, tokens, tokens.length - 1);
+      return found && { id: found.entry.id, length: found.length, entryTokens: found.entry.tokens.length };
     },
     restore: async (id, load) => (closed ? false : track(restore(id, load))),
     note(tokens, prefillMs, owner) {
-      const seen = closed ? null : admission.note(tokens, costOf(prefillMs), owner);
+      const seen = closed ? null : history.note(tokens, costOf(prefillMs), owner);
       if (seen === null) return 0;
-      const storedTokens = shelf.longest(owner, tokens, seen.length)?.length ?? 0;
+      const storedTokens = table.longest(owner, tokens, seen.length)?.length ?? 0;
       const savedMs = seen.costMs * (1 - storedTokens / seen.length);
       return savedMs >= minSavedMs && savedMs > 0 ? seen.length : 0;
     },
     async save(list, prefillMs, owner, pinned, write) {
       if (closed) return false;
+      const failed = (error: unknown) => {
+        report(`did not store ${list.length} tokens`, error);
+        return false;
+      };
       // Taken now: the caller's array may grow while this save waits for its turn.
       const tokens = Uint32Array.from(list);
       if (tokens.length === 0 || tokens.length > contextTokens || tokens.some((token, i) => token !== list[i])) {
-        reject(`did not store ${list.length} tokens`, new Error('not a token list that fits the context'));
-        return false;
+        return failed(new Error('not a token list that fits the context'));
       }
-      const work = lastSave.then(() => saveNow({ owner, tokens, prefillMs: costOf(prefillMs), pinned }, write));
+      const entry = { owner, tokens, prefillMs: costOf(prefillMs), pinned };
+      const work = lastSave.then(() => saveEntry(entry, write)).then(() => true, failed);
       lastSave = work;
       return track(work);
     },
     holds(tokens, owner) {
-      const entry = shelf.get(entryId(key, owner, Uint32Array.from(tokens)));
+      const entry = table.get(entryId(key, owner, Uint32Array.from(tokens)));
       return entry && (entry.pinned ? 'pinned' : 'plain');
     },
     async close() {
       closed = true;
       await Promise.allSettled(running);
     },
-    stats: () => ({ entries: shelf.size, bytes: shelf.bytes(), evictions: shelf.evictions, ...counts }),
   };
 }
 

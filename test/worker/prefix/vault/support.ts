@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nodeFiles, type VaultFiles } from '../../../../src/worker/prefix/vault/files.ts';
@@ -49,6 +49,15 @@ export async function createBench() {
         .filter((item) => !item.isDirectory())
         .map((item) => join(item.parentPath, item.name).slice(folder.length + 1))
         .sort();
+    },
+    /** Stored entries: every state is a file. */
+    async entries(): Promise<number> {
+      return (await this.list()).filter((name) => name.endsWith('.state')).length;
+    },
+    /** Of all files below the folder. */
+    async bytes(): Promise<number> {
+      const sizes = await Promise.all((await this.list()).map((name) => stat(join(folder, name))));
+      return sizes.reduce((sum, { size }) => sum + size, 0);
     },
     async [Symbol.asyncDispose]() {
       await rm(folder, { recursive: true, force: true });

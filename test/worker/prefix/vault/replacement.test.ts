@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { chooseEvictions, type Stored, valuePerByte } from '../../../../src/worker/prefix/vault/evict.ts';
+import { chooseReplaced, type Replaceable, valuePerByte } from '../../../../src/worker/prefix/vault/replacement.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
 const nowMs = 100 * dayMs;
 
-interface Named extends Stored {
+interface Named extends Replaceable {
   name: string;
 }
 
-const stored = (name: string, options: Partial<Stored> = {}): Named => ({
+const stored = (name: string, options: Partial<Replaceable> = {}): Named => ({
   name,
   bytes: 100,
   prefillMs: 5000,
@@ -18,10 +18,10 @@ const stored = (name: string, options: Partial<Stored> = {}): Named => ({
   ...options,
 });
 
-const sumOf = (entries: readonly Stored[]) => entries.reduce((sum, { bytes }) => sum + bytes, 0);
+const sumOf = (entries: readonly Replaceable[]) => entries.reduce((sum, { bytes }) => sum + bytes, 0);
 
 const choose = (entries: Named[], bytes: number, options: { capBytes: number; pinned?: boolean; usedBytes?: number }) =>
-  chooseEvictions({
+  chooseReplaced({
     entries,
     usedBytes: options.usedBytes ?? sumOf(entries),
     newcomer: { bytes, pinned: options.pinned ?? false },
@@ -94,7 +94,7 @@ describe('eviction', () => {
         fc.boolean(),
         fc.nat(2000),
         (entries, bytes, pinned, capBytes) => {
-          const chosen = chooseEvictions({
+          const chosen = chooseReplaced({
             entries,
             usedBytes: sumOf(entries),
             newcomer: { bytes, pinned },

@@ -1,5 +1,5 @@
 /** Remembers which beginnings of prompts were seen, so that only what comes back is stored. */
-export interface Admission {
+export interface PromptHistory {
   /**
    * Notes a prompt that was read. Returns how many of its leading tokens were seen before and what they cost; null when
    * too few to count were.
@@ -16,10 +16,10 @@ const maxMarks = 4096;
 const firstMarkTokens = 64;
 
 /**
- * Admission on second use: most prompts never come back, and a state is large. The memory is bounded and forgets what
+ * What is seen a second time is admitted to the cache: most prompts never come back, and a state is large. The memory is bounded and forgets what
  * was not seen for longest; a hash that collides only stores something too early.
  */
-export function createAdmission(): Admission {
+export function createPromptHistory(): PromptHistory {
   /** Cost in milliseconds of the prefix, by its hash; the least recently seen first. */
   const costs = new Map<number, number>();
   return {

@@ -19,7 +19,7 @@ export interface Fingerprint {
 }
 
 /** What is known of one stored state; its file name follows from it. */
-export interface Sidecar {
+export interface EntryRecord {
   /** Who may use it: hash of an API key, or one name for all. */
   owner: string;
   /** The tokens whose state it is. */
@@ -33,7 +33,7 @@ export interface Sidecar {
   pinned: boolean;
 }
 
-/** Raised when the layout of the folder or of a sidecar changes: what older releases wrote is then dropped. */
+/** Raised when the layout of the folder or of a record changes: what older releases wrote is then dropped. */
 const layout = 1;
 
 /** 128 bits as hex: enough for names that nobody can make collide by chance. */
@@ -51,7 +51,7 @@ export function isFingerprintKey(name: string): boolean {
   return /^v\d+-[0-9a-f]{32}$/.test(name);
 }
 
-/** Name of a stored state. It is a hash of what must never be mixed up, so a damaged sidecar does not fit its name. */
+/** Name of a stored state. It is a hash of what must never be mixed up, so a damaged record does not fit its name. */
 export function entryId(key: string, owner: string, tokens: Uint32Array<ArrayBuffer>): string {
   const hash = createHash('sha256').update(`${JSON.stringify([key, owner])}\n`);
   return hash
@@ -60,24 +60,24 @@ export function entryId(key: string, owner: string, tokens: Uint32Array<ArrayBuf
     .slice(0, nameLength);
 }
 
-/** Largest sidecar that a context of this size can have; anything larger is not read. */
-export function maxSidecarBytes(contextTokens: number): number {
+/** Largest record that a context of this size can have; anything larger is not read. */
+export function maxRecordBytes(contextTokens: number): number {
   return contextTokens * 6 + 4096;
 }
 
-/** The sidecar as text; tokens go as base64 of 32-bit numbers, a fifth less than as decimals. */
-export function formatSidecar(key: string, sidecar: Sidecar): string {
-  const { tokens, ...rest } = sidecar;
+/** The record as text; tokens go as base64 of 32-bit numbers, a fifth less than as decimals. */
+export function formatRecord(key: string, record: EntryRecord): string {
+  const { tokens, ...rest } = record;
   const raw = Buffer.from(tokens.buffer, tokens.byteOffset, tokens.byteLength);
   return `${JSON.stringify({ key, ...rest, tokens: raw.toString('base64') })}\n`;
 }
 
 /**
- * Reads a sidecar back. Null when it is damaged, belongs to another fingerprint or does not fit the name `id`: owner
+ * Reads a record back. Null when it is damaged, belongs to another fingerprint or does not fit the name `id`: owner
  * and tokens are then exactly those that were stored under that name. A wrong size or checksum in it would make the
  * state file fail its own check; a wrong cost or pin only changes what is evicted first.
  */
-export function parseSidecar(text: string, key: string, id: string): Sidecar | null {
+export function parseRecord(text: string, key: string, id: string): EntryRecord | null {
   const found = parseObject(text);
   if (found === null || found['key'] !== key) return null;
   const { owner, stateBytes, sha256, prefillMs, pinned } = found;

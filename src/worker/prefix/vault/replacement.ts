@@ -1,6 +1,6 @@
-/** What eviction looks at. */
-export interface Stored {
-  /** On disk, sidecar included. */
+/** What the choice looks at. */
+export interface Replaceable {
+  /** On disk, its record included. */
   readonly bytes: number;
   readonly prefillMs: number;
   readonly pinned: boolean;
@@ -12,7 +12,7 @@ export interface Stored {
 const halfLifeMs = 24 * 60 * 60 * 1000;
 
 /** Milliseconds of prefill that a byte saves, less the longer nobody has used it. A clock set back makes nothing younger. */
-export function valuePerByte(entry: Stored, nowMs: number): number {
+export function valuePerByte(entry: Replaceable, nowMs: number): number {
   const ageMs = Math.max(0, nowMs - entry.lastUsedMs);
   return (entry.prefillMs / entry.bytes) * 2 ** (-ageMs / halfLifeMs);
 }
@@ -24,7 +24,7 @@ export function valuePerByte(entry: Stored, nowMs: number): number {
  * displaces pins only where they hold more than half of the cap: they must not close the vault to everyone else.
  * Pure: reads no clock and no disk.
  */
-export function chooseEvictions<T extends Stored>(request: {
+export function chooseReplaced<T extends Replaceable>(request: {
   entries: readonly T[];
   usedBytes: number;
   newcomer: { bytes: number; pinned: boolean };

@@ -1,19 +1,18 @@
 import { join } from 'node:path';
-import { chooseEvictions } from './evict.ts';
+import { type EntryRecord, formatRecord, isFingerprintKey, maxRecordBytes, parseRecord } from './entry-record.ts';
 import type { VaultFiles } from './files.ts';
-import { formatSidecar, isFingerprintKey, maxSidecarBytes, parseSidecar, type Sidecar } from './sidecar.ts';
 
 /** A whole entry on disk, as found or as just written. */
-export interface StoredEntry extends Sidecar {
+export interface StoredEntry extends EntryRecord {
   readonly id: string;
-  /** On disk, sidecar included. */
+  /** On disk, its record included. */
   bytes: number;
   /** Wall time of the last save or restore. */
   lastUsedMs: number;
 }
 
-/** The folder of one fingerprint: per entry a state file and a sidecar, plus temporary files while one is written. */
-export interface VaultFolder {
+/** The folder of one fingerprint: per entry a state file and a record, plus temporary files while one is written. */
+export interface EntryFolder {
   statePath(id: string): string;
   /** Where a state is written before it is whole. */
   temporaryPath(id: string): string;
@@ -21,21 +20,21 @@ export interface VaultFolder {
   open(): Promise<StoredEntry[]>;
   prepare(): Promise<void>;
   /** Turns the state at `temporaryPath` into a whole entry; the last step makes it one. */
-  commit(id: string, sidecarText: string): Promise<void>;
-  /** Replaces the sidecar of a whole entry. */
-  rewriteSidecar(id: string, sidecarText: string): Promise<void>;
+  commit(id: string, recordText: string): Promise<void>;
+  /** Replaces the record of a whole entry. */
+  rewriteRecord(id: string, recordText: string): Promise<void>;
   /** Stores when an entry was last used; after a restart the order of eviction depends on it, and nothing else. */
   touch(entry: StoredEntry): Promise<void>;
   /** Removes an entry, whole or not. Throws when something of it stays. */
   remove(id: string): Promise<void>;
-  sidecarText(sidecar: Sidecar): string;
+  recordText(record: EntryRecord): string;
 }
 
 const entryFile = /^(?<id>[0-9a-f]{32})\.(?<part>state|json)$/;
 const temporaryFile = /^[0-9a-f]{32}\.(?:state|json)\.tmp$/;
 
 /** `home`: the folder of the model; `key`: of the fingerprint, the one folder in it that is kept. */
-export function createVaultFolder(deps: {
+export function createEntryFolder(deps: {
   home: string;
   key: string;
   contextTokens: number;
@@ -43,11 +42,11 @@ export function createVaultFolder(deps: {
   now: () => number;
   files: VaultFiles;
   log: (line: string) => void;
-}): VaultFolder {
+}): EntryFolder {
   const { files, key } = deps;
   const folder = join(deps.home, key);
   const statePath = (id: string) => join(folder, `${id}.state`);
-  const sidecarPath = (id: string) => join(folder, `${id}.json`);
+  const recordPath = (id: string) => join(folder, `${id}.json`);
   const temporaryPath = (id: string) => join(folder, `${id}.state.tmp`);
 
   /** For clean-up: what cannot be removed now is found again at the next start. */
@@ -59,17 +58,17 @@ export function createVaultFolder(deps: {
     }
   };
 
-  const writeSidecar = async (id: string, text: string) => {
-    await files.writeText(`${sidecarPath(id)}.tmp`, text);
-    await files.rename(`${sidecarPath(id)}.tmp`, sidecarPath(id));
+  const writeRecord = async (id: string, text: string) => {
+    await files.writeText(`${recordPath(id)}.tmp`, text);
+    await files.rename(`${recordPath(id)}.tmp`, recordPath(id));
     // The entry is whole already; only a power cut in the next seconds could still take it away.
     await tryTo('sync the folder', () => files.sync(folder));
   };
 
   const remove = async (id: string) => {
     const failures: unknown[] = [];
-    // The sidecar first: a state without one is never listed. One part that stays is no reason to leave the others.
-    for (const path of [sidecarPath(id), statePath(id), `${sidecarPath(id)}.tmp`, temporaryPath(id)]) {
+    // The record first: a state without one is never listed. One part that stays is no reason to leave the others.
+    for (const path of [recordPath(id), statePath(id), `${recordPath(id)}.tmp`, temporaryPath(id)]) {
       await files.remove(path).catch((error: unknown) => failures.push(error));
     }
     if (failures.length > 0) throw failures[0];
@@ -78,13 +77,13 @@ export function createVaultFolder(deps: {
   /** The entry if it is whole, else null; a checksum is only compared when the state is used. */
   const readEntry = async (id: string): Promise<StoredEntry | null> => {
     const state = await files.stat(statePath(id));
-    const sidecar = await files.stat(sidecarPath(id));
-    const bytes = state.bytes + sidecar.bytes;
-    if (sidecar.bytes > maxSidecarBytes(deps.contextTokens) || bytes > deps.capBytes) return null;
-    const found = parseSidecar(await files.readText(sidecarPath(id)), key, id);
+    const record = await files.stat(recordPath(id));
+    const bytes = state.bytes + record.bytes;
+    if (record.bytes > maxRecordBytes(deps.contextTokens) || bytes > deps.capBytes) return null;
+    const found = parseRecord(await files.readText(recordPath(id)), key, id);
     if (found === null || found.stateBytes !== state.bytes || found.tokens.length > deps.contextTokens) return null;
     // A clock that was ahead once must not keep an entry for ever.
-    return { ...found, id, bytes, lastUsedMs: Math.min(sidecar.modifiedMs, deps.now()) };
+    return { ...found, id, bytes, lastUsedMs: Math.min(record.modifiedMs, deps.now()) };
   };
 
   const removeOtherFingerprints = async () => {
@@ -114,7 +113,7 @@ export function createVaultFolder(deps: {
     statePath,
     temporaryPath,
     remove,
-    sidecarText: (sidecar) => formatSidecar(key, sidecar),
+    recordText: (record) => formatRecord(key, record),
     prepare: () => files.makeFolder(folder),
     async open() {
       const entries: StoredEntry[] = [];
@@ -128,20 +127,15 @@ export function createVaultFolder(deps: {
           else await tryTo('remove a damaged entry', () => remove(id));
         }
       });
-      const usedBytes = entries.reduce((sum, { bytes }) => sum + bytes, 0);
-      const newcomer = { bytes: 0, pinned: true };
-      const tooMany =
-        chooseEvictions({ entries, usedBytes, newcomer, capBytes: deps.capBytes, nowMs: deps.now() }) ?? [];
-      for (const { id } of tooMany) await tryTo('remove an entry over the cap', () => remove(id));
-      return entries.filter((entry) => !tooMany.includes(entry));
+      return entries;
     },
-    async commit(id, sidecarText) {
+    async commit(id, recordText) {
       await files.sync(temporaryPath(id));
       await files.rename(temporaryPath(id), statePath(id));
-      await writeSidecar(id, sidecarText);
+      await writeRecord(id, recordText);
     },
-    rewriteSidecar: writeSidecar,
-    touch: ({ id, lastUsedMs }) => tryTo(`mark ${id} as used`, () => files.touch(sidecarPath(id), lastUsedMs)),
+    rewriteRecord: writeRecord,
+    touch: ({ id, lastUsedMs }) => tryTo(`mark ${id} as used`, () => files.touch(recordPath(id), lastUsedMs)),
   };
 }
 

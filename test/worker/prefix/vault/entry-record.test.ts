@@ -1,18 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import {
+  type EntryRecord,
   entryId,
   type Fingerprint,
   fingerprintKey,
-  formatSidecar,
+  formatRecord,
   isFingerprintKey,
-  maxSidecarBytes,
-  parseSidecar,
-  type Sidecar,
-} from '../../../../src/worker/prefix/vault/sidecar.ts';
+  maxRecordBytes,
+  parseRecord,
+} from '../../../../src/worker/prefix/vault/entry-record.ts';
 import { fingerprint, range } from './support.ts';
 
 const key = fingerprintKey(fingerprint);
-const sidecar: Sidecar = {
+const record: EntryRecord = {
   owner: 'a',
   tokens: Uint32Array.from([0, 1, 4_294_967_295, 151_643]),
   stateBytes: 1000,
@@ -20,8 +20,8 @@ const sidecar: Sidecar = {
   prefillMs: 2500.5,
   pinned: false,
 };
-const id = entryId(key, sidecar.owner, sidecar.tokens);
-const text = formatSidecar(key, sidecar);
+const id = entryId(key, record.owner, record.tokens);
+const text = formatRecord(key, record);
 
 describe('a fingerprint', () => {
   it.each<Partial<Fingerprint>>([
@@ -46,7 +46,7 @@ describe('a fingerprint', () => {
 
 describe('the name of an entry', () => {
   it('differs by fingerprint, owner and tokens, also where they could run into one another', () => {
-    const { tokens } = sidecar;
+    const { tokens } = record;
     const names = [
       entryId(key, 'a', tokens),
       entryId(`${key}a`, '', tokens),
@@ -59,14 +59,14 @@ describe('the name of an entry', () => {
   });
 });
 
-describe('a sidecar', () => {
+describe('a record', () => {
   it('is read back as it was written', () => {
-    expect(parseSidecar(text, key, id)).toEqual(sidecar);
+    expect(parseRecord(text, key, id)).toEqual(record);
   });
 
   it('is refused under another name or fingerprint', () => {
-    expect(parseSidecar(text, key, entryId(key, 'b', sidecar.tokens))).toBeNull();
-    expect(parseSidecar(text, fingerprintKey({ ...fingerprint, slots: 1 }), id)).toBeNull();
+    expect(parseRecord(text, key, entryId(key, 'b', record.tokens))).toBeNull();
+    expect(parseRecord(text, fingerprintKey({ ...fingerprint, slots: 1 }), id)).toBeNull();
   });
 
   it.each([
@@ -81,7 +81,7 @@ describe('a sidecar', () => {
     ['with a pin that is no yes or no', text.replace('"pinned":false', '"pinned":0')],
   ])('is refused when it is %s', (_, damaged) => {
     expect(damaged).not.toBe(text);
-    expect(parseSidecar(damaged, key, id)).toBeNull();
+    expect(parseRecord(damaged, key, id)).toBeNull();
   });
 
   it('never gives other tokens or another owner, whichever byte of it is changed or wherever it ends', () => {
@@ -90,19 +90,19 @@ describe('a sidecar', () => {
       for (const bit of [1, 2, 16, 128]) {
         const damaged = Buffer.from(raw);
         damaged[position]! ^= bit;
-        const found = parseSidecar(damaged.toString('utf8'), key, id);
+        const found = parseRecord(damaged.toString('utf8'), key, id);
         if (found === null) continue;
-        expect(found.owner).toBe(sidecar.owner);
-        expect(found.tokens).toEqual(sidecar.tokens);
+        expect(found.owner).toBe(record.owner);
+        expect(found.tokens).toEqual(record.tokens);
       }
       // Without the line feed at its end it is still all there.
-      if (position < raw.length - 1) expect(parseSidecar(text.slice(0, position), key, id)).toBeNull();
+      if (position < raw.length - 1) expect(parseRecord(text.slice(0, position), key, id)).toBeNull();
     }
   });
 
   it('of a full context stays below the size that is still read', () => {
     const tokens = Uint32Array.from(range(4_294_000_000, 4096));
-    const largest = formatSidecar(key, { ...sidecar, owner: 'f'.repeat(64), tokens });
-    expect(largest.length).toBeLessThan(maxSidecarBytes(4096));
+    const largest = formatRecord(key, { ...record, owner: 'f'.repeat(64), tokens });
+    expect(largest.length).toBeLessThan(maxRecordBytes(4096));
   });
 });

@@ -1,0 +1,159 @@
+import type { StepReport } from '../../ipc/protocol.ts';
+import type { DraftController } from '../draft/controller.ts';
+import { allowsDrafts } from '../draft/eligibility.ts';
+import type { PrefixCache } from '../prefix/prefix.ts';
+import type { GeneratedToken } from '../sequence/sequence.ts';
+import type { JobReports } from './job-reports.ts';
+import type { PrefillPacer } from './pacer.ts';
+import { isAtStop, prefillOrder, sharePrefill } from './portions.ts';
+import { freeSlot, type Slot } from './slots.ts';
+import type { StepThreads } from './step-threads.ts';
+
+/** Runs one step of all slots that have work; null when none has. */
+export type DecodeStep = () => Promise<StepReport | null>;
+
+/** What one step takes in. */
+interface StepPlan {
+  /** Slots that take part, in ascending order. */
+  taking: readonly Slot[];
+  /** Prompt tokens of each. */
+  shares: ReadonlyMap<Slot, number>;
+  /** Slots that decode. */
+  decoding: number;
+  /** Tokens before the deepest of the prompt portions. */
+  depth: number;
+}
+
+/**
+ * One step: every decoding slot and one bounded portion of prompt tokens in one decode call, then what came of it.
+ * A batch that failed is looked at one slot at a time, until the guilty one is found.
+ */
+export function createDecodeStep(deps: {
+  slots: readonly Slot[];
+  /** Largest decode call. */
+  batchTokens: number;
+  pacer: PrefillPacer;
+  drafts: Pick<DraftController, 'limit' | 'observe'>;
+  /** Is told what kind of step comes next. */
+  threads: Pick<StepThreads, 'use'>;
+  cache: Pick<PrefixCache, 'note'>;
+  reports: Pick<JobReports, 'tell' | 'fail'>;
+  nowMs: () => number;
+}): DecodeStep {
+  const { slots, pacer, drafts, reports } = deps;
+  let portions = 0;
+
+  const plan = (): StepPlan => {
+    const suspect = slots.find((slot) => slot.suspect);
+    const taking = suspect ? [suspect] : slots.filter((slot) => slot.job);
+    const decoding = taking.filter((slot) => slot.generation).length;
+    const order = prefillOrder(slots, portions + 1);
+    const shares = suspect
+      ? new Map([[suspect, Math.min(suspect.pending.length, deps.batchTokens)]])
+      : sharePrefill(slots, order, pacer.chunkTokens(decoding, order[0]?.sequence.length ?? 0));
+    if (shares.size > 0) portions++;
+    const depth = Math.max(0, ...[...shares.keys()].map(({ sequence }) => sequence.length));
+    return { taking, shares, decoding, depth };
+  };
+
+  const draftLimit = (slot: Slot, decoding: number): number =>
+    slot.generation && slot.job && allowsDrafts(slot.job.settings) ? drafts.limit(decoding) : 0;
+
+  /** Issues one slot's part of the step; null when it has none. */
+  const issue = (slot: Slot, share: number, report: StepReport): Promise<GeneratedToken | null> | null => {
+    if (slot.generation) return slot.generation.next();
+    if (share === 0) return null;
+    const chunk = slot.pending.slice(0, share);
+    slot.pending = slot.pending.slice(share);
+    report.promptTokens += share;
+    if (slot.pending.length > 0) return slot.sequence.prefill(chunk).then(() => null);
+    // The last chunk also samples the first token.
+    slot.generation = slot.sequence.generate(chunk, slot.job!.settings);
+    return slot.generation.next();
+  };
+
+  const accept = async (slot: Slot, token: GeneratedToken, report: StepReport) => {
+    const job = slot.job!;
+    const before = job.settings.generated.length;
+    if (before === 0 && !slot.suspect) deps.cache.note(slot);
+    slot.suspect = false;
+    const { events, finished } = job.accept(token);
+    reports.tell(job, events);
+    if (finished) await freeSlot(slot);
+    // The end token is no token of the answer.
+    if (job.settings.generated.length > before) report.decoded.push(job.id);
+  };
+
+  /** Takes the tokens that this step's guesses already made; the slot must not lag behind its own state. */
+  const drain = async (slot: Slot, report: StepReport): Promise<number> => {
+    let taken = 0;
+    // No step gives more than it guessed: beyond that, `next()` would decode, and everybody else would wait for it.
+    const most = slot.sequence.draft?.limit ?? 0;
+    while (taken < most && slot.generation && (slot.sequence.draft?.ready ?? 0) > 0) {
+      await accept(slot, await slot.generation.next(), report);
+      taken++;
+    }
+    return taken;
+  };
+
+  /** One bad item fails its whole batch. The innocent are evaluated anew, alone, and go on where they were. */
+  const retryAlone = async (slot: Slot, reason: unknown, batchSize: number) => {
+    if (batchSize === 1 || slot.suspect) {
+      await reports.fail(slot, reason);
+      return;
+    }
+    const job = slot.job!;
+    await slot.generation?.stop();
+    await slot.sequence.reset();
+    slot.generation = null;
+    slot.suspect = true;
+    slot.pending = [...job.prompt, ...job.settings.generated];
+  };
+
+  return async () => {
+    const { taking, shares, decoding, depth } = plan();
+    for (const slot of slots) if (slot.sequence.draft) slot.sequence.draft.limit = draftLimit(slot, decoding);
+    deps.threads.use(shares.size > 0 ? 'prefill' : 'decode');
+    const report: StepReport = {
+      sequences: 0,
+      decoded: [],
+      promptTokens: 0,
+      drafts: { proposed: 0, accepted: 0 },
+      milliseconds: 0,
+      endedMs: 0,
+    };
+    const startedMs = deps.nowMs();
+    // Everything is queued in one tick and in slot order, so that it lands in one decode call.
+    const running: { slot: Slot; result: Promise<GeneratedToken | null> }[] = [];
+    for (const slot of taking) {
+      const result = issue(slot, shares.get(slot) ?? 0, report);
+      if (result) running.push({ slot, result });
+    }
+    report.sequences = running.length;
+    const settled = await Promise.allSettled(running.map(({ result }) => result));
+    report.endedMs = deps.nowMs();
+    report.milliseconds = report.endedMs - startedMs;
+    pacer.observe({ ...report, decoding, depth });
+    let generated = 0;
+    for (const [index, outcome] of settled.entries()) {
+      const { slot } = running[index]!;
+      if (outcome.status === 'rejected') await retryAlone(slot, outcome.reason, running.length);
+      else if (outcome.value !== null) {
+        await accept(slot, outcome.value, report);
+        const drained = await drain(slot, report);
+        report.drafts.accepted += drained;
+        generated += 1 + drained;
+      }
+    }
+    // A checkpoint is taken before anything goes on; a prompt that is still read has no generation.
+    for (const { slot } of running) {
+      if (slot.job && !slot.generation && slot.sequence.needsCheckpoints && isAtStop(slots, slot)) {
+        await slot.sequence.checkpoint();
+      }
+    }
+    report.drafts.proposed = slots.reduce((sum, slot) => sum + (slot.sequence.draft?.takeProposed() ?? 0), 0);
+    const { proposed } = report.drafts;
+    if (report.promptTokens === 0) drafts.observe({ ...report, active: decoding, proposed, generated });
+    return running.length > 0 ? report : null;
+  };
+}

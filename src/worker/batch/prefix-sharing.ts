@@ -1,0 +1,75 @@
+import type { Job } from '../answer/job.ts';
+import type { PrefixCache } from '../prefix/prefix.ts';
+import { commonLength } from '../sequence/common-length.ts';
+import { chooseLeader, chooseSlot, divergenceOf, minReuseTokens } from './placement.ts';
+import type { SlotStart } from './slot-start.ts';
+import { mayServe, type Slot } from './slots.ts';
+
+/** Reading a state from the disk has a price of its own. */
+const minRestoreTokens = 64;
+
+/** Where the beginning of each prompt comes from, so that none is computed twice. */
+export interface PrefixSharing {
+  /** Gives waiting jobs, the first one first, to free slots while there are any, and takes them off the list. */
+  admit(waiting: Job[]): Promise<void>;
+  /** Takes the shared prefix over where the leader has it, and goes on alone where the leader is gone. True after a copy. */
+  resolveFollowers(): Promise<boolean>;
+}
+
+/**
+ * A prompt begins on the state that saves the most of it: what a free slot holds, what another slot is just reading, or
+ * what is stored. The one that waits for another slot, its leader, takes the state over when it is there.
+ */
+export function createPrefixSharing(deps: {
+  slots: readonly Slot[];
+  cache: Pick<PrefixCache, 'find'>;
+  start: SlotStart;
+}): PrefixSharing {
+  const { slots, start } = deps;
+  let arrivals = 0;
+
+  /** A leader that went early leaves its other followers to the first of them: they must not all do its work. */
+  const followHeir = (heir: Slot, gone: Slot) => {
+    for (const slot of slots) {
+      if (!heir.job || !slot.job || slot.follows?.leader !== gone) continue;
+      slot.follows = { leader: heir, job: heir.job, length: commonLength(heir.job.prompt, slot.job.prompt) };
+    }
+  };
+
+  return {
+    async admit(waiting) {
+      while (waiting.length > 0) {
+        const choice = chooseSlot(slots, waiting[0]!);
+        if (!choice) return;
+        const job = waiting.shift()!;
+        const { slot } = choice;
+        const lead = chooseLeader(slots, job, choice.saved);
+        slot.divergence = divergenceOf(slots, job);
+        // Taken before the first await: a cancel that arrives meanwhile must find its job.
+        slot.job = job;
+        slot.arrival = ++arrivals;
+        const stored = deps.cache.find(slot);
+        if (stored && stored.length >= Math.max(choice.saved, lead?.length ?? 0) + minRestoreTokens) {
+          await start.onStored(slot, stored);
+        } else if (lead) slot.follows = { ...lead, job: lead.leader.job! };
+        else await start.onOwnState(slot);
+      }
+    },
+    async resolveFollowers() {
+      let hasCopied = false;
+      for (const slot of slots) {
+        if (!slot.job || !slot.follows) continue;
+        const { leader, job, length } = slot.follows;
+        // While a leader waits for a leader of its own, its slot still holds an older conversation.
+        if (leader.job === job && (leader.follows || leader.sequence.length < length)) continue;
+        // So does the slot of one that went before it began: only what is really this prompt's beginning may be copied.
+        // And only what this request may use: that conversation may be somebody else's.
+        const common = mayServe(leader, slot.job.cache) ? commonLength(leader.sequence.tokens(), slot.job.prompt) : 0;
+        const held = leader.sequence.copyable(Math.min(length, common));
+        if (await start.onCopy(slot, leader, held < minReuseTokens ? 0 : held)) hasCopied = true;
+        if (held < length) followHeir(slot, leader);
+      }
+      return hasCopied;
+    },
+  };
+}

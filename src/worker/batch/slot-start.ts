@@ -1,0 +1,80 @@
+import type { PrefixCache, StoredPrefix } from '../prefix/prefix.ts';
+import type { JobReports } from './job-reports.ts';
+import { checkpointLengthsOf } from './portions.ts';
+import { mayServe, type Slot } from './slots.ts';
+
+/** How the job of a slot begins: on the state that the slot holds, on a stored one, or on another slot's. */
+export interface SlotStart {
+  /** Begins on what the slot's own state already holds of the prompt; a failure fails the job. */
+  onOwnState(slot: Slot): Promise<void>;
+  /** Begins on a stored state, which is better than anything a slot holds; a failure fails the job. */
+  onStored(slot: Slot, stored: StoredPrefix): Promise<void>;
+  /**
+   * Begins on the first `length` tokens of another slot's state. False when they could not be copied: the job then
+   * begins on its own slot's state.
+   */
+  onCopy(slot: Slot, source: Slot, length: number): Promise<boolean>;
+}
+
+export function createSlotStart(deps: {
+  cache: Pick<PrefixCache, 'retain'>;
+  reports: Pick<JobReports, 'tell' | 'fail'>;
+  nowMs: () => number;
+}): SlotStart {
+  const { reports } = deps;
+
+  /** Hands a slot's state to its job: what is worth keeping is kept, what the job may not use is forgotten. */
+  const handOver = async (slot: Slot) => {
+    const { cache } = slot.job!;
+    await deps.cache.retain(slot);
+    if (!mayServe(slot, cache)) await slot.sequence.reset();
+    slot.owner = cache.mode === 'keep' ? cache.owner : null;
+  };
+
+  const begin = (slot: Slot, kept: number) => {
+    const job = slot.job!;
+    slot.follows = null;
+    slot.begun = { atMs: deps.nowMs(), kept };
+    slot.pending = job.prompt.slice(kept);
+    slot.checkpointLengths = checkpointLengthsOf(slot);
+    reports.tell(job, job.begin(kept));
+  };
+
+  const onOwnState = async (slot: Slot) => {
+    try {
+      await handOver(slot);
+      begin(slot, await slot.sequence.adapt(slot.job!.prompt));
+    } catch (error) {
+      await reports.fail(slot, error);
+    }
+  };
+
+  return {
+    onOwnState,
+    async onStored(slot, stored) {
+      try {
+        await handOver(slot);
+        if (!(await stored.load(slot.sequence))) await slot.sequence.reset();
+      } catch (error) {
+        await reports.fail(slot, error);
+        return;
+      }
+      await onOwnState(slot);
+    },
+    async onCopy(slot, source, length) {
+      try {
+        // The copy replaces whatever the slot held until now.
+        await handOver(slot);
+        if (length > 0 && (await slot.sequence.copyFrom(source.sequence, length))) {
+          begin(slot, length);
+          return true;
+        }
+      } catch (error) {
+        await reports.fail(slot, error);
+        return false;
+      }
+      await onOwnState(slot);
+      return false;
+    },
+  };
+}
