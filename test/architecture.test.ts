@@ -183,10 +183,10 @@ describe('src', () => {
     expect(filesWith(/\bimport\(\s*(?!['"])|\brequire\s*\(|\bcreateRequire\b/)).toEqual([]);
   });
 
-  it('touches node-llama-cpp only in the worker, types included', () => {
+  it('touches node-llama-cpp only in worker/llama, types included', () => {
     const importers = importersOf('node-llama-cpp');
     expect(importers).not.toEqual([]);
-    expect(importers.filter((file) => !file.startsWith('worker/'))).toEqual([]);
+    expect(importers.filter((file) => !file.startsWith('worker/llama/'))).toEqual([]);
   });
 
   it('never loads node-llama-cpp or the worker into the server process', () => {

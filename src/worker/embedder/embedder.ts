@@ -37,7 +37,7 @@ const maxCharactersPerToken = 64;
 /**
  * Vectors and scores, text by text. Requests take turns by the text, as the library serves its callers in order, so a
  * short one does not wait for all of a long one. Everything of a request is checked before any of it is computed.
- * `log` takes a line for the operator; native text never reaches a client.
+ * `log` takes a line for the operator; the library's own words never reach a client.
  */
 export function createEmbedder(deps: { model: TextModel; log: (line: string) => void }): Embedder {
   const { model } = deps;

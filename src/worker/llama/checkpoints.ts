@@ -1,4 +1,5 @@
 import type { LlamaContextSequence, Token } from 'node-llama-cpp';
+import { canCoverFirstCell, withFirstCellCovered } from './internals.ts';
 
 /** Most checkpoints of one sequence; the one at the shortest length goes first. */
 export const maxCheckpoints = 6;
@@ -33,12 +34,9 @@ export interface Checkpoints {
   clear(): Promise<void>;
 }
 
-/** What a cut of the library asks first. Not public: looked for, never taken for granted. */
-const firstCellMethod = 'getSequenceKvCacheMinPosition';
-
 /** Keeps the checkpoints of one sequence of the library. */
-export function createCheckpoints(native: LlamaContextSequence): Checkpoints {
-  const { isRecurrent, isHybrid, swaSize } = native.model.fileInsights;
+export function createCheckpoints(llamaSequence: LlamaContextSequence): Checkpoints {
+  const { isRecurrent, isHybrid, swaSize } = llamaSequence.model.fileInsights;
   const isRunning = isRecurrent || isHybrid;
   const windowTokens = swaSize ?? null;
   /** As the library keeps them; it may have dropped early ones to save memory, which `cut` finds out. */
@@ -47,40 +45,29 @@ export function createCheckpoints(native: LlamaContextSequence): Checkpoints {
   /** Sliding-window models keep only the window: a cut inside what was dropped must not be reused. */
   const canDrop = (length: number): boolean => {
     if (isRunning) return false;
-    const firstCell = windowTokens === null ? 0 : native.stateCellsStartIndex;
+    const firstCell = windowTokens === null ? 0 : llamaSequence.stateCellsStartIndex;
     return windowTokens === null || firstCell <= 0 || firstCell <= length - windowTokens;
   };
   const canRestore = (length: number): boolean =>
-    lengths.includes(length) && (isRunning || length <= native.stateCellsStartIndex || contextOf(native) !== null);
+    lengths.includes(length) &&
+    (isRunning || length <= llamaSequence.stateCellsStartIndex || canCoverFirstCell(llamaSequence));
 
   const clear = async () => {
     lengths = [];
-    await native.clearHistory();
+    await llamaSequence.clearHistory();
   };
 
-  /**
-   * The library looks only at the first cell that is left, not at the window before the cut, and would drop the end of a
-   * state whose window is half gone instead of restoring the checkpoint that stands there.
-   */
-  const restore = async (cut: () => Promise<void>): Promise<void> => {
-    const context = isRunning ? null : contextOf(native);
-    if (context === null) return cut();
-    // The native method is read-only, so it is covered, not assigned.
-    Object.defineProperty(context, firstCellMethod, { value: () => native.nextTokenIndex, configurable: true });
-    try {
-      await cut();
-    } finally {
-      Reflect.deleteProperty(context, firstCellMethod);
-    }
-  };
+  /** Takes the state back to a checkpoint. */
+  const restore = (cut: () => Promise<void>): Promise<void> =>
+    isRunning ? cut() : withFirstCellCovered(llamaSequence, cut);
 
   return {
-    isNeeded: native.needsCheckpoints,
+    isNeeded: llamaSequence.needsCheckpoints,
     async take() {
-      const length = native.nextTokenIndex;
-      if (!native.needsCheckpoints || length === 0 || lengths.includes(length)) return;
+      const length = llamaSequence.nextTokenIndex;
+      if (!llamaSequence.needsCheckpoints || length === 0 || lengths.includes(length)) return;
       try {
-        await native.takeCheckpoint();
+        await llamaSequence.takeCheckpoint();
       } catch {
         // Out of memory for the copy: the library then has none at this length.
         return;
@@ -89,33 +76,36 @@ export function createCheckpoints(native: LlamaContextSequence): Checkpoints {
       if (lengths.length > maxCheckpoints) lengths.shift();
     },
     reusable(tokens) {
-      const common = Math.min(native.compareContextTokens(tokens as Token[]).firstDifferentIndex, tokens.length - 1);
+      const common = Math.min(
+        llamaSequence.compareContextTokens(tokens as Token[]).firstDifferentIndex,
+        tokens.length - 1,
+      );
       if (common <= 0) return 0;
-      if (common === native.nextTokenIndex || canDrop(common)) return common;
+      if (common === llamaSequence.nextTokenIndex || canDrop(common)) return common;
       return lengths.findLast((length) => length <= common && canRestore(length)) ?? 0;
     },
     async cut(length) {
       if (length === 0) await clear();
-      else if (length < native.nextTokenIndex) {
-        const kept = native.contextTokens.slice(0, length);
+      else if (length < llamaSequence.nextTokenIndex) {
+        const kept = llamaSequence.contextTokens.slice(0, length);
         // Without a shift: shifted keys are only an approximation of the ones a fresh run would compute.
-        const drop = () => native.adaptStateToTokens(kept, false);
+        const drop = () => llamaSequence.adaptStateToTokens(kept, false);
         await (canDrop(length) ? drop() : restore(drop));
         // The checkpoint was gone. The library's own list may now tell of states that are no longer this one's.
-        if (native.nextTokenIndex !== length) await clear();
+        if (llamaSequence.nextTokenIndex !== length) await clear();
       }
       lengths = lengths.filter((checkpoint) => checkpoint <= length);
-      return native.nextTokenIndex;
+      return llamaSequence.nextTokenIndex;
     },
     copyable(length) {
-      const held = native.nextTokenIndex;
-      if (!native.needsCheckpoints || held <= length) return Math.min(held, length);
+      const held = llamaSequence.nextTokenIndex;
+      if (!llamaSequence.needsCheckpoints || held <= length) return Math.min(held, length);
       // With a window the copy is made with the next decode call, over the checkpoint that would be put back before.
       return isRecurrent ? (lengths.findLast((checkpoint) => checkpoint <= length) ?? 0) : 0;
     },
     async copied(source, copy, length) {
       const taken = source.lengths();
-      if ((await copy()) && native.nextTokenIndex === length) {
+      if ((await copy()) && llamaSequence.nextTokenIndex === length) {
         lengths = taken.filter((checkpoint) => checkpoint <= length);
         return true;
       }
@@ -125,10 +115,4 @@ export function createCheckpoints(native: LlamaContextSequence): Checkpoints {
     lengths: () => lengths,
     clear,
   };
-}
-
-function contextOf(native: LlamaContextSequence): object | null {
-  const context: unknown = Reflect.get(native.context, '_ctx');
-  if (typeof context !== 'object' || context === null) return null;
-  return typeof Reflect.get(context, firstCellMethod) === 'function' ? context : null;
 }

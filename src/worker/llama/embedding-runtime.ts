@@ -12,7 +12,7 @@ export interface EmbeddingRuntime {
   dispose(): Promise<void>;
 }
 
-/** Loads a model for `embed` or `rank`. Throws `model_load_failed`; native text only goes to stderr. */
+/** Loads a model for `embed` or `rank`. Throws `model_load_failed`; the library's own words only go to stderr. */
 export async function createEmbeddingRuntime(options: WorkerOptions): Promise<EmbeddingRuntime> {
   const llama = await startLibrary(options);
   const model = await loadModel(llama, options);

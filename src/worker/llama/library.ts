@@ -1,13 +1,4 @@
-import {
-  getLlama,
-  type Llama,
-  LlamaContextSequence,
-  LlamaLogLevel,
-  type LlamaModel,
-  NoBinaryFoundError,
-  type Token,
-  type TokenMeter,
-} from 'node-llama-cpp';
+import { getLlama, type Llama, LlamaLogLevel, type LlamaModel, NoBinaryFoundError } from 'node-llama-cpp';
 import { AppError } from '../../core/errors.ts';
 import type { GpuBackend } from '../../ipc/gpu.ts';
 import type { WorkerOptions } from '../../ipc/protocol.ts';
@@ -78,41 +69,7 @@ export async function loadModel(llama: Llama, options: WorkerOptions): Promise<L
   }
 }
 
-/** A failure of the library: what an operator can do goes to the client, the native text stays the cause. */
+/** A failure of the library: what an operator can do goes to the client, its own words stay the cause. */
 export function loadFailure(message: string, reason: string, cause: unknown): AppError {
   return new AppError('model_load_failed', message, { details: { reason }, cause });
-}
-
-/**
- * Whether the installed library carries our two-line mend of its speculative evaluation (`patches/`). As published, the
- * list of verified tokens is read but never filled, so the second guess of a step always counts as refuted.
- */
-export function acceptsSeveralGuesses(): boolean {
-  const evaluate: unknown = Reflect.get(LlamaContextSequence.prototype, '_speculativeEvaluate');
-  return typeof evaluate === 'function' && evaluate.toString().includes('validatedTokens.push(');
-}
-
-/** Not public: what the library's own evaluations end in. Looked for, never taken for granted. */
-interface DecodeSource {
-  _decodeTokens?: (
-    tokens: Token[],
-    logits: boolean[],
-    evaluationPriority: number,
-    tokenMeter: TokenMeter,
-    contextShift: object,
-    mapLogits: () => undefined,
-  ) => Promise<unknown>;
-}
-
-/**
- * Evaluates tokens at the end of a sequence and samples nothing, so that a step can be timed alone. Null where the library
- * has no such function. Not beside another call on the sequence, and the tokens have to fit: more would push out old ones.
- */
-export function findEvaluateOnly(native: LlamaContextSequence) {
-  const source: DecodeSource = native as DecodeSource;
-  if (typeof source._decodeTokens !== 'function') return null;
-  return async (slot: number, tokens: Token[], logits: 'all' | 'last'): Promise<void> => {
-    const wanted = tokens.map((_, index) => logits === 'all' || index === tokens.length - 1);
-    await source._decodeTokens!(tokens, wanted, slot, native.tokenMeter, {}, () => undefined);
-  };
 }

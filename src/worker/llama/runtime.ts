@@ -5,7 +5,8 @@ import type { Sequence } from '../sequence/sequence.ts';
 import { createVocabulary, type Vocabulary } from '../text/vocabulary.ts';
 import { checkpointOptions } from './checkpoints.ts';
 import { DraftPredictor } from './draft-predictor.ts';
-import { acceptsSeveralGuesses, findEvaluateOnly, loadFailure, loadModel, startLibrary } from './library.ts';
+import { acceptsSeveralGuesses, findEvaluateOnly } from './internals.ts';
+import { loadFailure, loadModel, startLibrary } from './library.ts';
 import { toSequence } from './slot-sequence.ts';
 
 /** A loaded model with its slots: everything of node-llama-cpp that the rest of the worker sees. */
@@ -35,7 +36,7 @@ export interface Runtime {
   dispose(): Promise<void>;
 }
 
-/** Loads a model as told. Throws `model_load_failed` with what an operator can do; native text only goes to stderr. */
+/** Loads a model as told. Throws `model_load_failed` with what an operator can do; the library's own words only go to stderr. */
 export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
   const llama = await startLibrary(options);
   const model = await loadModel(llama, options);
@@ -45,12 +46,12 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
   const guesses = options.drafts && supportsDrafts(model);
   const sequences = Array.from({ length: options.slots }, (_, slot) => {
     const predictor = guesses ? new DraftPredictor() : null;
-    const native = context.getSequence({
+    const llamaSequence = context.getSequence({
       checkpoints: checkpointOptions(options.slots),
       ...(predictor && { tokenPredictor: predictor }),
     });
-    evaluators.push(findEvaluateOnly(native));
-    return toSequence(native, slot, llama, predictor);
+    evaluators.push(findEvaluateOnly(llamaSequence));
+    return toSequence(llamaSequence, slot, llama, predictor);
   });
   llama.maxThreads = options.threads;
 
@@ -111,7 +112,7 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
 }
 
 /**
- * Guesses need the mended library (`patches/`): as published it never accepts more than one guess a step. On models with
+ * Guesses need the patched library (`patches/`): as published it never accepts more than one guess a step. On models with
  * a recurrent state or a sliding window a refuted guess would have to be taken back through a checkpoint every time.
  */
 function supportsDrafts(model: LlamaModel): boolean {

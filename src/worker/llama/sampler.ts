@@ -30,7 +30,7 @@ export function randomSeed(): number {
 export function evaluateOptions(
   sampling: Sampling,
   generated: readonly number[],
-  native: LlamaContextSequence,
+  llamaSequence: LlamaContextSequence,
 ): SequenceEvaluateOptions {
   const temperature = sampling.temperature ?? samplingDefaults.temperature;
   const greedy = temperature === 0;
@@ -43,7 +43,7 @@ export function evaluateOptions(
     minP: greedy ? 0 : (sampling.minP ?? samplingDefaults.minP),
     seed: sampling.seed ?? randomSeed(),
     yieldEogToken: true,
-    ...adjustments(sampling, generated, native),
+    ...adjustments(sampling, generated, llamaSequence),
   };
 }
 
@@ -51,7 +51,7 @@ export function evaluateOptions(
 export function candidateOptions(
   sampling: Sampling,
   generated: readonly number[],
-  native: LlamaContextSequence,
+  llamaSequence: LlamaContextSequence,
   topLogprobs: number | null,
 ): SequenceEvaluateOptions {
   const topK = sampling.topK ?? samplingDefaults.topK;
@@ -63,15 +63,15 @@ export function candidateOptions(
     minP: 0,
     seed: 1,
     yieldEogToken: true,
-    ...adjustments(sampling, generated, native),
+    ...adjustments(sampling, generated, llamaSequence),
   };
 }
 
-/** What changes the logits before any cut: bias, penalties, and the native extras. */
+/** What changes the logits before any cut: bias, penalties, and the library's extras. */
 function adjustments(
   sampling: Sampling,
   generated: readonly number[],
-  native: LlamaContextSequence,
+  llamaSequence: LlamaContextSequence,
 ): Partial<SequenceEvaluateOptions> {
   const { repeatPenalty = 1, frequencyPenalty = 0, presencePenalty = 0, logitBias, xtc, dry } = sampling;
   return {
@@ -84,7 +84,7 @@ function adjustments(
         presencePenalty,
       },
     }),
-    ...(logitBias && { tokenBias: toTokenBias(logitBias, native.model) }),
+    ...(logitBias && { tokenBias: toTokenBias(logitBias, llamaSequence.model) }),
     ...(xtc && { xtc }),
     ...(dry && {
       dryRepeatPenalty: {
@@ -92,7 +92,7 @@ function adjustments(
         ...(dry.base !== undefined && { base: dry.base }),
         ...(dry.allowedLength !== undefined && { allowedLength: dry.allowedLength }),
         // The library's own "all of them" does nothing.
-        lastTokens: Math.min(dry.lastTokens ?? native.contextSize, native.contextSize),
+        lastTokens: Math.min(dry.lastTokens ?? llamaSequence.contextSize, llamaSequence.contextSize),
         ...(dry.sequenceBreakers !== undefined && { sequenceBreakers: dry.sequenceBreakers }),
       },
     }),

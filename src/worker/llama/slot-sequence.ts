@@ -3,34 +3,30 @@ import type { Generation, GenerationSettings, Sequence } from '../sequence/seque
 import { type Checkpoints, createCheckpoints } from './checkpoints.ts';
 import type { DraftPredictor } from './draft-predictor.ts';
 import { createGrammarFollower, type FollowedGrammar } from './grammar-follower.ts';
+import { findStateCopy } from './internals.ts';
 import { createPicker, seededRandom } from './picker.ts';
 import { candidateOptions, evaluateOptions, randomSeed } from './sampler.ts';
 
-/** Sequences by the interface that the loop sees, to find the native one of a neighbour. */
-const nativeOf = new WeakMap<Sequence, { native: LlamaContextSequence; checkpoints: Checkpoints }>();
-
-/** Not public: the copy that the library's decision contexts use. Looked for, never taken for granted. */
-interface CopySource {
-  _copyStateFromOtherSequence?: (other: LlamaContextSequence, upToTokenIndex: number) => Promise<boolean>;
-}
+/** Sequences by the interface that the loop sees, to find the library's one of a neighbour. */
+const knownOf = new WeakMap<Sequence, { llamaSequence: LlamaContextSequence; checkpoints: Checkpoints }>();
 
 /** A slot over one sequence of the library. `slot`: its id in the context, which orders the batch. */
 export function toSequence(
-  native: LlamaContextSequence,
+  llamaSequence: LlamaContextSequence,
   slot: number,
   llama: Llama,
   predictor: DraftPredictor | null,
 ): Sequence {
-  const { model } = native;
+  const { model } = llamaSequence;
   // Any number is handed through to the strategy unchanged: the slot index orders the batch.
   const evaluationPriority = slot as 1;
-  const checkpoints = createCheckpoints(native);
+  const checkpoints = createCheckpoints(llamaSequence);
   /** The library goes on counting guesses that an answer left behind when it ended; nobody will ever take them. */
   let abandoned = 0;
   const guesses: Guesses = {
-    unused: () => native.tokenPredictions.unused - abandoned,
+    unused: () => llamaSequence.tokenPredictions.unused - abandoned,
     abandon() {
-      abandoned = native.tokenPredictions.unused;
+      abandoned = llamaSequence.tokenPredictions.unused;
     },
     begin() {
       if (predictor) predictor.hasGuessed = false;
@@ -40,7 +36,7 @@ export function toSequence(
   let hasSwitched = () => false;
   const sequence: Sequence = {
     get length() {
-      return native.nextTokenIndex;
+      return llamaSequence.nextTokenIndex;
     },
     reusablePrefix: checkpoints.reusable,
     adapt: (tokens) => checkpoints.cut(checkpoints.reusable(tokens)),
@@ -48,12 +44,12 @@ export function toSequence(
     checkpoint: checkpoints.take,
     copyable: checkpoints.copyable,
     async copyFrom(other, length) {
-      const source = nativeOf.get(other);
-      const copy = (native as CopySource)._copyStateFromOtherSequence?.bind(native);
+      const source = knownOf.get(other);
+      const copy = findStateCopy(llamaSequence);
       if (!source || !copy || other.copyable(length) !== length) return false;
-      return checkpoints.copied(source.checkpoints, () => copy(source.native, length), length);
+      return checkpoints.copied(source.checkpoints, () => copy(source.llamaSequence, length), length);
     },
-    prefill: (tokens) => native.evaluateWithoutGeneratingNewTokens(tokens as Token[], { evaluationPriority }),
+    prefill: (tokens) => llamaSequence.evaluateWithoutGeneratingNewTokens(tokens as Token[], { evaluationPriority }),
     generate(tokens, how) {
       guesses.abandon();
       // A grammar lives in the library's sampler.
@@ -61,9 +57,9 @@ export function toSequence(
       // What our own code chooses may differ from what the library sampled, and its guesses were verified by that.
       if (predictor) predictor.source = picks ? null : (how.drafts ?? null);
       hasSwitched = () => false;
-      if (picks) return generatePicked(native, evaluationPriority, tokens as Token[], how);
+      if (picks) return generatePicked(llamaSequence, evaluationPriority, tokens as Token[], how);
       const grammar = how.grammar && follow(how.grammar);
-      const generation = generateNative(native, evaluationPriority, tokens as Token[], how, grammar, guesses);
+      const generation = generateSampled(llamaSequence, evaluationPriority, tokens as Token[], how, grammar, guesses);
       hasSwitched = generation.hasSwitched;
       return generation;
     },
@@ -79,18 +75,18 @@ export function toSequence(
       },
       takeProposed: () => predictor.takeProposed(),
     },
-    tokens: () => native.contextTokens,
+    tokens: () => llamaSequence.contextTokens,
     async saveState(path) {
-      await native.saveStateToFile(path);
+      await llamaSequence.saveStateToFile(path);
     },
     async loadState(path) {
       // The library would keep the checkpoints of the old state.
       await checkpoints.clear();
-      await native.loadStateFromFile(path, { acceptRisk: true });
+      await llamaSequence.loadStateFromFile(path, { acceptRisk: true });
     },
     reset: checkpoints.clear,
   };
-  nativeOf.set(sequence, { native, checkpoints });
+  knownOf.set(sequence, { llamaSequence, checkpoints });
   return sequence;
 }
 
@@ -112,8 +108,8 @@ interface Guesses {
 }
 
 /** The library samples; the usual way. `hasSwitched`: another grammar binds now than when its guesses were verified. */
-function generateNative(
-  native: LlamaContextSequence,
+function generateSampled(
+  llamaSequence: LlamaContextSequence,
   evaluationPriority: 1,
   tokens: Token[],
   how: GenerationSettings,
@@ -122,11 +118,11 @@ function generateNative(
 ): Generation & { hasSwitched(): boolean } {
   const evaluate = (input: Token[]) =>
     // One generator fewer per token than the library's shorter call.
-    native.evaluateWithMetadata(
+    llamaSequence.evaluateWithMetadata(
       input,
       {},
       {
-        ...evaluateOptions(how.sampling, how.generated, native),
+        ...evaluateOptions(how.sampling, how.generated, llamaSequence),
         ...(grammar && { grammarEvaluationState: grammar.state }),
         evaluationPriority,
       },
@@ -161,22 +157,22 @@ function generateNative(
 
 /** The library gives the best candidates, our own code chooses, and the choice is handed back. */
 function generatePicked(
-  native: LlamaContextSequence,
+  llamaSequence: LlamaContextSequence,
   evaluationPriority: 1,
   tokens: Token[],
   how: GenerationSettings,
 ): Generation {
-  const { model } = native;
+  const { model } = llamaSequence;
   const picker = createPicker({
     sampling: how.sampling,
     topLogprobs: how.topLogprobs,
     isEnd: (token) => model.isEogToken(token as Token),
     random: seededRandom(how.sampling.seed ?? randomSeed()),
   });
-  const iterator = native.evaluateWithMetadata(
+  const iterator = llamaSequence.evaluateWithMetadata(
     tokens,
     { probabilities: true },
-    { ...candidateOptions(how.sampling, how.generated, native, how.topLogprobs), evaluationPriority },
+    { ...candidateOptions(how.sampling, how.generated, llamaSequence, how.topLogprobs), evaluationPriority },
   );
   let chosen: Token | undefined;
   return {
