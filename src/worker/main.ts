@@ -5,21 +5,23 @@
 import { AppError, toAppError } from '../core/errors.ts';
 import { canParkThreads, gateDescriptor } from '../ipc/gate.ts';
 import type { FromWorker, StepReport, ToWorker, WorkerItem, WorkerOptions } from '../ipc/protocol.ts';
-import { type BatchLoop, createBatchLoop } from './batch/loop.ts';
-import { createMeasureStep, type MeasureStep } from './batch/measure.ts';
-import { createPrefillPacer } from './batch/pacer.ts';
-import { createStepThreads, type StepThreads } from './batch/step-threads.ts';
-import { createThreadPool, parkAt } from './batch/thread-pool.ts';
-import { createDraftController, type DraftController } from './draft/controller.ts';
-import { createDraftFactory, type DraftFactory } from './draft/job-drafts.ts';
+import {
+  type BatchLoop,
+  createBatchLoop,
+  createMeasureStep,
+  createPrefillPacer,
+  createStepThreads,
+  createThreadPool,
+  type MeasureStep,
+  parkAt,
+  type StepThreads,
+} from './batch/batch.ts';
+import { createDraftController, createDraftFactory, type DraftController, type DraftFactory } from './draft/draft.ts';
 import { createEmbedder, type Embedder } from './embedder/embedder.ts';
-import { createEmbeddingRuntime, type EmbeddingRuntime } from './llama/embedding-runtime.ts';
-import { probeGpu } from './llama/gpu-probe.ts';
-import { createRuntime, type Runtime } from './llama/runtime.ts';
+import { createEmbeddingRuntime, createRuntime, type EmbeddingRuntime, probeGpu, type Runtime } from './llama/llama.ts';
 import { createOutbox } from './outbox.ts';
 import { openPrefixStore } from './prefix/prefix.ts';
-import { countPrompt, prepareJob } from './prompt/requests.ts';
-import { type ChatTemplate, createChatTemplate } from './prompt/template.ts';
+import { type ChatTemplate, countPrompt, createChatTemplate, prepareJob } from './prompt/prompt.ts';
 
 interface Loaded {
   pinnedPrompts: readonly string[];

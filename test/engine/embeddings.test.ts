@@ -143,7 +143,7 @@ describe('the engine asked to rank', () => {
     await settle();
     const [worker] = workers as [FakeWorker];
     expect(loadMessage(worker)).toMatchObject({ options: { mode: 'rank' } });
-    worker.emit({ type: 'ranked', id: worker.calls[0]!.id, scores: [0.5, 0.25], promptTokens: 8, queueMs: 0 });
+    worker.emit({ type: 'ranked', id: worker.calls[0]!.id, scores: [0.5, 0.25], promptTokens: 8 });
     expect(await answer).toEqual({ model: 'ranker', scores: [0.5, 0.25], promptTokens: 8, queueMs: 0 });
   });
 });

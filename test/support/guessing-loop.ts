@@ -9,7 +9,7 @@ import type { StreamEvent } from '../../src/core/events.ts';
 import { promptTokensOf } from '../../src/core/usage.ts';
 import type { WorkerRequest } from '../../src/ipc/protocol.ts';
 import { createBatchLoop } from '../../src/worker/batch/loop.ts';
-import { createDraftFactory } from '../../src/worker/draft/job-drafts.ts';
+import { createDraftFactory } from '../../src/worker/draft/draft.ts';
 import { createRuntime } from '../../src/worker/llama/runtime.ts';
 import { prepareJob } from '../../src/worker/prompt/requests.ts';
 import { createChatTemplate } from '../../src/worker/prompt/template.ts';

@@ -1,11 +1,10 @@
 import type { Sampling } from '../../core/chat.ts';
 import type { FinishReason, StreamEvent, TokenChoice } from '../../core/events.ts';
 import { promptUsage } from '../../core/usage.ts';
-import type { DraftSource } from '../draft/source.ts';
+import type { JobDrafts } from '../draft/draft.ts';
 import type { CacheUse } from '../prefix/prefix.ts';
 import type { GeneratedToken, GenerationSettings, GrammarSource } from '../sequence/sequence.ts';
-import type { StopMatcher } from '../text/stop-matcher.ts';
-import type { TextStream } from '../text/text-stream.ts';
+import type { StopMatcher, TextStream } from '../text/text.ts';
 import type { OutputParser } from './output-parser.ts';
 
 /** One request inside the worker: its prompt as tokens and the pipeline that turns generated tokens into events. */
@@ -43,20 +42,6 @@ export interface JobDeps {
   nowMs: () => number;
   /** Guesses for this answer, made over the list of its tokens that grows; absent: none. */
   drafts?: JobDrafts;
-}
-
-/** What guesses at answers need to know of one request. */
-export interface JobDrafts {
-  /**
-   * Called once, before the first token. `generated`: the tokens of the answer so far. Returns where guesses come from,
-   * and the grammar to use in place of the given one, which is watched.
-   */
-  begin(
-    generated: readonly number[],
-    grammar: GrammarSource | null,
-  ): { source: DraftSource; grammar: GrammarSource | null };
-  /** Takes an answer that came to its end; one that was cancelled is never given. */
-  keep(generated: readonly number[]): void;
 }
 
 /** Pipeline of a job: token, bytes, text, stop strings, blocks. */

@@ -1,5 +1,5 @@
 import type { StreamEvent } from '../../core/events.ts';
-import type { CallSink } from '../families/form.ts';
+import type { CallSink } from '../families/families.ts';
 
 /** Writes the blocks of an answer as events: one block at a time, ids in order. */
 export interface BlockWriter {

@@ -1,8 +1,7 @@
 import type { ToolDefinition } from '../../core/chat.ts';
 import type { StreamEvent } from '../../core/events.ts';
-import type { CallReader, ReadState, ToolCallForm } from '../families/form.ts';
-import type { ReasoningTags } from '../families/reasoning.ts';
-import { longestPartialMatch } from '../text/stop-matcher.ts';
+import type { CallReader, ReadState, ReasoningTags, ToolCallForm } from '../families/families.ts';
+import { longestPartialMatch } from '../text/text.ts';
 import { createBlockWriter } from './output-blocks.ts';
 
 /** Splits generated text into blocks of text, reasoning and tool calls. */

@@ -1,6 +1,6 @@
 import type { StepReport } from '../../ipc/protocol.ts';
-import type { DraftController } from '../draft/controller.ts';
-import { allowsDrafts } from '../draft/eligibility.ts';
+import type { DraftController } from '../draft/draft.ts';
+import { allowsDrafts } from '../draft/draft.ts';
 import type { PrefixCache } from '../prefix/prefix.ts';
 import type { GeneratedToken } from '../sequence/sequence.ts';
 import type { JobReports } from './job-reports.ts';

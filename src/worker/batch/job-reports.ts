@@ -1,7 +1,7 @@
 import { type AppError, toAppError } from '../../core/errors.ts';
 import type { FinishReason, StreamEvent } from '../../core/events.ts';
 import type { WorkerItem } from '../../ipc/protocol.ts';
-import type { Job } from '../answer/job.ts';
+import type { Job } from '../answer/answer.ts';
 import { freeSlot, type Slot } from './slots.ts';
 
 /** What jobs have to tell, from the end of one step to the end of the next. */

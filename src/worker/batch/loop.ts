@@ -1,7 +1,7 @@
 import type { AppError } from '../../core/errors.ts';
 import type { StepReport, WorkerItem } from '../../ipc/protocol.ts';
-import type { Job } from '../answer/job.ts';
-import type { DraftController } from '../draft/controller.ts';
+import type { Job } from '../answer/answer.ts';
+import type { DraftController } from '../draft/draft.ts';
 import { createPrefixCache, type PrefixStore } from '../prefix/prefix.ts';
 import type { Sequence } from '../sequence/sequence.ts';
 import { createDecodeStep } from './decode-step.ts';

@@ -1,6 +1,6 @@
-import type { Job } from '../answer/job.ts';
+import type { Job } from '../answer/answer.ts';
 import type { CacheUse } from '../prefix/prefix.ts';
-import { commonLength } from '../sequence/common-length.ts';
+import { commonLength } from '../sequence/sequence.ts';
 import { mayServe, type Slot } from './slots.ts';
 
 /** A shared or reused prefix shorter than this is not worth leaving the lowest free slot or waiting for a leader. */

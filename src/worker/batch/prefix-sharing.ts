@@ -1,6 +1,6 @@
-import type { Job } from '../answer/job.ts';
+import type { Job } from '../answer/answer.ts';
 import type { PrefixCache } from '../prefix/prefix.ts';
-import { commonLength } from '../sequence/common-length.ts';
+import { commonLength } from '../sequence/sequence.ts';
 import { chooseLeader, chooseSlot, divergenceOf, minReuseTokens } from './placement.ts';
 import type { SlotStart } from './slot-start.ts';
 import { mayServe, type Slot } from './slots.ts';

@@ -1,4 +1,4 @@
-import type { Job } from '../answer/job.ts';
+import type { Job } from '../answer/answer.ts';
 import type { CachedSlot, CacheUse } from '../prefix/prefix.ts';
 import type { Generation, Sequence } from '../sequence/sequence.ts';
 

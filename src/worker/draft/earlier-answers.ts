@@ -1,4 +1,4 @@
-import type { DraftSource } from './source.ts';
+import type { DraftSource } from '../sequence/sequence.ts';
 import { createSuffixIndex, type SuffixIndex } from './suffix-index.ts';
 
 /** Answers that were given before, by what they answered to; small, and gone with the process. */

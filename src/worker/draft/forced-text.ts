@@ -1,7 +1,7 @@
+import type { DraftSource } from '../sequence/sequence.ts';
 import type { BoundGrammar } from './binding.ts';
 import { readGrammar } from './gbnf.ts';
 import { createLayout } from './layout.ts';
-import type { DraftSource } from './source.ts';
 import { createTextReader, type TextReader } from './text-reader.ts';
 import { createGrammarWalker, type GrammarPlaces, type GrammarWalker, isBlank, onlyCharacter } from './walker.ts';
 

@@ -1,4 +1,4 @@
-import type { DraftSource } from './source.ts';
+import type { DraftSource } from '../sequence/sequence.ts';
 import { createSuffixIndex, type SuffixIndex } from './suffix-index.ts';
 
 /** A match has to be this long before what followed it is worth a guess. */

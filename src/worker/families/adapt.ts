@@ -1,5 +1,5 @@
 import type { TextPart } from '../../core/content.ts';
-import type { TemplateMessage } from '../conversation/template-messages.ts';
+import type { TemplateMessage } from '../conversation/conversation.ts';
 import { toolsAsText } from './generic.ts';
 
 const gap: TextPart = { type: 'text', text: '\n\n' };

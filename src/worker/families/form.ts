@@ -1,5 +1,5 @@
 import type { ToolDefinition } from '../../core/chat.ts';
-import type { ToolCall } from '../conversation/template-messages.ts';
+import type { ToolCall } from '../conversation/conversation.ts';
 
 /**
  * Where a reader puts the calls it finds, one at a time: `start`, any number of `args`, `end`. A call that is started

@@ -1,6 +1,6 @@
 import type { ToolDefinition } from '../../core/chat.ts';
 import { textOf } from '../../core/content.ts';
-import type { TemplateMessage, ToolCall } from '../conversation/template-messages.ts';
+import type { TemplateMessage, ToolCall } from '../conversation/conversation.ts';
 
 const asText = (text: string) => [{ type: 'text' as const, text }];
 

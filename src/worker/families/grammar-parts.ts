@@ -1,8 +1,6 @@
 import type { ToolDefinition } from '../../core/chat.ts';
 import { AppError } from '../../core/errors.ts';
-import { limits } from '../grammar/gbnf/limits.ts';
-import { charClass, literal } from '../grammar/gbnf/text.ts';
-import { schemaToGrammar } from '../grammar/grammar.ts';
+import { charClass, limits, literal, schemaToGrammar } from '../grammar/grammar.ts';
 
 /** Puts a grammar together from schemas, literals and rules of its own. Bodies are GBNF. */
 export interface GrammarParts {

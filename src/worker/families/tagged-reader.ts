@@ -1,5 +1,5 @@
 import type { ToolDefinition } from '../../core/chat.ts';
-import { longestPartialMatch } from '../text/stop-matcher.ts';
+import { longestPartialMatch } from '../text/text.ts';
 import { bareValueToJson, isOnlyString, parameterSchema, typesOf } from './argument-types.ts';
 import type { CallReader, CallSink, ReadState } from './form.ts';
 import { readOn } from './form.ts';

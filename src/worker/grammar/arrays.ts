@@ -1,7 +1,6 @@
 import type { Conversion, Place, SchemaObject } from './context.ts';
-import { limits } from './gbnf/limits.ts';
-import { step } from './gbnf/refuse.ts';
-import type { Atom } from './gbnf/rules.ts';
+import type { Atom } from './gbnf/gbnf.ts';
+import { limits, step } from './gbnf/gbnf.ts';
 import { createReader, isNever } from './keywords.ts';
 
 /**

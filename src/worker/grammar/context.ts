@@ -1,5 +1,4 @@
-import type { Refuse } from './gbnf/refuse.ts';
-import type { Atom, RuleBook } from './gbnf/rules.ts';
+import type { Atom, Refuse, RuleBook } from './gbnf/gbnf.ts';
 
 /** A schema that is not `true` or `false`; its values are read through `keywords.ts` only. */
 export type SchemaObject = Readonly<Record<string, unknown>>;

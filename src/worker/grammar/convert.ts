@@ -1,9 +1,8 @@
 import { convertArray } from './arrays.ts';
 import type { Conversion, Place, SchemaObject } from './context.ts';
 import { branchesOf, flatten } from './flatten.ts';
-import { limits } from './gbnf/limits.ts';
-import { type Refuse, step } from './gbnf/refuse.ts';
-import type { Atom, RuleBook } from './gbnf/rules.ts';
+import type { Atom, RuleBook } from './gbnf/gbnf.ts';
+import { limits, type Refuse, step } from './gbnf/gbnf.ts';
 import { asObject, assertionsOf, createReader, isNever } from './keywords.ts';
 import { oneOfValues } from './literals.ts';
 import { numberInRange } from './numbers.ts';

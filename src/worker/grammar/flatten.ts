@@ -1,6 +1,5 @@
 import type { Conversion, Place, SchemaObject } from './context.ts';
-import { limits } from './gbnf/limits.ts';
-import { step } from './gbnf/refuse.ts';
+import { limits, step } from './gbnf/gbnf.ts';
 import { asObject, assertionsOf } from './keywords.ts';
 import { MergeError, mergeSchemas } from './merge.ts';
 import { resolveRef } from './refs.ts';

@@ -1,5 +1,5 @@
-import type { Pattern } from './pattern/ast.ts';
-import { parsePattern } from './pattern/parse.ts';
+import type { Pattern } from './pattern/pattern.ts';
+import { parsePattern } from './pattern/pattern.ts';
 
 const hour = '(?:[01]\\d|2[0-3])';
 const time = `${hour}:[0-5]\\d:[0-5]\\d(?:\\.\\d{1,9})?(?:Z|[+-]${hour}:[0-5]\\d)`;

@@ -1,7 +1,7 @@
 import { convertRoot } from './convert.ts';
-import { limits } from './gbnf/limits.ts';
-import { createRefuse } from './gbnf/refuse.ts';
-import { createRuleBook } from './gbnf/rules.ts';
+import { createRefuse, createRuleBook, limits } from './gbnf/gbnf.ts';
+
+export { charClass, limits, literal } from './gbnf/gbnf.ts';
 
 export interface GrammarOptions {
   /** Request field that carried the schema, for errors; default `response_format`. */

@@ -1,5 +1,5 @@
 import type { Conversion, Place, SchemaObject } from './context.ts';
-import { type Refuse, step } from './gbnf/refuse.ts';
+import { type Refuse, step } from './gbnf/gbnf.ts';
 
 /** Keywords that say nothing about a value, or nothing that a grammar must keep. */
 const annotations = new Set([

@@ -1,6 +1,5 @@
-import { limits } from './gbnf/limits.ts';
-import type { Atom, RuleBook } from './gbnf/rules.ts';
-import { literal } from './gbnf/text.ts';
+import type { Atom, RuleBook } from './gbnf/gbnf.ts';
+import { limits, literal } from './gbnf/gbnf.ts';
 
 /** Choices nested deeper than this become a plain list: the engine's parser recurses into groups. */
 const trieDepth = 24;

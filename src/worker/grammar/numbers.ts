@@ -1,4 +1,4 @@
-import type { Atom, RuleBook } from './gbnf/rules.ts';
+import type { Atom, RuleBook } from './gbnf/gbnf.ts';
 
 /** One end of a range of numbers. */
 export interface Bound {

@@ -1,9 +1,6 @@
 import type { Conversion, Place, SchemaObject } from './context.ts';
-import type { Member as ShapeMember } from './gbnf/ambiguity.ts';
-import { limits } from './gbnf/limits.ts';
-import { step } from './gbnf/refuse.ts';
-import type { Atom } from './gbnf/rules.ts';
-import { literal } from './gbnf/text.ts';
+import type { Atom, Member as ShapeMember } from './gbnf/gbnf.ts';
+import { limits, literal, step } from './gbnf/gbnf.ts';
 import { asObject, assertionsOf, createReader, isNever } from './keywords.ts';
 import { otherNames } from './other-names.ts';
 

@@ -1,6 +1,5 @@
-import { complement } from './gbnf/charset.ts';
-import type { Atom, RuleBook } from './gbnf/rules.ts';
-import { charClass } from './gbnf/text.ts';
+import type { Atom, RuleBook } from './gbnf/gbnf.ts';
+import { charClass, complement } from './gbnf/gbnf.ts';
 
 /** Names longer than this are told apart by their beginning: one that begins the same is not generated. */
 const comparedCharacters = 64;

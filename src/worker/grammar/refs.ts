@@ -1,5 +1,5 @@
 import type { Conversion, Place } from './context.ts';
-import { step } from './gbnf/refuse.ts';
+import { step } from './gbnf/gbnf.ts';
 
 /** A part of the schema that a `$ref` points to. */
 export interface Target {

@@ -1,12 +1,9 @@
 import type { Conversion, Place, SchemaObject } from './context.ts';
 import { formatPattern } from './formats.ts';
-import { limits } from './gbnf/limits.ts';
-import { step } from './gbnf/refuse.ts';
-import type { Atom } from './gbnf/rules.ts';
+import type { Atom } from './gbnf/gbnf.ts';
+import { limits, step } from './gbnf/gbnf.ts';
 import { createReader } from './keywords.ts';
-import { type Pattern, withLength } from './pattern/ast.ts';
-import { emitPattern } from './pattern/emit.ts';
-import { PatternError, parsePattern } from './pattern/parse.ts';
+import { emitPattern, type Pattern, PatternError, parsePattern, withLength } from './pattern/pattern.ts';
 
 /** The string schema's rule. Lengths count characters; an escape is one. */
 export function convertString(schema: SchemaObject, place: Place, conversion: Conversion): Atom {

@@ -1,5 +1,5 @@
 import { type Token, TokenPredictor } from 'node-llama-cpp';
-import type { DraftSource } from '../draft/source.ts';
+import type { DraftSource } from '../sequence/sequence.ts';
 
 /**
  * The library's hook for guesses at the next tokens of one sequence; the model verifies every guess, so the text stays

@@ -2,7 +2,7 @@ import { getModuleVersion, type LlamaContext, type LlamaModel, type Token } from
 import type { WorkerOptions } from '../../ipc/protocol.ts';
 import type { StateFormat } from '../prefix/prefix.ts';
 import type { Sequence } from '../sequence/sequence.ts';
-import { createVocabulary, type Vocabulary } from '../text/vocabulary.ts';
+import { createVocabulary, type Vocabulary } from '../text/text.ts';
 import { checkpointOptions } from './checkpoints.ts';
 import { DraftPredictor } from './draft-predictor.ts';
 import { acceptsSeveralGuesses, findEvaluateOnly } from './internals.ts';

@@ -1,6 +1,6 @@
 import { textOf } from '../../core/content.ts';
 import type { WorkerRequest } from '../../ipc/protocol.ts';
-import { commonLength } from '../sequence/common-length.ts';
+import { commonLength } from '../sequence/sequence.ts';
 
 /** Reading fewer tokens than this costs less than a file. */
 const minPinnedTokens = 64;

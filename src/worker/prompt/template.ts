@@ -3,14 +3,19 @@ import { Template } from '@huggingface/jinja';
 import type { ToolDefinition } from '../../core/chat.ts';
 import { textOf } from '../../core/content.ts';
 import { AppError } from '../../core/errors.ts';
-import type { TemplateMessage, ToolCall } from '../conversation/template-messages.ts';
-import { adaptations } from '../families/adapt.ts';
-import { detectForm } from '../families/detect.ts';
-import { fallbackTemplate } from '../families/fallback-templates.ts';
-import type { ToolCallForm } from '../families/form.ts';
-import { callsAsText, toolsAsText, withToolInstructions } from '../families/generic.ts';
-import { hermesForm } from '../families/hermes.ts';
-import { type ReasoningTags, reasoningTags } from '../families/reasoning.ts';
+import type { TemplateMessage, ToolCall } from '../conversation/conversation.ts';
+import type { ToolCallForm } from '../families/families.ts';
+import {
+  adaptations,
+  callsAsText,
+  detectForm,
+  fallbackTemplate,
+  hermesForm,
+  type ReasoningTags,
+  reasoningTags,
+  toolsAsText,
+  withToolInstructions,
+} from '../families/families.ts';
 import { breakUp, literalPattern, unusedMark } from './special-tokens.ts';
 
 /** Largest rendered prompt in characters; a template that writes more is broken or hostile. */

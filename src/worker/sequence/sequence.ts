@@ -1,5 +1,6 @@
 import type { Sampling } from '../../core/chat.ts';
-import type { DraftSource } from '../draft/source.ts';
+
+export { commonLength } from './common-length.ts';
 
 /** One slot's place in the model's context. All calls on one sequence are made one after the other. */
 export interface Sequence {
@@ -44,6 +45,15 @@ export interface SequenceDraft {
   readonly ready: number;
   /** Guesses made since the last call. */
   takeProposed(): number;
+}
+
+/**
+ * Guesses at the next tokens of one answer. A source reads the answer from the list that grows with it, so it needs no
+ * word of what was accepted. The model verifies every guess: a wrong one costs time, never text.
+ */
+export interface DraftSource {
+  /** At most `maxTokens` (1 or more) guesses at what follows the answer as it stands now; none when it has no idea. */
+  propose(maxTokens: number): number[];
 }
 
 /** How the tokens of an answer are chosen. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createJob, type JobDrafts } from '../../../src/worker/answer/job.ts';
+import { createJob } from '../../../src/worker/answer/job.ts';
+import type { JobDrafts } from '../../../src/worker/draft/draft.ts';
 
 import { createStopMatcher } from '../../../src/worker/text/stop-matcher.ts';
 import { createTextStream } from '../../../src/worker/text/text-stream.ts';

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { chatToCore } from '../../../src/http/openai/chat/to-core.ts';
-import { type TemplateMessage, toTemplateMessages } from '../../../src/worker/conversation/template-messages.ts';
+import { type TemplateMessage, toTemplateMessages } from '../../../src/worker/conversation/conversation.ts';
 import { type ChatTemplate, createChatTemplate } from '../../../src/worker/prompt/template.ts';
 import { referenceModels } from '../../support/reference.ts';
 import { repositoryRoot } from '../../support/server.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
-import type { TemplateMessage } from '../../../src/worker/conversation/template-messages.ts';
+import type { TemplateMessage } from '../../../src/worker/conversation/conversation.ts';
 import { fallbackTemplate } from '../../../src/worker/families/fallback-templates.ts';
 import { createChatTemplate } from '../../../src/worker/prompt/template.ts';
 

@@ -1,4 +1,4 @@
-import type { Atom } from './rules.ts';
+import type { Atom } from './text.ts';
 
 /** What of a rule matters for how many readings of a text stay open. A rule without one is a scalar. */
 export type Shape =

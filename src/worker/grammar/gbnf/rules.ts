@@ -2,12 +2,7 @@ import { openReadings, type Shape } from './ambiguity.ts';
 import { limits } from './limits.ts';
 import type { Refuse } from './refuse.ts';
 import { sharedRules } from './shared.ts';
-
-/**
- * A part of a grammar that may be repeated or put into a sequence as it is: a rule's name, a literal or a class, never
- * a bare choice.
- */
-export type Atom = string;
+import type { Atom } from './text.ts';
 
 /** The rules of one grammar under construction. */
 export interface RuleBook {

@@ -1,5 +1,11 @@
 import type { CharSet } from './charset.ts';
 
+/**
+ * A part of a grammar that may be repeated or put into a sequence as it is: a rule's name, a literal or a class, never
+ * a bare choice.
+ */
+export type Atom = string;
+
 const plainInClass = /^[A-Za-z0-9 _.,:;/@#+*(){}?!%&=<>|~$'`]$/;
 
 /** A GBNF literal that matches `text` exactly. `text` holds no NUL: the engine reads grammars as C strings. */

@@ -1,4 +1,4 @@
-import type { CharSet } from '../gbnf/charset.ts';
+import type { CharSet } from '../gbnf/gbnf.ts';
 
 /** A regular expression of the safe subset: no look-around, no references to groups. */
 export type Pattern =

@@ -1,6 +1,5 @@
-import { type CharSet, includes, without } from '../gbnf/charset.ts';
-import type { Atom, RuleBook } from '../gbnf/rules.ts';
-import { charClass, literal } from '../gbnf/text.ts';
+import type { Atom, RuleBook } from '../gbnf/gbnf.ts';
+import { type CharSet, charClass, includes, literal, without } from '../gbnf/gbnf.ts';
 import type { Pattern } from './ast.ts';
 
 /** Characters that a JSON string cannot hold as they are. */

@@ -1,5 +1,4 @@
-import { type CharSet, charSet, classEscapes, complement, dot, everything } from '../gbnf/charset.ts';
-import { limits } from '../gbnf/limits.ts';
+import { type CharSet, charSet, classEscapes, complement, dot, everything, limits } from '../gbnf/gbnf.ts';
 import { empty, type Pattern, positionsOf, repeated } from './ast.ts';
 
 /** Why a pattern is outside the subset; the caller knows where it stands. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type DraftSource, inOrder } from '../../../src/worker/draft/source.ts';
+import { inOrder } from '../../../src/worker/draft/in-order.ts';
+import type { DraftSource } from '../../../src/worker/sequence/sequence.ts';
 
 const always = (...tokens: number[]): DraftSource => ({ propose: (maxTokens) => tokens.slice(0, maxTokens) });
 

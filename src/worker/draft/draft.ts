@@ -1,11 +1,28 @@
 import type { WorkerRequest } from '../../ipc/protocol.ts';
-import type { JobDrafts } from '../answer/job.ts';
+import type { DraftSource, GrammarSource } from '../sequence/sequence.ts';
 import { answerKey } from './answer-key.ts';
 import { noteBinding } from './binding.ts';
 import { createEarlierAnswers } from './earlier-answers.ts';
 import { createForcedTexts } from './forced-text.ts';
+import { inOrder } from './in-order.ts';
 import { createOwnTextSource } from './own-text.ts';
-import { type DraftSource, inOrder } from './source.ts';
+
+export { createDraftController, type DraftController } from './controller.ts';
+export { allowsDrafts } from './eligibility.ts';
+
+/** What guesses at answers need to know of one request. */
+export interface JobDrafts {
+  /**
+   * Called once, before the first token. `generated`: the tokens of the answer so far. Returns where guesses come from,
+   * and the grammar to use in place of the given one, which is watched.
+   */
+  begin(
+    generated: readonly number[],
+    grammar: GrammarSource | null,
+  ): { source: DraftSource; grammar: GrammarSource | null };
+  /** Takes an answer that came to its end; one that was cancelled is never given. */
+  keep(generated: readonly number[]): void;
+}
 
 /** The guesses for one request with this prompt. */
 export type DraftFactory = (request: WorkerRequest, prompt: readonly number[]) => JobDrafts;
