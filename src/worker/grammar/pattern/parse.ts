@@ -1,18 +1,8 @@
-import { type CharSet, charSet, classEscapes, complement, dot, everything, limits } from '../gbnf/gbnf.ts';
+import { dot, everything, limits } from '../gbnf/gbnf.ts';
 import { empty, type Pattern, positionsOf, repeated } from './ast.ts';
-
-/** Why a pattern is outside the subset; the caller knows where it stands. */
-export class PatternError extends Error {
-  /** The pattern is well-formed, and only look-around keeps it out. */
-  readonly lookAround: boolean;
-
-  constructor(message: string, lookAround = false) {
-    super(message);
-    this.lookAround = lookAround;
-  }
-}
-
-const controlEscapes: Readonly<Record<string, number>> = { t: 0x09, n: 0x0a, v: 0x0b, f: 0x0c, r: 0x0d, '0': 0 };
+import { bracketClass, escaped, single } from './characters.ts';
+import { createCursor } from './cursor.ts';
+import { PatternError } from './pattern-error.ts';
 
 /**
  * Reads a JSON Schema `pattern` (ECMA-262 with the `u` flag) of the safe subset: literals, classes, `.`, groups,
@@ -23,7 +13,7 @@ export function parsePattern(source: string): Pattern {
   if (source.length > limits.patternCharacters) {
     throw new PatternError(`is over ${limits.patternCharacters} characters long`);
   }
-  const parser = createParser(Array.from(source));
+  const parser = createParser(source);
   const pattern = parser.wholePattern();
   const positions = positionsOf(pattern);
   if (positions > limits.patternPositions) {
@@ -32,15 +22,9 @@ export function parsePattern(source: string): Pattern {
   return pattern;
 }
 
-function createParser(characters: readonly string[]) {
-  let at = 0;
-  const peek = (offset = 0): string | undefined => characters[at + offset];
-  const ahead = (text: string): boolean => characters.slice(at, at + text.length).join('') === text;
-  const take = (text: string): boolean => {
-    const found = ahead(text);
-    if (found) at += text.length;
-    return found;
-  };
+function createParser(source: string) {
+  const cursor = createCursor(source);
+  const { peek, next, ahead, take } = cursor;
 
   function wholePattern(): Pattern {
     const alternatives: Pattern[] = [];
@@ -55,25 +39,26 @@ function createParser(characters: readonly string[]) {
       if (after.length > 0) items = items.slice(0, items.findLastIndex((item) => !isAnyNumber(item)) + 1);
       alternatives.push({ type: 'sequence', items: [...before, ...items, ...after] });
     } while (take('|'));
-    if (at < characters.length) throw new PatternError(unexpected(peek()!));
+    const rest = peek();
+    if (rest !== undefined) throw new PatternError(unexpected(rest));
     return alternatives.length === 1 ? alternatives[0]! : { type: 'choice', items: alternatives };
   }
 
   function sequence(depth: number): Pattern[] {
     const items: Pattern[] = [];
-    for (let next = peek(); next !== undefined && next !== '|' && next !== ')'; next = peek()) {
-      if (next === '$' && depth === 0) break;
+    for (let character = peek(); character !== undefined && !'|)'.includes(character); character = peek()) {
+      if (character === '$' && depth === 0) break;
       items.push(quantified(atom(depth)));
     }
     return items;
   }
 
   function atom(depth: number): Pattern {
-    const character = characters[at++]!;
+    const character = next()!;
     if (character === '(') return group(depth + 1);
-    if (character === '[') return { type: 'set', set: bracketClass() };
+    if (character === '[') return { type: 'set', set: bracketClass(cursor) };
     if (character === '.') return { type: 'set', set: dot };
-    if (character === '\\') return { type: 'set', set: escaped(false) };
+    if (character === '\\') return { type: 'set', set: escaped(cursor, false) };
     if ('^$*+?{}]'.includes(character)) throw new PatternError(unexpected(character));
     return { type: 'set', set: single(character.codePointAt(0)!) };
   }
@@ -82,7 +67,7 @@ function createParser(characters: readonly string[]) {
     if (depth > limits.patternDepth) throw new PatternError(`has over ${limits.patternDepth} groups in each other`);
     if (['?=', '?!', '?<=', '?<!'].some(ahead)) throw new PatternError('has a look-around group', true);
     if (take('?<')) {
-      while (peek() !== undefined && peek() !== '>') at++;
+      while (peek() !== undefined && peek() !== '>') next();
       if (!take('>')) throw new PatternError('has a group name without end');
     } else if (!take('?:') && ahead('?')) throw new PatternError('has a group of an unknown kind');
     const alternatives: Pattern[] = [];
@@ -116,80 +101,11 @@ function createParser(characters: readonly string[]) {
 
   function count(): number {
     let digits = '';
-    for (let next = peek(); next !== undefined && /^[0-9]$/.test(next); next = peek()) {
-      digits += next;
-      at++;
-    }
+    while (/^[0-9]$/.test(peek() ?? '')) digits += next();
     if (digits === '') throw new PatternError('has a malformed {m,n}');
     const value = Number(digits);
     if (value > limits.patternPositions) throw new PatternError(`repeats over ${limits.patternPositions} times`);
     return value;
-  }
-
-  function bracketClass(): CharSet {
-    const negated = take('^');
-    const ranges: (readonly [number, number])[] = [];
-    while (!take(']')) {
-      const first = classMember();
-      const firstCode = onlyCode(first);
-      if (peek() === '-' && peek(1) !== ']' && firstCode !== null) {
-        at++;
-        const lastCode = onlyCode(classMember());
-        if (lastCode === null || lastCode < firstCode) throw new PatternError('has a range in the wrong order');
-        ranges.push([firstCode, lastCode]);
-      } else ranges.push(...first);
-    }
-    const set = negated ? complement(ranges) : charSet(ranges);
-    if (set.length === 0) throw new PatternError('has a class without a character');
-    return set;
-  }
-
-  function classMember(): CharSet {
-    const character = peek();
-    if (character === undefined) throw new PatternError('has a "[" without its "]"');
-    at++;
-    return character === '\\' ? escaped(true) : single(character.codePointAt(0)!);
-  }
-
-  function escaped(inClass: boolean): CharSet {
-    const character = characters[at++];
-    if (character === undefined) throw new PatternError('ends in a backslash');
-    const known = classEscapes[character];
-    if (known !== undefined) return known;
-    if (inClass && character === 'b') return single(0x08);
-    if (character in controlEscapes) {
-      if (character === '0' && /^[0-9]$/.test(peek() ?? '')) throw new PatternError('has an octal escape');
-      return single(controlEscapes[character]!);
-    }
-    if (character === 'x') return single(hexNumber(2));
-    if (character === 'u') return single(unicodeEscape());
-    if (/^[1-9k]$/.test(character)) throw new PatternError('refers back to a group');
-    if (/^[A-Za-z]$/.test(character)) throw new PatternError(`has the escape \\${character}`);
-    return single(character.codePointAt(0)!);
-  }
-
-  function unicodeEscape(): number {
-    if (take('{')) {
-      let digits = '';
-      while (peek() !== undefined && peek() !== '}') digits += characters[at++];
-      if (!take('}') || !/^[0-9a-fA-F]{1,6}$/.test(digits) || Number.parseInt(digits, 16) > 0x10ffff) {
-        throw new PatternError('has a malformed \\u{…}');
-      }
-      return Number.parseInt(digits, 16);
-    }
-    const code = hexNumber(4);
-    if (code < 0xd800 || code > 0xdfff) return code;
-    if (code > 0xdbff || !take('\\u')) throw new PatternError('has half a surrogate pair');
-    const low = hexNumber(4);
-    if (low < 0xdc00 || low > 0xdfff) throw new PatternError('has half a surrogate pair');
-    return 0x10000 + (code - 0xd800) * 0x400 + (low - 0xdc00);
-  }
-
-  function hexNumber(length: number): number {
-    const digits = characters.slice(at, at + length).join('');
-    if (digits.length !== length || !/^[0-9a-fA-F]+$/.test(digits)) throw new PatternError('has a malformed escape');
-    at += length;
-    return Number.parseInt(digits, 16);
   }
 
   return { wholePattern };
@@ -198,16 +114,6 @@ function createParser(characters: readonly string[]) {
 /** Whether an item is one character, any number of times, also none. */
 function isAnyNumber(item: Pattern): boolean {
   return item.type === 'repeat' && item.min === 0 && item.max === null && item.item.type === 'set';
-}
-
-function single(code: number): CharSet {
-  return [[code, code]];
-}
-
-/** The code point of a set that is one written character; class escapes have no place in a range. */
-function onlyCode(set: CharSet): number | null {
-  const range = set[0];
-  return set.length === 1 && range !== undefined && range[0] === range[1] ? range[0] : null;
 }
 
 function unexpected(character: string): string {

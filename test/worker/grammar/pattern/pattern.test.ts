@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { schemaToGrammar } from '../../../../src/worker/grammar/grammar.ts';
-import { PatternError, parsePattern } from '../../../../src/worker/grammar/pattern/parse.ts';
+import { PatternError, parsePattern } from '../../../../src/worker/grammar/pattern/pattern.ts';
 import { randomFrom, readGbnf } from '../../../support/gbnf.ts';
 
 const patternGrammar = (pattern: string) => readGbnf(schemaToGrammar({ type: 'string', pattern }));
