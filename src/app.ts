@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { prepareFolders } from './config/folders.ts';
 import { packageVersion } from './config/package.ts';
 import type { Config } from './config/schema.ts';
+import type { RoutingConfig } from './core/call.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { assembleEngine, type EngineAssemblyDeps } from './engine/assemble.ts';
 import type { Engine } from './engine/engine.ts';
@@ -69,10 +70,13 @@ export async function createApp(
     unload: parts.unload,
   });
   await store.restore();
+  // No provider but this machine is there yet.
+  const routing: RoutingConfig = { defaultProvider: 'local', cloudAllowed: false, chains: {} };
   let draining = false;
   const http = await createHttpServer({
     config,
     gateway: createGateway({ providers: createProviders({ engine }), clock, bus }),
+    routing: () => routing,
     engine,
     store,
     metrics,

@@ -7,7 +7,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { settingOfVariable } from '../src/config/env.ts';
 import { settingsSchema } from '../src/config/settings.ts';
 import { errorCatalogue } from '../src/core/errors.ts';
-import { loadBody } from '../src/http/native/generate/schema.ts';
+import { loadBody } from '../src/http/native/models/schema.ts';
 import { createMetrics } from '../src/observe/metrics.ts';
 import { createHarness } from './http/harness.ts';
 import { repositoryRoot } from './support/server.ts';

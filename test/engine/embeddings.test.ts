@@ -103,9 +103,9 @@ describe('the engine asked for vectors', () => {
     const { workers, embed } = setup();
     const answer = embed();
     await settle();
-    const error = new AppError('context_length_exceeded', 'too long', { field: 'input.0' }).toWire();
+    const error = new AppError('context_length_exceeded', 'too long', { field: 'inputs.0' }).toWire();
     workers[0]!.emit({ type: 'refused', id: workers[0]!.calls[0]!.id, error });
-    await expect(answer).rejects.toMatchObject({ code: 'context_length_exceeded', field: 'input.0' });
+    await expect(answer).rejects.toMatchObject({ code: 'context_length_exceeded', field: 'inputs.0' });
   });
 
   it('refuses new requests while it drains, and waits for running ones', async () => {

@@ -88,7 +88,7 @@ describe('the owner of a request', () => {
   ];
   const ownersOf = async (url: string, body: object, keys: string[]) => {
     for (const key of keys) await harness.send('POST', url, body, key === '' ? {} : { authorization: `Bearer ${key}` });
-    return harness.gateway.calls.map(({ request }) => request.owner);
+    return harness.gateway.calls.map(({ context }) => context.principal.cacheOwner);
   };
 
   it.each(routes)('of POST %s is a digest of its key', async (url, body) => {
@@ -101,10 +101,10 @@ describe('the owner of a request', () => {
 
   it('is left out where no key is configured, or where all share', async () => {
     await serve();
-    expect(await ownersOf('/generate', { prompt: 'Hi' }, ['', 'any'])).toEqual([undefined, undefined]);
+    expect(await ownersOf('/generate', { prompt: 'Hi' }, ['', 'any'])).toEqual([null, null]);
     await harness.close();
     harness = await createHarness({ apiKeys: ['secret-1', 'secret-2'] }, { prefixSharing: 'shared' });
-    expect(await ownersOf('/generate', { prompt: 'Hi' }, ['secret-1', 'secret-2'])).toEqual([undefined, undefined]);
+    expect(await ownersOf('/generate', { prompt: 'Hi' }, ['secret-1', 'secret-2'])).toEqual([null, null]);
   });
 });
 

@@ -95,19 +95,19 @@ describe('POST /v1/embeddings', () => {
   it('words errors of the model as OpenAI does', async () => {
     harness.gateway.playWhole({
       embed: () => {
-        throw new AppError('context_length_exceeded', '"input.0" has 600 tokens.', { field: 'input.0', fix: 'Split.' });
+        throw new AppError('context_length_exceeded', 'The text has 600 tokens.', { field: 'inputs.0', fix: 'Split.' });
       },
     });
     const response = await openai({ input: 'a' });
     expect(response.statusCode).toBe(400);
     expect(response.json()).toEqual({
       error: {
-        message: '"input.0" has 600 tokens. Split.',
+        message: '"input.0": The text has 600 tokens. Split.',
         type: 'invalid_request_error',
         param: 'input.0',
         code: 'context_length_exceeded',
       },
-      detail: '"input.0" has 600 tokens. Split.',
+      detail: '"input.0": The text has 600 tokens. Split.',
     });
   });
 

@@ -4,6 +4,7 @@ import type { HttpServer } from '../../src/http/mount/deps.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
+import { localRouting } from '../support/calls.ts';
 import { createFakeEngine, createFakeGateway, type FakeEngine, type FakeGateway } from '../support/fake-engine.ts';
 import { createFakeStore, type FakeStore } from '../support/fake-store.ts';
 import { type ManualClock, manualClock } from '../support/manual-clock.ts';
@@ -85,6 +86,7 @@ export async function createHarness(
 ): Promise<Harness> {
   const gateway = createFakeGateway();
   const engine = createFakeEngine();
+  gateway.listFrom(engine);
   const store = createFakeStore();
   const clock = manualClock(new Date('2026-03-04T05:06:07.089Z'));
   const lifecycle = { isDraining: false };
@@ -92,6 +94,7 @@ export async function createHarness(
   const http = await createHttpServer({
     config: testConfig(server, models),
     gateway,
+    routing: () => localRouting,
     engine,
     store,
     metrics,

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { AppError } from '../../src/core/errors.ts';
-import { createHarness, type Harness } from './harness.ts';
+import { answerEvents } from '../support/fake-engine.ts';
+import { createHarness, type Harness, sseData } from './harness.ts';
 
 let harness: Harness;
 beforeEach(async () => {
@@ -128,7 +129,7 @@ describe('the form of an answer', () => {
 
   it('is taken from the format of a message on a WebSocket, and an error of it names that field', async () => {
     harness.gateway.play(() => {
-      throw new AppError('invalid_request', 'The JSON schema at #: no.', { field: 'response_format' });
+      throw new AppError('invalid_request', 'The JSON schema at #: no.', { field: 'format' });
     });
     const socket = new WebSocket(`${(await harness.http.listen()).replace('http', 'ws')}/ws/generate`);
     await new Promise((resolve) => socket.once('open', resolve));
@@ -159,7 +160,7 @@ describe('an error of a provider', () => {
     ['/generate/stream', 'prompt'],
     ['/api/v1/generate', 'prompt'],
   ])('that the prompt is too long names it on %s: %s', async (url, field) => {
-    const options = { fix: 'Shorten the prompt.', details: { prompt_tokens: 9, context_tokens: 8 } };
+    const options = { field: 'input', fix: 'Shorten the prompt.', details: { prompt_tokens: 9, context_tokens: 8 } };
     const error = new AppError('context_length_exceeded', 'Too long: 9 of 8.', options);
     const named = await fieldOf(url, error);
     expect(named.field).toBe(field);
@@ -171,14 +172,38 @@ describe('an error of a provider', () => {
     ['/generate', 'format'],
     ['/api/v1/generate', 'format'],
   ])('about the form of the answer names it on %s: %s', async (url, field) => {
-    const fix = 'Leave out response_format or tools.';
-    const named = await fieldOf(url, new AppError('not_supported', 'Not both.', { field: 'response_format', fix }));
+    const fix = 'Leave out one of the two.';
+    const named = await fieldOf(url, new AppError('not_supported', 'Not both.', { field: 'format', fix }));
     expect(named.field).toBe(field);
-    expect(named.text).toContain(`Leave out ${field} or tools.`);
+    expect(named.text).toContain('Not both.');
   });
 
-  it('about another field keeps its name', async () => {
-    const error = new AppError('invalid_request', 'No such token.', { field: 'logit_bias' });
-    expect((await fieldOf('/generate', error)).field).toBe('logit_bias');
+  it.each(['/v1/chat/completions', '/generate'])(
+    'about a field that all dialects share has its name on %s',
+    async (url) => {
+      const error = new AppError('invalid_request', 'No such token.', { field: 'sampling.logitBias' });
+      expect((await fieldOf(url, error)).field).toBe('logit_bias');
+    },
+  );
+
+  it.each([
+    ['/v1/chat/completions', 'response_format'],
+    ['/generate/stream', 'format'],
+  ])('in the middle of a stream of %s names %s in its last record', async (url, field) => {
+    harness.gateway.play(function* () {
+      yield* answerEvents(['Hel']).slice(0, -1);
+      throw new AppError('invalid_request', 'It cannot be kept.', { field: 'format' });
+    });
+    const last = JSON.parse(sseData((await send(url, { stream: true })).body).at(-1)!);
+    expect(last.error.param ?? last.error.details.field).toBe(field);
+  });
+
+  it('about an item of a list says which in its text too', async () => {
+    const error = new AppError('invalid_request', 'No such role.', { field: 'input.messages.2.role' });
+    expect(await fieldOf('/v1/chat/completions', error)).toMatchObject({
+      field: 'messages.2.role',
+      text: expect.stringContaining(String.raw`\"messages.2.role\": No such role.`),
+    });
+    expect((await fieldOf('/generate', error)).field).toBe('prompt');
   });
 });

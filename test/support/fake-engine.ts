@@ -7,8 +7,10 @@ import type { PlannedSettings } from '../../src/core/plan.ts';
 import type { Provider } from '../../src/core/provider.ts';
 import { promptUsage } from '../../src/core/usage.ts';
 import type { Engine, LoadWish, LocalModel } from '../../src/engine/engine.ts';
+import { mergeChoices } from '../../src/engine/requests/merge-choices.ts';
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
 import { createBus } from '../../src/observe/bus.ts';
+import { createLocalProvider } from '../../src/providers/local/provider.ts';
 import { manualClock } from './manual-clock.ts';
 import { anyExpectedBytes, anyPlan } from './plans.ts';
 
@@ -44,6 +46,8 @@ export interface FakeGateway extends Gateway {
   calls: FakeCall[];
   /** Replaces the script for the calls to come. */
   play(script: Script): void;
+  /** Lists the models of this engine from now on. */
+  listFrom(engine: Engine): void;
   /** Resolves with the call of this number (0: the first), now or when it comes. */
   call(number: number): Promise<FakeCall>;
 }
@@ -55,26 +59,20 @@ export function createFakeGateway(script: Script = () => answerEvents(['Hello', 
   const wholeCalls: FakeWholeCall[] = [];
   let whole: Required<WholeScript> = { embed: embedByLength, rank: rankByLength };
   const waiting = new Map<number, (call: FakeCall) => void>();
+  let listed: Engine | null = null;
   const provider: Provider = {
     id: 'local',
     commitsAt: 'start',
     capabilities: () => null,
     status: () => ({ state: 'ready', reason: null }),
-    models: async () => [],
+    models: async (signal) => (listed ? createLocalProvider({ engine: listed }).models(signal) : []),
     count: async ({ model }) => ({ model, promptTokens: 5 }),
-    async *stream(request: ChatRequest, context: CallContext): AsyncGenerator<StreamEvent> {
-      const { promise: released, resolve: release } = Promise.withResolvers<void>();
-      const call = { request, context, released };
-      calls.push(call);
-      waiting.get(calls.length - 1)?.(call);
-      try {
-        for await (const event of current(request, context.signal)) {
-          context.signal.throwIfAborted();
-          yield event;
-        }
-      } finally {
-        release();
-      }
+    stream(request: ChatRequest, context: CallContext) {
+      if ((request.choices ?? 1) === 1) return answer(request, context);
+      const failed = new AbortController();
+      const signal = AbortSignal.any([context.signal, failed.signal]);
+      const choices = Array.from({ length: request.choices! }, () => answer(request, { ...context, signal }));
+      return mergeChoices(choices, (reason) => failed.abort(reason));
     },
     async embed(request: EmbeddingRequest, context: CallContext) {
       wholeCalls.push({ request, context });
@@ -85,6 +83,21 @@ export function createFakeGateway(script: Script = () => answerEvents(['Hello', 
       return whole.rank(request);
     },
   };
+  /** One choice; each counts as a call. */
+  async function* answer(request: ChatRequest, context: CallContext): AsyncGenerator<StreamEvent> {
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const call = { request, context, released };
+    calls.push(call);
+    waiting.get(calls.length - 1)?.(call);
+    try {
+      for await (const event of current(request, context.signal)) {
+        context.signal.throwIfAborted();
+        yield event;
+      }
+    } finally {
+      release();
+    }
+  }
   return {
     ...createGateway({
       providers: new Map([['local', provider]]),
@@ -100,6 +113,9 @@ export function createFakeGateway(script: Script = () => answerEvents(['Hello', 
     calls,
     play(next) {
       current = next;
+    },
+    listFrom(engine) {
+      listed = engine;
     },
     call(number) {
       const call = calls[number];

@@ -1,67 +1,52 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type CallContext, localOnly, type Principal } from '../../core/call.ts';
 import type { ChatRequest } from '../../core/chat.ts';
-import { AppError, toAppError } from '../../core/errors.ts';
-import { type Answer, foldEvents, type StreamEvent } from '../../core/events.ts';
+import { type AppError, toAppError } from '../../core/errors.ts';
 import type { BegunAnswer } from '../../gateway/gateway.ts';
 import { type FieldNames, inDialect } from '../fields/field-names.ts';
 import type { RouteDeps } from '../mount/deps.ts';
-import { ownerPart } from '../plugins/auth.ts';
-import { clientGone } from './reply.ts';
 
-/** Answers that have begun, and who gives them. `events[0]` are those of the first request. */
-export interface BegunAnswers {
-  /** Aborts them all; it does so by itself when the client leaves. */
-  gone: AbortController;
-  providerId: string;
-  model: string;
-  events: AsyncIterable<StreamEvent>[];
+/** Who asks, over HTTP or on a socket, and what the dialect calls the fields of the core. */
+export interface Asker {
+  requestId: string;
+  principal: Principal;
+  /** Aborted when the asker is gone. */
+  signal: AbortSignal;
+  names: FieldNames;
+}
+
+/** An answer that has begun; its `events` throw whatever its provider throws. */
+export interface Begun extends BegunAnswer {
+  requestId: string;
+  /** Milliseconds since it was asked for. */
+  latencyMs(): number;
+  /** Makes an error in the names of the dialect of whatever `events` threw. */
+  fail(thrown: unknown): AppError;
+}
+
+/** What travels beside the request of an asker: nothing of it marks it for another place than this machine. */
+export function contextOf(
+  deps: Pick<RouteDeps, 'routing'>,
+  { requestId, principal, signal }: Pick<Asker, 'requestId' | 'principal' | 'signal'>,
+): CallContext {
+  return { requestId, principal, signal, routing: localOnly, config: deps.routing(), deadlineMs: null };
 }
 
 /**
- * Begins the answers to one HTTP request: resolves when the first event of any is there and the status line may be
- * written; where slots are short, the others begin later. The headers tell who answers.
- * Rejects with what the gateway throws, fields named as in the dialect; so do the events.
+ * Begins the answer to one request: resolves when its first event is there and the status line may be written. Rejects
+ * with what the gateway throws, in the names of the dialect.
  */
-export async function beginAnswers(
-  deps: Pick<RouteDeps, 'gateway'>,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  chats: readonly ChatRequest[],
-  names: FieldNames,
-): Promise<BegunAnswers> {
-  const gone = clientGone(reply);
-  const begun = chats.map((chat) =>
-    deps.gateway.stream({ ...chat, ...ownerPart(request.owner) }, { signal: gone.signal, requestId: request.id }),
-  );
+export async function beginAnswer(
+  deps: Pick<RouteDeps, 'gateway' | 'clock' | 'routing'>,
+  asker: Asker,
+  chat: ChatRequest,
+): Promise<Begun> {
+  const { requestId, names } = asker;
+  const startMs = deps.clock.monotonicMs();
+  const fail = (thrown: unknown) => inDialect(toAppError(thrown), names);
   try {
-    const { providerId, model } = await Promise.race(begun);
-    reply.header('x-provider-used', providerId).header('x-model-used', model);
-    return { gone, providerId, model, events: begun.map((answer) => eventsOf(answer, names)) };
+    const begun = await deps.gateway.stream(chat, contextOf(deps, asker));
+    return { ...begun, requestId, latencyMs: () => deps.clock.monotonicMs() - startMs, fail };
   } catch (error) {
-    abortOthers(gone);
-    throw inDialect(toAppError(error), names);
-  }
-}
-
-/** The answers whole, in order. One that fails ends them all. */
-export async function foldAnswers({ events, gone }: Pick<BegunAnswers, 'events' | 'gone'>): Promise<Answer[]> {
-  try {
-    return await Promise.all(events.map(foldEvents));
-  } catch (error) {
-    abortOthers(gone);
-    throw error;
-  }
-}
-
-/** Ends what still runs of a request that has failed. */
-export function abortOthers(gone: AbortController): void {
-  gone.abort(new AppError('client_closed_request', 'Another answer to the same request failed.'));
-}
-
-async function* eventsOf(begun: Promise<BegunAnswer>, names: FieldNames): AsyncGenerator<StreamEvent> {
-  try {
-    yield* (await begun).events;
-  } catch (error) {
-    throw inDialect(toAppError(error), names);
+    throw fail(error);
   }
 }

@@ -4,13 +4,13 @@ import type { FastifyReply } from 'fastify';
 import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Logger } from '../../observe/logger.ts';
-import { sseComment } from '../../wire/sse.ts';
+import type { Framing } from './framing.ts';
 
 /** More than this waiting for one client means that it does not read. */
 const maxUnsentBytes = 1024 * 1024;
 /** So long without a byte going out, while some wait, means the same. */
 const maxStallMs = 30_000;
-const keepAliveMs = 15_000;
+const pingMs = 15_000;
 const checkMs = 5_000;
 /** From here on the pump lets the event loop turn before it takes the next record. */
 const yieldBytes = 64 * 1024;
@@ -34,18 +34,28 @@ export function clientGone(reply: FastifyReply): AbortController {
   return gone;
 }
 
+export interface SendOptions<Item> {
+  framing: Framing<Item>;
+  /** Aborted when the client does not read. */
+  gone: AbortController;
+  clock: Clock;
+  log: Logger;
+  /** Makes the last record of a failure; left out: the connection is cut, so that no end looks like a whole answer. */
+  onFailure?: (thrown: unknown) => Item;
+}
+
 /**
- * Sends records as an event stream; the status line and the headers set so far go out with the first of them. Fastify has
- * no part in it: `onSend` hooks do not run.
- * `records` must not throw: a dialect words its failures itself. A client that does not read (1 MiB unsent, or 30 s
- * without progress) is cancelled through `gone`. A comment is sent when nothing else was for 15 s.
+ * Sends records as a stream; the status line and the headers set so far go out with the first of them. Fastify has no part
+ * in it: `onSend` hooks do not run.
+ * A client that does not read (1 MiB unsent, or 30 s without progress) is cancelled through `gone`. The ping of the framing
+ * is sent when nothing else was for 15 s.
  */
-export function sendSse(
+export function sendStream<Item>(
   reply: FastifyReply,
-  records: AsyncIterable<string>,
-  options: { gone: AbortController; clock: Clock; log: Logger },
+  records: AsyncIterable<Item>,
+  options: SendOptions<Item>,
 ): FastifyReply {
-  const { gone, clock, log } = options;
+  const { framing, gone, clock, log } = options;
   const { raw } = reply;
   let pushedBytes = 0;
   let lastPushMs = clock.monotonicMs();
@@ -54,9 +64,9 @@ export function sendSse(
 
   // Pushed, not pulled: were the provider slowed down by a slow client, its queue would grow out of our sight. And
   // written without a stream between, which would be more work for each record than the record itself.
-  const push = (record: string) => {
-    raw.write(record);
-    pushedBytes += Buffer.byteLength(record);
+  const push = (text: string) => {
+    raw.write(text);
+    pushedBytes += Buffer.byteLength(text);
     lastPushMs = clock.monotonicMs();
   };
   const cancel = (why: string) => {
@@ -72,23 +82,28 @@ export function sendSse(
       mostSentBytes = Math.max(mostSentBytes, sentBytes);
       lastProgressMs = nowMs;
     } else if (nowMs - lastProgressMs >= maxStallMs) return cancel('nothing could be sent for 30 s');
-    if (nowMs - lastPushMs >= keepAliveMs) push(sseComment('keep-alive'));
+    if (framing.ping !== null && nowMs - lastPushMs >= pingMs) push(framing.ping);
   });
 
+  const pushAll = async () => {
+    for await (const record of records) {
+      if (raw.destroyed) return;
+      push(framing.frame(record));
+      if (raw.writableLength > maxUnsentBytes) return cancel('more than 1 MiB is waiting');
+      if (raw.writableLength > yieldBytes) await nextTurn();
+    }
+  };
+  const pushFailure = (thrown: unknown) => {
+    if (!options.onFailure) throw thrown;
+    const last = options.onFailure(thrown);
+    if (!raw.destroyed) push(framing.frame(last));
+  };
   const pump = async () => {
     try {
-      for await (const record of records) {
-        if (raw.destroyed) break;
-        push(record);
-        if (raw.writableLength > maxUnsentBytes) {
-          cancel('more than 1 MiB is waiting');
-          break;
-        }
-        if (raw.writableLength > yieldBytes) await nextTurn();
-      }
+      await pushAll().catch(pushFailure);
       if (!raw.destroyed) raw.end();
     } catch (error) {
-      log.error({ requestId: reply.request.id, err: error }, 'a dialect failed in mid-stream');
+      log.error({ requestId: reply.request.id, err: error }, 'a stream broke off');
       raw.destroy();
     } finally {
       timer.cancel();
@@ -98,7 +113,7 @@ export function sendSse(
   reply.hijack();
   raw.writeHead(200, {
     ...(reply.getHeaders() as OutgoingHttpHeaders),
-    'content-type': 'text/event-stream',
+    'content-type': framing.contentType,
     'cache-control': 'no-cache',
     // Proxies (nginx among them) must not hold the events back.
     'x-accel-buffering': 'no',

@@ -31,6 +31,9 @@ export const modelNameField = z
   })
   .meta({ description: 'Name or alias of a model; "name:quantization" asks for one variant.', examples: ['default'] });
 
+/** A model name in a path as a schema describes it; `checkModelName` looks at it. */
+export const modelNameInPath = z.string().meta({ description: 'Name or alias; a slash in it is written %2F.' });
+
 /** A model name in a path: the same rule, said of the field `model`. */
 export function checkModelName(name: string): string {
   const problem = modelNameProblem(name);

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config/schema.ts';
+import type { RoutingConfig } from '../../core/call.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { ModelStore } from '../../core/pull.ts';
 import type { Engine } from '../../engine/engine.ts';
@@ -16,6 +17,8 @@ export interface Lifecycle {
 export interface HttpDeps {
   config: Config;
   gateway: Gateway;
+  /** What decides where requests go, as it is now. */
+  routing(): RoutingConfig;
   engine: Engine;
   store: ModelStore;
   metrics: Metrics;

@@ -7,7 +7,7 @@ import { normalizeError } from './errors.ts';
 const maxDroppedBytes = 64 * 1024 * 1024;
 
 /** How a dialect words an error; its `errors.ts` has the only place that does. */
-export type ErrorBody = (error: AppError, context: { requestId: string; now: Date }) => unknown;
+export type ErrorBody = (error: AppError, context: { requestId: string; now: Date }) => object;
 
 export type ErrorHandler = (thrown: unknown, request: FastifyRequest, reply: FastifyReply) => void;
 

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import type { z } from 'zod';
-import { askWhole } from '../answer/whole.ts';
+import { askWhole } from '../answer/respond.ts';
+import { sharedNames } from '../fields/field-names.ts';
 import { parseKeepAlive } from '../fields/keep-alive.ts';
 import type { RouteDeps } from '../mount/deps.ts';
 import { jsonAnswer, workErrorAnswers } from '../mount/describe.ts';
@@ -40,7 +41,7 @@ export function addRerankRoute(
         documents,
         ...(keepAlive !== null && { keepAliveMs: parseKeepAlive(keepAlive) }),
       };
-      const { model, scores, promptTokens } = await askWhole(request, reply, (context) =>
+      const { model, scores, promptTokens } = await askWhole(deps, request, reply, sharedNames, (context) =>
         deps.gateway.rank(wanted, context),
       );
       return {

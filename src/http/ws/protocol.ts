@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { AppError } from '../../core/errors.ts';
-import type { FinishReason } from '../../core/events.ts';
+import type { FinishReason, StreamEvent } from '../../core/events.ts';
+import type { Usage } from '../../core/usage.ts';
 import { validationError } from '../fields/validation.ts';
-import type { toUsage } from '../native/generate/from-core.ts';
+import { toUsage } from '../native/generate/from-core.ts';
 import { generateFields } from '../native/generate/schema.ts';
 import { errorObject } from '../native/mounts/errors.ts';
 
@@ -52,6 +53,37 @@ export function checkClientMessage(sent: Record<string, unknown>): ClientMessage
   return result.data;
 }
 
+/** Words the pieces of one generation, counted from 0; null for events that the client is not told of. */
+export function createTokenWriter(id: string | undefined): (event: StreamEvent) => ServerMessage | null {
+  let index = 0;
+  return (event) => {
+    if (event.type !== 'text-delta' && event.type !== 'reasoning-delta') return null;
+    if (event.text === '') return null;
+    const type = event.type === 'text-delta' ? 'token' : 'reasoning';
+    return { type, content: event.text, index: index++, ...idPart(id) };
+  };
+}
+
+/** The last message of a generation that ended as it should, or was cancelled. */
+export function doneMessage(
+  done: { usage: Usage; reason: FinishReason; latencyMs: number; model: string; requestId: string },
+  id: string | undefined,
+): ServerMessage {
+  return {
+    type: 'done',
+    usage: toUsage(done.usage),
+    finish_reason: done.reason,
+    latency_ms: Math.round(done.latencyMs),
+    model: done.model,
+    request_id: done.requestId,
+    ...idPart(id),
+  };
+}
+
 export function errorMessage(error: AppError, requestId: string, id: string | undefined): ServerMessage {
-  return { type: 'error', error: errorObject(error, requestId), ...(id !== undefined && { id }) };
+  return { type: 'error', error: errorObject(error, requestId), ...idPart(id) };
+}
+
+function idPart(id: string | undefined): { id?: string } {
+  return id === undefined ? {} : { id };
 }

@@ -1,17 +1,24 @@
 import type { WebSocket } from '@fastify/websocket';
+import type { Principal } from '../../core/call.ts';
 import { AppError, toAppError } from '../../core/errors.ts';
-import { coarseReason } from '../../core/events.ts';
-import { unknownUsage } from '../../core/usage.ts';
-import { inDialect, nativeNames } from '../fields/field-names.ts';
+import type { FinishReason, StreamEvent } from '../../core/events.ts';
+import { type Usage, unknownUsage } from '../../core/usage.ts';
+import { type Begun, beginAnswer } from '../answer/answer.ts';
 import type { RouteDeps } from '../mount/deps.ts';
 import { normalizeError } from '../mount/errors.ts';
-import { toUsage } from '../native/generate/from-core.ts';
+import { generateNames } from '../native/generate/field-names.ts';
 import { generateToCore } from '../native/generate/to-core.ts';
-import { ownerPart } from '../plugins/auth.ts';
 import { shuttingDown } from '../plugins/drain.ts';
 import { newRequestId } from '../plugins/request-id.ts';
 import { createConnection, type Session } from './connection.ts';
-import { checkClientMessage, type GenerateMessage, idOf, type ServerMessage } from './protocol.ts';
+import {
+  checkClientMessage,
+  createTokenWriter,
+  doneMessage,
+  type GenerateMessage,
+  idOf,
+  type ServerMessage,
+} from './protocol.ts';
 
 const maxGenerations = 8;
 
@@ -27,7 +34,7 @@ interface Generation {
 export function createSession(
   socket: WebSocket,
   deps: RouteDeps,
-  client: { id: string; owner: string | null },
+  client: { id: string; principal: Principal },
 ): Session {
   // The generation without an id has the key null.
   const running = new Map<string | null, Generation>();
@@ -87,44 +94,42 @@ export function createSession(
     const startMs = deps.clock.monotonicMs();
     const requestId = newRequestId();
     const { action: _action, id, stream: _stream, ...fields } = message;
-    const idPart = id === undefined ? {} : { id };
-    let index = 0;
+    const asker = { requestId, principal: client.principal, signal, names: generateNames };
     let model = message.model ?? 'default';
-    const doneFacts = () => ({
-      latency_ms: Math.round(deps.clock.monotonicMs() - startMs),
-      model,
-      request_id: requestId,
-      ...idPart,
-    });
+    const toDone = (usage: Usage, reason: FinishReason): ServerMessage => {
+      const latencyMs = deps.clock.monotonicMs() - startMs;
+      return doneMessage({ usage, reason, latencyMs, model, requestId }, id);
+    };
     try {
-      const answer = await deps.gateway.stream(
-        { ...generateToCore(fields), ...ownerPart(client.owner) },
-        { signal, requestId },
-      );
-      model = answer.model;
-      for await (const event of answer.events) {
-        if (event.type === 'text-delta' && event.text !== '') {
-          send({ type: 'token', content: event.text, index: index++, ...idPart });
-        } else if (event.type === 'reasoning-delta' && event.text !== '') {
-          send({ type: 'reasoning', content: event.text, index: index++, ...idPart });
-        } else if (event.type === 'finish') {
-          release();
-          send({
-            type: 'done',
-            usage: toUsage(event.usage),
-            finish_reason: coarseReason(event.reason),
-            ...doneFacts(),
-          });
-        }
-      }
+      const begun = await beginAnswer(deps, asker, generateToCore(fields));
+      model = begun.model;
+      await tell(begun, createTokenWriter(id), (finish) => {
+        release();
+        send(toDone(finish.usage, finish.reason));
+      });
     } catch (error) {
       release();
       // A cancelled generation has ended as it was asked to; a provider may say so by throwing.
-      if (signal.aborted) {
-        send({ type: 'done', usage: toUsage(unknownUsage), finish_reason: 'cancelled', ...doneFacts() });
-      } else refuse(inDialect(toAppError(error), nativeNames), requestId, id);
+      if (signal.aborted) send(toDone(unknownUsage, 'cancelled'));
+      else refuse(toAppError(error), requestId, id);
     } finally {
       release();
+    }
+  }
+
+  async function tell(
+    { events, fail }: Begun,
+    toMessage: (event: StreamEvent) => ServerMessage | null,
+    onFinish: (finish: Extract<StreamEvent, { type: 'finish' }>) => void,
+  ): Promise<void> {
+    try {
+      for await (const event of events) {
+        const message = toMessage(event);
+        if (message) send(message);
+        if (event.type === 'finish') onFinish(event);
+      }
+    } catch (error) {
+      throw fail(error);
     }
   }
 

@@ -15,7 +15,8 @@ export function createLocalProvider(deps: { engine: Engine }): Provider {
     count: engine.count,
     async models() {
       const models = await engine.listModels();
-      return models.map(toModelInfo);
+      // A file that cannot be used can only be asked for its reason, which is the native list's.
+      return models.filter(({ state }) => state !== 'invalid').map(toModelInfo);
     },
     capabilities(name) {
       const purpose = engine.purposeOf(name);
@@ -42,7 +43,7 @@ const capabilitiesOf: Record<LocalModel['purpose'], Capabilities> = {
 };
 
 function toModelInfo(model: LocalModel): ModelInfo {
-  const isUsable = model.state !== 'invalid' && model.state !== 'quarantined';
+  const isUsable = model.state !== 'quarantined';
   return {
     id: model.name,
     aliases: model.aliases,

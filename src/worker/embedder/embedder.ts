@@ -69,7 +69,7 @@ export function createEmbedder(deps: { model: TextModel; log: (line: string) => 
         let promptTokens = 0;
         for (const [index, input] of inputs.entries()) {
           await step();
-          const field = `input.${index}`;
+          const field = `inputs.${index}`;
           const tokens = typeof input === 'string' ? tokensOf(input, field) : checkTokens(input, field);
           promptTokens += checkLength(model.framedLength(tokens), field);
           texts.push(tokens);
@@ -124,7 +124,7 @@ export function createEmbedder(deps: { model: TextModel; log: (line: string) => 
   function checkTokens(tokens: number[], field: string): number[] {
     const wrong = tokens.find((token) => !Number.isInteger(token) || token < 0 || token >= model.vocabularySize);
     if (wrong === undefined) return tokens;
-    throw new AppError('invalid_request', `"${field}" has ${wrong}, which is no token of this model.`, {
+    throw new AppError('invalid_request', `The tokens have ${wrong}, which is none of this model.`, {
       field,
       fix: `Its tokens are 0 to ${model.vocabularySize - 1}.`,
     });
@@ -147,7 +147,7 @@ function normalise(vector: readonly number[]): number[] {
 function tooLong(field: string, promptTokens: number, contextTokens: number): AppError {
   return new AppError(
     'context_length_exceeded',
-    `"${field}" has ${promptTokens} tokens; this model reads ${contextTokens} at once.`,
+    `${field === 'query' ? 'The query' : 'The text'} has ${promptTokens} tokens; this model reads ${contextTokens} at once.`,
     {
       field,
       fix: 'Split the text.',
@@ -157,8 +157,8 @@ function tooLong(field: string, promptTokens: number, contextTokens: number): Ap
 }
 
 function dimensionsError(made: number, asked: number): AppError {
-  return new AppError('invalid_request', `"dimensions" is ${asked}, but the vectors of this model have ${made}.`, {
+  return new AppError('invalid_request', `The vectors of this model have ${made} dimensions, not ${asked}.`, {
     field: 'dimensions',
-    fix: `Leave it out, or send ${made}.`,
+    fix: `Leave the number out, or ask for ${made}.`,
   });
 }

@@ -28,7 +28,7 @@ export function createGrammarParts(nowMs: () => number): GrammarParts {
   };
   const convert = (schema: unknown): string | null => {
     try {
-      const text = schemaToGrammar(schema, { field: 'tools', now: nowMs });
+      const text = schemaToGrammar(schema, { field: 'input.tools', now: nowMs });
       // The engine's limit holds for all schemas of a grammar together.
       return characters + text.length > limits.outputCharacters ? null : text;
     } catch (error) {
@@ -39,7 +39,7 @@ export function createGrammarParts(nowMs: () => number): GrammarParts {
   const parts: GrammarParts = {
     add,
     schema(schema) {
-      const text = convert(schema) ?? schemaToGrammar({ type: 'object' }, { field: 'tools' });
+      const text = convert(schema) ?? schemaToGrammar({ type: 'object' }, { field: 'input.tools' });
       characters += text.length;
       const prefix = `s${count++}-`;
       lines.push(

@@ -4,7 +4,7 @@ import { createRefuse, createRuleBook, limits } from './gbnf/gbnf.ts';
 export { charClass, limits, literal } from './gbnf/gbnf.ts';
 
 export interface GrammarOptions {
-  /** Request field that carried the schema, for errors; default `response_format`. */
+  /** Field of the request that carried the schema, for errors; left out: `format`. */
   field?: string;
   /** Milliseconds of a steady clock. Without it the conversion has no time budget; the size limits hold always. */
   now?: () => number;
@@ -17,7 +17,7 @@ export interface GrammarOptions {
  * of `limits.ts`. Such a grammar never reaches the engine, whose native code an oversized one can crash.
  */
 export function schemaToGrammar(schema: unknown, options: GrammarOptions = {}): string {
-  const refuse = createRefuse(options.field ?? 'response_format');
+  const refuse = createRefuse(options.field ?? 'format');
   if (isDeeper(schema, limits.jsonDepth)) refuse('#', `it is nested over ${limits.jsonDepth} deep.`);
   const rules = createRuleBook({ refuse, now: options.now ?? (() => 0) });
   return rules.print(convertRoot(schema, { rules, refuse }));

@@ -6,7 +6,8 @@ export function contextLengthError(promptTokens: number, contextTokens: number):
     'context_length_exceeded',
     `The prompt has ${promptTokens} tokens; the context holds ${contextTokens}, and the answer needs room too.`,
     {
-      fix: 'Shorten the prompt, or load the model with a larger context_length.',
+      field: 'input',
+      fix: 'Shorten the prompt, or load the model with a larger context.',
       details: { prompt_tokens: promptTokens, context_tokens: contextTokens },
     },
   );

@@ -40,7 +40,7 @@ export function prepareJob(
   const answerGbnf = formatGrammar(request.format, deps.nowMs);
   refuseMixes(request, tools);
   const prompt = tokenizePrompt(pieces, runtime);
-  if (prompt.length === 0) throw new AppError('invalid_request', 'The prompt is empty.', { field: 'prompt' });
+  if (prompt.length === 0) throw new AppError('invalid_request', 'The prompt is empty.', { field: 'input' });
   // One cell of the context stays free, and at least one token has to be generated.
   if (prompt.length > runtime.contextTokens - 1) throw contextLengthError(prompt.length, runtime.contextTokens);
   refuseUnknownTokens(request.sampling.logitBias, runtime.vocabulary.size);
@@ -111,20 +111,24 @@ function refuseMixes(request: WorkerRequest, tools: readonly ToolDefinition[]): 
   if (request.format.type === 'text') return;
   const refuse = (other: string) =>
     new AppError('invalid_request', `A structured answer cannot be combined with ${other}.`, {
-      field: 'response_format',
-      fix: `Leave out response_format or ${other}.`,
+      field: 'format',
+      fix: 'Leave out one of the two.',
     });
   if (tools.length > 0) throw refuse('tools');
-  if (request.topLogprobs !== null) throw refuse('logprobs');
-  if (endsLate(request)) throw refuse('ignore_eos and min_tokens');
+  if (request.topLogprobs !== null) throw refuse('log probabilities');
+  if (endsLate(request)) throw refuse('an answer that must not end by itself');
 }
 
 function refuseUnknownTokens(logitBias: Record<number, number> | undefined, vocabularySize: number): void {
   const unknown = Object.keys(logitBias ?? {}).find((token) => Number(token) >= vocabularySize);
   if (unknown === undefined) return;
-  throw new AppError('invalid_request', `logit_bias names token ${unknown}; this model has ${vocabularySize} tokens.`, {
-    field: 'logit_bias',
-  });
+  throw new AppError(
+    'invalid_request',
+    `A bias is given to token ${unknown}; this model has ${vocabularySize} tokens.`,
+    {
+      field: 'sampling.logitBias',
+    },
+  );
 }
 
 interface RenderedInput {

@@ -29,6 +29,6 @@ export function unusedMark(conversation: string): string {
     if (!conversation.includes(mark)) return mark;
   }
   throw new AppError('invalid_request', 'The messages use every private-use character of Unicode.', {
-    field: 'messages',
+    field: 'input.messages',
   });
 }

@@ -141,7 +141,7 @@ export function createChatTemplate(deps: {
       throw new AppError(
         'invalid_request',
         `The model's chat template refuses this conversation: ${firstLine(failure)}`,
-        { field: 'messages', cause: failure },
+        { field: 'input.messages', cause: failure },
       );
     },
   };

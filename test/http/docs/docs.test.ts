@@ -2,23 +2,15 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { embeddingAnswer as nativeEmbeddingAnswer } from '../../../src/http/native/embeddings/schema.ts';
-import {
-  apiError,
-  generateAnswer,
-  generateItem,
-  healthAnswer,
-  loadAnswer,
-  modelListEnvelope,
-  nativeError,
-} from '../../../src/http/native/generate/schema.ts';
+import { generateAnswer, generateItem } from '../../../src/http/native/generate/schema.ts';
+import { healthAnswer } from '../../../src/http/native/health/schema.ts';
+import { loadAnswer, modelListEnvelope } from '../../../src/http/native/models/schema.ts';
+import { apiError, nativeError } from '../../../src/http/native/mounts/error-schema.ts';
+import { chatAnswer, chatChunk } from '../../../src/http/openai/chat/answer-schema.ts';
+import { completionAnswer } from '../../../src/http/openai/completions/answer-schema.ts';
 import { embeddingAnswer } from '../../../src/http/openai/embeddings/schema.ts';
-import {
-  chatAnswer,
-  chatChunk,
-  completionAnswer,
-  openaiError,
-  openaiModelList,
-} from '../../../src/http/openai/objects/answer-schema.ts';
+import { modelListAnswer } from '../../../src/http/openai/models/schema.ts';
+import { openaiError } from '../../../src/http/openai/objects/answer-schema.ts';
 import { rerankAnswer } from '../../../src/http/rerank/schema.ts';
 import { finishEvent, startEvent, textEvents } from '../../support/fake-engine.ts';
 import { createHarness, type Harness, sseData } from '../harness.ts';
@@ -205,7 +197,7 @@ describe('the schemas of answers', () => {
     ['POST', '/v1/embeddings', { input: 'a', encoding_format: 'base64' }, embeddingAnswer],
     ['POST', '/api/v1/embeddings', { input: 'a' }, nativeEmbeddingAnswer],
     ['POST', '/v1/rerank', { query: 'a', documents: ['b'], return_documents: true }, rerankAnswer],
-    ['GET', '/v1/models', undefined, openaiModelList],
+    ['GET', '/v1/models', undefined, modelListAnswer],
     ['GET', '/v1/nowhere', undefined, openaiError],
   ])('describe all of what %s %s answers', async (method, url, body, schema) => {
     const answer = (await harness.send(method, url, body)).json();

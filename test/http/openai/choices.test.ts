@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
 import type { StreamEvent } from '../../../src/core/events.ts';
-import { unknownTimings } from '../../../src/core/usage.ts';
+import { promptUsage, unknownTimings } from '../../../src/core/usage.ts';
 import { answerEvents, startEvent, textEvents, untilAborted } from '../../support/fake-engine.ts';
 import { createHarness, type Harness, sseData } from '../harness.ts';
 
@@ -29,12 +29,7 @@ function playNumbers(): void {
         reason: number === 1 ? 'length' : 'stop',
         rawReason: null,
         stopSequence: null,
-        usage: {
-          promptTokens: 5,
-          completionTokens: 10 + number,
-          cachedPromptTokens: number === 0 ? 0 : 4,
-          reasoningTokens: 1,
-        },
+        usage: { ...promptUsage(5, number === 0 ? 0 : 4), outputTokens: 10 + number, reasoningTokens: 1 },
         timings: unknownTimings,
       },
     ];
@@ -66,14 +61,16 @@ describe('n answers to one request', () => {
     });
   });
 
-  it('are asked for with seeds that count up from the one given, over the end of the range too', async () => {
-    await chat({ n: 3, seed: 2 ** 32 - 2 });
-    expect(harness.gateway.calls.map(({ request }) => request.sampling.seed)).toEqual([2 ** 32 - 2, 2 ** 32 - 1, 0]);
-  });
-
-  it('have no seed where none is given', async () => {
-    await chat({ n: 2 });
-    expect(harness.gateway.calls.map(({ request }) => request.sampling)).toEqual([{}, {}]);
+  it('are one request of the gateway, with the seed as it was given', async () => {
+    await chat({ n: 3, seed: 7 });
+    const asked = harness.gateway.calls.map(({ request }) => [request.choices, request.sampling.seed]);
+    // The fake counts each choice as a call; all are of one request.
+    expect(asked).toEqual([
+      [3, 7],
+      [3, 7],
+      [3, 7],
+    ]);
+    expect(new Set(harness.gateway.calls.map(({ request }) => request)).size).toBe(1);
   });
 
   it('have one id, one role and one end each in a stream, and one usage for all', async () => {

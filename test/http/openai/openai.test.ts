@@ -144,7 +144,14 @@ describe('POST /v1/chat/completions', () => {
   it('says null, not zero, for usage that nobody counted', async () => {
     harness.gateway.play((): StreamEvent[] => [
       startEvent(),
-      { type: 'finish', reason: 'stop', stopSequence: null, usage: unknownUsage, timings: unknownTimings },
+      {
+        type: 'finish',
+        reason: 'stop',
+        rawReason: null,
+        stopSequence: null,
+        usage: unknownUsage,
+        timings: unknownTimings,
+      },
     ]);
     expect((await chat({})).json().usage).toBeNull();
   });
@@ -223,8 +230,24 @@ describe('POST /v1/chat/completions', () => {
         messages: [
           { role: 'system', content: [{ type: 'text', text: 'Be brief.' }] },
           { role: 'user', content: [{ type: 'text', text: 'a' }] },
-          { role: 'assistant', content: [], toolCalls: [{ id: 'c1', name: 'time', arguments: { zone: 'UTC' } }] },
-          { role: 'tool', toolCallId: 'c1', content: [{ type: 'text', text: '12:00' }] },
+          {
+            role: 'assistant',
+            content: [
+              {
+                type: 'tool-call',
+                id: 'c1',
+                name: 'time',
+                arguments: { zone: 'UTC' },
+                argumentsText: '{"zone":"UTC"}',
+              },
+            ],
+          },
+          {
+            role: 'user',
+            content: [
+              { type: 'tool-result', callId: 'c1', isError: false, content: [{ type: 'text', text: '12:00' }] },
+            ],
+          },
         ],
         tools: [{ name: 'time', parameters: { type: 'object', properties: {} } }],
         toolChoice: { type: 'tool', name: 'time' },
@@ -233,6 +256,47 @@ describe('POST /v1/chat/completions', () => {
       stop: ['END'],
       maxTokens: 6,
       keepAliveMs: 300_000,
+    });
+  });
+
+  it('leaves it to the provider whether it can read an image or a file, and names the place as the client knows it', async () => {
+    const content = [
+      { type: 'text', text: 'What is this?' },
+      { type: 'image_url', image_url: { url: 'data:image/png;base64,aGk=' } },
+      { type: 'image_url', image_url: { url: 'https://example.com/cat.jpg', detail: 'low' } },
+      { type: 'file', file: { filename: 'a.pdf', file_data: 'data:application/pdf;base64,aGk=' } },
+      { type: 'file', file: { file_id: 'file-1' } },
+    ];
+    harness.gateway.play(() => {
+      throw new AppError('invalid_request', '"tiny" reads text only, and was sent an image.', {
+        field: 'input.messages.0.content.1',
+      });
+    });
+    const response = await chat({ messages: [{ role: 'user', content }] });
+    const { input } = harness.gateway.calls[0]!.request;
+    expect(input).toMatchObject({
+      messages: [
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'What is this?' },
+            { type: 'image', mediaType: 'image/png', source: { type: 'bytes', base64: 'aGk=' } },
+            { type: 'image', mediaType: null, source: { type: 'url', url: 'https://example.com/cat.jpg' } },
+            {
+              type: 'document',
+              mediaType: 'application/pdf',
+              source: { type: 'bytes', base64: 'aGk=' },
+              title: 'a.pdf',
+            },
+            { type: 'document', mediaType: null, source: { type: 'file', fileId: 'file-1' } },
+          ],
+        },
+      ],
+    });
+    expect(response.statusCode).toBe(400);
+    expect(response.json().error).toMatchObject({
+      param: 'messages.0.content.1',
+      message: expect.stringContaining('reads text only'),
     });
   });
 

@@ -376,7 +376,7 @@ describe('an upgrade', () => {
     const client = await open('/ws/generate', { 'x-api-key': 'secret-2' });
     client.send({ action: 'generate', ...body });
     await client.until('done');
-    const [overHttp, overSocket] = harness.gateway.calls.map(({ request }) => request.owner);
+    const [overHttp, overSocket] = harness.gateway.calls.map(({ context }) => context.principal.cacheOwner);
     expect(overSocket).toMatch(/^[0-9a-f]{16}$/);
     expect(overSocket).toBe(overHttp);
   });

@@ -61,7 +61,7 @@ describe('vectors', () => {
       id: 2,
       error: {
         code: 'context_length_exceeded',
-        field: 'input.1',
+        field: 'inputs.1',
         details: { prompt_tokens: 9, context_tokens: 8 },
       },
     });
@@ -71,7 +71,7 @@ describe('vectors', () => {
     const { embed, computed } = setup();
     expect(await embed(1, ['a', 'b', [97, 200]])).toMatchObject({
       type: 'refused',
-      error: { code: 'invalid_request', field: 'input.2', fix: 'Its tokens are 0 to 199.' },
+      error: { code: 'invalid_request', field: 'inputs.2', fix: 'Its tokens are 0 to 199.' },
     });
     for (const wrong of [-1, 1.5, Number.NaN]) expect((await embed(1, [[wrong]])).type).toBe('refused');
     expect(computed).toEqual([]);
@@ -80,7 +80,7 @@ describe('vectors', () => {
   it('refuse a text that is too long to be tokenised in time', async () => {
     const { embed } = setup();
     expect(await embed(1, ['a'.repeat(513)])).toMatchObject({
-      error: { code: 'context_length_exceeded', field: 'input.0', details: { context_tokens: 8 } },
+      error: { code: 'context_length_exceeded', field: 'inputs.0', details: { context_tokens: 8 } },
     });
   });
 

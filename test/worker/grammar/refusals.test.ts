@@ -80,7 +80,7 @@ const refused: [name: string, schema: unknown, place: string, word: string][] = 
 describe('a schema that cannot be converted', () => {
   it.each(unsupported)('is refused for %s by name and place', (keyword, value) => {
     const error = refusal({ type: 'object', properties: { 'a/b': { [keyword]: value } } });
-    expect(error).toMatchObject({ code: 'invalid_request', field: 'response_format' });
+    expect(error).toMatchObject({ code: 'invalid_request', field: 'format' });
     expect(error.message).toContain(`"${keyword}"`);
     expect(error.message).toContain('#/properties/a~1b');
     expect(error.fix).not.toBeNull();

@@ -213,7 +213,7 @@ describe('chat templates', () => {
       expect.unreachable();
     } catch (error) {
       expect(error).toBeInstanceOf(AppError);
-      expect(error).toMatchObject({ code: 'invalid_request', field: 'messages' });
+      expect(error).toMatchObject({ code: 'invalid_request', field: 'input.messages' });
       expect((error as AppError).message).toContain('Conversation roles must alternate');
     }
   });

@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
-import { askWhole } from '../../answer/whole.ts';
+import { askWhole } from '../../answer/respond.ts';
 import { toInputs } from '../../fields/embedding-input.ts';
+import { embeddingNames } from '../../fields/field-names.ts';
 import { parseKeepAlive } from '../../fields/keep-alive.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { jsonAnswer, workErrorAnswers } from '../../mount/describe.ts';
@@ -27,7 +28,9 @@ export function addEmbeddingRoute(instance: FastifyInstance, deps: RouteDeps, mo
         inputs: toInputs(input),
         ...(keepAlive !== undefined && { keepAliveMs: parseKeepAlive(keepAlive) }),
       };
-      const result = await askWhole(request, reply, (context) => deps.gateway.embed(wanted, context));
+      const result = await askWhole(deps, request, reply, embeddingNames, (context) =>
+        deps.gateway.embed(wanted, context),
+      );
       return {
         embeddings: result.vectors.map((embedding, index) => ({ index, embedding, dimensions: embedding.length })),
         usage: { prompt_tokens: result.promptTokens, total_tokens: result.promptTokens },

@@ -1,14 +1,14 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
-import { toAppError } from '../../../core/errors.ts';
-import { foldEvents } from '../../../core/events.ts';
-import { beginAnswers } from '../../answer/begin.ts';
-import { sendSse } from '../../answer/reply.ts';
-import { nativeNames } from '../../fields/field-names.ts';
+import type { AppError } from '../../../core/errors.ts';
+import type { Answer, StreamEvent } from '../../../core/events.ts';
+import type { Begun } from '../../answer/answer.ts';
+import { sseFraming } from '../../answer/framing.ts';
+import { respondStream, respondWhole } from '../../answer/respond.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { workErrorAnswers } from '../../mount/describe.ts';
-import { logError } from '../../mount/error-handler.ts';
 import type { NativeMount } from '../mounts/mounts.ts';
+import { generateNames } from './field-names.ts';
 import { type AnswerFacts, toGenerateAnswer, toGenerateRecords } from './from-core.ts';
 import { type GenerateBody, generateAnswer, generateBody, generateItem } from './schema.ts';
 import { generateToCore } from './to-core.ts';
@@ -35,9 +35,9 @@ export function addGenerateRoutes(instance: FastifyInstance, deps: RouteDeps, mo
       },
     },
     handler: async (request, reply) => {
-      if (request.body.stream) return stream(request, reply, request.body);
-      const { events, facts } = await begin(request, reply, request.body);
-      return toGenerateAnswer(await foldEvents(events), facts);
+      const asked = toAsked(request.body, deps, mount);
+      if (request.body.stream) return respondStream(deps, request, reply, asked);
+      return respondWhole(deps, request, reply, asked);
     },
   });
 
@@ -53,28 +53,24 @@ export function addGenerateRoutes(instance: FastifyInstance, deps: RouteDeps, mo
         ...errors,
       },
     },
-    handler: async (request, reply) => stream(request, reply, request.body),
+    handler: async (request, reply) => respondStream(deps, request, reply, toAsked(request.body, deps, mount)),
   });
+}
 
-  async function begin(request: FastifyRequest, reply: FastifyReply, body: GenerateBody) {
-    const startMs = deps.clock.monotonicMs();
-    const { gone, ...answer } = await beginAnswers(deps, request, reply, [generateToCore(body)], nativeNames);
-    const facts: AnswerFacts = {
-      model: answer.model,
-      provider: answer.providerId,
-      requestId: request.id,
-      latencyMs: () => deps.clock.monotonicMs() - startMs,
-    };
-    return { gone, events: answer.events[0]!, facts };
-  }
-
-  async function stream(request: FastifyRequest, reply: FastifyReply, body: GenerateBody): Promise<FastifyReply> {
-    const { gone, events, facts } = await begin(request, reply, body);
-    const records = toGenerateRecords(events, facts, {
-      endsWithDone: mount.endsWithDone,
-      errorBody: (error) => mount.errorBody(error, { requestId: request.id, now: deps.clock.now() }),
-      onFailure: (error) => logError(deps.log, toAppError(error), request.id),
-    });
-    return sendSse(reply, records, { gone, clock: deps.clock, log: deps.log });
-  }
+function toAsked(body: GenerateBody, { clock }: RouteDeps, mount: NativeMount) {
+  return {
+    chat: generateToCore(body),
+    names: generateNames,
+    formOf: ({ model, providerId, requestId, latencyMs }: Begun) => {
+      const facts: AnswerFacts = { model, provider: providerId, requestId, latencyMs };
+      return {
+        framing: sseFraming(),
+        toBody: (answer: Answer) => toGenerateAnswer(answer, facts),
+        toRecords: (events: AsyncIterable<StreamEvent>) => toGenerateRecords(events, facts, mount),
+        toErrorRecord: (error: AppError) => ({
+          data: { ...mount.errorBody(error, { requestId, now: clock.now() }), finished: true },
+        }),
+      };
+    },
+  };
 }

@@ -1,11 +1,9 @@
 import type { ChatInput, ChatRequest, OutputFormat } from '../../../core/chat.ts';
 import { AppError } from '../../../core/errors.ts';
-import type { LoadWish } from '../../../engine/engine.ts';
 import { toPromptCache } from '../../fields/cache-prompt.ts';
 import { parseKeepAlive } from '../../fields/keep-alive.ts';
 import { toSampling, toStop } from '../../fields/sampling.ts';
-import type { PlanQuery } from '../plan/schema.ts';
-import type { GenerateBody, LoadBody } from './schema.ts';
+import type { GenerateBody } from './schema.ts';
 
 /** A generation in the words of the core. Throws `invalid_request` for fields that contradict each other. */
 export function generateToCore(body: Omit<GenerateBody, 'stream'>): ChatRequest {
@@ -20,19 +18,6 @@ export function generateToCore(body: Omit<GenerateBody, 'stream'>): ChatRequest 
     ...(body.max_tokens !== undefined && { maxTokens: body.max_tokens }),
     ...(body.keep_alive !== undefined && { keepAliveMs: parseKeepAlive(body.keep_alive) }),
     ...toPromptCache(body.cache_prompt),
-  };
-}
-
-/** Settings of a load; no body means: as configured. */
-export function loadToCore(body: LoadBody | PlanQuery | undefined): LoadWish {
-  if (body === undefined) return {};
-  return {
-    ...(body.quantization !== undefined && { quantization: body.quantization.toLowerCase() }),
-    ...(body.prefer_gpu !== undefined && { preferGpu: body.prefer_gpu }),
-    ...(body.context_length !== undefined && { contextTokens: body.context_length }),
-    ...(body.parallel !== undefined && { parallel: body.parallel }),
-    ...('keep_alive' in body && body.keep_alive !== undefined && { keepAliveMs: parseKeepAlive(body.keep_alive) }),
-    ...('pin' in body && body.pin !== undefined && { pin: body.pin }),
   };
 }
 

@@ -6,8 +6,8 @@ import { formatBytes } from '../../fields/bytes.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { jsonAnswer } from '../../mount/describe.ts';
 import { logError } from '../../mount/error-handler.ts';
-import { healthAnswer } from '../generate/schema.ts';
 import type { NativeMount } from '../mounts/mounts.ts';
+import { healthAnswer } from './schema.ts';
 
 type Health = 'healthy' | 'degraded' | 'unhealthy';
 

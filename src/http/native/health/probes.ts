@@ -3,7 +3,7 @@ import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { z } from 'zod';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { errorAnswers, jsonAnswer } from '../../mount/describe.ts';
-import { nativeError } from '../generate/schema.ts';
+import { nativeError } from '../mounts/error-schema.ts';
 
 const tags = ['Operation'];
 

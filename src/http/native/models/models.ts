@@ -3,12 +3,21 @@ import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { checkModelName } from '../../fields/model-name.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { errorAnswers, jsonAnswer, workErrorAnswers } from '../../mount/describe.ts';
-import { toNativeModel } from '../generate/from-core.ts';
-import { loadAnswer, loadBody, modelPath, nativeModel, unloadAnswer, unloadBody } from '../generate/schema.ts';
-import { loadToCore } from '../generate/to-core.ts';
 import type { NativeMount } from '../mounts/mounts.ts';
 import { toNativePlan, toPlanAnswer } from '../plan/from-core.ts';
 import { planAnswer, planQuery } from '../plan/schema.ts';
+import { toNativeModel } from './from-core.ts';
+import {
+  loadAnswer,
+  loadBody,
+  modelList,
+  modelListEnvelope,
+  modelPath,
+  nativeModel,
+  unloadAnswer,
+  unloadBody,
+} from './schema.ts';
+import { loadToCore } from './to-core.ts';
 
 /** The list of models, one model, and loading and unloading it. */
 export function addModelRoutes(instance: FastifyInstance, deps: RouteDeps, mount: NativeMount): void {
@@ -21,7 +30,7 @@ export function addModelRoutes(instance: FastifyInstance, deps: RouteDeps, mount
     schema: {
       summary: 'List the models on disk, unusable ones included',
       tags,
-      response: { 200: jsonAnswer(mount.listSchema, 'The models'), ...errors },
+      response: { 200: jsonAnswer(mount.hasEnvelope ? modelListEnvelope : modelList, 'The models'), ...errors },
     },
     handler: async (request) => {
       const models = (await deps.engine.listModels()).map(toNativeModel);

@@ -1,5 +1,5 @@
 import type { ErrorBody } from '../../mount/error-handler.ts';
-import { apiError, modelList, modelListEnvelope, nativeError } from '../generate/schema.ts';
+import { apiError, nativeError } from './error-schema.ts';
 import { apiErrorBody, rootErrorBody } from './errors.ts';
 
 /** One place where the native dialect stands, and how it differs there. */
@@ -7,7 +7,6 @@ export interface NativeMount {
   prefix: '' | '/api/v1';
   errorBody: ErrorBody;
   errorSchema: typeof nativeError | typeof apiError;
-  listSchema: typeof modelList | typeof modelListEnvelope;
   /** The list of models also carries `success`, `data` and `metadata`. */
   hasEnvelope: boolean;
   /** Streams end with `[DONE]`. */
@@ -20,7 +19,6 @@ export const rootMount: NativeMount = {
   prefix: '',
   errorBody: rootErrorBody,
   errorSchema: nativeError,
-  listSchema: modelList,
   hasEnvelope: false,
   endsWithDone: false,
   tag: 'Native',
@@ -31,7 +29,6 @@ export const apiMount: NativeMount = {
   prefix: '/api/v1',
   errorBody: apiErrorBody,
   errorSchema: apiError,
-  listSchema: modelListEnvelope,
   hasEnvelope: true,
   endsWithDone: true,
   tag: 'Native at /api/v1',

@@ -1,6 +1,6 @@
 import type { WireError } from '../../../core/errors.ts';
 import type { AvailableModel, PullInfo, StoredModel } from '../../../core/pull.ts';
-import { sseJson, sseRecord } from '../../../wire/sse.ts';
+import type { SseItem } from '../../answer/framing.ts';
 
 /** A pull as the native dialect shows it. */
 export function toNativePull(pull: PullInfo) {
@@ -69,9 +69,9 @@ export function toNativeStored({ model, files, sizeBytes }: StoredModel) {
 export async function* toPullRecords(
   changes: AsyncIterable<PullInfo>,
   options: { endsWithDone: boolean },
-): AsyncGenerator<string> {
-  for await (const pull of changes) yield sseJson(toNativePull(pull), eventOf(pull));
-  if (options.endsWithDone) yield sseRecord('[DONE]');
+): AsyncGenerator<SseItem> {
+  for await (const pull of changes) yield { event: eventOf(pull), data: toNativePull(pull) };
+  if (options.endsWithDone) yield { data: '[DONE]' };
 }
 
 /** The name of a change of a pull: `progress`, or its end. */

@@ -1,12 +1,13 @@
 import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
+import { z } from 'zod';
 import type { PullWish } from '../../../core/pull.ts';
-import { clientGone, sendSse } from '../../answer/reply.ts';
+import { sseFraming } from '../../answer/framing.ts';
+import { clientGone, sendStream } from '../../answer/reply.ts';
 import { formatBytes } from '../../fields/bytes.ts';
-import { checkModelName } from '../../fields/model-name.ts';
+import { checkModelName, modelNameInPath } from '../../fields/model-name.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { errorAnswers, jsonAnswer, workErrorAnswers } from '../../mount/describe.ts';
-import { modelPath } from '../generate/schema.ts';
 import type { NativeMount } from '../mounts/mounts.ts';
 import { toNativeAvailable, toNativePull, toNativeStored, toPullRecords } from './from-core.ts';
 import {
@@ -117,7 +118,8 @@ export function addStoreRoutes(instance: FastifyInstance, deps: RouteDeps, mount
     handler: async (request, reply) => {
       const gone = clientGone(reply);
       const changes = store.watchPull(request.params.id, gone.signal);
-      return sendSse(reply, toPullRecords(changes, mount), { gone, clock: deps.clock, log: deps.log });
+      const records = toPullRecords(changes, mount);
+      return sendStream(reply, records, { framing: sseFraming(), gone, clock: deps.clock, log: deps.log });
     },
   });
 
@@ -166,7 +168,7 @@ export function addStoreRoutes(instance: FastifyInstance, deps: RouteDeps, mount
       summary: 'Unload a model and delete its files',
       description: 'All its variants, or the one that "name:quantization" chooses. Running requests end first.',
       tags,
-      params: modelPath,
+      params: z.object({ name: modelNameInPath }),
       response: {
         200: jsonAnswer(removeAnswer, 'The files are gone'),
         404: jsonAnswer(mount.errorSchema, 'There is no such model'),

@@ -1,5 +1,6 @@
 import { type AssistantPart, reasoningOf, textOf, toolCallsOf } from '../../../core/content.ts';
 import type { Answer, StreamEvent, TokenLogprob } from '../../../core/events.ts';
+import type { SseItem } from '../../answer/framing.ts';
 import { toChatLogprobs } from '../objects/logprobs.ts';
 import {
   type AnswerHead,
@@ -44,12 +45,12 @@ function toMessage(blocks: readonly AssistantPart[]) {
   };
 }
 
-/** A chat answer as records of one event stream; failures as in `toRecords`. */
+/** A chat answer as records of one event stream. */
 export function toChatRecords(
   head: AnswerHead,
   events: AsyncIterable<StreamEvent>,
   options: StreamOptions,
-): AsyncGenerator<string> {
+): AsyncGenerator<SseItem> {
   return toRecords({ ...head, object: 'chat.completion.chunk' }, events, options, createChatWriter);
 }
 

@@ -4,9 +4,10 @@ import { AppError } from '../../../core/errors.ts';
 import { toPromptCache } from '../../fields/cache-prompt.ts';
 import { parseKeepAlive } from '../../fields/keep-alive.ts';
 import { toSampling, toStop } from '../../fields/sampling.ts';
+import type { CompletionBody } from '../completions/schema.ts';
 import { toTexts, toUserContent } from './content.ts';
 import { toFormat } from './response-format.ts';
-import type { ChatBody, ChatBodyMessage, CompletionBody } from './schema.ts';
+import type { ChatBody, ChatBodyMessage } from './schema.ts';
 
 const maxToolBytes = 256 * 1024;
 /** OpenAI's own default for `/completions`; chat has none. */

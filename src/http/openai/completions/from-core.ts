@@ -1,5 +1,6 @@
 import { textOf } from '../../../core/content.ts';
 import type { Answer, StreamEvent, TokenLogprob } from '../../../core/events.ts';
+import type { SseItem } from '../../answer/framing.ts';
 import { createCompletionLogprobs } from '../objects/logprobs.ts';
 import {
   type AnswerHead,
@@ -27,12 +28,12 @@ export function toCompletion(head: AnswerHead, answer: Answer, hasLogprobs: bool
   };
 }
 
-/** An answer of `/completions` as records of one event stream; failures as in `toRecords`. */
+/** An answer of `/completions` as records of one event stream. */
 export function toCompletionRecords(
   head: AnswerHead,
   events: AsyncIterable<StreamEvent>,
   options: StreamOptions,
-): AsyncGenerator<string> {
+): AsyncGenerator<SseItem> {
   return toRecords({ ...head, object: 'text_completion' }, events, options, createCompletionWriter);
 }
 

@@ -1,8 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { type EmbeddingRequest, type EmbeddingResult, packVector } from '../../../core/embedding.ts';
-import { askWhole } from '../../answer/whole.ts';
+import { askWhole } from '../../answer/respond.ts';
 import { toInputs } from '../../fields/embedding-input.ts';
+import { embeddingNames } from '../../fields/field-names.ts';
 import { parseKeepAlive } from '../../fields/keep-alive.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { jsonAnswer, workErrorAnswers } from '../../mount/describe.ts';
@@ -23,7 +24,9 @@ export function addEmbeddingRoute(instance: FastifyInstance, deps: RouteDeps, ta
     },
     handler: async (request, reply) => {
       const wanted = toCore(request.body);
-      const result = await askWhole(request, reply, (context) => deps.gateway.embed(wanted, context));
+      const result = await askWhole(deps, request, reply, embeddingNames, (context) =>
+        deps.gateway.embed(wanted, context),
+      );
       return toAnswer(result, request.body.encoding_format === 'base64');
     },
   });

@@ -1,7 +1,5 @@
-import { toAppError } from '../../../core/errors.ts';
 import { coarseReason, type Ending, type FinishReason, type StreamEvent } from '../../../core/events.ts';
-import { sseJson, sseRecord } from '../../../wire/sse.ts';
-import { errorObject } from './errors.ts';
+import type { SseItem } from '../../answer/framing.ts';
 import { toUsage } from './usage.ts';
 
 /** What every chunk of an answer repeats. `created` is in seconds since the epoch. */
@@ -15,8 +13,6 @@ export interface StreamOptions {
   /** How many were asked for. */
   choices: number;
   includeUsage: boolean;
-  /** Told of a failure in mid-stream, beside the client; ends what still runs. */
-  onFailure(error: unknown): void;
 }
 
 /** An event of one choice; its end is the same whether it is told by a `choice-end` or by the `finish` of them all. */
@@ -29,52 +25,45 @@ export type ChoiceWriter = (event: ChoiceEvent) => object[];
 
 /**
  * The choices of one answer as records of its event stream, in the order in which their events come; the usage of all at
- * the end. Never throws: a failure becomes a last record, without `[DONE]`.
+ * the end. Throws whatever the events throw.
  */
 export async function* toRecords(
   head: AnswerHead & { object: string },
   events: AsyncIterable<StreamEvent>,
   options: StreamOptions,
   writerOf: (index: number) => ChoiceWriter,
-): AsyncGenerator<string> {
+): AsyncGenerator<SseItem> {
   const { id, object, created, model } = head;
   const writers = Array.from({ length: options.choices }, (_, index) => writerOf(index));
   const ended = new Set<number>();
-  const write = (index: number, event: ChoiceEvent) =>
-    writers[index]!(event).map((choice) =>
-      sseJson({ id, object, created, model, choices: [choice], ...(options.includeUsage && { usage: null }) }),
-    );
+  const usage = options.includeUsage && { usage: null };
+  const write = (index: number, event: ChoiceEvent): SseItem[] =>
+    writers[index]!(event).map((choice) => ({ data: { id, object, created, model, choices: [choice], ...usage } }));
   let finished = false;
-  try {
-    for await (const event of events) {
-      switch (event.type) {
-        case 'progress':
-          break;
-        case 'start':
-          for (const index of writers.keys()) yield* write(index, event);
-          break;
-        case 'choice-end':
-          ended.add(event.choice);
-          yield* write(event.choice, { ...event, type: 'end' });
-          break;
-        case 'finish': {
-          finished = true;
-          if (!ended.has(0)) yield* write(0, { ...event, type: 'end' });
-          if (options.includeUsage) {
-            yield sseJson({ id, object, created, model, choices: [], usage: toUsage(event.usage) });
-          }
-          break;
+  for await (const event of events) {
+    switch (event.type) {
+      case 'progress':
+        break;
+      case 'start':
+        for (const index of writers.keys()) yield* write(index, event);
+        break;
+      case 'choice-end':
+        ended.add(event.choice);
+        yield* write(event.choice, { ...event, type: 'end' });
+        break;
+      case 'finish':
+        finished = true;
+        if (!ended.has(0)) yield* write(0, { ...event, type: 'end' });
+        if (options.includeUsage) {
+          yield { data: { id, object, created, model, choices: [], usage: toUsage(event.usage) } };
         }
-        default:
-          yield* write(event.choice ?? 0, event);
-      }
+        break;
+      default:
+        yield* write(event.choice ?? 0, event);
     }
-    if (!finished) throw new Error('the event stream ended without a finish event');
-    yield sseRecord('[DONE]');
-  } catch (error) {
-    options.onFailure(error);
-    yield sseJson({ error: errorObject(toAppError(error)) });
   }
+  if (!finished) throw new Error('the event stream ended without a finish event');
+  yield { data: '[DONE]' };
 }
 
 /** A cancelled answer has no word here; its client is gone, or the server ended it with what there was. */

@@ -1,0 +1,24 @@
+import { z } from 'zod';
+
+const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+const timestamp = z.string().meta({ description: 'ISO 8601, UTC' });
+
+export const nativeError = z
+  .object({
+    error: z.object({ code: z.string(), message: z.string(), details: z.record(z.string(), z.unknown()) }),
+  })
+  .meta({ id: 'Error' });
+
+export const apiError = z
+  .object({
+    error: z.string(),
+    detail: z.string(),
+    status_code: count,
+    request_id: z.string(),
+    timestamp,
+    code: z.string(),
+    field: z.string().optional(),
+    retry_after: count.optional(),
+    details: z.record(z.string(), z.unknown()).optional(),
+  })
+  .meta({ id: 'ApiError' });

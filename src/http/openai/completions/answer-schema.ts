@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { count, finishReason, usage } from '../objects/answer-schema.ts';
+
+const completionLogprobs = z
+  .object({
+    tokens: z.array(z.string()),
+    token_logprobs: z.array(z.number()),
+    top_logprobs: z.array(z.record(z.string(), z.number())),
+    text_offset: z
+      .array(count)
+      .meta({ description: 'Where each token begins in the text of its choice, in characters.' }),
+  })
+  .meta({ id: 'CompletionLogprobs' });
+
+export const completionAnswer = z
+  .object({
+    id: z.string(),
+    object: z.literal('text_completion'),
+    created: count,
+    model: z.string(),
+    choices: z.array(
+      z.object({
+        index: count,
+        text: z.string(),
+        logprobs: completionLogprobs.nullable(),
+        finish_reason: finishReason.nullable(),
+      }),
+    ),
+    usage: usage.nullable().optional(),
+  })
+  .meta({ id: 'Completion', description: 'The answer, and each item of its stream.' });

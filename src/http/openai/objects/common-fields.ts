@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { cachePromptField } from '../../fields/cache-prompt.ts';
+import { keepAliveField } from '../../fields/keep-alive.ts';
+import { modelNameField } from '../../fields/model-name.ts';
+import { maxTokensField, samplingFields, stopField } from '../../fields/sampling.ts';
+import { extraSamplingFields } from '../../fields/sampling-extras.ts';
+
+/**
+ * Fields that chat and completions have. Fields that we do not know are dropped, as compatible servers do, and null means
+ * absent. What OpenAI has and we do not yet have is accepted here and refused by name in `to-core.ts`.
+ */
+export const commonFields = {
+  model: modelNameField.nullish(),
+  temperature: samplingFields.temperature.nullish(),
+  top_p: samplingFields.top_p.nullish(),
+  top_k: samplingFields.top_k.nullish(),
+  min_p: samplingFields.min_p.nullish(),
+  seed: samplingFields.seed.nullish(),
+  repeat_penalty: samplingFields.repeat_penalty.nullish(),
+  frequency_penalty: samplingFields.frequency_penalty.nullish(),
+  presence_penalty: samplingFields.presence_penalty.nullish(),
+  logit_bias: extraSamplingFields.logit_bias.nullish(),
+  ignore_eos: extraSamplingFields.ignore_eos.nullish(),
+  min_tokens: extraSamplingFields.min_tokens.nullish(),
+  xtc_probability: extraSamplingFields.xtc_probability.nullish(),
+  xtc_threshold: extraSamplingFields.xtc_threshold.nullish(),
+  dry_multiplier: extraSamplingFields.dry_multiplier.nullish(),
+  dry_base: extraSamplingFields.dry_base.nullish(),
+  dry_allowed_length: extraSamplingFields.dry_allowed_length.nullish(),
+  dry_penalty_last_n: extraSamplingFields.dry_penalty_last_n.nullish(),
+  dry_sequence_breakers: extraSamplingFields.dry_sequence_breakers.nullish(),
+  max_tokens: maxTokensField.nullish(),
+  stop: stopField.nullish(),
+  n: z.int().min(1).max(8).nullish().meta({ description: 'How many answers; the prompt is computed once.' }),
+  stream: z.boolean().nullish(),
+  stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
+  keep_alive: keepAliveField.nullish(),
+  cache_prompt: cachePromptField.nullish(),
+};

@@ -1,0 +1,29 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../../../core/clock.ts';
+import type { AppError } from '../../../core/errors.ts';
+import { type SseItem, sseFraming } from '../../answer/framing.ts';
+import { errorObject } from './errors.ts';
+import type { AnswerHead, StreamOptions } from './records.ts';
+
+/** What the streams of all endpoints have in common. A failed one has no `[DONE]`. */
+export const streamForm = {
+  framing: sseFraming(),
+  toErrorRecord: (error: AppError): SseItem => ({ data: { error: errorObject(error) } }),
+};
+
+/** The head of a new answer; `prefix` is that of its id. */
+export function newHead(prefix: 'chatcmpl' | 'cmpl', model: string, clock: Clock): AnswerHead {
+  return {
+    id: `${prefix}-${randomBytes(12).toString('hex')}`,
+    created: Math.floor(clock.now().getTime() / 1000),
+    model,
+  };
+}
+
+/** What a body says of its stream; null and absent are one. */
+export function toStreamOptions(body: {
+  n?: number | null | undefined;
+  stream_options?: { include_usage?: boolean | null | undefined } | null | undefined;
+}): StreamOptions {
+  return { choices: body.n ?? 1, includeUsage: body.stream_options?.include_usage ?? false };
+}

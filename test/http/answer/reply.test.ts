@@ -1,0 +1,88 @@
+import fastify, { type FastifyInstance } from 'fastify';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Framing, ndjsonFraming, type SseItem, sseFraming } from '../../../src/http/answer/framing.ts';
+import { sendStream } from '../../../src/http/answer/reply.ts';
+import { createLogger } from '../../../src/observe/logger.ts';
+import { manualClock } from '../../support/manual-clock.ts';
+
+const clock = manualClock();
+const apps: FastifyInstance[] = [];
+afterEach(async () => {
+  await Promise.all(apps.splice(0).map((app) => app.close()));
+});
+
+/** The response of a route that sends these records, once its headers are there. */
+async function send<Item>(
+  records: AsyncIterable<Item>,
+  framing: Framing<Item>,
+  onFailure?: (thrown: unknown) => Item,
+): Promise<Response> {
+  const app = fastify();
+  apps.push(app);
+  app.get('/', (_request, reply) => {
+    const gone = new AbortController();
+    sendStream(reply, records, { framing, gone, clock, log: createLogger('silent'), ...(onFailure && { onFailure }) });
+  });
+  return fetch(await app.listen({ port: 0, host: '127.0.0.1' }));
+}
+
+/** One record, then silence until `go` resolves, then another. */
+function aroundSilence<Item>(first: Item, last: Item) {
+  const gate = Promise.withResolvers<void>();
+  async function* records(): AsyncGenerator<Item> {
+    yield first;
+    await gate.promise;
+    yield last;
+  }
+  return { records: records(), go: gate.resolve };
+}
+
+/** One record, and a failure once `go` resolves. */
+function beforeFailure<Item>(first: Item) {
+  const gate = Promise.withResolvers<void>();
+  async function* records(): AsyncGenerator<Item> {
+    yield first;
+    await gate.promise;
+    throw new Error('broken');
+  }
+  return { records: records(), go: gate.resolve };
+}
+
+describe('a stream', () => {
+  it('of lines of JSON says so, holds one object a line, and nothing while there is silence', async () => {
+    const { records, go } = aroundSilence<object>({ response: 'a' }, { done: true });
+    const response = await send(records, ndjsonFraming);
+    expect(response.headers.get('content-type')).toBe('application/x-ndjson');
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    expect((await reader.read()).value).toBe('{"response":"a"}\n');
+    clock.advance(60_000);
+    go();
+    expect((await reader.read()).value).toBe('{"done":true}\n');
+    expect((await reader.read()).done).toBe(true);
+  });
+
+  it("pings with the dialect's own record while there is silence", async () => {
+    const { records, go } = aroundSilence<SseItem>({ data: 'a' }, { data: 'b' });
+    const response = await send(records, sseFraming({ event: 'ping', data: { type: 'ping' } }));
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    expect((await reader.read()).value).toBe('data: a\n\n');
+    clock.advance(15_000);
+    expect((await reader.read()).value).toBe('event: ping\ndata: {"type":"ping"}\n\n');
+    go();
+    expect((await reader.read()).value).toBe('data: b\n\n');
+  });
+
+  it('that fails ends with the record that its failure becomes', async () => {
+    const { records, go } = beforeFailure<object>({ a: 1 });
+    const response = await send(records, ndjsonFraming, (thrown) => ({ error: String(thrown) }));
+    go();
+    expect(await response.text()).toBe('{"a":1}\n{"error":"Error: broken"}\n');
+  });
+
+  it('that fails without a word for it is cut, so that its end is not taken for a whole answer', async () => {
+    const { records, go } = beforeFailure<object>({ a: 1 });
+    const response = await send(records, ndjsonFraming);
+    go();
+    await expect(response.text()).rejects.toThrow();
+  });
+});
