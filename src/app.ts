@@ -16,9 +16,8 @@ import type { Logger } from './observe/logger.ts';
 import { recordEvents } from './observe/metric-events.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { createProviders } from './providers/registry.ts';
-import { assembleCatalog, assembleStore } from './store/assemble.ts';
 import type { CatalogModel } from './store/catalog/catalog.ts';
-import type { Store } from './store/store.ts';
+import { assembleCatalog, assembleStore, type Store } from './store/store.ts';
 
 /** A built server that does not listen yet. */
 export interface App {
@@ -62,7 +61,7 @@ export async function createApp(
     config,
     log,
     clock,
-    metrics,
+    bus,
     version,
     catalog,
     plan: (facts) => planForPull(parts.planner, facts),
@@ -135,7 +134,8 @@ export async function openStore(deps: {
     config,
     log,
     clock: systemClock,
-    metrics: createMetrics(packageVersion()),
+    // Nobody listens: one command, no metrics.
+    bus: { publish: () => {} },
     version: packageVersion(),
     catalog,
     plan: (facts) => planForPull(planner, facts),

@@ -1,3 +1,5 @@
+import { abortable } from './abortable.ts';
+
 /** A pending timer; `cancel` is safe to call more than once and after the timer has fired. */
 export interface Timer {
   cancel(): void;
@@ -43,3 +45,8 @@ export const systemClock: Clock = {
     return { cancel: () => clearInterval(handle) };
   },
 };
+
+/** Resolves after `delayMs`; rejects with the signal's reason when that comes first. */
+export function delay(clock: Pick<Clock, 'after'>, delayMs: number, signal: AbortSignal): Promise<void> {
+  return abortable(signal, (resolve) => clock.after(delayMs, resolve).cancel);
+}

@@ -1,114 +1,142 @@
-import type { WireError } from './errors.ts';
+import { z } from 'zod';
+
+/** Bytes, counts. */
+const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 /**
  * Where a pull stands. `waiting`: for the hours in which pulls may run, or before another try; `resumable`: it was
  * interrupted, its parts are on disk and the same pull goes on from there.
  */
-export type PullState =
-  | 'queued'
-  | 'waiting'
-  | 'downloading'
-  | 'verifying'
-  | 'done'
-  | 'failed'
-  | 'cancelled'
-  | 'resumable';
+export const pullState = z.enum([
+  'queued',
+  'waiting',
+  'downloading',
+  'verifying',
+  'done',
+  'failed',
+  'cancelled',
+  'resumable',
+]);
+
+export type PullState = z.output<typeof pullState>;
 
 /** One file of a pull. */
-export interface PullFile {
+export const pullFile = z.object({
   /** Path in the repository. */
-  path: string;
-  sizeBytes: number;
+  path: z.string(),
+  sizeBytes: count,
   /** Bytes on disk, those of earlier tries included. */
-  receivedBytes: number;
-}
+  receivedBytes: count,
+});
+
+export type PullFile = z.output<typeof pullFile>;
 
 /** What the header of a model says of the memory that it will need, before its body is downloaded. */
-export interface PullPlan {
-  fits: boolean;
-  neededBytes: number;
+export const pullPlan = z.object({
+  fits: z.boolean(),
+  neededBytes: count,
   /** What the server may use in all: a model that needs more can never be loaded here. */
-  availableBytes: number;
+  availableBytes: count,
   /** A sentence with the numbers. */
-  message: string;
-}
+  message: z.string(),
+});
 
-/** A pull as clients see it. */
-export interface PullInfo {
-  id: string;
-  /** What was asked for. */
-  name: string;
-  /** Name under which the model can be asked for afterwards: `name:quantization`. */
-  model: string;
-  repository: string;
-  /** Commit of the repository. */
-  revision: string;
-  quantization: string;
-  state: PullState;
-  files: PullFile[];
-  totalBytes: number;
-  receivedBytes: number;
+export type PullPlan = z.output<typeof pullPlan>;
+
+/** Why a pull failed; `code` and `details` are those of the error catalogue. */
+export const pullFailure = z.object({
+  code: z.string(),
+  message: z.string(),
+  fix: z.string().nullable(),
+  details: z.record(z.string(), z.unknown()),
+});
+
+export type PullFailure = z.output<typeof pullFailure>;
+
+/** A pull as clients see it. The file of unfinished pulls and the answers over HTTP derive from this. */
+export const pullInfo = z.object({
+  id: z.string(),
+  name: z.string().meta({ description: 'What was asked for.' }),
+  /** `name:quantization`. */
+  model: z.string().meta({ description: 'Name to ask for afterwards.' }),
+  repository: z.string(),
+  revision: z.string().meta({ description: 'Commit of the repository.' }),
+  quantization: z.string(),
+  state: pullState,
+  files: z.array(pullFile),
+  totalBytes: count,
+  receivedBytes: count,
   /** Over the last seconds; null while nothing arrives. */
-  bytesPerSecond: number | null;
-  plan: PullPlan | null;
-  /** What a person should know, one sentence each; for example why it waits. */
-  notes: string[];
-  error: WireError | null;
-  startedAt: Date;
-  finishedAt: Date | null;
-}
+  bytesPerSecond: count.nullable(),
+  plan: pullPlan.nullable().meta({ description: 'What the header of the model says of the memory that it needs.' }),
+  /** What a person should know, one sentence each. */
+  notes: z.array(z.string()).meta({ description: 'For example why it waits.' }),
+  error: pullFailure.nullable(),
+  startedAt: z.date(),
+  finishedAt: z.date().nullable(),
+});
+
+export type PullInfo = z.output<typeof pullInfo>;
 
 /** What a client may ask for. */
-export interface PullWish {
-  /** Name in Hearth's catalogue, `hf.co/org/repo:QUANT`, `hf:org/repo:QUANT`, `org/repo` or `org/repo/file.gguf`. */
-  name: string;
-  quantization?: string;
-  /** Branch, tag or commit; left out: `main`. */
-  revision?: string;
-  /** Pull it although it can never fit into the memory. */
-  force?: boolean;
-}
+export const pullWish = z.strictObject({
+  name: z.string().min(1).max(500).meta({
+    description: 'A name of the catalogue, hf.co/org/repo:q4_k_m, hf:org/repo:q4_k_m, org/repo or org/repo/file.gguf.',
+  }),
+  quantization: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/, { error: 'not a quantization label such as q4_0' })
+    .optional(),
+  revision: z.string().min(1).max(128).optional().meta({ description: 'Branch, tag or commit; left out: main.' }),
+  force: z.boolean().optional().meta({ description: 'Pull it although it can never fit into the memory.' }),
+});
+
+export type PullWish = z.output<typeof pullWish>;
 
 /** Files that came to or left the model folder. */
-export interface StoredModel {
+export const storedModel = z.object({
   /** `name:quantization`. */
-  model: string;
+  model: z.string(),
   /** Paths in the model folder. */
-  files: string[];
-  sizeBytes: number;
-}
+  files: z.array(z.string()),
+  sizeBytes: count,
+});
 
-/** One quantization of a model that can be pulled. */
-export interface AvailableQuantization {
-  /** Lower-case label. */
-  quantization: string;
-  /** Of all its files; null where only the hub knows. */
-  sizeBytes: number | null;
-  onDisk: boolean;
-}
+export type StoredModel = z.output<typeof storedModel>;
 
 /** A hand-picked model that can be pulled by a plain name. */
-export interface AvailableModel {
-  name: string;
+export const availableModel = z.object({
+  name: z.string().meta({ description: 'What to pull, and to ask for afterwards.' }),
   /** Other names that pull it. */
-  aliases: string[];
-  title: string;
-  kind: 'chat' | 'embedding' | 'rerank';
-  /** Memory in GB of the smallest machine on which the first quantization runs beside other services. */
-  machineGb: number;
-  parameters: number;
+  aliases: z.array(z.string()),
+  title: z.string(),
+  kind: z.enum(['chat', 'embedding', 'rerank']),
+  /** In GB; the first quantization runs on it beside other services. */
+  machineGb: count.meta({ description: 'Memory of the smallest machine that it is meant for.' }),
+  parameters: count,
   /** Tokens that it was made for. */
-  contextTokens: number;
+  contextTokens: count,
   /** The hub's label of the licence. */
-  licence: string;
-  repository: string;
+  licence: z.string(),
+  repository: z.string(),
   /** What a person should know; null: nothing. */
-  note: string | null;
-  /** The first one is pulled when none is named; the hub may have more. */
-  quantizations: AvailableQuantization[];
-  /** Whether any quantization of it is on disk and usable, listed here or not. */
-  onDisk: boolean;
-}
+  note: z.string().nullable(),
+  quantizations: z
+    .array(
+      z.object({
+        /** Lower-case label. */
+        quantization: z.string(),
+        /** Of all its files. */
+        sizeBytes: count.nullable().meta({ description: 'Null where only the hub knows.' }),
+        onDisk: z.boolean(),
+      }),
+    )
+    .meta({ description: 'The first is pulled when none is named; the hub may have more.' }),
+  /** Usable ones count, listed here or not. */
+  onDisk: z.boolean().meta({ description: 'Whether any quantization is on disk.' }),
+});
+
+export type AvailableModel = z.output<typeof availableModel>;
 
 /** Models that come and go: from a hub, from elsewhere on this machine, and off the disk. */
 export interface ModelStore {

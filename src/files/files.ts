@@ -27,7 +27,7 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 /** Replaces a small file so that a reader, also after a power cut, finds the old or the new one, whole. */
-export async function writeWhole(path: string, text: string): Promise<void> {
+export async function replaceFile(path: string, text: string): Promise<void> {
   const temporary = `${path}.tmp`;
   const handle = await open(temporary, 'w', 0o600);
   try {

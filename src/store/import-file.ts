@@ -3,10 +3,8 @@ import { basename, dirname, join, resolve, sep } from 'node:path';
 import { AppError } from '../core/errors.ts';
 import type { StoredModel } from '../core/pull.ts';
 import { fileSize, syncFolder } from '../files/files.ts';
-import { parseFileName } from './catalog/names.ts';
-import { assertSpace, makeFolder, storageError } from './disk/space.ts';
-import { readModelFiles } from './gguf/gguf.ts';
-import { ggufLimits } from './gguf/limits.ts';
+import { assertSpace, makeFolder, storageError } from './disk/disk.ts';
+import { ggufLimits, parseFileName, readModelFiles } from './gguf/gguf.ts';
 
 export interface ImportDeps {
   /** Absolute path of the model folder. */

@@ -4,7 +4,7 @@ import { AppError } from '../core/errors.ts';
 import type { StoredModel } from '../core/pull.ts';
 import { syncFolder } from '../files/files.ts';
 import type { Catalog, CatalogModel, CatalogVariant, ResolvedName } from './catalog/catalog.ts';
-import { storageError } from './disk/space.ts';
+import { storageError } from './disk/disk.ts';
 
 export interface RemoveDeps {
   catalog: Pick<Catalog, 'refresh' | 'resolve'>;

@@ -1,142 +1,56 @@
-import { join } from 'node:path';
-import type { Clock } from '../core/clock.ts';
-import type { FitOutcome } from '../core/plan.ts';
-import type { ModelStore } from '../core/pull.ts';
+import { fileURLToPath } from 'node:url';
+import type { Config } from '../config/schema.ts';
 import type { Logger } from '../observe/logger.ts';
-import type { Metrics } from '../observe/metrics.ts';
-import { listAvailable } from './available.ts';
-import type { Catalog } from './catalog/catalog.ts';
-import type { PullCatalog } from './catalog-file.ts';
-import type { GgufFacts } from './gguf/gguf.ts';
-import { hubCdnHosts, type ResolveHost } from './hub/hosts.ts';
-import { createHub } from './hub/hub.ts';
-import { createHubHttp } from './hub/hub-http.ts';
-import type { HubProxy } from './hub/tunnel.ts';
-import { importFile } from './import-file.ts';
-import { planPull } from './pulls/prepare.ts';
-import { createPullList } from './pulls/pull-list.ts';
-import { createPulls } from './pulls/pulls.ts';
-import { createThrottle } from './pulls/throttle.ts';
-import { createPullWindow, type DailyHours } from './pulls/window.ts';
-import { removeModel } from './remove.ts';
+import { type Catalog, createCatalog } from './catalog/catalog.ts';
+import { createStore, type Store, type StoreDeps } from './model-store.ts';
+import { readPullCatalog } from './pull-catalog/pull-catalog.ts';
 
-/** What an operator sets about pulls and imports. */
-export interface StoreSettings {
-  /** Base address of the hub. */
-  endpoint: string;
-  /** Sent to the hub only. */
-  token: string | null;
-  /** Null: the hub is reached directly. */
-  proxy?: HubProxy | null;
-  /** Hosts beside the hub's own that it may redirect to, each with everything under it. */
-  hosts: readonly string[];
-  allowPrivate: boolean;
-  /** Null: as fast as it comes. */
-  bytesPerSecond: number | null;
-  /** Null: at any time. */
-  hours: DailyHours | null;
-  /** Space that is left free. */
-  reserveBytes: number;
-  /** Folders that clients may import from, absolute. */
-  importFolders: readonly string[];
-}
+export type { Store };
 
-export interface StoreDeps {
-  settings: StoreSettings;
-  /** Absolute path of the model folder. */
-  folder: string;
-  /** Absolute path of the folder for state. */
-  dataFolder: string;
-  builtinFile: string | null;
-  configuredNames: readonly string[];
-  catalog: Pick<Catalog, 'refresh' | 'resolve' | 'models'>;
-  /** What can be pulled by a plain name. */
-  pullCatalog: Pick<PullCatalog, 'models' | 'find'>;
-  unload: (ids: readonly string[]) => Promise<void>;
-  /** Plans a model over all memory that the server may use. */
-  plan: (facts: GgufFacts) => FitOutcome;
-  totalBytes: () => number;
-  clock: Clock;
-  log: Logger;
-  metrics: Metrics;
-  version: string;
-  /** For tests; left out: what the machine has. */
-  resolve?: ResolveHost;
-  random?: () => number;
-  readFreeBytes?: (folder: string) => Promise<number>;
-  pieceBytes?: number;
-}
+const builtinModel = fileURLToPath(new URL('../../models/hearth-guide-3m-q8_0.gguf', import.meta.url));
+const pullCatalogFile = new URL('../../models/catalog.json', import.meta.url);
 
-/** The store with what only the composition root needs. */
-export interface Store extends ModelStore {
-  /** Lists what an earlier run left. Never rejects. */
-  restore(): Promise<void>;
-  /** Continues what an earlier run left and nobody stopped. */
-  resume(): void;
-  /** Number of pulls that run or wait. */
-  activePulls(): number;
-}
-
-/** So much is fetched again at most after a crash. */
-const pieceBytes = 16 * 2 ** 20;
-const stallMs = 30_000;
-
-/** Models that come and go: pulls, imports and removals over one model folder. */
-export function createStore(deps: StoreDeps): Store {
-  const { settings, clock, folder, catalog } = deps;
-  const endpoint = new URL(settings.endpoint);
-  const http = createHubHttp({
-    rules: { endpoint, hosts: [...hubCdnHosts, ...settings.hosts], allowPrivate: settings.allowPrivate },
-    token: settings.token,
-    proxy: settings.proxy ?? null,
-    clock,
-    stallMs,
-    userAgent: `hearth/${deps.version}`,
-    ...(deps.resolve && { resolve: deps.resolve }),
+/** The models on disk, as configured. It is empty until its first refresh. */
+export function assembleCatalog(config: Config, log: Logger): Catalog {
+  return createCatalog({
+    folders: [config.models.folder],
+    builtinFile: builtinModel,
+    aliases: config.models.aliases,
+    defaultModel: config.models.default,
+    knownNames: readPullCatalog(pullCatalogFile).namesOnDisk(),
+    log,
   });
-  const space = {
-    reserveBytes: settings.reserveBytes,
-    ...(deps.readFreeBytes && { readFreeBytes: deps.readFreeBytes }),
-  };
-  const published = () => catalog.refresh();
-  const pulls = createPulls({
-    http,
-    hub: createHub({ http, endpoint }),
-    clock,
-    throttle: createThrottle(clock, settings.bytesPerSecond),
-    window: createPullWindow(clock, settings.hours),
-    random: deps.random ?? Math.random,
-    folder,
-    pieceBytes: deps.pieceBytes ?? pieceBytes,
-    onBytes: (bytes) => deps.metrics.pulledBytes.inc(bytes),
-    findEntry: deps.pullCatalog.find,
-    list: createPullList({ filePath: join(deps.dataFolder, 'pulls.json'), log: deps.log }),
-    log: deps.log,
-    metrics: deps.metrics,
-    ...space,
-    plan: (facts, wish) => planPull(deps.plan(facts), { totalBytes: deps.totalBytes() }, wish),
-    published,
-  });
+}
 
-  return {
-    async available() {
-      await catalog.refresh();
-      return listAvailable(deps.pullCatalog.models, catalog.models());
+/** The store over the configured model folder. What an earlier run left is listed after `restore`. */
+export function assembleStore(
+  deps: Pick<StoreDeps, 'bus' | 'catalog' | 'clock' | 'log' | 'plan' | 'totalBytes' | 'unload' | 'version'> & {
+    config: Config;
+  },
+): Store {
+  const { config } = deps;
+  const { models, pulls } = config;
+  return createStore({
+    ...deps,
+    settings: {
+      endpoint: pulls.hub,
+      token: pulls.hubToken,
+      proxy: pulls.hubProxy === null ? null : { url: new URL(pulls.hubProxy), except: pulls.hubNoProxy },
+      hosts: pulls.hosts,
+      allowPrivate: pulls.allowPrivate,
+      bytesPerSecond: pulls.bytesPerSecond,
+      hours: pulls.hours,
+      reserveBytes: pulls.reserveBytes,
+      importFolders: pulls.importFolders,
     },
-    pull: pulls.start,
-    pulls: pulls.list,
-    getPull: pulls.get,
-    watchPull: pulls.watch,
-    cancelPull: pulls.cancel,
-    remove: (name) => removeModel(deps, name),
-    importFile: (filePath, options) =>
-      importFile({ folder, importFolders: settings.importFolders, ...space, published }, filePath, options),
-    restore: pulls.restore,
-    resume: pulls.resume,
-    activePulls: pulls.active,
-    async close() {
-      await pulls.close();
-      http.close();
-    },
-  };
+    folder: models.folder,
+    dataFolder: config.dataFolder,
+    builtinFile: builtinModel,
+    configuredNames: [
+      ...(models.default === null ? [] : [models.default]),
+      ...Object.values(models.aliases),
+      ...models.pinned,
+    ],
+    pullCatalog: readPullCatalog(pullCatalogFile),
+  });
 }

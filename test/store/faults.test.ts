@@ -133,10 +133,13 @@ describe('a hub that is busy', () => {
   it('that wants a pause of hours gets the failure with that time', async () => {
     const test = await setUp();
     const { id } = await startRefused(test, 429, { 'retry-after': '7200' });
-    expect((await pullUntil(test.store, id, 'failed')).error).toMatchObject({
+    expect((await pullUntil(test.store, id, 'failed')).error).toEqual({
       code: 'hub_failed',
-      retryAfterSeconds: 7200,
+      message: 'The hub could not be read: the hub answered with status 429.',
+      fix: 'Pull again later; what arrived is kept.',
+      details: {},
     });
+    await expect(test.store.pull(wish, never)).rejects.toMatchObject({ code: 'hub_failed', retryAfterSeconds: 7200 });
   });
 
   /** The hub refuses downloads, once the header was read. */
@@ -237,7 +240,7 @@ describe('a hub that sends something else', () => {
     expect(failed).toMatchObject({ state: 'failed', error: { code: 'hub_answer_invalid', details: { reason } } });
     const left = await readdir(join(test.folder, fakeRepository));
     expect(left).not.toContain(name);
-    expect(await test.metrics.render()).toContain('hearth_pulls_total{result="hub_answer_invalid"} 1');
+    expect(test.events).toContainEqual(expect.objectContaining({ type: 'pull-ended', result: 'hub_answer_invalid' }));
   });
 
   it('of which the checksum is wrong is deleted, so that the next pull begins anew', async () => {
@@ -338,7 +341,7 @@ describe('a redirect', () => {
       // The hub itself has a name that leads to the test's server only for its own requests.
       settings: { allowPrivate: false, endpoint: hub.endpoint.replace('127.0.0.1', 'hub.test'), hosts: ['cdn.test'] },
       deps: {
-        resolve: async (host) => {
+        lookUpHost: async (host) => {
           asked.push(host);
           return addresses;
         },

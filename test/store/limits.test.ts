@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { assertSpace, freeBytes, storageError } from '../../src/store/disk/space.ts';
+import { assertSpace, freeBytes, storageError } from '../../src/store/disk/disk.ts';
+import { createPullHours } from '../../src/store/pulls/pull-hours.ts';
 import { createThrottle } from '../../src/store/pulls/throttle.ts';
-import { createPullWindow } from '../../src/store/pulls/window.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { never } from '../support/test-store.ts';
 
@@ -62,12 +62,12 @@ describe('the hours for pulls', () => {
     [1_320, 360, 359, true],
     [1_320, 360, 360, false],
   ])('from minute %i to %i: minute %i is within: %s', (startMinute, endMinute, minute, expected) => {
-    expect(createPullWindow(clockAt(minute), { startMinute, endMinute }).isOpen()).toBe(expected);
+    expect(createPullHours(clockAt(minute), { startMinute, endMinute }).isOpen()).toBe(expected);
   });
 
   it('are waited for to the minute, across midnight', async () => {
     const clock = clockAt(1_430);
-    const opened = createPullWindow(clock, { startMinute: 20, endMinute: 60 }).opened(never);
+    const opened = createPullHours(clock, { startMinute: 20, endMinute: 60 }).opened(never);
     for (let minute = 0; minute < 29; minute++) {
       clock.advance(60_000);
       expect(await isSettled(opened)).toBe(false);
@@ -79,7 +79,7 @@ describe('the hours for pulls', () => {
   });
 
   it('that are not set are always', async () => {
-    expect(await isSettled(createPullWindow(manualClock(), null).opened(never))).toBe(true);
+    expect(await isSettled(createPullHours(manualClock(), null).opened(never))).toBe(true);
   });
 });
 

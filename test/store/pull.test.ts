@@ -34,7 +34,7 @@ const caught = (promise: Promise<unknown>): Promise<AppError> =>
 
 describe('a pull', () => {
   it('brings the file into the model folder, checked, named and listed at once', async () => {
-    const { hub, store, folder, catalog, metrics } = await setUp();
+    const { hub, store, folder, catalog, events } = await setUp();
     const pull = await store.pull(wish, never);
     expect(pull).toMatchObject({
       model: 'Tiny:q4_0',
@@ -48,7 +48,19 @@ describe('a pull', () => {
     expect((await readFile(path)).equals(hub.files[0]!.bytes)).toBe(true);
     expect(await readdir(join(folder, 'maker/tiny-GGUF'))).toEqual(['Tiny-Q4_0.gguf']);
     expect(catalog.resolve('tiny:q4_0').variant).toMatchObject({ filePath: path, invalidReason: null });
-    expect(await metrics.render()).toContain('hearth_pulls_total{result="done"} 1');
+    expect(events.at(-2)).toEqual({ type: 'pull-ended', id: pull.id, model: 'Tiny:q4_0', result: 'done' });
+    const size = hub.files[0]!.bytes.length;
+    expect(events.at(-1)).toEqual({
+      type: 'pull-changed',
+      id: pull.id,
+      model: 'Tiny:q4_0',
+      state: 'done',
+      receivedBytes: size,
+      totalBytes: size,
+    });
+    // The header was read before the body.
+    const receivedBytes = events.reduce((sum, event) => sum + (event.type === 'pull-received' ? event.bytes : 0), 0);
+    expect(receivedBytes).toBe(2 * size);
   });
 
   it('reads the header and tells the plan before the body is asked for', async () => {

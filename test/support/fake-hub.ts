@@ -92,7 +92,13 @@ export async function startFakeHub(
     if (hub.faults.onRequest?.(request, response, url)) return;
     const api = `/api/models/${fakeRepository}`;
     if (url.pathname === `${api}/revision/main` || url.pathname === `${api}/revision/${hub.commit}`) {
-      return json(response, { id: fakeRepository, sha: hub.commit, gated: false });
+      const known = { id: fakeRepository, sha: hub.commit, private: false, gated: false, downloads: 7, likes: 3 };
+      // As the real one: whoever names fields gets only these.
+      const wanted = url.searchParams.getAll('expand');
+      const shown = Object.entries(known).filter(
+        ([key]) => key === 'id' || wanted.length === 0 || wanted.includes(key),
+      );
+      return json(response, { _id: '0123456789abcdef01234567', ...Object.fromEntries(shown) });
     }
     if (url.pathname === `${api}/tree/${hub.commit}`) return sendTree(response, url);
     const prefix = `/${fakeRepository}/resolve/${hub.commit}/`;

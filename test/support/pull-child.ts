@@ -3,9 +3,8 @@ import { systemClock } from '../../src/core/clock.ts';
 import { planLoad } from '../../src/engine/memory/plan.ts';
 import { repackRulesOf } from '../../src/engine/memory/repack.ts';
 import { createLogger } from '../../src/observe/logger.ts';
-import { createMetrics } from '../../src/observe/metrics.ts';
 import { createCatalog } from '../../src/store/catalog/catalog.ts';
-import { createStore } from '../../src/store/store.ts';
+import { createStore } from '../../src/store/model-store.ts';
 
 /**
  * A process that pulls one model and may be killed at any moment: `pull-child.ts ENDPOINT FOLDER NAME PIECE_BYTES`.
@@ -20,6 +19,7 @@ const store = createStore({
   settings: {
     endpoint,
     token: null,
+    proxy: null,
     hosts: ['localhost'],
     allowPrivate: true,
     bytesPerSecond: null,
@@ -38,7 +38,7 @@ const store = createStore({
   totalBytes: () => 4e9,
   clock: systemClock,
   log,
-  metrics: createMetrics('0'),
+  bus: { publish: () => {} },
   version: '0',
   pieceBytes: Number(pieceBytes),
 });

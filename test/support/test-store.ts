@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import type { PullInfo } from '../../src/core/pull.ts';
 import { planLoad } from '../../src/engine/memory/plan.ts';
 import { repackRulesOf } from '../../src/engine/memory/repack.ts';
+import type { AppEvent } from '../../src/observe/bus.ts';
 import { createLogger } from '../../src/observe/logger.ts';
-import { createMetrics, type Metrics } from '../../src/observe/metrics.ts';
 import { createCatalog } from '../../src/store/catalog/catalog.ts';
-import { createStore, type Store, type StoreDeps, type StoreSettings } from '../../src/store/store.ts';
+import { createStore, type Store, type StoreDeps, type StoreSettings } from '../../src/store/model-store.ts';
 import type { FakeHub } from './fake-hub.ts';
 import { type ManualClock, manualClock } from './manual-clock.ts';
 
@@ -20,7 +20,8 @@ export interface TestStore {
   folder: string;
   dataFolder: string;
   clock: ManualClock;
-  metrics: Metrics;
+  /** What was published, in order. */
+  events: AppEvent[];
   catalog: ReturnType<typeof createCatalog>;
   /** Ids that were unloaded. */
   unloaded: string[];
@@ -41,7 +42,7 @@ export async function testStore(hub: FakeHub, changes: TestStoreChanges = {}): P
   const open = (more: TestStoreChanges = {}): TestStore => {
     const folder = join(root, 'models');
     const clock = manualClock();
-    const metrics = createMetrics('0');
+    const events: AppEvent[] = [];
     const log = createLogger('silent');
     const unloaded: string[] = [];
     const catalog = createCatalog({ folders: [folder], builtinFile: null, aliases: {}, defaultModel: null, log });
@@ -49,6 +50,7 @@ export async function testStore(hub: FakeHub, changes: TestStoreChanges = {}): P
       settings: {
         endpoint: hub.endpoint,
         token: null,
+        proxy: null,
         hosts: [hub.cdnHost],
         allowPrivate: true,
         bytesPerSecond: null,
@@ -69,7 +71,7 @@ export async function testStore(hub: FakeHub, changes: TestStoreChanges = {}): P
       totalBytes: () => 4e9,
       clock,
       log,
-      metrics,
+      bus: { publish: (event) => void events.push(event) },
       version: '1.2.3',
       random: () => 0.5,
       pieceBytes: 64 * 1024,
@@ -82,7 +84,7 @@ export async function testStore(hub: FakeHub, changes: TestStoreChanges = {}): P
       folder,
       dataFolder: root,
       clock,
-      metrics,
+      events,
       catalog,
       unloaded,
       restarted: open,

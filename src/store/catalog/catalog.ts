@@ -2,13 +2,14 @@ import { type AppError, toAppError } from '../../core/errors.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { type GgufFacts, readGguf } from '../gguf/gguf.ts';
 import { createAliases } from './aliases.ts';
-import { assembleModels, type CatalogModel, type CatalogVariant, type ReadFile } from './assemble.ts';
+import { type CatalogModel, type CatalogVariant, groupFiles, type ReadFile } from './group-files.ts';
+import { nameKey } from './names.ts';
 import { createResolver, type ResolvedName } from './resolve.ts';
 import { describeFile, type FoundFile, scanFolder } from './scan.ts';
 import { chooseVariant, findVariant } from './variants.ts';
 
 export type { CatalogModel, CatalogVariant, ResolvedName };
-export { chooseVariant, findVariant };
+export { chooseVariant, findVariant, nameKey };
 
 /** The models on disk, as of the last refresh. */
 export interface Catalog {
@@ -65,7 +66,7 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     const read: ReadFile[] = [];
     // One at a time: this runs beside answers on a machine with few cores and one disk.
     for (const file of files) read.push({ file, facts: await readCached(file) });
-    const models = assembleModels(read);
+    const models = groupFiles(read);
     resolver = createResolver(models, aliases, deps.builtinFile, deps.knownNames);
   }
 

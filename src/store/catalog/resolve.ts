@@ -1,6 +1,6 @@
 import { AppError } from '../../core/errors.ts';
 import type { Aliases } from './aliases.ts';
-import type { CatalogModel, CatalogVariant } from './assemble.ts';
+import type { CatalogModel, CatalogVariant } from './group-files.ts';
 import { assertWellFormedName, closeNames, nameKey } from './names.ts';
 import { findVariant } from './variants.ts';
 

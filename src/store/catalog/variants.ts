@@ -1,9 +1,6 @@
 import { AppError } from '../../core/errors.ts';
-import type { CatalogModel, CatalogVariant } from './assemble.ts';
-import { canonicalQuantization } from './names.ts';
-
-/** Order in which a variant is chosen when nobody names one: what runs well on a small machine first. */
-const preferredQuantizations = ['q4_k_m', 'q4_0', 'q4_1', 'q5_k_m', 'q8_0'];
+import { canonicalQuantization, preferredQuantizations } from '../gguf/gguf.ts';
+import type { CatalogModel, CatalogVariant } from './group-files.ts';
 
 /**
  * The variant to load: the named one, else the best usable one by the usual order, else the

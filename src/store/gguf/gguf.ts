@@ -1,13 +1,14 @@
 import { type ByteSource, createByteReader, withFileSource } from './byte-reader.ts';
 import { buildFacts, type GgufFacts } from './facts.ts';
+import { canonicalQuantization, type FileName, parseFileName, preferredQuantizations } from './file-name.ts';
 import { ggufLimits, invalidModelFile } from './limits.ts';
 import { readMetadata } from './metadata.ts';
-import { combineSplit } from './split.ts';
+import { combineParts, combineSplit } from './split.ts';
 import { checkExtents, readTensors } from './tensors.ts';
 
 export { type Purpose, purposeOf } from './purpose.ts';
-export type { ByteSource, GgufFacts };
-export { combineSplit };
+export type { ByteSource, FileName, GgufFacts };
+export { canonicalQuantization, combineParts, combineSplit, ggufLimits, parseFileName, preferredQuantizations };
 
 /** "GGUF" as a little-endian number. */
 const magic = 0x46554747;
@@ -32,8 +33,7 @@ export async function readModelFiles(filePaths: readonly string[]): Promise<Gguf
   }
   const parts: GgufFacts[] = [];
   for (const filePath of filePaths) parts.push(await readGguf(filePath));
-  const [only] = parts;
-  return only && parts.length === 1 && only.split === null ? only : combineSplit(parts);
+  return combineParts(parts);
 }
 
 /** As `readGguf`, over any source of bytes. */

@@ -1,6 +1,12 @@
 import type { GgufFacts } from './facts.ts';
 import { invalidModelFile } from './limits.ts';
 
+/** The facts of a model from those of its files, in part order: of one file that is no part as they are. */
+export function combineParts(parts: readonly GgufFacts[]): GgufFacts {
+  const [only] = parts;
+  return only && parts.length === 1 && only.split === null ? only : combineSplit(parts);
+}
+
 /**
  * The facts of a whole split model from those of its parts, in part order. Sizes and counts are summed, the rest
  * comes from the first part. Throws `invalid_model_file` when a part is missing, swapped or of another set.

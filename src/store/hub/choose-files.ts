@@ -1,9 +1,8 @@
 import { AppError } from '../../core/errors.ts';
-import { type FileName, parseFileName } from '../catalog/names.ts';
-import { ggufLimits } from '../gguf/limits.ts';
-import type { HubFile } from './hub.ts';
-import { invalidAnswer } from './hub-http.ts';
-import type { PullTarget } from './resolve.ts';
+import { type FileName, ggufLimits, parseFileName, preferredQuantizations } from '../gguf/gguf.ts';
+import { invalidAnswer } from './hub-errors.ts';
+import type { HubFile } from './hub-file.ts';
+import type { PullTarget } from './pull-name.ts';
 
 /** The files of one model, in part order. */
 export interface ChosenFiles {
@@ -13,9 +12,6 @@ export interface ChosenFiles {
   quantization: string;
   files: HubFile[];
 }
-
-/** What runs well on a small machine first; the same order in which a load chooses among what is on disk. */
-const preferredQuantizations = ['q4_k_m', 'q4_0', 'q4_1', 'q5_k_m', 'q8_0'];
 
 interface Group {
   parsed: FileName;

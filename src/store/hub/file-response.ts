@@ -1,5 +1,6 @@
-import type { HubFile } from './hub.ts';
-import { type HubHttp, type HubResponse, invalidAnswer } from './hub-http.ts';
+import { invalidAnswer, lengthError } from './hub-errors.ts';
+import type { HubFile } from './hub-file.ts';
+import type { HubHttp, HubResponse } from './hub-http.ts';
 
 /** The part of a file that a response carries. */
 export interface FileResponse {
@@ -65,14 +66,6 @@ function checkFileResponse(
     throw invalidAnswer('bad_length', 'The hub contradicts itself about the length of what it sends.');
   }
   return { response, startBytes: range.startBytes, etag };
-}
-
-/** The same error for every way in which the hub can give another length than its listing. */
-export function lengthError(expectedBytes: number, actualBytes: number) {
-  return invalidAnswer('bad_length', 'The file has another length than the hub lists.', {
-    expected_bytes: expectedBytes,
-    actual_bytes: actualBytes,
-  });
 }
 
 function headerText(value: string | string[] | undefined): string | null {

@@ -13,7 +13,7 @@ export interface HostRules {
 }
 
 /** All addresses of a host name. */
-export type ResolveHost = (hostname: string) => Promise<{ address: string; family: number }[]>;
+export type LookUpHost = (hostname: string) => Promise<{ address: string; family: number }[]>;
 
 /** Where the hub keeps large files; it redirects there. */
 export const hubCdnHosts: readonly string[] = ['huggingface.co', 'hf.co'];
@@ -93,9 +93,9 @@ export function assertAllowedUrl(url: URL, rules: HostRules): void {
  * A `lookup` for Node's requests: resolves a name once, refuses it when any of its addresses is not public, and lets
  * the connection use only those addresses.
  */
-export function checkedLookup(rules: HostRules, resolve: ResolveHost = resolveHost): LookupFunction {
+export function checkedLookup(rules: HostRules, lookUp: LookUpHost = systemHosts): LookupFunction {
   return (hostname, options, callback) => {
-    resolve(hostname).then(
+    lookUp(hostname).then(
       (addresses) => {
         try {
           for (const { address } of addresses) assertAllowedAddress(address, hostname, rules);
@@ -129,4 +129,4 @@ function bareHost(url: URL): string {
     .replace(/\.$/, '');
 }
 
-const resolveHost: ResolveHost = (hostname) => systemLookup(hostname, { all: true });
+const systemHosts: LookUpHost = (hostname) => systemLookup(hostname, { all: true });

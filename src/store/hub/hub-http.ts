@@ -3,8 +3,8 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
-import { assertAllowedUrl, checkedLookup, type HostRules, type ResolveHost } from './hosts.ts';
-import { TransientHubError } from './transient.ts';
+import { assertAllowedUrl, checkedLookup, type HostRules, type LookUpHost } from './hosts.ts';
+import { invalidAnswer, TransientHubError } from './hub-errors.ts';
 import { type HubProxy, isProxied, openTunnel } from './tunnel.ts';
 
 const mostRedirects = 5;
@@ -41,14 +41,14 @@ export function createHubHttp(deps: {
   /** A connection on which nothing arrives for so long is given up. */
   stallMs: number;
   userAgent: string;
-  /** Null or left out: the hub is reached directly. */
-  proxy?: HubProxy | null;
-  resolve?: ResolveHost;
+  /** Null: the hub is reached directly. */
+  proxy: HubProxy | null;
+  lookUpHost?: LookUpHost;
   /** Certificates that are trusted behind a proxy, for tests; left out: those of Node. */
   ca?: string;
 }): HubHttp {
   const { rules, clock, stallMs } = deps;
-  const lookup = checkedLookup(rules, deps.resolve);
+  const lookup = checkedLookup(rules, deps.lookUpHost);
   const agents = {
     'http:': new HttpAgent({ keepAlive: true, maxSockets: 8 }),
     'https:': new HttpsAgent({ keepAlive: true, maxSockets: 8 }),
@@ -69,7 +69,7 @@ export function createHubHttp(deps: {
   /** Null: no proxy stands between us and the host. */
   async function tunnelTo(url: URL, signal: AbortSignal): Promise<TLSSocket | null> {
     const { proxy, ca } = deps;
-    if (!proxy || !isProxied(url, proxy)) return null;
+    if (proxy === null || !isProxied(url, proxy)) return null;
     const stalled = new AbortController();
     const options = { signal: AbortSignal.any([signal, stalled.signal]), ...(ca !== undefined && { ca }) };
     try {
@@ -168,11 +168,6 @@ export function createHubHttp(deps: {
       agents['https:'].destroy();
     },
   };
-}
-
-/** `reason` is a stable code for programs. */
-export function invalidAnswer(reason: string, message: string, details: Record<string, unknown> = {}): AppError {
-  return new AppError('hub_answer_invalid', message, { details: { reason, ...details } });
 }
 
 function statusError(status: number, headers: IncomingHttpHeaders, now: Date): Error {

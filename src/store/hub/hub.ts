@@ -1,138 +1,89 @@
-import { z } from 'zod';
-import type { HubHttp, HubResponse } from './hub-http.ts';
-import { invalidAnswer } from './hub-http.ts';
-import { isSafePath } from './resolve.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { PullWish } from '../../core/pull.ts';
+import { combineParts, type GgufFacts, readGgufSource } from '../gguf/gguf.ts';
+import { type ChosenFiles, chooseFiles } from './choose-files.ts';
+import { type FileResponse, getFileBytes } from './file-response.ts';
+import { type HostRules, hubCdnHosts, type LookUpHost } from './hosts.ts';
+import { givenUp, invalidAnswer, lengthError, TransientHubError } from './hub-errors.ts';
+import { type FileHash, fileHash, type HubFile, hubFile } from './hub-file.ts';
+import { createHubHttp } from './hub-http.ts';
+import { createListing } from './listing.ts';
+import { checkRevision, type FindEntry, parsePullName } from './pull-name.ts';
+import { createRemoteSource } from './remote-source.ts';
+import type { HubProxy } from './tunnel.ts';
 
-/** A checksum, in lower-case hexadecimal. `git-sha1` is that of a git object, for files that are small enough for git. */
-export interface FileHash {
-  algorithm: 'sha256' | 'git-sha1';
-  digest: string;
-}
+export type { FileHash, FindEntry, HubFile, HubProxy, LookUpHost };
+export { fileHash, givenUp, hubCdnHosts, hubFile, invalidAnswer, lengthError, TransientHubError };
 
-/** A file of a repository. */
-export interface HubFile {
-  path: string;
-  sizeBytes: number;
-  hash: FileHash;
-}
-
-/** A repository at one commit. */
-export interface HubListing {
+/** The files of one model at one commit of a repository. */
+export interface HubModel extends ChosenFiles {
   repository: string;
-  commit: string;
-  files: HubFile[];
+  /** The commit. */
+  revision: string;
 }
 
-/** The hub's API, as far as pulls need it. */
+/** A hub of models: names are looked up, headers read and files downloaded here. */
 export interface Hub {
-  /** Every GGUF file of a repository. Rejects as `HubHttp.get` does. */
-  list(repository: string, revision: string, signal: AbortSignal): Promise<HubListing>;
-  /** Where a file of a commit is downloaded from. */
-  fileUrl(repository: string, commit: string, path: string): URL;
+  /**
+   * Finds the files that a wish means. Rejects with `invalid_request`, `model_not_found`, `hub_access_denied`,
+   * `hub_answer_invalid`, with `TransientHubError` for what may pass and with the signal's reason.
+   */
+  find(wish: PullWish, signal: AbortSignal): Promise<HubModel>;
+  /** Reads and checks the headers of all parts. Rejects as `find` does, and with `invalid_model_file`. */
+  readFacts(model: HubModel, onBytes: (bytes: number) => void, signal: AbortSignal): Promise<GgufFacts>;
+  /** The bytes of a file from `startBytes` to its end. Rejects as `find` does. */
+  download(
+    from: Pick<HubModel, 'repository' | 'revision'>,
+    file: HubFile,
+    startBytes: number,
+    signal: AbortSignal,
+  ): Promise<FileResponse>;
+  close(): void;
 }
 
-const largestJsonBytes = 16 * 2 ** 20;
-const mostPages = 32;
-/** One file cannot be larger than any disk that it could go to. */
-const largestFileBytes = 2 ** 43;
+export interface HubDeps {
+  rules: HostRules;
+  /** Sent to the hub's own origin only. */
+  token: string | null;
+  /** Null: the hub is reached directly. */
+  proxy: HubProxy | null;
+  /** Hearth's own names. */
+  findEntry: FindEntry;
+  clock: Clock;
+  userAgent: string;
+  /** For tests; left out: what the machine has. */
+  lookUpHost?: LookUpHost;
+}
 
-const commitAnswer = z.object({ sha: z.string().regex(/^[0-9a-f]{40}$/) });
-const treeAnswer = z.array(
-  z.object({
-    type: z.string(),
-    path: z.string().max(4_096),
-    size: z.number().int().min(0).max(largestFileBytes).optional(),
-    oid: z.string().optional(),
-    lfs: z
-      .object({
-        oid: z.string().regex(/^[0-9a-f]{64}$/),
-        size: z.number().int().min(0).max(largestFileBytes),
-      })
-      .nullish(),
-  }),
-);
+/** A connection on which nothing arrives for so long is given up. */
+const stallMs = 30_000;
 
-/** Speaks the API of huggingface.co: `/api/models/…/revision`, `/api/models/…/tree` and `/…/resolve`. */
-export function createHub(deps: { http: HubHttp; endpoint: URL }): Hub {
-  const { http } = deps;
-  const base = deps.endpoint.href.replace(/\/$/, '');
-
-  async function getJson<T>(url: URL, schema: z.ZodType<T>, signal: AbortSignal) {
-    const response = await http.get(url, { headers: { accept: 'application/json' }, signal });
-    const result = schema.safeParse(parseJson(await readText(response)));
-    if (!result.success) throw invalidAnswer('bad_json', 'The hub answered in a form that is not known.');
-    return { data: result.data, link: [response.headers.link].flat().join(',') };
-  }
+/** Speaks to huggingface.co, or to a hub with its API, under the rules of `hosts.ts`. */
+export function createHub(deps: HubDeps): Hub {
+  const http = createHubHttp({ ...deps, stallMs });
+  const base = deps.rules.endpoint.href.replace(/\/$/, '');
+  const listing = createListing({ http, base });
+  const fileUrl = (repository: string, commit: string, path: string) =>
+    new URL(`${base}/${repository}/resolve/${commit}/${path.split('/').map(encodeURIComponent).join('/')}`);
 
   return {
-    async list(repository, revision, signal) {
-      const api = `${base}/api/models/${repository}`;
-      const { data } = await getJson(new URL(`${api}/revision/${encodeURIComponent(revision)}`), commitAnswer, signal);
-      const files: HubFile[] = [];
-      let next: URL | null = new URL(`${api}/tree/${data.sha}?recursive=true&limit=1000`);
-      for (let page = 0; next !== null; page++) {
-        if (page >= mostPages) throw invalidAnswer('too_many_files', 'The repository has too many files.');
-        const tree: { data: z.infer<typeof treeAnswer>; link: string } = await getJson(next, treeAnswer, signal);
-        files.push(...tree.data.flatMap(toHubFile));
-        next = nextPage(tree.link, next);
-      }
-      return { repository, commit: data.sha, files };
+    async find(wish, signal) {
+      const target = parsePullName(wish.name, deps.findEntry, wish.quantization);
+      const { commit, files } = await listing.list(target.repository, checkRevision(wish.revision ?? 'main'), signal);
+      return { ...chooseFiles(files, target), repository: target.repository, revision: commit };
     },
-    fileUrl: (repository, commit, path) =>
-      new URL(`${base}/${repository}/resolve/${commit}/${path.split('/').map(encodeURIComponent).join('/')}`),
+    async readFacts({ repository, revision, files }, onBytes, signal) {
+      const parts: GgufFacts[] = [];
+      for (const file of files) {
+        const url = fileUrl(repository, revision, file.path);
+        parts.push(await readGgufSource(createRemoteSource({ http, url, file, signal, onBytes })));
+      }
+      return combineParts(parts);
+    },
+    download({ repository, revision }, file, startBytes, signal) {
+      const range = { startBytes, endBytes: file.sizeBytes };
+      return getFileBytes(http, fileUrl(repository, revision, file.path), file, range, signal);
+    },
+    close: http.close,
   };
-}
-
-/** GGUF files only. A path that would lead out of its folder is no slip: the listing is refused as a whole. */
-function toHubFile(entry: z.infer<typeof treeAnswer>[number]): HubFile[] {
-  if (/(^|\/)\.\.(\/|$)|^\/|\\|\0/.test(entry.path)) {
-    throw invalidAnswer('bad_path', 'The hub lists a file whose path leads out of the repository.');
-  }
-  if (entry.type !== 'file' || !/\.gguf$/i.test(entry.path) || !isSafePath(entry.path)) return [];
-  if (entry.lfs) {
-    return [
-      { path: entry.path, sizeBytes: entry.lfs.size, hash: { algorithm: 'sha256' as const, digest: entry.lfs.oid } },
-    ];
-  }
-  const { oid, size } = entry;
-  if (size === undefined || oid === undefined || !/^[0-9a-f]{40}$/.test(oid)) {
-    throw invalidAnswer('no_checksum', 'The hub lists a file without its size and checksum.');
-  }
-  return [{ path: entry.path, sizeBytes: size, hash: { algorithm: 'git-sha1' as const, digest: oid } }];
-}
-
-/** `<url>; rel="next"`; the next page is on the hub itself. */
-function nextPage(link: string, current: URL): URL | null {
-  const target = /<([^>]+)>\s*;\s*rel="?next"?/.exec(link)?.[1];
-  if (target === undefined) return null;
-  const url = URL.canParse(target, current.href) ? new URL(target, current) : null;
-  if (url?.origin !== current.origin) throw invalidAnswer('bad_link', 'The hub continues its list on another host.');
-  return url;
-}
-
-async function readText(response: HubResponse): Promise<string> {
-  const type = response.headers['content-type'] ?? '';
-  if (!/\bjson\b/i.test(type)) {
-    response.close();
-    throw invalidAnswer('not_json', 'The hub answered with a page instead of data.', {
-      content_type: type.slice(0, 80),
-    });
-  }
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of response.chunks()) {
-    bytes += chunk.length;
-    if (bytes > largestJsonBytes) throw invalidAnswer('too_large', 'The answer of the hub is too large.');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Too deep a nesting ends here as well: the parser gives up with a RangeError.
-    throw invalidAnswer('bad_json', 'The hub answered with broken data.');
-  }
 }

@@ -1,6 +1,6 @@
 import type { ByteSource } from '../gguf/gguf.ts';
 import { getFileBytes } from './file-response.ts';
-import type { HubFile } from './hub.ts';
+import type { HubFile } from './hub-file.ts';
 import type { HubHttp } from './hub-http.ts';
 
 /** First request; later ones double up to the largest, so that a small header costs little and a large one few requests. */
@@ -16,7 +16,7 @@ export function createRemoteSource(deps: {
   url: URL;
   file: HubFile;
   signal: AbortSignal;
-  onBytes?: (bytes: number) => void;
+  onBytes: (bytes: number) => void;
 }): ByteSource {
   const { http, url, file, signal } = deps;
   let held: Buffer = Buffer.alloc(0);
@@ -32,7 +32,7 @@ export function createRemoteSource(deps: {
     const chunks: Buffer[] = [];
     let bytes = 0;
     for await (const chunk of answer.response.chunks()) {
-      deps.onBytes?.(chunk.length);
+      deps.onBytes(chunk.length);
       const useful = chunk.subarray(Math.min(skipBytes, chunk.length));
       skipBytes -= chunk.length - useful.length;
       chunks.push(useful);

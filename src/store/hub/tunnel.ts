@@ -3,7 +3,7 @@ import { request as httpsRequest } from 'node:https';
 import { isIP, type Socket } from 'node:net';
 import { type TLSSocket, connect as tlsConnect } from 'node:tls';
 import { AppError } from '../../core/errors.ts';
-import { TransientHubError } from './transient.ts';
+import { TransientHubError } from './hub-errors.ts';
 
 /** A proxy that connections to the hub go through. */
 export interface HubProxy {

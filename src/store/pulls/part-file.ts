@@ -2,9 +2,8 @@ import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { fileSize, removeFiles } from '../../files/files.ts';
-import { storageError } from '../disk/space.ts';
-import type { FileHash, HubFile } from '../hub/hub.ts';
-import { invalidAnswer } from '../hub/hub-http.ts';
+import { storageError } from '../disk/disk.ts';
+import { type FileHash, type HubFile, invalidAnswer } from '../hub/hub.ts';
 import { partPaths, readSidecar, type Sidecar, writeSidecar } from './sidecar.ts';
 
 /** What is downloaded, and where to. */

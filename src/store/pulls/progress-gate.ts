@@ -11,7 +11,7 @@ export interface ProgressGate {
   close(): void;
 }
 
-export function progressGate(clock: Clock, tell: () => void): ProgressGate {
+export function createProgressGate(clock: Clock, tell: () => void): ProgressGate {
   let lastMs = Number.NEGATIVE_INFINITY;
   let pending: Timer | null = null;
   const tellNow = () => {

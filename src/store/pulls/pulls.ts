@@ -1,38 +1,40 @@
 import { randomUUID } from 'node:crypto';
-import { AppError, toAppError } from '../../core/errors.ts';
-import type { PullInfo, PullPlan, PullWish } from '../../core/pull.ts';
+import { AppError } from '../../core/errors.ts';
+import type { FitOutcome } from '../../core/plan.ts';
+import type { ModelStore, PullInfo, PullWish } from '../../core/pull.ts';
 import { removeFiles } from '../../files/files.ts';
-import type { Logger } from '../../observe/logger.ts';
-import type { Metrics } from '../../observe/metrics.ts';
-import { assertSpace, makeFolder } from '../disk/space.ts';
+import { assertSpace, makeFolder } from '../disk/disk.ts';
 import type { GgufFacts } from '../gguf/gguf.ts';
-import type { FindEntry } from '../hub/resolve.ts';
-import { findPull, type PreparedPull, readRemoteFacts } from './prepare.ts';
-import { type ProgressGate, progressGate } from './progress-gate.ts';
-import { createJob, isOver, type PullJob, toPullInfo } from './pull-job.ts';
-import type { PullList } from './pull-list.ts';
-import { type RunDeps, runPull, targetPath } from './run-pull.ts';
+import { givenUp, type Hub, type HubModel } from '../hub/hub.ts';
+import { createPullHours, type DailyHours } from './pull-hours.ts';
+import { planPull } from './pull-plan.ts';
+import { createPullTask, followTask, isOver, type PullTask, toPullInfo } from './pull-task.ts';
+import { targetPath } from './run-pull.ts';
+import { createSavedPulls } from './saved-pulls.ts';
 import { durableBytesOf, partPaths } from './sidecar.ts';
-import { hubFailure } from './transfer.ts';
+import { createTaskRunner, type RunnerDeps } from './task-runner.ts';
+import { createThrottle } from './throttle.ts';
 
-/** Pulls that download at the same time; a home line and a disk are not faster with more. */
-const mostRunning = 2;
+export type { DailyHours };
+
 const mostUnfinished = 64;
 const mostFinished = 50;
 
-export interface PullsDeps extends RunDeps {
-  findEntry: FindEntry;
-  list: PullList;
-  log: Logger;
-  metrics: Metrics;
+export interface PullsDeps extends Omit<RunnerDeps, 'hours' | 'hub' | 'save' | 'throttle'> {
+  hub: Pick<Hub, 'find' | 'readFacts' | 'download'>;
+  /** Null: pulls run at any time. */
+  hours: DailyHours | null;
+  /** Of all pulls together; null: as fast as it comes. */
+  bytesPerSecond: number | null;
+  /** The file of the unfinished pulls. */
+  savedPath: string;
   /** Space that a pull leaves free. */
   reserveBytes: number;
   /** Free bytes of the file system of a folder; left out: as the system says. */
   readFreeBytes?: (folder: string) => Promise<number>;
-  /** Plans a model over all memory; throws `insufficient_memory` for one that can never fit, unless forced. */
-  plan: (facts: GgufFacts, wish: { model: string; force: boolean }) => PullPlan;
-  /** Called when files have come, before the pull counts as done. */
-  published: () => Promise<void>;
+  /** Plans a model over all memory that the server may use. */
+  plan: (facts: GgufFacts) => FitOutcome;
+  totalBytes: () => number;
 }
 
 /** Every pull of this server: what runs, what waits, what an earlier run left. */
@@ -41,53 +43,55 @@ export interface Pulls {
   restore(): Promise<void>;
   /** Continues what an earlier run left and nobody stopped. */
   resume(): void;
-  start(wish: PullWish, signal: AbortSignal): Promise<PullInfo>;
-  list(): PullInfo[];
-  get(id: string): PullInfo;
-  watch(id: string, signal: AbortSignal): AsyncIterable<PullInfo>;
-  cancel(id: string, options: { discard: boolean }): Promise<PullInfo>;
+  start: ModelStore['pull'];
+  list: ModelStore['pulls'];
+  get: ModelStore['getPull'];
+  watch: ModelStore['watchPull'];
+  cancel: ModelStore['cancelPull'];
   /** Number of pulls that run or wait. */
   active(): number;
   close(): Promise<void>;
 }
 
 export function createPulls(deps: PullsDeps): Pulls {
-  const { clock, log, metrics, folder } = deps;
-  const jobs = new Map<string, PullJob>();
-  let running = 0;
-  const queue: (() => void)[] = [];
+  const { bus, clock, folder, hub } = deps;
+  const tasks = new Map<string, PullTask>();
+  const saved = createSavedPulls({ filePath: deps.savedPath, log: deps.log });
+  const runner = createTaskRunner({
+    ...deps,
+    hours: createPullHours(clock, deps.hours),
+    throttle: createThrottle(clock, deps.bytesPerSecond),
+    save,
+  });
   let isClosed = false;
 
-  const find = (id: string): PullJob => {
-    const job = jobs.get(id);
-    if (!job) throw new AppError('not_found', 'There is no pull of this id.', { field: 'id' });
-    return job;
-  };
-  const pathsOf = (job: Pick<PullJob, 'repository' | 'files'>) =>
-    job.files.map(({ path }) => targetPath(folder, job.repository, path));
-  const save = () => deps.list.save([...jobs.values()].filter((job) => job.state !== 'done'));
-  const announce = (job: PullJob) => {
-    for (const listener of job.listeners) listener();
-  };
+  const all = () => [...tasks.values()];
+  const pathsOf = ({ repository, files }: Pick<HubModel, 'repository' | 'files'>) =>
+    files.map(({ path }) => targetPath(folder, repository, path));
 
-  async function readReceived(job: PullJob): Promise<void> {
-    const paths = pathsOf(job);
-    for (const [index, path] of paths.entries()) {
-      job.receivedBytes[index] = await durableBytesOf(path, job.files[index]!.hash.digest);
-    }
+  function save(): Promise<void> {
+    const over = all()
+      .filter(isOver)
+      .toSorted((a, b) => Number(a.finishedAt) - Number(b.finishedAt));
+    for (const { id } of over.slice(0, Math.max(0, over.length - mostFinished))) tasks.delete(id);
+    return saved.save(all().filter((task) => task.state !== 'done'));
+  }
+
+  function find(id: string): PullTask {
+    const task = tasks.get(id);
+    if (!task) throw new AppError('not_found', 'There is no pull of this id.', { field: 'id' });
+    return task;
   }
 
   /** The pull for the same files, if there is one. */
-  function findTwin({ repository, files }: Pick<PreparedPull, 'repository' | 'files'>): PullJob | null {
-    for (const job of jobs.values()) {
-      const isSame = job.repository === repository && job.files.some(({ path }) => path === files[0]!.path);
-      if (isSame && job.state !== 'done') return job;
-    }
-    return null;
+  function findTwin({ repository, files }: HubModel): PullTask | null {
+    const isSame = (task: PullTask) =>
+      task.repository === repository && task.files.some(({ path }) => path === files[0]!.path);
+    return all().find((task) => task.state !== 'done' && isSame(task)) ?? null;
   }
 
   /** Throws `model_busy` when the twin downloads another version of the files. */
-  function joinTwin(found: PreparedPull): PullInfo | null {
+  function joinTwin(found: HubModel): PullInfo | null {
     const twin = findTwin(found);
     if (!twin?.running) return null;
     if (twin.files.every((file, index) => file.hash.digest === found.files[index]?.hash.digest)) {
@@ -99,48 +103,7 @@ export function createPulls(deps: PullsDeps): Pulls {
     });
   }
 
-  async function start(wish: PullWish, signal: AbortSignal): Promise<PullInfo> {
-    const found = await findPull(deps, wish, signal);
-    const joined = joinTwin(found);
-    if (joined) return joined;
-    if ([...jobs.values()].filter((job) => job.running !== null).length >= mostUnfinished) {
-      throw new AppError('queue_full', 'Too many pulls wait already.', { retryAfterSeconds: 60 });
-    }
-    const facts = await readRemoteFacts({ ...deps, onBytes: deps.onBytes }, found, signal);
-    const quantization = found.quantization === 'unknown' ? facts.quantization : found.quantization;
-    const model = `${found.model}:${quantization}`;
-    const plan = deps.plan(facts, { model, force: wish.force === true });
-    await assertRoom(found);
-    signal.throwIfAborted();
-    // While the hub was asked, somebody else may have begun the same pull.
-    const late = joinTwin(found);
-    if (late) return late;
-    if (isClosed) throw new AppError('shutting_down', 'The server is shutting down.', { retryAfterSeconds: 5 });
-
-    const old = findTwin(found);
-    if (old) jobs.delete(old.id);
-    const job = createJob(
-      {
-        id: old?.id ?? randomUUID(),
-        name: wish.name,
-        model,
-        quantization,
-        repository: found.repository,
-        revision: found.revision,
-        files: found.files,
-        startedAt: clock.now(),
-        isStopped: false,
-      },
-      'queued',
-    );
-    job.plan = plan;
-    if (!plan.fits) job.notes.push(plan.message);
-    jobs.set(job.id, job);
-    begin(job);
-    return toPullInfo(job);
-  }
-
-  async function assertRoom(found: PreparedPull): Promise<void> {
+  async function assertRoom(found: HubModel): Promise<void> {
     await makeFolder(folder);
     let neededBytes = 0;
     for (const [index, path] of pathsOf(found).entries()) {
@@ -150,151 +113,84 @@ export function createPulls(deps: PullsDeps): Pulls {
     await assertSpace(folder, { neededBytes, reserveBytes: deps.reserveBytes }, deps.readFreeBytes);
   }
 
-  function begin(job: PullJob): void {
-    const controller = new AbortController();
-    job.running = controller;
-    job.state = 'queued';
-    job.isStopped = false;
-    job.error = null;
-    job.finishedAt = null;
-    const gate = progressGate(clock, () => announce(job));
-    job.ended = work(job, controller.signal, gate).finally(() => {
-      gate.close();
-      job.running = null;
-      announce(job);
-    });
-    void save();
-  }
-
-  /** Never rejects: how it ended is written into the job. */
-  async function work(job: PullJob, signal: AbortSignal, gate: ProgressGate): Promise<void> {
-    try {
-      await slot(signal);
-      try {
-        await runPull(deps, job, (what) => (what === 'state' ? announce(job) : gate.changed()), signal);
-        await deps.published();
-      } finally {
-        running--;
-        queue.shift()?.();
-      }
-      finish(job, 'done');
-      log.info({ model: job.model, repository: job.repository }, 'a model was pulled');
-    } catch (error) {
-      if (signal.aborted) {
-        const { code } = toAppError(signal.reason);
-        // A server that stops has not been told to stop the pull.
-        if (code === 'shutting_down') job.state = 'resumable';
-        else finish(job, 'cancelled');
-        return;
-      }
-      const problem = toAppError(hubFailure(error));
-      job.error = problem.toWire();
-      finish(job, 'failed', problem.code);
-      // A hub that was down may be up after a start; everything else would only fail again.
-      job.isStopped = !problem.retryable;
-      log.warn({ model: job.model, code: problem.code, err: problem.cause }, `a pull failed: ${problem.message}`);
-    } finally {
-      job.waitingFor = null;
-      job.bytesPerSecond = null;
-      await save();
+  async function start(wish: PullWish, signal: AbortSignal): Promise<PullInfo> {
+    const found = await hub.find(wish, signal);
+    const joined = joinTwin(found);
+    if (joined) return joined;
+    if (all().filter((task) => task.running !== null).length >= mostUnfinished) {
+      throw new AppError('queue_full', 'Too many pulls wait already.', { retryAfterSeconds: 60 });
     }
-  }
-
-  function finish(job: PullJob, state: 'done' | 'failed' | 'cancelled', result: string = state): void {
-    job.state = state;
-    job.isStopped = state !== 'done';
-    job.finishedAt = clock.now();
-    metrics.pulls.inc({ result });
-    const over = [...jobs.values()].filter(isOver).toSorted((a, b) => Number(a.finishedAt) - Number(b.finishedAt));
-    for (const { id } of over.slice(0, Math.max(0, over.length - mostFinished))) jobs.delete(id);
-  }
-
-  /** Resolves when fewer than `mostRunning` pulls download; the place is taken then. */
-  async function slot(signal: AbortSignal): Promise<void> {
-    while (running >= mostRunning) {
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      const onAbort = () => reject(signal.reason);
-      signal.addEventListener('abort', onAbort, { once: true });
-      queue.push(resolve);
-      try {
-        await promise;
-      } finally {
-        signal.removeEventListener('abort', onAbort);
-        const place = queue.indexOf(resolve);
-        if (place >= 0) queue.splice(place, 1);
-        // Woken and aborted at once: the place goes to the next one.
-        else if (signal.aborted) queue.shift()?.();
-      }
-    }
+    const facts = await hub.readFacts(found, (bytes) => bus.publish({ type: 'pull-received', bytes }), signal);
+    const quantization = found.quantization === 'unknown' ? facts.quantization : found.quantization;
+    const model = `${found.model}:${quantization}`;
+    const budget = { totalBytes: deps.totalBytes() };
+    const plan = planPull(deps.plan(facts), budget, { model, force: wish.force === true });
+    await assertRoom(found);
     signal.throwIfAborted();
-    running++;
+    // While the hub was asked, somebody else may have begun the same pull.
+    const late = joinTwin(found);
+    if (late) return late;
+    if (isClosed) throw new AppError('shutting_down', 'The server is shutting down.', { retryAfterSeconds: 5 });
+
+    const old = findTwin(found);
+    if (old) tasks.delete(old.id);
+    const { repository, revision, files } = found;
+    const identity = { id: old?.id ?? randomUUID(), name: wish.name, model, quantization, repository, revision };
+    const task = createPullTask({ ...identity, files, startedAt: clock.now(), isStopped: false }, 'queued');
+    task.plan = plan;
+    if (!plan.fits) task.notes.push(plan.message);
+    tasks.set(task.id, task);
+    runner.begin(task);
+    return toPullInfo(task);
   }
 
   return {
     async restore() {
-      for (const saved of await deps.list.load()) {
-        if (jobs.has(saved.id)) continue;
-        const job = createJob(saved, 'resumable');
-        await readReceived(job);
-        jobs.set(job.id, job);
+      for (const pull of await saved.load()) {
+        if (tasks.has(pull.id)) continue;
+        const task = createPullTask(pull, 'resumable');
+        const paths = pathsOf(task);
+        for (const [index, file] of task.files.entries()) {
+          file.receivedBytes = await durableBytesOf(paths[index]!, file.hash.digest);
+        }
+        tasks.set(task.id, task);
       }
     },
     resume() {
-      for (const job of jobs.values()) if (job.state === 'resumable' && !job.isStopped) begin(job);
+      for (const task of all()) if (task.state === 'resumable' && !task.isStopped) runner.begin(task);
     },
     start: (wish, signal) =>
       start(wish, signal).catch((error: unknown) => {
-        throw signal.aborted ? signal.reason : hubFailure(error);
+        throw signal.aborted ? signal.reason : givenUp(error);
       }),
-    list: () => [...jobs.values()].toSorted((a, b) => b.startedAt.getTime() - a.startedAt.getTime()).map(toPullInfo),
+    list: () =>
+      all()
+        .toSorted((a, b) => b.startedAt.getTime() - a.startedAt.getTime())
+        .map(toPullInfo),
     get: (id) => toPullInfo(find(id)),
-    watch(id, signal) {
-      const job = find(id);
-      return follow(job, signal);
-    },
+    watch: (id, signal) => followTask(find(id), signal),
     async cancel(id, { discard }) {
-      const job = find(id);
-      job.running?.abort(new AppError('client_closed_request', 'The pull was cancelled.'));
-      await job.ended;
-      if (job.state === 'resumable') {
-        job.state = 'cancelled';
-        job.isStopped = true;
+      const task = find(id);
+      task.running?.abort(new AppError('client_closed_request', 'The pull was cancelled.'));
+      await task.ended;
+      if (task.state === 'resumable') {
+        task.state = 'cancelled';
+        task.isStopped = true;
       }
       if (discard) {
-        await removeFiles(pathsOf(job).flatMap((path) => Object.values(partPaths(path))));
-        job.receivedBytes = job.receivedBytes.map((bytes) => (job.state === 'done' ? bytes : 0));
-        jobs.delete(id);
+        await removeFiles(pathsOf(task).flatMap((path) => Object.values(partPaths(path))));
+        if (task.state !== 'done') for (const file of task.files) file.receivedBytes = 0;
+        tasks.delete(id);
       }
       await save();
-      return toPullInfo(job);
+      return toPullInfo(task);
     },
-    active: () => [...jobs.values()].filter((job) => job.running !== null).length,
+    active: () => all().filter((task) => task.running !== null).length,
     async close() {
       isClosed = true;
-      const open = [...jobs.values()];
-      for (const job of open) job.running?.abort(new AppError('shutting_down', 'The server is shutting down.'));
-      await Promise.all(open.map((job) => job.ended));
+      for (const task of all()) task.running?.abort(new AppError('shutting_down', 'The server is shutting down.'));
+      await Promise.all(all().map((task) => task.ended));
       await save();
     },
   };
-}
-
-/** Yields the pull now and after every change, changes that nobody waited for taken together; ends with the pull. */
-async function* follow(job: PullJob, signal: AbortSignal): AsyncGenerator<PullInfo> {
-  let changed = Promise.withResolvers<void>();
-  const listener = () => changed.resolve();
-  job.listeners.add(listener);
-  signal.addEventListener('abort', listener);
-  try {
-    while (!signal.aborted) {
-      const isLast = job.running === null;
-      yield toPullInfo(job);
-      if (isLast) return;
-      await changed.promise;
-      changed = Promise.withResolvers<void>();
-    }
-  } finally {
-    job.listeners.delete(listener);
-    signal.removeEventListener('abort', listener);
-  }
 }

@@ -2,28 +2,28 @@ import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../core/clock.ts';
 import { fileSize, removeFiles, syncFolder } from '../../files/files.ts';
-import { makeFolder, storageError } from '../disk/space.ts';
+import type { Bus } from '../../observe/bus.ts';
+import { makeFolder, storageError } from '../disk/disk.ts';
 import { readModelFiles } from '../gguf/gguf.ts';
 import type { Hub } from '../hub/hub.ts';
-import type { HubHttp } from '../hub/hub-http.ts';
 import { matchesHash, openPart } from './part-file.ts';
-import type { PullJob } from './pull-job.ts';
+import type { PullHours } from './pull-hours.ts';
+import type { PullTask } from './pull-task.ts';
 import { partPaths } from './sidecar.ts';
+import { createSpeedometer } from './speedometer.ts';
 import type { Throttle } from './throttle.ts';
 import { transferFile } from './transfer.ts';
-import type { PullWindow } from './window.ts';
 
 export interface RunDeps {
-  http: HubHttp;
-  hub: Hub;
+  hub: Pick<Hub, 'download'>;
   clock: Clock;
   throttle: Throttle;
-  window: PullWindow;
+  hours: PullHours;
   random: () => number;
   /** Absolute path of the model folder. */
   folder: string;
   pieceBytes: number;
-  onBytes(bytes: number): void;
+  bus: Pick<Bus, 'publish'>;
 }
 
 /** Where a file of a repository is put: `org/repo/path` in the model folder. */
@@ -33,23 +33,23 @@ export function targetPath(folder: string, repository: string, path: string): st
 
 /**
  * Downloads every file of a pull, checks them, and only then gives all of them their names, so that a model is never
- * listed by halves. Changes the job and calls `changed`. Rejects as `transferFile` does, or with `invalid_model_file`.
+ * listed by halves. Changes the task and calls `changed`. Rejects as `transferFile` does, or with `invalid_model_file`.
  */
 export async function runPull(
   deps: RunDeps,
-  job: PullJob,
+  task: PullTask,
   changed: (what: 'state' | 'progress') => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const paths = job.files.map(({ path }) => targetPath(deps.folder, job.repository, path));
+  const paths = task.files.map(({ path }) => targetPath(deps.folder, task.repository, path));
   const missing: number[] = [];
   for (const [index, path] of paths.entries()) {
-    if (await isThere(deps, job, index, changed, signal)) continue;
+    if (await isThere(deps, task, index, changed, signal)) continue;
     missing.push(index);
     await makeFolder(dirname(path));
-    await downloadOne(deps, job, index, path, changed, signal);
+    await downloadOne(deps, task, index, path, changed, signal);
   }
-  setState(job, 'verifying', changed);
+  setState(task, 'verifying', changed);
   const isMissing = new Set(missing);
   await readModelFiles(paths.map((path, index) => (isMissing.has(index) ? partPaths(path).part : path))).catch(
     async (error: unknown) => {
@@ -64,61 +64,61 @@ export async function runPull(
 /** Whether the finished file lies there from an earlier pull; its bytes are compared, not only its size. */
 async function isThere(
   deps: RunDeps,
-  job: PullJob,
+  task: PullTask,
   index: number,
   changed: (what: 'state' | 'progress') => void,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const file = job.files[index]!;
-  const path = targetPath(deps.folder, job.repository, file.path);
+  const file = task.files[index]!;
+  const path = targetPath(deps.folder, task.repository, file.path);
   if ((await fileSize(path)) !== file.sizeBytes) return false;
-  setState(job, 'verifying', changed);
+  setState(task, 'verifying', changed);
   if (!(await matchesHash(path, file, signal))) return false;
-  job.receivedBytes[index] = file.sizeBytes;
+  file.receivedBytes = file.sizeBytes;
   return true;
 }
 
 async function downloadOne(
   deps: RunDeps,
-  job: PullJob,
+  task: PullTask,
   index: number,
   filePath: string,
   changed: (what: 'state' | 'progress') => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const file = job.files[index]!;
-  const { repository, revision } = job;
-  const part = await openPart({ filePath, repository, revision, file }, { pieceBytes: deps.pieceBytes, signal });
+  const file = task.files[index]!;
+  const { repository, revision } = task;
+  const target = { filePath, repository, revision, file };
+  const part = await openPart(target, { pieceBytes: deps.pieceBytes, signal });
   const speed = createSpeedometer(deps.clock);
   const showProgress = () => {
-    job.receivedBytes[index] = part.offsetBytes();
+    file.receivedBytes = part.offsetBytes();
   };
   try {
     showProgress();
-    setState(job, 'downloading', changed);
-    const source = { url: deps.hub.fileUrl(repository, revision, file.path), file };
+    setState(task, 'downloading', changed);
     await transferFile(
       deps,
-      source,
+      target,
       part,
       {
         onBytes(bytes) {
-          deps.onBytes(bytes);
+          deps.bus.publish({ type: 'pull-received', bytes });
           showProgress();
-          job.bytesPerSecond = speed.add(bytes);
+          task.bytesPerSecond = speed.add(bytes);
           changed('progress');
         },
         onWaiting(reason) {
-          job.waitingFor = reason;
-          job.bytesPerSecond = null;
-          setState(job, reason === null ? 'downloading' : 'waiting', changed);
+          task.waitingFor = reason;
+          task.bytesPerSecond = null;
+          setState(task, reason === null ? 'downloading' : 'waiting', changed);
         },
       },
       signal,
     );
     showProgress();
-    job.bytesPerSecond = null;
-    setState(job, 'verifying', changed);
+    task.bytesPerSecond = null;
+    setState(task, 'verifying', changed);
     await part.verify();
   } finally {
     await part.close();
@@ -137,29 +137,8 @@ async function publish(paths: readonly string[]): Promise<void> {
   }
 }
 
-function setState(job: PullJob, state: PullJob['state'], changed: (what: 'state' | 'progress') => void): void {
-  if (job.state === state) return;
-  job.state = state;
+function setState(task: PullTask, state: PullTask['state'], changed: (what: 'state' | 'progress') => void): void {
+  if (task.state === state) return;
+  task.state = state;
   changed('state');
-}
-
-const speedWindowMs = 5_000;
-
-/** Bytes per second over the last five seconds. */
-function createSpeedometer(clock: Clock) {
-  const seen: { atMs: number; bytes: number }[] = [];
-  let sumBytes = 0;
-  return {
-    add(bytes: number): number | null {
-      const nowMs = clock.monotonicMs();
-      const last = seen.at(-1);
-      // Ten entries a second are enough, however small the pieces are.
-      if (last && nowMs - last.atMs < 100) last.bytes += bytes;
-      else seen.push({ atMs: nowMs, bytes });
-      sumBytes += bytes;
-      while (nowMs - seen[0]!.atMs > speedWindowMs) sumBytes -= seen.shift()!.bytes;
-      const spanMs = nowMs - seen[0]!.atMs;
-      return spanMs < 500 ? null : Math.round((sumBytes / spanMs) * 1000);
-    },
-  };
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { fileSize, writeWhole } from '../../files/files.ts';
+import { fileSize, replaceFile } from '../../files/files.ts';
+import { fileHash } from '../hub/hub.ts';
 
 /** What stands beside a part of a download, in `<file>.part.json`. */
 const sidecarSchema = z.object({
@@ -10,10 +11,10 @@ const sidecarSchema = z.object({
   path: z.string(),
   /** Identity of the file at the hub; null when the hub gave none. */
   etag: z.string().nullable(),
-  hash: z.object({ algorithm: z.enum(['sha256', 'git-sha1']), digest: z.string() }),
-  sizeBytes: z.number().int().min(0),
+  hash: fileHash,
+  sizeBytes: z.int().min(0),
   /** So many bytes of the part are known to be on disk. */
-  durableBytes: z.number().int().min(0),
+  durableBytes: z.int().min(0),
   /** The part is whole, on disk, and its checksum is right. */
   verified: z.boolean(),
 });
@@ -37,7 +38,7 @@ export async function readSidecar(filePath: string): Promise<Sidecar | null> {
 }
 
 export function writeSidecar(filePath: string, sidecar: Sidecar): Promise<void> {
-  return writeWhole(partPaths(filePath).sidecar, `${JSON.stringify(sidecar)}\n`);
+  return replaceFile(partPaths(filePath).sidecar, `${JSON.stringify(sidecar)}\n`);
 }
 
 /** Bytes from which a download of this file could go on. Never rejects. */

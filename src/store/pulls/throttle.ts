@@ -1,5 +1,4 @@
-import type { Clock } from '../../core/clock.ts';
-import { waitMs } from './waiting.ts';
+import { type Clock, delay } from '../../core/clock.ts';
 
 /** Shorter waits are saved up, so that a timer is not set for every piece. */
 const shortestWaitMs = 50;
@@ -20,7 +19,7 @@ export function createThrottle(clock: Clock, bytesPerSecond: number | null): Thr
       const nowMs = clock.monotonicMs();
       paidUntilMs = Math.max(nowMs, paidUntilMs) + (bytes / bytesPerSecond) * 1000;
       const aheadMs = paidUntilMs - nowMs;
-      if (aheadMs >= shortestWaitMs) await waitMs(clock, aheadMs, signal);
+      if (aheadMs >= shortestWaitMs) await delay(clock, aheadMs, signal);
     },
   };
 }

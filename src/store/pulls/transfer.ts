@@ -1,13 +1,8 @@
-import type { Clock } from '../../core/clock.ts';
-import { AppError } from '../../core/errors.ts';
-import { getFileBytes, lengthError } from '../hub/file-response.ts';
-import type { HubFile } from '../hub/hub.ts';
-import type { HubHttp } from '../hub/hub-http.ts';
-import { TransientHubError } from '../hub/transient.ts';
-import type { PartFile } from './part-file.ts';
+import { type Clock, delay } from '../../core/clock.ts';
+import { givenUp, type Hub, lengthError, TransientHubError } from '../hub/hub.ts';
+import type { PartFile, PartTarget } from './part-file.ts';
+import type { PullHours } from './pull-hours.ts';
 import type { Throttle } from './throttle.ts';
-import { waitMs } from './waiting.ts';
-import type { PullWindow } from './window.ts';
 
 /** Tries in a row that bring nothing before a pull fails. */
 const mostFruitlessTries = 8;
@@ -17,13 +12,16 @@ const longestDelayMs = 60_000;
 const longestRetryAfterMs = 10 * 60_000;
 
 export interface TransferDeps {
-  http: HubHttp;
+  hub: Pick<Hub, 'download'>;
   clock: Clock;
   throttle: Throttle;
-  window: PullWindow;
+  hours: PullHours;
   /** From 0 to 1; spreads the tries of many machines. */
   random: () => number;
 }
+
+/** The file, and the commit that it stands at. */
+type Source = Pick<PartTarget, 'repository' | 'revision' | 'file'>;
 
 /** What a transfer tells while it runs. */
 export interface TransferListener {
@@ -35,19 +33,19 @@ export interface TransferListener {
 
 /**
  * Downloads what a part still lacks, as one stream, and again from where it broke off for as long as tries bring
- * something. Rejects with `hub_failed` when they no longer do, with what `HubHttp.get` and the part reject with, and with
+ * something. Rejects with `hub_failed` when they no longer do, with what `Hub.download` and the part reject with, and with
  * the signal's reason. The part stays open.
  */
 export async function transferFile(
   deps: TransferDeps,
-  source: { url: URL; file: HubFile },
+  source: Source,
   part: PartFile,
   listener: TransferListener,
   signal: AbortSignal,
 ): Promise<void> {
   let fruitless = 0;
   while (part.offsetBytes() < source.file.sizeBytes) {
-    await waitForWindow(deps, listener, signal);
+    await waitForHours(deps, listener, signal);
     const before = part.offsetBytes();
     try {
       await fetchRest(deps, source, part, listener, signal);
@@ -57,31 +55,32 @@ export async function transferFile(
       const delayMs = error.retryAfterMs ?? backOffMs(fruitless, deps.random());
       if (fruitless >= mostFruitlessTries || delayMs > longestRetryAfterMs) throw givenUp(error);
       listener.onWaiting(`${error.message}; the next try is in ${Math.ceil(delayMs / 1000)} s`);
-      await waitMs(deps.clock, delayMs, signal);
+      await delay(deps.clock, delayMs, signal);
       listener.onWaiting(null);
     }
   }
 }
 
-async function waitForWindow(deps: TransferDeps, listener: TransferListener, signal: AbortSignal): Promise<void> {
-  if (deps.window.isOpen()) return;
+async function waitForHours(deps: TransferDeps, listener: TransferListener, signal: AbortSignal): Promise<void> {
+  if (deps.hours.isOpen()) return;
   listener.onWaiting('pulls run only within the configured hours');
-  await deps.window.opened(signal);
+  await deps.hours.opened(signal);
   listener.onWaiting(null);
 }
 
 /** One request; returns early, with the connection closed, when the hours for pulls end. */
 async function fetchRest(
   deps: TransferDeps,
-  { url, file }: { url: URL; file: HubFile },
+  source: Source,
   part: PartFile,
   listener: TransferListener,
   signal: AbortSignal,
 ): Promise<void> {
-  const range = { startBytes: part.offsetBytes(), endBytes: file.sizeBytes };
-  const answer = await getFileBytes(deps.http, url, file, range, signal);
+  const { file } = source;
+  const startBytes = part.offsetBytes();
+  const answer = await deps.hub.download(source, file, startBytes, signal);
   const known = part.etag();
-  if (range.startBytes > 0 && known !== null && answer.etag !== null && known !== answer.etag) {
+  if (startBytes > 0 && known !== null && answer.etag !== null && known !== answer.etag) {
     // The bytes so far may be of another file; the next round asks from the beginning.
     answer.response.close();
     await part.restart();
@@ -89,7 +88,7 @@ async function fetchRest(
   }
   if (part.offsetBytes() === 0) part.setEtag(answer.etag);
   // A server without ranges sends what is here already once more.
-  let skipBytes = range.startBytes - answer.startBytes;
+  let skipBytes = startBytes - answer.startBytes;
   for await (const chunk of answer.response.chunks()) {
     const useful = chunk.subarray(Math.min(skipBytes, chunk.length));
     skipBytes -= chunk.length - useful.length;
@@ -98,7 +97,7 @@ async function fetchRest(
     }
     if (useful.length > 0) await part.write(useful);
     listener.onBytes(chunk.length);
-    if (!deps.window.isOpen()) return;
+    if (!deps.hours.isOpen()) return;
     await deps.throttle.take(chunk.length, signal);
   }
   if (part.offsetBytes() < file.sizeBytes) throw new TransientHubError('the file ended too early');
@@ -108,17 +107,4 @@ async function fetchRest(
 function backOffMs(tries: number, random: number): number {
   const fullMs = Math.min(longestDelayMs, firstDelayMs * 2 ** (tries - 1));
   return fullMs / 2 + (fullMs / 2) * random;
-}
-
-function givenUp(error: TransientHubError): AppError {
-  return new AppError('hub_failed', `The hub could not be read: ${error.message}.`, {
-    fix: 'Pull again later; what arrived is kept.',
-    ...(error.retryAfterMs !== null && { retryAfterSeconds: Math.ceil(error.retryAfterMs / 1000) }),
-    cause: error,
-  });
-}
-
-/** What a transient failure outside a transfer means for a client. */
-export function hubFailure(error: unknown): unknown {
-  return error instanceof TransientHubError ? givenUp(error) : error;
 }

@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Config } from '../../../src/config/schema.ts';
-import { AppError } from '../../../src/core/errors.ts';
 import type { PullInfo } from '../../../src/core/pull.ts';
 import { pullInfo } from '../../support/fake-store.ts';
 import { openWebSocket, type WebSocketClient } from '../../support/websocket-client.ts';
@@ -85,7 +84,7 @@ describe.each(['', '/api/v1'])('%s/ws/pull/{id}', (prefix) => {
 describe('a WebSocket that follows a pull', () => {
   it('tells a failure as an error with its reason', async () => {
     await serve();
-    const error = new AppError('hub_failed', 'The hub could not be read.', { fix: 'Try again later.' }).toWire();
+    const error = { code: 'hub_failed', message: 'The hub could not be read.', fix: 'Try again later.', details: {} };
     harness.store.changes = async function* () {
       yield pullInfo({ state: 'failed', error, finishedAt });
     };

@@ -5,7 +5,7 @@ import {
   type HostRules,
   hubCdnHosts,
   isPrivateAddress,
-  type ResolveHost,
+  type LookUpHost,
 } from '../../../src/store/hub/hosts.ts';
 
 const rules: HostRules = { endpoint: new URL('https://huggingface.co'), hosts: hubCdnHosts, allowPrivate: false };
@@ -106,7 +106,7 @@ describe('a URL', () => {
 });
 
 describe('a look-up', () => {
-  const lookUp = (resolve: ResolveHost, options: { all?: boolean; family?: number } = { all: true }) =>
+  const lookUp = (resolve: LookUpHost, options: { all?: boolean; family?: number } = { all: true }) =>
     new Promise((done, fail) =>
       checkedLookup(rules, resolve)('cdn.hf.co', options, (error, address, family) =>
         error ? fail(error) : done(options.all ? address : [address, family]),
@@ -124,7 +124,7 @@ describe('a look-up', () => {
 
   it('asks once, so that a name which changes its mind leads nowhere else', async () => {
     let asked = 0;
-    const changing: ResolveHost = async () => [{ address: asked++ === 0 ? '1.1.1.1' : '127.0.0.1', family: 4 }];
+    const changing: LookUpHost = async () => [{ address: asked++ === 0 ? '1.1.1.1' : '127.0.0.1', family: 4 }];
     expect(await lookUp(changing)).toEqual([{ address: '1.1.1.1', family: 4 }]);
     expect(asked).toBe(1);
   });

@@ -97,7 +97,7 @@ describe.skipIf(!hasOpenssl)('a pull through a proxy (needs openssl for a certif
       stallMs: 30_000,
       userAgent: 'hearth/0',
       proxy: { url: new URL(`http://us:p%40ss@127.0.0.1:${proxyPort}`), except: [] },
-      resolve: () => Promise.reject(new Error('no name is looked up here')),
+      lookUpHost: () => Promise.reject(new Error('no name is looked up here')),
       ca: tls.cert,
     });
     closing.push(() => http.close());

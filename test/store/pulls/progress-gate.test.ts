@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
-import { progressGate } from '../../../src/store/pulls/progress-gate.ts';
+import { createProgressGate } from '../../../src/store/pulls/progress-gate.ts';
 import { manualClock } from '../../support/manual-clock.ts';
 
 it('a burst of changes is told at its begin and at its end', () => {
   const clock = manualClock();
   const toldAtMs: number[] = [];
-  const gate = progressGate(clock, () => toldAtMs.push(clock.monotonicMs()));
+  const gate = createProgressGate(clock, () => toldAtMs.push(clock.monotonicMs()));
   for (let change = 0; change < 100; change++) {
     gate.changed();
     clock.advance(3);

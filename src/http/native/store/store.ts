@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { z } from 'zod';
 import type { PullWish } from '../../../core/pull.ts';
+import { toSnakeCase } from '../../../wire/snake-case.ts';
 import { sseFraming } from '../../answer/framing.ts';
 import { clientGone, sendStream } from '../../answer/reply.ts';
 import { formatBytes } from '../../fields/bytes.ts';
@@ -9,7 +10,7 @@ import { checkModelName, modelNameInPath } from '../../fields/model-name.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { errorAnswers, jsonAnswer, workErrorAnswers } from '../../mount/describe.ts';
 import type { NativeMount } from '../mounts/mounts.ts';
-import { toNativeAvailable, toNativePull, toNativeStored, toPullRecords } from './from-core.ts';
+import { toNativeAvailable, toNativePull, toPullRecords } from './from-core.ts';
 import {
   availableList,
   cancelAnswer,
@@ -159,7 +160,7 @@ export function addStoreRoutes(instance: FastifyInstance, deps: RouteDeps, mount
     },
     handler: async (request) => {
       const stored = await store.importFile(request.body.path, { anyFolder: false });
-      return { status: 'success' as const, ...toNativeStored(stored), message: `Model ${stored.model} is here.` };
+      return { status: 'success' as const, ...toSnakeCase(stored), message: `Model ${stored.model} is here.` };
     },
   });
 
@@ -177,7 +178,7 @@ export function addStoreRoutes(instance: FastifyInstance, deps: RouteDeps, mount
       },
     },
     handler: async (request) => {
-      const removed = (await store.remove(checkModelName(request.params.name))).map(toNativeStored);
+      const removed = (await store.remove(checkModelName(request.params.name))).map((stored) => toSnakeCase(stored));
       const freed = removed.reduce((sum, { size_bytes }) => sum + size_bytes, 0);
       return {
         status: 'success' as const,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
-import { readPullCatalog } from '../../../src/store/catalog-file.ts';
-import { checkRevision, type FindEntry, isSafePath, resolvePullName } from '../../../src/store/hub/resolve.ts';
+import { checkRevision, type FindEntry, isSafePath, parsePullName } from '../../../src/store/hub/pull-name.ts';
+import { readPullCatalog } from '../../../src/store/pull-catalog/pull-catalog.ts';
 
 const find: FindEntry = (name) =>
   name.toLowerCase() === 'small'
@@ -39,13 +39,13 @@ describe('a name to pull', () => {
     ['Small:q8_0', 'maker/small-GGUF', 'q8_0', ['small-1-of-2.gguf', 'small-2-of-2.gguf']],
     ['small:q2_k', 'maker/small-GGUF', 'q2_k', null],
   ])('%s means %s %s', (name, repository, quantization, paths) => {
-    expect(resolvePullName(name, find)).toEqual({ repository, quantization, paths });
+    expect(parsePullName(name, find)).toEqual({ repository, quantization, paths });
   });
 
   it('may have its quantization in a field of its own, which does not contradict it', () => {
-    expect(resolvePullName('small', find, 'Q8_0').quantization).toBe('q8_0');
-    expect(resolvePullName('small:q8_0', find, 'Q8_0').quantization).toBe('q8_0');
-    expect(reasonOf(() => resolvePullName('small:q8_0', find, 'q4_0'))).toMatchObject({
+    expect(parsePullName('small', find, 'Q8_0').quantization).toBe('q8_0');
+    expect(parsePullName('small:q8_0', find, 'Q8_0').quantization).toBe('q8_0');
+    expect(reasonOf(() => parsePullName('small:q8_0', find, 'q4_0'))).toMatchObject({
       code: 'invalid_request',
       field: 'quantization',
     });
@@ -77,11 +77,11 @@ describe('a name to pull', () => {
     `maker/${'x'.repeat(600)}`,
     'maker/ｔｉｎｙ',
   ])('is refused as %j', (name) => {
-    expect(reasonOf(() => resolvePullName(name, find))).toMatchObject({ code: 'invalid_request', field: 'name' });
+    expect(reasonOf(() => parsePullName(name, find))).toMatchObject({ code: 'invalid_request', field: 'name' });
   });
 
   it('that the catalogue does not know is not found', () => {
-    expect(reasonOf(() => resolvePullName('unknown-model:q4_0', find))).toMatchObject({
+    expect(reasonOf(() => parsePullName('unknown-model:q4_0', find))).toMatchObject({
       code: 'model_not_found',
       message: 'There is no model unknown-model in the catalogue.',
     });
@@ -91,7 +91,7 @@ describe('a name to pull', () => {
     const catalog = readPullCatalog(new URL('../../../models/catalog.json', import.meta.url));
     expect(catalog.models.length).toBeGreaterThan(5);
     for (const model of catalog.models) {
-      const target = resolvePullName(model.name, catalog.find);
+      const target = parsePullName(model.name, catalog.find);
       expect(target).toMatchObject({ repository: model.repository, quantization: model.variants[0]!.quantization });
       expect(target.paths?.every(isSafePath)).toBe(true);
     }

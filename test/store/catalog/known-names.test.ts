@@ -2,10 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createLogger } from '../../src/observe/logger.ts';
-import { createCatalog } from '../../src/store/catalog/catalog.ts';
-import { readPullCatalog } from '../../src/store/catalog-file.ts';
-import { modelBytes } from '../support/model-bytes.ts';
+import { createLogger } from '../../../src/observe/logger.ts';
+import { createCatalog } from '../../../src/store/catalog/catalog.ts';
+import { readPullCatalog } from '../../../src/store/pull-catalog/pull-catalog.ts';
+import { modelBytes } from '../../support/model-bytes.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const names = readPullCatalog(new URL('../../models/catalog.json', import.meta.url)).namesOnDisk();
+const names = readPullCatalog(new URL('../../../models/catalog.json', import.meta.url)).namesOnDisk();
 
 async function catalogWith(files: string[]) {
   for (const file of files) await writeFile(join(folder, file), modelBytes(1_000));

@@ -1,5 +1,5 @@
 import { AppError } from '../../core/errors.ts';
-import { canonicalQuantization } from '../catalog/names.ts';
+import { canonicalQuantization } from '../gguf/gguf.ts';
 
 /** The part of a catalogue entry that a pull needs. */
 export interface PullableEntry {
@@ -34,7 +34,7 @@ const longestName = 500;
  * `hf.co/org/repo`, `hf:org/repo` or `org/repo`, with `:quantization` or with a path to one `.gguf` file.
  * Throws `invalid_request` for what has neither form and `model_not_found` for what the catalogue lacks.
  */
-export function resolvePullName(name: string, find: FindEntry, quantization?: string): PullTarget {
+export function parsePullName(name: string, find: FindEntry, quantization?: string): PullTarget {
   if (name.length > longestName) throw invalidName('it is too long');
   const { base, tag } = splitTag(name.trim());
   const wanted = wantedQuantization(tag, quantization);

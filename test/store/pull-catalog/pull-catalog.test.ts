@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseFileName } from '../../src/store/catalog/names.ts';
-import { readPullCatalog } from '../../src/store/catalog-file.ts';
+import { parseFileName } from '../../../src/store/gguf/gguf.ts';
+import { readPullCatalog } from '../../../src/store/pull-catalog/pull-catalog.ts';
 
-const shipped = readPullCatalog(new URL('../../models/catalog.json', import.meta.url));
+const shipped = readPullCatalog(new URL('../../../models/catalog.json', import.meta.url));
 
 describe('the catalogue of models to pull', () => {
   it.each(['qwen-7b-chat', 'qwen-14b-chat', 'gemma-7b', 'gemma-2b', 'llama-2-7b-chat', 'chatglm3-6b'])(

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { z } from 'zod';
-import { canonicalQuantization, nameKey, parseFileName } from './catalog/names.ts';
+import { canonicalQuantization, parseFileName } from '../gguf/gguf.ts';
 
 const file = z.strictObject({
   /** Path inside the repository. */
@@ -46,44 +45,14 @@ const entry = z.strictObject({
   note: z.string().optional(),
 });
 
-const catalogFile = z.strictObject({ version: z.literal(1), models: z.array(entry).min(1) });
+/** `models/catalog.json`. */
+export const catalogFile = z.strictObject({ version: z.literal(1), models: z.array(entry).min(1) });
 
 /** A model that can be pulled by a plain name. */
 export type PullableModel = z.output<typeof entry>;
 
 /** One quantization of it. */
 export type PullableVariant = z.output<typeof variant>;
-
-/** The hand-picked models that `pull` knows by name. */
-export interface PullCatalog {
-  models: readonly PullableModel[];
-  /** By name or alias, without regard to case; null when there is none. */
-  find(name: string): PullableModel | null;
-  /** Every name and alias, to the name that the model has on disk once it was pulled. */
-  namesOnDisk(): Record<string, string>;
-}
-
-/** Reads and checks `models/catalog.json`. Throws a `SyntaxError` or a `ZodError`: the file is part of the program. */
-export function readPullCatalog(path: string | URL): PullCatalog {
-  const { models } = catalogFile.parse(JSON.parse(readFileSync(path, 'utf8')));
-  const byName = new Map<string, PullableModel>();
-  for (const model of models) {
-    for (const name of [model.name, ...(model.aliases ?? [])]) {
-      if (byName.has(nameKey(name))) throw new SyntaxError(`${name} stands twice in the catalogue`);
-      byName.set(nameKey(name), model);
-    }
-  }
-  return { models, find: (name) => byName.get(nameKey(name)) ?? null, namesOnDisk: () => namesOnDisk(models) };
-}
-
-function namesOnDisk(models: readonly PullableModel[]): Record<string, string> {
-  const names: Record<string, string> = {};
-  for (const { name, aliases = [], variants } of models) {
-    const onDisk = nameOnDisk({ variants });
-    if (onDisk !== null) for (const each of [name, ...aliases]) names[each] = onDisk;
-  }
-  return names;
-}
 
 /** The name that a pulled model has among the models on disk: that of its files. */
 export function nameOnDisk({ variants }: Pick<PullableModel, 'variants'>): string | null {

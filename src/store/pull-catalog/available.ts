@@ -1,7 +1,6 @@
-import type { AvailableModel } from '../core/pull.ts';
-import type { CatalogModel } from './catalog/catalog.ts';
-import { nameKey } from './catalog/names.ts';
-import { nameOnDisk, type PullableModel, type PullableVariant } from './catalog-file.ts';
+import type { AvailableModel } from '../../core/pull.ts';
+import { type CatalogModel, nameKey } from '../catalog/catalog.ts';
+import { nameOnDisk, type PullableModel, type PullableVariant } from './entry.ts';
 
 const kinds = ['chat', 'embedding', 'rerank'] as const;
 

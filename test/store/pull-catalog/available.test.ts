@@ -2,11 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createLogger } from '../../src/observe/logger.ts';
-import { listAvailable } from '../../src/store/available.ts';
-import { createCatalog } from '../../src/store/catalog/catalog.ts';
-import { type PullableModel, readPullCatalog } from '../../src/store/catalog-file.ts';
-import { modelBytes } from '../support/model-bytes.ts';
+import { createLogger } from '../../../src/observe/logger.ts';
+import { createCatalog } from '../../../src/store/catalog/catalog.ts';
+import type { PullableModel } from '../../../src/store/pull-catalog/entry.ts';
+import { listAvailable, readPullCatalog } from '../../../src/store/pull-catalog/pull-catalog.ts';
+import { modelBytes } from '../../support/model-bytes.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -97,7 +97,7 @@ describe('what can be pulled', () => {
   });
 
   it('is, on a fresh machine, the whole catalogue for 4, 8, 16 and 32 GB', () => {
-    const { models } = readPullCatalog(new URL('../../models/catalog.json', import.meta.url));
+    const { models } = readPullCatalog(new URL('../../../models/catalog.json', import.meta.url));
     const available = listAvailable(models, []);
     expect(available).toHaveLength(models.length);
     expect([...new Set(available.map(({ machineGb }) => machineGb))]).toEqual([4, 8, 16, 32]);

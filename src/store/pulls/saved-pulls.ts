@@ -1,20 +1,21 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { writeWhole } from '../../files/files.ts';
+import { replaceFile } from '../../files/files.ts';
 import type { Logger } from '../../observe/logger.ts';
-import { type SavedPull, savedPull } from './pull-job.ts';
+import { type SavedPull, savedPull } from './pull-task.ts';
 
-const listSchema = z.object({ version: z.literal(1), pulls: z.array(savedPull).max(1_000) });
+const savedPulls = z.object({ version: z.literal(1), pulls: z.array(savedPull).max(1_000) });
 
 /** The pulls that are not finished, in a small file of the data folder. */
-export interface PullList {
+export interface SavedPulls {
   /** Never rejects: a list that cannot be read is an empty one, and the log says so. */
   load(): Promise<SavedPull[]>;
   /** Writes one after the other; a failure is logged, since a pull can do without its entry. */
   save(pulls: readonly SavedPull[]): Promise<void>;
 }
 
-export function createPullList(deps: { filePath: string; log: Logger }): PullList {
+/** `filePath`: `pulls.json`. */
+export function createSavedPulls(deps: { filePath: string; log: Logger }): SavedPulls {
   const { filePath, log } = deps;
   let last: Promise<void> = Promise.resolve();
   return {
@@ -27,27 +28,17 @@ export function createPullList(deps: { filePath: string; log: Logger }): PullLis
         return [];
       }
       try {
-        return listSchema.parse(JSON.parse(text)).pulls;
+        return savedPulls.parse(JSON.parse(text)).pulls;
       } catch (error) {
         log.warn({ err: error }, 'the list of pulls cannot be read; it begins empty, parts on disk are kept');
         return [];
       }
     },
     save(pulls) {
-      const entries = pulls.map(({ id, name, model, quantization, repository, revision, files, ...rest }) => ({
-        id,
-        name,
-        model,
-        quantization,
-        repository,
-        revision,
-        files,
-        startedAt: rest.startedAt,
-        isStopped: rest.isStopped,
-      }));
-      const text = `${JSON.stringify({ version: 1, pulls: entries })}\n`;
+      // Encoded now: the pulls go on changing while an earlier write is under way.
+      const text = `${JSON.stringify(savedPulls.encode({ version: 1, pulls: [...pulls] }))}\n`;
       last = last.then(() =>
-        writeWhole(filePath, text).catch((error: unknown) => {
+        replaceFile(filePath, text).catch((error: unknown) => {
           log.warn({ err: error }, 'the list of pulls cannot be written');
         }),
       );

@@ -1,5 +1,4 @@
-import type { Clock } from '../../core/clock.ts';
-import { waitMs } from './waiting.ts';
+import { type Clock, delay } from '../../core/clock.ts';
 
 /** Minutes of the day, local time; `endMinute` may be before `startMinute`, over midnight. */
 export interface DailyHours {
@@ -8,7 +7,7 @@ export interface DailyHours {
 }
 
 /** The hours of the day in which pulls may run. */
-export interface PullWindow {
+export interface PullHours {
   isOpen(): boolean;
   /** Resolves when it is open; rejects with the signal's reason. */
   opened(signal: AbortSignal): Promise<void>;
@@ -18,7 +17,7 @@ export interface PullWindow {
 const longestWaitMs = 60_000;
 
 /** `hours` null: always open. */
-export function createPullWindow(clock: Clock, hours: DailyHours | null): PullWindow {
+export function createPullHours(clock: Clock, hours: DailyHours | null): PullHours {
   const isOpen = () => hours === null || isWithin(hours, minuteOf(clock.now()));
   return {
     isOpen,
@@ -27,7 +26,7 @@ export function createPullWindow(clock: Clock, hours: DailyHours | null): PullWi
         const now = clock.now();
         const minutes = (hours.startMinute - minuteOf(now) + 1_440) % 1_440;
         const leftMs = minutes * 60_000 - now.getSeconds() * 1000 - now.getMilliseconds();
-        await waitMs(clock, Math.min(Math.max(leftMs, 1), longestWaitMs), signal);
+        await delay(clock, Math.min(Math.max(leftMs, 1), longestWaitMs), signal);
       }
     },
   };

@@ -1,6 +1,6 @@
 import { AppError } from '../../core/errors.ts';
-import { combineSplit, type GgufFacts } from '../gguf/gguf.ts';
-import { type FileName, nameKey, parseFileName } from './names.ts';
+import { combineSplit, type FileName, type GgufFacts, parseFileName } from '../gguf/gguf.ts';
+import { nameKey } from './names.ts';
 import { compare, type FoundFile } from './scan.ts';
 
 /** One quantization of a model on disk. */
@@ -40,7 +40,7 @@ export interface ReadFile {
 }
 
 /** Puts files together to variants and models, sorted by name. Never throws. */
-export function assembleModels(files: readonly ReadFile[]): CatalogModel[] {
+export function groupFiles(files: readonly ReadFile[]): CatalogModel[] {
   const models = new Map<string, CatalogModel>();
   for (const group of groupParts(files)) {
     const variant = buildVariant(group);
