@@ -33,7 +33,7 @@ export function createListing({ http, base }: { http: HubHttp; base: string }): 
   const { origin } = new URL(base);
   return {
     async list(repository, revision, signal) {
-      // Only a pull needs it: 4 MB of memory that a server without pulls does without.
+      // Only a pull needs it: 10 MB that a server without pulls does without.
       const { listFiles, modelInfo } = await import('@huggingface/hub');
       const ask = () => ({ hubUrl: base, fetch: createHubFetch({ http, origin, signal }) });
       try {

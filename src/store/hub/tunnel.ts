@@ -5,6 +5,11 @@ import { type TLSSocket, connect as tlsConnect } from 'node:tls';
 import { AppError } from '../../core/errors.ts';
 import { TransientHubError } from './hub-errors.ts';
 
+// Not left to Node's own `https.Agent({ proxyEnv })`: tried with 24.21.0 against the tests of this file, it reads the same
+// variables and credentials, but a request cannot be ended while its tunnel is being made. A proxy that says nothing, or
+// connects to nobody, keeps the request without an error and the socket open, whether the signal is aborted, the
+// request destroyed or the agent. Its NO_PROXY also takes `huggingface.co` for that host alone, not for those below it.
+
 /** A proxy that connections to the hub go through. */
 export interface HubProxy {
   /** `http:` or `https:`, perhaps with a user name and a password. */
@@ -30,8 +35,8 @@ export function isProxied(url: URL, { except }: HubProxy): boolean {
 /**
  * Asks the proxy for a connection to the host of an `https:` URL and speaks TLS over it: the proxy sees the name of the
  * host and nothing of what is said. The proxy resolves the name, so its address is not checked here; the caller has
- * checked the name. Where the proxy itself is, is the operator's choice. Rejects with `hub_failed` when the proxy refuses, with `TransientHubError` or a system error for
- * what may pass.
+ * checked the name. Where the proxy itself is, is the operator's choice. Rejects
+ * with `hub_failed` when the proxy refuses, with `TransientHubError` or a system error for what may pass.
  */
 export async function openTunnel(
   { url: proxy }: HubProxy,
