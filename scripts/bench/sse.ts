@@ -1,4 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
+import { createParser } from 'eventsource-parser';
 
 /** One record of an event stream and when its last byte arrived. */
 export interface TimedRecord {
@@ -20,25 +21,13 @@ export interface TimedChunk {
 export function timedRecords(chunks: readonly TimedChunk[]): TimedRecord[] {
   const decoder = new StringDecoder('utf8');
   const records: TimedRecord[] = [];
-  let partial = '';
-  let data: string[] = [];
   let lastMs = 0;
-  const finishRecord = () => {
-    if (data.length > 0) records.push({ data: data.join('\n'), atMs: lastMs });
-    data = [];
-  };
-  const takeLine = (line: string) => {
-    if (line === '') finishRecord();
-    else if (line.startsWith('data:')) data.push(line.slice(line[5] === ' ' ? 6 : 5));
-  };
+  const parser = createParser({ onEvent: ({ data }) => records.push({ data, atMs: lastMs }) });
   for (const { bytes, atMs } of chunks) {
     lastMs = atMs;
-    const lines = (partial + decoder.write(Buffer.from(bytes))).split('\n');
-    partial = lines.pop() ?? '';
-    for (const line of lines) takeLine(line.endsWith('\r') ? line.slice(0, -1) : line);
+    parser.feed(decoder.write(Buffer.from(bytes)));
   }
   // Some servers leave out the last empty line.
-  if (partial !== '') takeLine(partial.trimEnd());
-  finishRecord();
+  parser.feed('\n\n');
   return records;
 }

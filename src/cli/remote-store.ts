@@ -1,3 +1,4 @@
+import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { z } from 'zod';
 import type { Config } from '../config/schema.ts';
 import { AppError, type ErrorCode, errorCatalogue } from '../core/errors.ts';
@@ -77,7 +78,8 @@ export async function remoteStore(config: Config): Promise<StoreClient | null> {
     pull: async (wish) => toView((await ask('POST', '/models/pull', z.object({ pull: pullRecord }), wish)).pull),
     async *follow(id) {
       const response = await send('GET', `/models/pull/${encodeURIComponent(id)}/events`);
-      for await (const data of eventData(response)) yield toView(pullRecord.parse(JSON.parse(data)));
+      const records = response.body!.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
+      for await (const { data } of records) yield toView(pullRecord.parse(JSON.parse(data)));
     },
     pulls: async () => (await ask('GET', '/models/pulls', z.object({ pulls: z.array(pullRecord) }))).pulls.map(toView),
     async cancel(id, discard) {
@@ -146,20 +148,6 @@ async function toError(response: Response): Promise<AppError> {
   const { code, message, details } = parsed.data.error;
   const known = code.toLowerCase() in errorCatalogue ? (code.toLowerCase() as ErrorCode) : 'internal_error';
   return new AppError(known, message, details.fix === undefined ? {} : { fix: details.fix });
-}
-
-/** The data of each record of an event stream. */
-async function* eventData(response: Response): AsyncGenerator<string> {
-  let text = '';
-  for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
-    text += chunk;
-    const records = text.split('\n\n');
-    text = records.pop() ?? '';
-    for (const record of records) {
-      const data = record.split('\n').filter((line) => line.startsWith('data: '));
-      if (data.length > 0) yield data.map((line) => line.slice('data: '.length)).join('\n');
-    }
-  }
 }
 
 function toView(pull: z.output<typeof pullRecord>): PullView {

@@ -1,3 +1,4 @@
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -26,18 +27,46 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Replaces a small file so that a reader, also after a power cut, finds the old or the new one, whole. */
-export async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.tmp`;
-  const handle = await open(temporary, 'w', 0o600);
+/**
+ * Replaces a small file so that a reader, also after a power cut, finds the old or the new one, whole. `temporary`: its
+ * name until then, which the next call overwrites if a crash left it behind; two writers of one path at a time need
+ * one each.
+ */
+export async function replaceFile(path: string, text: string, temporary = `${path}.tmp`): Promise<void> {
   try {
-    await handle.writeFile(text);
-    await handle.datasync();
-  } finally {
-    await handle.close();
+    const handle = await open(temporary, 'w', 0o600);
+    try {
+      await handle.writeFile(text);
+      // Without it a power cut may leave the new name with no content.
+      await handle.datasync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    // Not there any more, or in a folder that is none: what went wrong is in the error.
+    await rm(temporary, { force: true }).catch(() => {});
+    throw error;
   }
-  await rename(temporary, path);
   await syncFolder(dirname(path));
+}
+
+/**
+ * As `replaceFile`, for callers that cannot wait. It does not wait for the disk either, which would hold up everybody:
+ * after a power cut the file may be empty.
+ */
+export function replaceFileSync(path: string, text: string, temporary = `${path}.tmp`): void {
+  try {
+    writeFileSync(temporary, text, { mode: 0o600 });
+    renameSync(temporary, path);
+  } catch (error) {
+    try {
+      rmSync(temporary, { force: true });
+    } catch {
+      // As above.
+    }
+    throw error;
+  }
 }
 
 /** Deletes files; those that are not there count as deleted. */

@@ -1,5 +1,6 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { replaceFileSync } from './files.ts';
 
 /** A small JSON file of the data folder that is a help and no truth: whatever is wrong with it, work goes on without. */
 export interface StateFile<T> {
@@ -33,18 +34,12 @@ export function createStateFile<T>(deps: {
       }
     },
     write(value) {
-      const temporary = `${path}.${process.pid}.tmp`;
       try {
         mkdirSync(dirname(path), { recursive: true });
-        writeFileSync(temporary, `${JSON.stringify(value)}\n`, { mode: 0o600 });
-        renameSync(temporary, path);
+        // Two servers may share the folder.
+        replaceFileSync(path, `${JSON.stringify(value)}\n`, `${path}.${process.pid}.tmp`);
       } catch (error) {
         deps.warn(error, 'write');
-        try {
-          rmSync(temporary, { force: true });
-        } catch {
-          // The folder itself is no folder any more, which the warning says.
-        }
       }
     },
   };

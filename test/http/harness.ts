@@ -1,3 +1,4 @@
+import { createParser } from 'eventsource-parser';
 import type { LightMyRequestResponse } from 'fastify';
 import type { Config } from '../../src/config/schema.ts';
 import type { HttpServer } from '../../src/http/mount/deps.ts';
@@ -127,8 +128,7 @@ export async function createHarness(
 
 /** The data of every record of an event stream, in order; comments are left out. */
 export function sseData(text: string): string[] {
-  return text
-    .split('\n\n')
-    .filter((record) => record.startsWith('data: '))
-    .map((record) => record.slice('data: '.length));
+  const records: string[] = [];
+  createParser({ onEvent: ({ data }) => records.push(data) }).feed(text);
+  return records;
 }

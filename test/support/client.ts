@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import { createParser } from 'eventsource-parser';
 
 /** Sends JSON and reads JSON. */
 export async function postJson(
@@ -71,15 +72,12 @@ export function openStream(url: string, body: unknown): RawStream {
 }
 
 async function* readRecords(response: Promise<IncomingMessage>): AsyncGenerator<string, undefined> {
-  let buffer = '';
+  const records: string[] = [];
+  const parser = createParser({ onEvent: ({ data }) => records.push(data) });
   try {
     for await (const chunk of (await response).setEncoding('utf8')) {
-      buffer += chunk;
-      for (let end = buffer.indexOf('\n\n'); end !== -1; end = buffer.indexOf('\n\n')) {
-        const record = buffer.slice(0, end);
-        buffer = buffer.slice(end + 2);
-        if (record.startsWith('data: ')) yield record.slice(6);
-      }
+      parser.feed(chunk);
+      yield* records.splice(0);
     }
   } catch {
     // The socket broke: the stream is over, and the test sees that no terminal record came.

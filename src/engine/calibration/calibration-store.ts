@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, open, readdir, readFile, rename, rm, utimes } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Clock } from '../../core/clock.ts';
+import { replaceFile } from '../../files/files.ts';
 import type { Logger } from '../../observe/logger.ts';
 import type { Calibration, CalibrationKey } from './calibration.ts';
 
@@ -95,18 +96,10 @@ export function createCalibrationStore(deps: {
     async save(key, calibration) {
       if (calibration.provisional) return;
       const path = pathOf(key);
-      const temporary = `${path}.${crypto.randomUUID()}.tmp`;
       try {
         await mkdir(folder, { recursive: true });
-        try {
-          await using file = await open(temporary, 'wx', 0o600);
-          await file.writeFile(`${JSON.stringify({ version: formatVersion, key, calibration })}\n`);
-          // Without it a power cut may leave the new name with no content.
-          await file.sync();
-          await rename(temporary, path);
-        } finally {
-          await rm(temporary, { force: true });
-        }
+        const text = `${JSON.stringify({ version: formatVersion, key, calibration })}\n`;
+        await replaceFile(path, text, `${path}.${crypto.randomUUID()}.tmp`);
         const now = clock.now();
         await utimes(path, now, now);
         await prune();
