@@ -7,16 +7,7 @@ const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
  * Where a pull stands. `waiting`: for the hours in which pulls may run, or before another try; `resumable`: it was
  * interrupted, its parts are on disk and the same pull goes on from there.
  */
-export const pullState = z.enum([
-  'queued',
-  'waiting',
-  'downloading',
-  'verifying',
-  'done',
-  'failed',
-  'cancelled',
-  'resumable',
-]);
+const pullState = z.enum(['queued', 'waiting', 'downloading', 'verifying', 'done', 'failed', 'cancelled', 'resumable']);
 
 export type PullState = z.output<typeof pullState>;
 
@@ -29,10 +20,8 @@ export const pullFile = z.object({
   receivedBytes: count,
 });
 
-export type PullFile = z.output<typeof pullFile>;
-
 /** What the header of a model says of the memory that it will need, before its body is downloaded. */
-export const pullPlan = z.object({
+const pullPlan = z.object({
   fits: z.boolean(),
   neededBytes: count,
   /** What the server may use in all: a model that needs more can never be loaded here. */
@@ -44,7 +33,7 @@ export const pullPlan = z.object({
 export type PullPlan = z.output<typeof pullPlan>;
 
 /** Why a pull failed; `code` and `details` are those of the error catalogue. */
-export const pullFailure = z.object({
+const pullFailure = z.object({
   code: z.string(),
   message: z.string(),
   fix: z.string().nullable(),
