@@ -1,16 +1,12 @@
-import { availableParallelism } from 'node:os';
 import { prepareFolders } from './config/folders.ts';
 import { packageVersion } from './config/package.ts';
 import type { Config } from './config/schema.ts';
 import type { RoutingConfig } from './core/call.ts';
 import { type Clock, systemClock } from './core/clock.ts';
-import { assembleEngine, type EngineAssemblyDeps } from './engine/assemble.ts';
+import { assembleEngine, assemblePlanner, type EngineAssemblyDeps } from './engine/assemble.ts';
 import type { Engine } from './engine/engine.ts';
-import { createPlanner, planForPull } from './engine/memory/planner.ts';
-import { repackRulesOf } from './engine/memory/repack.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
-import { createMemory } from './machine/memory.ts';
 import { createBus } from './observe/bus.ts';
 import type { Logger } from './observe/logger.ts';
 import { recordEvents } from './observe/metric-events.ts';
@@ -64,7 +60,7 @@ export async function createApp(
     bus,
     version,
     catalog,
-    plan: (facts) => planForPull(parts.planner, facts),
+    plan: parts.planForPull,
     totalBytes: parts.totalBytes,
     unload: parts.unload,
   });
@@ -122,14 +118,8 @@ export async function openStore(deps: {
 }): Promise<{ store: Store; listModels: () => Promise<CatalogModel[]> }> {
   const { config, log } = deps;
   prepareFolders(config);
-  const memory = createMemory({ ...config.engine, workerPids: () => [] });
   const catalog = assembleCatalog(config, log);
-  const planner = createPlanner({
-    budget: memory.budget,
-    repackRules: repackRulesOf(memory.readFile('/proc/cpuinfo'), process.arch),
-    threadsFor: availableParallelism,
-    correctionBytes: () => 0,
-  });
+  const { planForPull, totalBytes } = assemblePlanner(config);
   const store = assembleStore({
     config,
     log,
@@ -138,8 +128,8 @@ export async function openStore(deps: {
     bus: { publish: () => {} },
     version: packageVersion(),
     catalog,
-    plan: (facts) => planForPull(planner, facts),
-    totalBytes: () => memory.budget().totalBytes,
+    plan: planForPull,
+    totalBytes,
     unload: async () => {},
   });
   await store.restore();

@@ -1,5 +1,4 @@
-import { stat } from 'node:fs/promises';
-import { availableParallelism, cpus } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { libraryVersion } from '../config/package.ts';
 import type { Config } from '../config/schema.ts';
@@ -7,29 +6,36 @@ import type { Clock } from '../core/clock.ts';
 import { createStateFile } from '../files/state-file.ts';
 import { forkWorker, type WorkerProcess } from '../ipc/fork.ts';
 import { canParkThreads } from '../ipc/gate.ts';
-import type { ReadFile } from '../machine/cgroup.ts';
 import { usableCores } from '../machine/cores.ts';
-import { type CpuReader, createCpuReader } from '../machine/cpu-reader.ts';
+import type { CpuReader } from '../machine/cpu-reader.ts';
 import { createMemory, type Memory } from '../machine/memory.ts';
 import type { Bus } from '../observe/bus.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { GaugeSources } from '../observe/metrics.ts';
 import type { Catalog } from '../store/catalog/catalog.ts';
-import { defaultLibuvThreads, libuvChoices } from './calibration/calibration.ts';
-import { createCalibrationStore } from './calibration/calibration-store.ts';
-import { type Calibrator, createCalibrator } from './calibration/calibrator.ts';
+import type { GgufFacts } from '../store/gguf/gguf.ts';
+import { createCalibration, defaultLibuvThreads, libuvChoices } from './calibration/calibration.ts';
 import { createEngine, type Engine } from './engine.ts';
-import { createGpu } from './gpu/gpu.ts';
-import type { GpuSelector } from './gpu/select.ts';
-import { collectGarbage } from './memory/collect-garbage.ts';
-import { createEngineMemory, type EngineMemory } from './memory/memory.ts';
-import type { Planner } from './memory/planner.ts';
-import { memoryLevels } from './memory/pressure.ts';
+import { createGpu, type GpuSelector } from './gpu/gpu.ts';
+import {
+  collectGarbage,
+  createBarePlanner,
+  createEngineMemory,
+  type EngineMemory,
+  type LoadOutcome,
+  memoryLevels,
+  planForPull,
+} from './memory/memory.ts';
 import { createPlanning, type EngineDefaults } from './planning/planning.ts';
-import { type CrashGuard, createCrashGuard, quarantineFile } from './residents/crash-guard.ts';
-import { createLauncher } from './residents/launcher.ts';
-import { createManager, type Manager, type ModelRef } from './residents/manager.ts';
-import type { ContentionWatch } from './threads/contention.ts';
+import {
+  type CrashGuard,
+  createCrashGuard,
+  createLauncher,
+  createManager,
+  type Manager,
+  type ModelRef,
+  quarantineFile,
+} from './residents/residents.ts';
 import { createThreads } from './threads/threads.ts';
 
 export interface EngineAssemblyDeps {
@@ -49,7 +55,8 @@ export interface EngineAssemblyDeps {
 /** The engine with what the composition root needs of its parts. */
 export interface AssembledEngine {
   engine: Engine;
-  planner: Planner;
+  /** What a model that is not here would be loaded with; everything that is loaded could make room for it. */
+  planForPull(facts: GgufFacts): LoadOutcome;
   /** All memory that the server may use. */
   totalBytes(): number;
   /** Unloads variants by their ids; running requests end first. */
@@ -82,7 +89,21 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
   const threads = config.engine.threads ?? cores;
   const { arbiter, contention } = createThreads({ threads, readFile, clock, log });
   const poolSizes = libuvChoices(cores, canParkThreads);
-  const calibrator = config.engine.calibrate ? calibratorFor(deps, { readFile, threads, contention, poolSizes }) : null;
+  const calibrator = config.engine.calibrate
+    ? createCalibration({
+        dataFolder: config.dataFolder,
+        libraryVersion: libraryVersion(),
+        threads,
+        tuneThreads: config.engine.threads === null,
+        libuvChoices: poolSizes,
+        contention,
+        readFile,
+        newCpuReader: deps.newCpuReader,
+        clock,
+        log,
+        bus,
+      })
+    : null;
   // 3. The division of its memory.
   const { planner, watch, measure } = createEngineMemory({
     memory,
@@ -151,7 +172,7 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
 
   return {
     engine,
-    planner,
+    planForPull: (facts) => planForPull(planner, facts),
     totalBytes: () => memory.budget().totalBytes,
     async unload(ids) {
       await Promise.all(ids.map((id) => manager.unload(id, 'request')));
@@ -165,6 +186,13 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
       watch.close();
     },
   };
+}
+
+/** The same for a store without a server: nothing is loaded, so the whole budget is there. */
+export function assemblePlanner({ engine }: Config): Pick<AssembledEngine, 'planForPull' | 'totalBytes'> {
+  const memory = createMemory({ ...engine, workerPids: () => [] });
+  const planner = createBarePlanner(memory);
+  return { planForPull: (facts) => planForPull(planner, facts), totalBytes: () => memory.budget().totalBytes };
 }
 
 function gaugesOf(parts: {
@@ -213,30 +241,6 @@ function crashGuardFor({ config, clock, log }: EngineAssemblyDeps): CrashGuard {
 function defaultsOf({ models, engine }: Config): EngineDefaults {
   const { contextTokens, parallel, keepAliveMs, keepAliveMsOf, pinned } = models;
   return { contextTokens, parallel, keepAliveMs, keepAliveMsOf, pinned, gpu: engine.gpu };
-}
-
-function calibratorFor(
-  deps: EngineAssemblyDeps,
-  parts: { readFile: ReadFile; threads: number; contention: ContentionWatch; poolSizes: readonly number[] },
-): Calibrator {
-  const { config, clock, log, bus } = deps;
-  const { readFile, threads, contention } = parts;
-  return createCalibrator({
-    store: createCalibrationStore({ folder: join(config.dataFolder, 'calibrations'), clock, log }),
-    newCpuReader: deps.newCpuReader ?? (() => createCpuReader({ readFile, monotonicMs: () => clock.monotonicMs() })),
-    async fileFacts(path) {
-      const { size, mtimeMs } = await stat(path);
-      return { bytes: size, modifiedMs: mtimeMs };
-    },
-    machine: { cpuModel: cpus()[0]?.model ?? 'unknown', cores: threads, engineVersion: libraryVersion() },
-    tuneThreads: config.engine.threads === null,
-    libuvChoices: parts.poolSizes,
-    calm: () => contention.limit === threads,
-    onTuned: (id) => contention.forget(id),
-    clock,
-    log,
-    bus,
-  });
 }
 
 /** Where a model keeps the prefixes of its prompts; null: nowhere. */

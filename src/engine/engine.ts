@@ -7,15 +7,12 @@ import type { Bus } from '../observe/bus.ts';
 import type { Catalog, CatalogModel, CatalogVariant } from '../store/catalog/catalog.ts';
 import { chooseVariant } from '../store/catalog/catalog.ts';
 import { type Purpose, purposeOf } from '../store/gguf/gguf.ts';
-import type { Calibrator } from './calibration/calibrator.ts';
-import type { GpuSelector, GpuStatus } from './gpu/select.ts';
-import { toLocalModel } from './models/describe.ts';
-import type { LoadWish, LocalModel } from './models/local-model.ts';
-import type { Planning } from './planning/planning.ts';
-import { assertPurpose } from './planning/purpose.ts';
+import type { Calibrator } from './calibration/calibration.ts';
+import type { GpuSelector, GpuStatus } from './gpu/gpu.ts';
+import { type LoadWish, type LocalModel, toLocalModel } from './models/models.ts';
+import { assertPurpose, type Planning } from './planning/planning.ts';
 import { createRequests, type Requests } from './requests/requests.ts';
-import type { CrashGuard } from './residents/crash-guard.ts';
-import type { Manager } from './residents/manager.ts';
+import type { CrashGuard, Manager } from './residents/residents.ts';
 
 export type {
   LoadedModel,
@@ -24,7 +21,7 @@ export type {
   ModelCalibration,
   ModelState,
   ModelVariant,
-} from './models/local-model.ts';
+} from './models/models.ts';
 export type { MemoryStatus };
 
 /** What the rest of the server may ask of the local engine. Names are as clients write them: name, `name:quant`, alias. */

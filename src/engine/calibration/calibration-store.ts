@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { Clock } from '../../core/clock.ts';
 import { replaceFile } from '../../files/files.ts';
 import type { Logger } from '../../observe/logger.ts';
-import type { Calibration, CalibrationKey } from './calibration.ts';
+import type { Calibration, CalibrationKey } from './run-calibration.ts';
 
 export interface CalibrationStore {
   /** Null when there is none, or none that can be read: then it is measured and saved again. Never rejects. */

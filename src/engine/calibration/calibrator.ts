@@ -6,8 +6,8 @@ import type { CpuReader } from '../../machine/cpu-reader.ts';
 import type { Bus } from '../../observe/bus.ts';
 import type { Logger } from '../../observe/logger.ts';
 import type { Purpose } from '../../store/gguf/gguf.ts';
-import { type Calibration, type CalibrationKey, modelIdentity, runCalibration } from './calibration.ts';
 import type { CalibrationStore } from './calibration-store.ts';
+import { type Calibration, type CalibrationKey, modelIdentity, runCalibration } from './run-calibration.ts';
 import type { TunedShare } from './tuned-share.ts';
 
 /** A model that is about to be loaded. */

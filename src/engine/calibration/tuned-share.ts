@@ -1,5 +1,5 @@
-import type { ThreadArbiter, ThreadShare } from '../threads/arbiter.ts';
-import type { Calibration } from './calibration.ts';
+import type { ThreadArbiter, ThreadShare } from '../threads/threads.ts';
+import type { Calibration } from './run-calibration.ts';
 
 /** A model's share of the cores, told to its worker as two counts: one for decoding, one for reading prompts. */
 export interface TunedShare extends ThreadShare {

@@ -7,6 +7,10 @@ import type { Logger } from '../../observe/logger.ts';
 import type { ResidentGpu } from './resident-gpu.ts';
 import { createGpuSelector, type GpuSelector, idOf } from './select.ts';
 
+export { createPlacement } from './placement.ts';
+export { onCpu, type ResidentGpu, residentGpu, suits } from './resident-gpu.ts';
+export type { GpuChoice, GpuSelector, GpuStatus } from './select.ts';
+
 /**
  * The GPUs of this machine, over its real files, with probes in real processes and their results in the data folder.
  * Reads and starts nothing by itself. `residents`: what our loaded models have of GPUs now.

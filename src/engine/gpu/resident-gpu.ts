@@ -1,5 +1,5 @@
 import type { GpuDevice, GpuWish } from '../../machine/gpu/device.ts';
-import type { LoadPlan } from '../memory/plan.ts';
+import type { LoadPlan } from '../memory/memory.ts';
 import type { GpuChoice } from './select.ts';
 
 /** What of a loaded model is on a GPU; without a device all is on the CPU, and `reason` says why if there is a why. */

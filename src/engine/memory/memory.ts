@@ -1,4 +1,4 @@
-import { cpus } from 'node:os';
+import { availableParallelism, cpus } from 'node:os';
 import type { Clock } from '../../core/clock.ts';
 import type { Memory } from '../../machine/memory.ts';
 import { measuredBytes } from '../../machine/resident-bytes.ts';
@@ -9,6 +9,12 @@ import type { LoadPlan } from './plan.ts';
 import { createPlanner, type PlannedFile, type Planner } from './planner.ts';
 import { createMemoryWatch, createPressureReader, type MemoryWatch } from './pressure.ts';
 import { repackRulesOf } from './repack.ts';
+
+export { collectGarbage } from './collect-garbage.ts';
+export type { LoadOutcome, LoadPlan, LoadRefusal } from './plan.ts';
+export { type Planner, planForPull } from './planner.ts';
+export { type MemoryWatch, memoryLevels } from './pressure.ts';
+export { refusalError } from './refusal.ts';
 
 /** Plans with the memory of this machine, measures what loads took of it, and watches how short it is. */
 export interface EngineMemory {
@@ -63,4 +69,14 @@ export function createEngineMemory(deps: {
       return bytes;
     },
   };
+}
+
+/** Plans where nothing is loaded, for a store without a server. */
+export function createBarePlanner({ readFile, budget }: Pick<Memory, 'readFile' | 'budget'>): Planner {
+  return createPlanner({
+    budget,
+    repackRules: repackRulesOf(readFile('/proc/cpuinfo'), process.arch),
+    threadsFor: availableParallelism,
+    correctionBytes: () => 0,
+  });
 }

@@ -1,7 +1,7 @@
 import type { CatalogModel, CatalogVariant } from '../../store/catalog/catalog.ts';
 import { purposeOf } from '../../store/gguf/gguf.ts';
 import type { Calibration } from '../calibration/calibration.ts';
-import type { ResidentView } from '../residents/manager.ts';
+import type { ResidentView } from '../residents/residents.ts';
 import type { LoadedModel, LocalModel, ModelCalibration, ModelState } from './local-model.ts';
 
 /** By the id of a resident. */

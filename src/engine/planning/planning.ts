@@ -2,12 +2,13 @@ import { AppError } from '../../core/errors.ts';
 import type { PlanInfo } from '../../core/plan.ts';
 import { type GpuWish, gpuWish } from '../../machine/gpu/device.ts';
 import type { CatalogModel, CatalogVariant } from '../../store/catalog/catalog.ts';
-import type { GpuSelector } from '../gpu/select.ts';
-import type { LoadOutcome } from '../memory/plan.ts';
-import type { Planner } from '../memory/planner.ts';
-import type { LoadWish } from '../models/local-model.ts';
-import type { LoadSettings, ModelRef, ResidentView } from '../residents/resident-state.ts';
+import type { GpuSelector } from '../gpu/gpu.ts';
+import type { LoadOutcome, Planner } from '../memory/memory.ts';
+import type { LoadWish } from '../models/models.ts';
+import type { LoadSettings, ModelRef, ResidentView } from '../residents/residents.ts';
 import { chooseForLoad } from './quantization.ts';
+
+export { assertPurpose } from './purpose.ts';
 
 /** Defaults for what a load or request leaves open. */
 export interface EngineDefaults {

@@ -1,5 +1,5 @@
 import { type CatalogModel, type CatalogVariant, chooseVariant } from '../../store/catalog/catalog.ts';
-import type { LoadOutcome } from '../memory/plan.ts';
+import type { LoadOutcome } from '../memory/memory.ts';
 
 /** The quantization that a load takes, and why where it was chosen. */
 export interface VariantChoice {

@@ -1,5 +1,5 @@
 import { toAppError } from '../../core/errors.ts';
-import type { Lease } from '../residents/lease.ts';
+import type { Lease } from '../residents/residents.ts';
 
 /**
  * Asks for an answer that comes whole: takes a lease, asks, and asks once more on a fresh worker when the first one

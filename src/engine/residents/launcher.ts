@@ -4,14 +4,12 @@ import type { StepReport, WorkerOptions } from '../../ipc/protocol.ts';
 import type { Bus } from '../../observe/bus.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { type Purpose, purposeOf } from '../../store/gguf/gguf.ts';
-import type { Calibration } from '../calibration/calibration.ts';
-import { addTunedShare, type TunedShare } from '../calibration/tuned-share.ts';
-import type { ResidentGpu } from '../gpu/resident-gpu.ts';
-import type { LoadPlan } from '../memory/plan.ts';
-import type { ThreadArbiter } from '../threads/arbiter.ts';
-import type { ContentionWatch } from '../threads/contention.ts';
+import { addTunedShare, type Calibration, type TunedShare } from '../calibration/calibration.ts';
+import type { ResidentGpu } from '../gpu/gpu.ts';
+import type { LoadPlan } from '../memory/memory.ts';
+import type { ContentionWatch, ThreadArbiter } from '../threads/threads.ts';
+import type { ModelRef } from './model-ref.ts';
 import { type ModelWorker, startWorker } from './model-worker.ts';
-import type { ModelRef } from './resident-state.ts';
 
 /** A model that is about to be launched. */
 export interface Launch {

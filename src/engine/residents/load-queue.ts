@@ -1,5 +1,5 @@
 import { toAppError } from '../../core/errors.ts';
-import type { LoadOutcome, LoadPlan, LoadRefusal } from '../memory/plan.ts';
+import type { LoadOutcome, LoadPlan, LoadRefusal } from '../memory/memory.ts';
 import { decideRoom, type Occupant } from './room.ts';
 
 /** Memory for one load. Disposing of it, once the load is over, well or not, lets the next one begin. */

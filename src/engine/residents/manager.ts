@@ -2,6 +2,7 @@ import { AppError } from '../../core/errors.ts';
 import type { CrashGuard } from './crash-guard.ts';
 import type { Lease } from './lease.ts';
 import { createLoadQueue } from './load-queue.ts';
+import type { LoadSettings, ModelRef } from './model-ref.ts';
 import {
   beginResident,
   movedOn,
@@ -10,7 +11,7 @@ import {
   type ResidentDeps,
   type ResidentMemory,
 } from './resident.ts';
-import type { LoadSettings, ModelRef, ResidentView } from './resident-state.ts';
+import type { ResidentView } from './resident-state.ts';
 import { withSignal } from './with-signal.ts';
 
 export type { LoadSettings, ModelRef, ResidentView };

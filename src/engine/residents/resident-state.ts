@@ -1,33 +1,10 @@
 import type { WorkerReady } from '../../ipc/protocol.ts';
-import type { GpuWish } from '../../machine/gpu/device.ts';
 import type { UnloadReason } from '../../observe/bus.ts';
-import type { GgufFacts } from '../../store/gguf/gguf.ts';
-import { onCpu, type ResidentGpu, suits } from '../gpu/resident-gpu.ts';
-import type { LoadPlan } from '../memory/plan.ts';
+import { onCpu, type ResidentGpu, suits } from '../gpu/gpu.ts';
+import type { LoadPlan } from '../memory/memory.ts';
 import type { Launched } from './launcher.ts';
+import type { LoadSettings, ModelRef } from './model-ref.ts';
 import type { Scheduler } from './scheduler.ts';
-
-/** A model variant to load, as the catalogue knows it. */
-export interface ModelRef {
-  /** Key of the resident: `name:quantization`. */
-  id: string;
-  /** Name for events, logs and metric labels. */
-  model: string;
-  filePath: string;
-  facts: GgufFacts;
-}
-
-/** Settings of a load. */
-export interface LoadSettings {
-  contextTokens?: number;
-  slots?: number;
-  gpu: GpuWish;
-  keepAliveMs: number;
-  /** Neither idle time nor another load ends a pinned model; left out: as it is, at first not. */
-  pin?: boolean;
-  /** Why this variant was chosen; shown with the plan's own notes. */
-  notes?: string[];
-}
 
 /** A loaded model: its process, its queue, and how it was loaded. */
 export interface Running extends Launched {

@@ -4,28 +4,17 @@ import type { GpuDevice } from '../../machine/gpu/device.ts';
 import type { Bus, UnloadReason } from '../../observe/bus.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { purposeOf } from '../../store/gguf/gguf.ts';
-import { type Calibrator, calibratedBatch } from '../calibration/calibrator.ts';
-import { createPlacement } from '../gpu/placement.ts';
-import { type ResidentGpu, residentGpu } from '../gpu/resident-gpu.ts';
-import type { GpuChoice, GpuSelector } from '../gpu/select.ts';
-import type { LoadOutcome, LoadPlan } from '../memory/plan.ts';
-import { refusalError } from '../memory/refusal.ts';
+import { type Calibrator, calibratedBatch } from '../calibration/calibration.ts';
+import { createPlacement, type GpuChoice, type GpuSelector, type ResidentGpu, residentGpu } from '../gpu/gpu.ts';
+import { type LoadOutcome, type LoadPlan, refusalError } from '../memory/memory.ts';
 import type { CrashGuard } from './crash-guard.ts';
 import { createIdleTimer } from './idle-timer.ts';
 import type { Launched, Launcher } from './launcher.ts';
 import { type Lease, leaseOn } from './lease.ts';
 import type { LoadQueue } from './load-queue.ts';
+import type { LoadSettings, ModelRef } from './model-ref.ts';
 import type { EndReason } from './model-worker.ts';
-import {
-  type LoadSettings,
-  type ModelRef,
-  meets,
-  type ResidentState,
-  type ResidentView,
-  type Running,
-  runningOf,
-  toView,
-} from './resident-state.ts';
+import { meets, type ResidentState, type ResidentView, type Running, runningOf, toView } from './resident-state.ts';
 import type { Occupant } from './room.ts';
 import { createScheduler } from './scheduler.ts';
 

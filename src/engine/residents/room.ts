@@ -1,4 +1,4 @@
-import type { LoadOutcome, LoadPlan, LoadRefusal } from '../memory/plan.ts';
+import type { LoadOutcome, LoadPlan, LoadRefusal } from '../memory/memory.ts';
 
 /** A model that takes memory now. */
 export interface Occupant {

@@ -4,6 +4,10 @@ import type { Logger } from '../../observe/logger.ts';
 import { createThreadArbiter, type ThreadArbiter } from './arbiter.ts';
 import { type ContentionWatch, createContentionWatch } from './contention.ts';
 
+export type { ThreadArbiter, ThreadShare } from './arbiter.ts';
+export type { ContentionWatch } from './contention.ts';
+export { foreignWaitingShare } from './limit.ts';
+
 /** Divides the threads among the models that decode: all of them, or as many as others leave. */
 export function createThreads(deps: { threads: number; readFile: ReadFile; clock: Clock; log: Logger }): {
   arbiter: ThreadArbiter;

@@ -2,8 +2,12 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
-import { type Calibration, type CalibrationKey, runCalibration } from '../../../src/engine/calibration/calibration.ts';
 import { createCalibrationStore } from '../../../src/engine/calibration/calibration-store.ts';
+import {
+  type Calibration,
+  type CalibrationKey,
+  runCalibration,
+} from '../../../src/engine/calibration/run-calibration.ts';
 import { type ManualClock, manualClock } from '../../support/manual-clock.ts';
 
 const key: CalibrationKey = { model: 'm.gguf:1:2', cpuModel: 'Some CPU', cores: 4, engineVersion: '3.22.1' };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
-import type { Calibration, CalibrationKey } from '../../../src/engine/calibration/calibration.ts';
 import { type CalibratorLoad, calibratedBatch, createCalibrator } from '../../../src/engine/calibration/calibrator.ts';
+import type { Calibration, CalibrationKey } from '../../../src/engine/calibration/run-calibration.ts';
 import type { WorkerMeasurement } from '../../../src/ipc/protocol.ts';
 import type { CpuReading } from '../../../src/machine/cpu-reader.ts';
 import { createLogger } from '../../../src/observe/logger.ts';

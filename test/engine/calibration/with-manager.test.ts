@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Calibration } from '../../../src/engine/calibration/calibration.ts';
 import { createCalibrator } from '../../../src/engine/calibration/calibrator.ts';
+import type { Calibration } from '../../../src/engine/calibration/run-calibration.ts';
 import { createLauncher } from '../../../src/engine/residents/launcher.ts';
 import { createManager, type ModelRef } from '../../../src/engine/residents/manager.ts';
 import { createThreadArbiter } from '../../../src/engine/threads/arbiter.ts';

@@ -5,7 +5,7 @@ import {
   type MeasuredSetting,
   modelIdentity,
   runCalibration,
-} from '../../../src/engine/calibration/calibration.ts';
+} from '../../../src/engine/calibration/run-calibration.ts';
 import type { CpuReader } from '../../../src/machine/cpu-reader.ts';
 import { manualClock } from '../../support/manual-clock.ts';
 

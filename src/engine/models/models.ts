@@ -1,0 +1,9 @@
+export { toLocalModel } from './describe.ts';
+export type {
+  LoadedModel,
+  LoadWish,
+  LocalModel,
+  ModelCalibration,
+  ModelState,
+  ModelVariant,
+} from './local-model.ts';

@@ -1,0 +1,6 @@
+export { type CrashGuard, createCrashGuard, quarantineFile } from './crash-guard.ts';
+export { createLauncher } from './launcher.ts';
+export type { Lease } from './lease.ts';
+export { createManager, type Manager } from './manager.ts';
+export type { LoadSettings, ModelRef } from './model-ref.ts';
+export type { ResidentView } from './resident-state.ts';
