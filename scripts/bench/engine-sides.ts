@@ -1,10 +1,10 @@
-import { promptTokensOf } from '../../src/core/usage.ts';
 import { fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../src/core/clock.ts';
+import { promptTokensOf } from '../../src/core/usage.ts';
 import { type ModelWorker, startWorker } from '../../src/engine/residents/model-worker.ts';
 import { forkWorker } from '../../src/ipc/fork.ts';
 import type { WorkerRequest } from '../../src/ipc/protocol.ts';

@@ -84,7 +84,9 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
     workerPids: () => manager.residents().flatMap(({ pid }) => (pid === null ? [] : [pid])),
   });
   const { readFile, residentBytes } = memory;
-  const { cores } = usableCores({ readFile, affinityCount: availableParallelism() });
+  const usable = usableCores({ readFile, affinityCount: availableParallelism() });
+  const { cores } = usable;
+  log.info(usable, 'usable cores');
   // 2. The division of its threads, and what is measured of models on them.
   const threads = config.engine.threads ?? cores;
   const { arbiter, contention } = createThreads({ threads, readFile, clock, log });

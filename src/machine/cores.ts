@@ -26,7 +26,7 @@ export interface UsableCores {
 /**
  * The least of affinity mask, physical cores and CPU quota (cgroup v2 `cpu.max`, v1 `cfs_quota_us`, on every level),
  * the quota rounded down. One thread more than this collapses the speed of decoding, because its threads spin on
- * barriers: see engine/cpu/README.md. Never throws.
+ * barriers: see engine/threads/README.md. Never throws.
  */
 export function usableCores(reader: CoresReader): UsableCores {
   const processors = affinityList(reader.readFile);

@@ -12,7 +12,7 @@ export interface PlannedFile {
   facts: GgufFacts;
 }
 
-/** What was asked for, and the memory that would be there beside what is free now. */
+/** What was asked for; what is left out is for the plan to choose. */
 export interface PlanWish {
   contextTokens?: number;
   slots?: number;

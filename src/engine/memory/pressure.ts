@@ -18,7 +18,7 @@ export interface MemoryReading {
   stalledPercent: number | null;
 }
 
-export interface PressureState {
+interface PressureState {
   level: MemoryLevel;
   /** Readings in a row that were short, or calm. */
   shortReadings: number;
@@ -45,7 +45,7 @@ const calmShare = 1.5;
 const leastMarkBytes = 64 * 2 ** 20;
 const retryAfterSeconds = 10;
 
-export const noPressure: PressureState = { level: 'none', shortReadings: 0, calmReadings: 0 };
+const noPressure: PressureState = { level: 'none', shortReadings: 0, calmReadings: 0 };
 
 /** Half of what is to be left to others: a load never goes that far, so others have grown, or a model has. */
 export function lowMark(reserveBytes: number): number {
@@ -53,7 +53,7 @@ export function lowMark(reserveBytes: number): number {
 }
 
 /** The next state. The level rises while readings stay short and falls to none at once after enough calm ones. Pure. */
-export function nextPressure(state: PressureState, reading: MemoryReading, markBytes: number): PressureState {
+function nextPressure(state: PressureState, reading: MemoryReading, markBytes: number): PressureState {
   const stalled = reading.stalledPercent ?? 0;
   if (reading.availableBytes < markBytes || stalled >= stalledMarks.short) {
     const shortReadings = state.shortReadings + 1;

@@ -8,7 +8,7 @@ export interface VariantChoice {
 }
 
 /** In place of a label: the best quality that fits. */
-export const automatic = 'auto';
+const automatic = 'auto';
 
 /**
  * The variant to load. A label wins, then the variant in the name, then the one that is loaded. `auto` takes the best

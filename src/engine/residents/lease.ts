@@ -5,8 +5,6 @@ import type { Ticket } from './scheduler.ts';
 
 /** A slot of a loaded model, for one request. */
 export interface Lease {
-  /** Time spent waiting for the slot, without the load. */
-  readonly waitedMs: number;
   /**
    * One of these may be called, once. The slot is free again when the worker confirms the end, not when the
    * caller turns away.
@@ -26,7 +24,6 @@ export interface Lease {
 /** Ties a slot of the scheduler to the worker that serves it. */
 export function leaseOn(worker: ModelWorker, ticket: Ticket): Lease {
   return {
-    waitedMs: ticket.waitedMs,
     release: ticket.release,
     generate: (request, signal, onToken) => worker.generate(request, signal, { onToken, onSettled: ticket.release }),
     embed: (request, signal) => worker.embed(request, signal, ticket.release),
