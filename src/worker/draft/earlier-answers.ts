@@ -7,8 +7,6 @@ export interface EarlierAnswers {
   add(key: string, tokens: readonly number[]): void;
   /** Guesses for an answer to a request with this key; `generated` grows with the answer. */
   source(key: string, generated: readonly number[]): DraftSource;
-  /** Tokens kept in all. */
-  readonly tokens: number;
 }
 
 interface Kept {
@@ -60,9 +58,6 @@ export function createEarlierAnswers(maxTokens = 32_768): EarlierAnswers {
   };
 
   return {
-    get tokens() {
-      return total;
-    },
     add(key, tokens) {
       const answer = tokens.slice(0, Math.min(tokensPerAnswer, maxTokens));
       if (answer.length === 0) return;

@@ -98,7 +98,7 @@ function walk(walker: GrammarWalker, from: GrammarPlaces, text: string): Grammar
 }
 
 /** Whether white space may stand here, or not. */
-export function hasChoiceOfBlanks({ places }: GrammarPlaces): boolean {
+function hasChoiceOfBlanks({ places }: GrammarPlaces): boolean {
   return places.some(isBlank) && places.some((place) => !isBlank(place));
 }
 

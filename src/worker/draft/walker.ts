@@ -32,7 +32,7 @@ const maxPlaces = 128;
 /** Equal frames are one as long as they are remembered; then they only cost more. */
 const maxFrames = 20_000;
 
-/** Follows a text through a grammar, character by character, all its readings at a time. Null when there are too many. */
+/** Follows a text through a grammar, character by character, all its parses at a time. Null when there are too many. */
 export function createGrammarWalker(grammar: Grammar): GrammarWalker | null {
   const frames = new Map<string, Frame>();
   let nextId = 1;

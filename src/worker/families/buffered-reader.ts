@@ -2,22 +2,22 @@ import type { CallReader, CallSink, ReadState } from './form.ts';
 import { readOn } from './form.ts';
 
 /** A call that was read as a whole. */
-export interface WholeCall {
+export interface ParsedCall {
   name: string;
   /** A JSON object. */
   argumentsText: string;
 }
 
 /** A reader for forms that are only understood once their closing marker is there. `parse` gives null for no calls. */
-export function createWholeReader(deps: {
+export function createBufferedReader(deps: {
   sink: CallSink;
   close: string;
-  parse: (body: string) => WholeCall[] | null;
+  parse: (body: string) => ParsedCall[] | null;
 }): CallReader {
   const { sink, close, parse } = deps;
   let text = '';
   let searched = 0;
-  const emit = (calls: WholeCall[]) => {
+  const emit = (calls: ParsedCall[]) => {
     for (const call of calls) {
       sink.start(call.name);
       sink.args(call.argumentsText);

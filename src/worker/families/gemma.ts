@@ -1,5 +1,5 @@
 import type { ToolDefinition } from '../../core/chat.ts';
-import { createWholeReader, type WholeCall } from './buffered-reader.ts';
+import { createBufferedReader, type ParsedCall } from './buffered-reader.ts';
 import type { ToolCallForm } from './form.ts';
 import { choice, createGrammarParts, type GrammarParts, quoted } from './grammar-parts.ts';
 import { parseJson } from './json-text.ts';
@@ -15,7 +15,7 @@ export const gemmaForm: ToolCallForm = {
   name: 'gemma',
   opens: [open],
   markers: [open, close, quote],
-  createReader: ({ sink }) => createWholeReader({ sink, close, parse }),
+  createReader: ({ sink }) => createBufferedReader({ sink, close, parse }),
   callGrammar: (tools, nowMs) => grammar(tools, ({ name }) => `call:${name}{`, nowMs),
   requireCall({ tools, named, nowMs }) {
     if (named) return { prefix: `${open}call:${named.name}{`, gbnf: grammar([named], () => '', nowMs) };
@@ -59,7 +59,7 @@ function gemmaNotation(parts: GrammarParts): KeywordNotation {
   };
 }
 
-function parse(body: string): WholeCall[] | null {
+function parse(body: string): ParsedCall[] | null {
   const cursor = createTextCursor(body);
   cursor.space();
   const head = cursor.match(/call:([\w.:/-]+)(?=\{)/y);

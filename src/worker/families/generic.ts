@@ -8,7 +8,7 @@ const asText = (text: string) => [{ type: 'text' as const, text }];
  * The instructions that stand in for a template's own: the tools as JSON, one a line, and the `<tool_call>` form, which
  * most models have seen.
  */
-export function toolInstructions(tools: readonly ToolDefinition[]): string {
+function toolInstructions(tools: readonly ToolDefinition[]): string {
   const lines = tools.map(({ name, description, parameters }) =>
     JSON.stringify({ name, ...(description !== undefined && { description }), ...(parameters && { parameters }) }),
   );

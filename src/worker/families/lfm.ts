@@ -1,4 +1,4 @@
-import { createWholeReader } from './buffered-reader.ts';
+import { createBufferedReader } from './buffered-reader.ts';
 import type { ToolCallForm } from './form.ts';
 import { choice, createGrammarParts, quoted } from './grammar-parts.ts';
 import { keywordArguments, pythonNotation } from './keyword-grammar.ts';
@@ -13,7 +13,7 @@ export const lfmForm: ToolCallForm = {
   opens: [open],
   markers: [open, close],
   createReader: ({ sink }) =>
-    createWholeReader({
+    createBufferedReader({
       sink,
       close,
       parse(body) {

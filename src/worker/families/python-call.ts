@@ -1,10 +1,10 @@
-import type { WholeCall } from './buffered-reader.ts';
+import type { ParsedCall } from './buffered-reader.ts';
 import { createTextCursor, deepestValue, readEntries, readItems, type TextCursor, unreadable } from './text-cursor.ts';
 
 /** Reads `name(key=value, …)` calls in Python's notation, with commas between them; null when it is anything else. */
-export function readPythonCalls(text: string): WholeCall[] | null {
+export function readPythonCalls(text: string): ParsedCall[] | null {
   const cursor = createTextCursor(text);
-  const calls: WholeCall[] = [];
+  const calls: ParsedCall[] = [];
   for (;;) {
     cursor.space();
     const head = cursor.match(/([A-Za-z_][\w.]*)\s*\(/y);

@@ -2,7 +2,7 @@ import type { LlamaContextSequence, Token } from 'node-llama-cpp';
 import { canCoverFirstCell, withFirstCellCovered } from './internals.ts';
 
 /** Most checkpoints of one sequence; the one at the shortest length goes first. */
-export const maxCheckpoints = 6;
+const maxCheckpoints = 6;
 
 /** Room for the checkpoints of all sequences. One is kept in each, whatever its size. */
 const checkpointBytes = 256 * 1024 * 1024;

@@ -15,7 +15,7 @@ import type { Sampling } from '../../core/chat.ts';
 export const samplingDefaults = { temperature: 0.8, topP: 0.95, topK: 40, minP: 0.05 };
 
 /** "No limit" for top_k: 0 would sort the whole vocabulary for every token, 1024 candidates cost nothing extra. */
-export const unlimitedTopK = 1024;
+const unlimitedTopK = 1024;
 
 /** A seed for requests that give none; the library's own default is the clock in seconds. */
 export function randomSeed(): number {

@@ -54,7 +54,6 @@ describe('guesses from earlier answers', () => {
       earlier.add('form', answer(turn * 100));
       expect(earlier.source('form', []).propose(1)).toEqual([turn * 100]);
     }
-    expect(earlier.tokens).toBe(80);
     expect(earlier.source('form', [3700, 3701, 3702, 3703]).propose(1)).toEqual([3704]);
     expect(earlier.source('form', [2500, 2501, 2502, 2503]).propose(1)).toEqual([]);
   });
@@ -66,7 +65,6 @@ describe('guesses from earlier answers', () => {
     earlier.add('c', answer(300));
     earlier.source('a', []).propose(1);
     earlier.add('d', answer(400));
-    expect(earlier.tokens).toBe(60);
     expect(earlier.source('b', []).propose(1)).toEqual([]);
     expect(['a', 'c', 'd'].map((key) => earlier.source(key, []).propose(1))).toEqual([[100], [300], [400]]);
   });
@@ -75,10 +73,8 @@ describe('guesses from earlier answers', () => {
     const earlier = createEarlierAnswers(30);
     earlier.add('a', answer(100));
     earlier.add('a', answer(200));
-    expect(earlier.tokens).toBe(20);
     expect(earlier.source('a', [100, 101, 102, 103]).propose(1)).toEqual([]);
     earlier.add('a', answer(500, 100));
-    expect(earlier.tokens).toBe(30);
     expect(earlier.source('a', [526, 527, 528]).propose(4)).toEqual([]);
     expect(earlier.source('a', [525, 526, 527, 528]).propose(4)).toEqual([529]);
   });

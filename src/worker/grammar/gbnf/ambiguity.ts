@@ -1,6 +1,6 @@
 import type { Atom } from './text.ts';
 
-/** What of a rule matters for how many readings of a text stay open. A rule without one is a scalar. */
+/** What of a rule matters for how many parses of a text stay open. A rule without one is a scalar. */
 export type Shape =
   | { type: 'object'; members: readonly Member[]; further: Atom | null }
   | { type: 'array'; items: readonly Atom[] }
@@ -34,11 +34,11 @@ const anyValue = new Set(['value', 'object', 'array']);
 const scalars = new Set(['string', 'number', 'integer', 'boolean', 'null']);
 
 /**
- * How many readings of one text the engine may have to follow at a time, because branches of a union look the same so
+ * How many parses of one text the engine may have to follow at a time, because branches of a union look the same so
  * far; infinite when a recursion multiplies them level by level. An upper bound: values that may be equal count as
- * equal. The engine keeps a stack for each reading and has no limit for them.
+ * equal. The engine keeps a stack for each parse and has no limit for them.
  */
-export function openReadings(root: Atom, given: Shapes): number {
+export function openParses(root: Atom, given: Shapes): number {
   const rules: Index = { ...given, leaves: new Map() };
   const groups = new Map<Atom, readonly Atom[][]>();
   const edgesOf = (atom: Atom): Atom[] => {
@@ -60,7 +60,7 @@ export function openReadings(root: Atom, given: Shapes): number {
         const inside = group.filter((value) => componentOf.get(value) === index).length;
         const outside = group.filter((value) => componentOf.get(value) !== index);
         const sum = outside.reduce((total, value) => total + counts.get(componentOf.get(value)!)!, 0);
-        // Two readings that both come back here are four one level deeper.
+        // Two parses that both come back here are four one level deeper.
         return inside > 1 ? Number.POSITIVE_INFINITY : sum + inside;
       }),
     );

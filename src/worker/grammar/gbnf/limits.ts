@@ -26,7 +26,7 @@ export const limits = {
   patternCharacters: 1_000,
   patternDepth: 32,
   patternPositions: 1_000,
-  /** Readings of one text that the engine may have to follow at a time. */
-  openReadings: 1_000,
+  /** Parses of one text that the engine may have to follow at a time. */
+  openParses: 1_000,
   budgetMs: 500,
 } as const;

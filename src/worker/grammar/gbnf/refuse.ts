@@ -20,6 +20,6 @@ export function step(path: string, key: string | number): string {
 }
 
 /** Client text in a message stays short: a property name may be a megabyte. */
-export function shorten(text: string): string {
+function shorten(text: string): string {
   return text.length <= 200 ? text : `${text.slice(0, 120)}…${text.slice(-60)}`;
 }

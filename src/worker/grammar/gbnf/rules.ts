@@ -1,4 +1,4 @@
-import { openReadings, type Shape } from './ambiguity.ts';
+import { openParses, type Shape } from './ambiguity.ts';
 import { limits } from './limits.ts';
 import type { Refuse } from './refuse.ts';
 import { sharedRules } from './shared.ts';
@@ -18,13 +18,13 @@ export interface RuleBook {
   repeat(atom: Atom, min: number, max: number | null): string;
   /** One of the rules every JSON grammar has, such as `string`. */
   shared(name: string): Atom;
-  /** Tells what a rule is made of, for the count of open readings. */
+  /** Tells what a rule is made of, for the count of open parses. */
   describe(atom: Atom, shape: Shape): Atom;
   /** Refuses when the time budget is spent. */
   tick(): void;
   /**
    * The finished text. Refuses a rule that leads to itself without reading a character, and one that leaves too many
-   * readings open.
+   * parses open.
    */
   print(root: Atom): string;
 }
@@ -119,12 +119,12 @@ export function createRuleBook(deps: { refuse: Refuse; now: () => number }): Rul
       if (hasLoop(aliases)) {
         refuse('#', 'a "$ref" leads back to itself without a value on the way.', 'Remove the circular "$ref".');
       }
-      const readings = openReadings(root, { shapes, aliases, tick: book.tick });
-      if (readings > limits.openReadings) {
+      const parses = openParses(root, { shapes, aliases, tick: book.tick });
+      if (parses > limits.openParses) {
         refuse(
           '#',
-          Number.isFinite(readings)
-            ? `${readings} alternatives in each other begin alike, ${limits.openReadings} are possible.`
+          Number.isFinite(parses)
+            ? `${parses} alternatives in each other begin alike, ${limits.openParses} are possible.`
             : 'two alternatives begin alike and both lead back to the same place.',
           'Let the alternatives begin with a property that tells them apart, such as a required "const".',
         );
@@ -137,7 +137,7 @@ export function createRuleBook(deps: { refuse: Refuse; now: () => number }): Rul
 }
 
 /**
- * More repetitions than the engine takes: whole blocks, then part of one. Written so that at most three readings are
+ * More repetitions than the engine takes: whole blocks, then part of one. Written so that at most three parses are
  * open at a time; `(block? rest?)*` would open one for each length.
  */
 function inBlocks(book: RuleBook, atom: Atom, min: number, max: number): string {

@@ -44,7 +44,7 @@ export function lengthOf(pattern: Pattern): Length {
   }
 }
 
-/** How many places a match can be in; bounds the work of the engine, which follows all readings at once. */
+/** How many places a match can be in; bounds the work of the engine, which follows all parses at once. */
 export function positionsOf(pattern: Pattern): number {
   switch (pattern.type) {
     case 'set':

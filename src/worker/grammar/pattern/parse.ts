@@ -34,7 +34,7 @@ function createParser(source: string) {
       let items = sequence(0);
       const after = take('$') ? [] : [around];
       if (after.length === 0 && peek() !== undefined && peek() !== '|') throw new PatternError(unexpected('$'));
-      // `.*` next to any text is that text; as a part of its own it would leave two readings of each character.
+      // `.*` next to any text is that text; as a part of its own it would leave two parses of each character.
       if (before.length > 0) items = items.slice(items.findIndex((item) => !isAnyNumber(item)));
       if (after.length > 0) items = items.slice(0, items.findLastIndex((item) => !isAnyNumber(item)) + 1);
       alternatives.push({ type: 'sequence', items: [...before, ...items, ...after] });

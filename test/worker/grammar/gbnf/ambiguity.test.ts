@@ -93,15 +93,15 @@ function tower(levels: number): object {
 }
 
 describe('a union', () => {
-  it.each(doubling)('is refused where its readings double with every level: %s', (_name, schema) => {
+  it.each(doubling)('is refused where its parses double with every level: %s', (_name, schema) => {
     expect(() => schemaToGrammar(schema)).toThrow('lead back to the same place');
   });
 
-  it.each(distinct)('is converted where the recursion is in one reading: %s', (_name, schema) => {
+  it.each(distinct)('is converted where the recursion is in one parse: %s', (_name, schema) => {
     expect(schemaToGrammar(schema)).toContain('root ::= ');
   });
 
-  it('may hold unions that begin alike, as long as the readings stay few', () => {
+  it('may hold unions that begin alike, as long as the parses stay few', () => {
     expect(schemaToGrammar(tower(8))).toContain('root ::= ');
     expect(() => schemaToGrammar(tower(12))).toThrow('begin alike');
   });
