@@ -30,7 +30,7 @@ const stderrTailLines = 40;
 /**
  * Starts a worker process.
  * `env`: the server's environment, which carries library paths; `libuvThreads`: size of the worker's libuv pool, on
- * which decoding and sampling run. How many of them work is the worker's business (`worker/thread-pool.ts`).
+ * which decoding and sampling run. How many of them work is the worker's business (`worker/batch/thread-pool.ts`).
  */
 export function forkWorker(deps: { env: NodeJS.ProcessEnv; libuvThreads: number }): WorkerProcess {
   const libuvThreads = String(deps.libuvThreads);

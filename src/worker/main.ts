@@ -1,5 +1,5 @@
 /**
- * Entry of a worker process: one model, driven over IPC by `engine/resident.ts`. It never writes to stdout; stderr is
+ * Entry of a worker process: one model, driven over IPC by `engine/residents`. It never writes to stdout; stderr is
  * kept by the parent for its log. When the parent is gone it exits. Its one argument is the size of its libuv pool.
  */
 import { AppError, toAppError } from '../core/errors.ts';
@@ -21,7 +21,7 @@ import { createEmbedder, type Embedder } from './embedder/embedder.ts';
 import { createEmbeddingRuntime, createRuntime, type EmbeddingRuntime, probeGpu, type Runtime } from './llama/llama.ts';
 import { createOutbox } from './outbox.ts';
 import { openPrefixStore } from './prefix/prefix.ts';
-import { type ChatTemplate, countPrompt, createChatTemplate, prepareJob } from './prompt/prompt.ts';
+import { type ChatTemplate, countPrompt, createChatTemplate, prepareTask } from './prompt/prompt.ts';
 
 interface Loaded {
   pinnedPrompts: readonly string[];
@@ -157,7 +157,7 @@ function probe(template: ChatTemplate): void {
 function generate(message: Extract<ToWorker, { type: 'generate' }>): void {
   try {
     if (!loaded) throw new AppError('internal_error', 'The worker has no model.');
-    loaded.loop.add(prepareJob(message.id, message.request, loaded));
+    loaded.loop.add(prepareTask(message.id, message.request, loaded));
   } catch (error) {
     const failure = toAppError(error);
     if (failure.code === 'internal_error') process.stderr.write(`request: ${String(failure.cause ?? failure)}\n`);
@@ -174,7 +174,7 @@ function count({ id, request }: Extract<ToWorker, { type: 'count' }>): void {
   }
 }
 
-async function answerWhole(message: Extract<ToWorker, { type: 'embed' | 'rank' }>): Promise<void> {
+async function embedOrRank(message: Extract<ToWorker, { type: 'embed' | 'rank' }>): Promise<void> {
   if (!loadedEmbedder) {
     const error = new AppError('internal_error', 'The worker has no model for this.').toWire();
     return send({ type: 'refused', id: message.id, error });
@@ -228,7 +228,7 @@ process.on('message', (message: ToWorker) => {
       break;
     case 'embed':
     case 'rank':
-      void answerWhole(message);
+      void embedOrRank(message);
       break;
     case 'count':
       count(message);

@@ -1,7 +1,7 @@
 import type { FinishReason, StreamEvent } from '../../src/core/events.ts';
 import { promptUsage, unknownUsage } from '../../src/core/usage.ts';
 import type { StepReport, WorkerItem } from '../../src/ipc/protocol.ts';
-import type { Job } from '../../src/worker/answer/job.ts';
+import type { Task } from '../../src/worker/answer/task.ts';
 import { type BatchLoop, createBatchLoop } from '../../src/worker/batch/loop.ts';
 import type { CacheUse, PrefixStore } from '../../src/worker/prefix/prefix.ts';
 import type { Sequence } from '../../src/worker/sequence/sequence.ts';
@@ -91,7 +91,7 @@ export function createFakeSlots(options: {
 const shown = ({ slot, type, tokens }: FakeCall) => `${slot}:${type} ${tokens}`;
 
 /** A request for `answerTokens` tokens. */
-export function fakeRequest(id: number, prompt: number[], answerTokens: number, cache: Partial<CacheUse> = {}): Job {
+export function fakeRequest(id: number, prompt: number[], answerTokens: number, cache: Partial<CacheUse> = {}): Task {
   const generated: number[] = [];
   const usage = () => ({ ...unknownUsage, inputTokens: prompt.length, outputTokens: generated.length });
   const finish = (reason: FinishReason): StreamEvent[] => [

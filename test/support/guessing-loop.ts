@@ -11,7 +11,7 @@ import type { WorkerRequest } from '../../src/ipc/protocol.ts';
 import { createBatchLoop } from '../../src/worker/batch/loop.ts';
 import { createDraftFactory } from '../../src/worker/draft/draft.ts';
 import { createRuntime } from '../../src/worker/llama/runtime.ts';
-import { prepareJob } from '../../src/worker/prompt/requests.ts';
+import { prepareTask } from '../../src/worker/prompt/requests.ts';
 import { createChatTemplate } from '../../src/worker/prompt/template.ts';
 import type { FlatAnswer } from './flat-answer.ts';
 import { foldFlat } from './flat-answer.ts';
@@ -73,11 +73,11 @@ const loop = createBatchLoop({
     counts.accepted += report?.drafts.accepted ?? 0;
     counts.steps += report ? 1 : 0;
     for (const item of items) {
-      const job = running.get(item.id)!;
-      if ('error' in item) job.end(new Error(`${item.error.code}: ${item.error.message}`));
+      const task = running.get(item.id)!;
+      if ('error' in item) task.end(new Error(`${item.error.code}: ${item.error.message}`));
       else {
-        job.events.push(item.event);
-        if (item.event.type === 'finish') job.end(null);
+        task.events.push(item.event);
+        if (item.event.type === 'finish') task.end(null);
       }
     }
   },
@@ -89,7 +89,7 @@ async function answer(request: WorkerRequest): Promise<string> {
   const events: StreamEvent[] = [];
   const ended = Promise.withResolvers<void>();
   running.set(id, { events, end: (failure) => (failure ? ended.reject(failure) : ended.resolve()) });
-  loop.add(prepareJob(id, request, { runtime, template, drafts, pinnedPrompts: [], nowMs: () => 0 }));
+  loop.add(prepareTask(id, request, { runtime, template, drafts, pinnedPrompts: [], nowMs: () => 0 }));
   await ended.promise;
   return whatMatters(await foldFlat(replay(events)));
 }

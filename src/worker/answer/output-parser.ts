@@ -1,7 +1,7 @@
-import type { ToolDefinition } from '../../core/chat.ts';
 import type { StreamEvent } from '../../core/events.ts';
-import type { CallReader, ReadState, ReasoningTags, ToolCallForm } from '../families/families.ts';
+import type { ReasoningTags } from '../families/families.ts';
 import { longestPartialMatch } from '../text/text.ts';
+import { createCallRuns, type ExpectedCalls } from './call-runs.ts';
 import { createBlockWriter } from './output-blocks.ts';
 
 /** Splits generated text into blocks of text, reasoning and tool calls. */
@@ -21,14 +21,7 @@ export interface OutputParser {
 
 export interface OutputParserOptions {
   /** How calls are written, or null when the request has no tools: then nothing is taken for one. */
-  calls: {
-    form: ToolCallForm;
-    tools: readonly ToolDefinition[];
-    /** A grammar binds calls that it sees from the beginning: they cannot turn out broken, so arguments stream. */
-    bound: boolean;
-    /** The answer is a call once reasoning is over: its opening was written for the model. */
-    begun: boolean;
-  } | null;
+  calls: ExpectedCalls | null;
   reasoning: ReasoningTags;
   /** The prompt already opened a reasoning block. */
   startsInReasoning: boolean;
@@ -42,48 +35,19 @@ export interface OutputParserOptions {
 export function createOutputParser(options: OutputParserOptions): OutputParser {
   const { calls, reasoning } = options;
   const writer = createBlockWriter(options.newCallId);
+  const runs = createCallRuns(calls, writer);
   let mode: 'start' | 'answer-start' | 'text' | 'reasoning' | 'call' = options.startsInReasoning
     ? 'reasoning'
     : 'start';
   /** A call without a marker that was begun for the model. */
   const isBareCall = calls?.begun === true && calls.form.opensBare !== undefined;
   let buffer = '';
-  let run: { reader: CallReader; opened: string; before: string; callsBefore: number } | null = null;
-  let runs = 0;
-  let boundCall: number | null = null;
   if (options.startsInReasoning) writer.dropLeadingSpace();
   else if (isBareCall) mode = 'answer-start';
 
-  /** Begins a run of calls; `before`: white space in front of it, shown only if there is no call after all. */
   const open = (opened: string, before: string, isBound: boolean) => {
-    if (!calls) return;
-    runs++;
-    boundCall = calls.bound && isBound && !calls.form.freeOpens?.includes(opened) ? runs : null;
-    const sink = writer.callSink(boundCall !== null);
-    run = {
-      reader: calls.form.createReader({ opened, tools: calls.tools, sink }),
-      opened,
-      before,
-      callsBefore: writer.toolCallCount,
-    };
+    runs.open(opened, before, isBound);
     mode = 'call';
-  };
-  const close = (state: ReadState) => {
-    if (!run || state.state === 'open') return;
-    const hasCalls = writer.toolCallCount > run.callsBefore;
-    if (state.state === 'done') buffer = state.rest;
-    else {
-      const streamed = writer.breakCall();
-      if (!streamed) {
-        if (!hasCalls) writer.show('text', run.before + run.opened);
-        buffer = state.text;
-      } else buffer = '';
-    }
-    // White space between and after calls is layout, not text.
-    if (hasCalls || state.state === 'done') writer.dropLeadingSpace();
-    run = null;
-    boundCall = null;
-    mode = 'text';
   };
   /** Consumes what it can of the buffer; true when the mode changed and there may be more. */
   const advance = (): boolean => {
@@ -116,18 +80,17 @@ export function createOutputParser(options: OutputParserOptions): OutputParser {
       case 'answer-start':
         return advanceAnswerStart();
       case 'call': {
-        const piece = buffer;
-        buffer = '';
-        const state = run!.reader.push(piece);
-        close(state);
-        return state.state !== 'open';
+        const rest = runs.push(buffer);
+        buffer = rest ?? '';
+        if (rest !== null) mode = 'text';
+        return rest !== null;
       }
       case 'text':
         return advanceText();
     }
   };
   const advanceAnswerStart = (): boolean => {
-    if (isBareCall && runs === 0) {
+    if (isBareCall && runs.count === 0) {
       open('', '', true);
       return true;
     }
@@ -150,7 +113,7 @@ export function createOutputParser(options: OutputParserOptions): OutputParser {
       writer.show('text', shown);
       buffer = buffer.slice(found.at + found.marker.length);
       // The prompt's own words come before any grammar, so what they opened is bound all the same.
-      open(found.marker, before.slice(shown.length), buffer === '' || (calls?.begun === true && runs === 0));
+      open(found.marker, before.slice(shown.length), buffer === '' || (calls?.begun === true && runs.count === 0));
       return true;
     }
     if (opens.length > 0) release('text', opens);
@@ -178,8 +141,9 @@ export function createOutputParser(options: OutputParserOptions): OutputParser {
       return writer.take();
     },
     end() {
-      while (run) {
-        close(run.reader.end());
+      while (runs.isOpen) {
+        buffer = runs.end();
+        mode = 'text';
         while (buffer !== '' && advance());
       }
       writer.show(mode === 'reasoning' ? 'reasoning' : 'text', mode === 'reasoning' ? buffer.trimEnd() : buffer);
@@ -194,7 +158,7 @@ export function createOutputParser(options: OutputParserOptions): OutputParser {
       return writer.toolCallCount;
     },
     get boundCall() {
-      return boundCall;
+      return runs.boundCall;
     },
   };
 }

@@ -3,11 +3,11 @@ import type { DraftController } from '../draft/draft.ts';
 import { allowsDrafts } from '../draft/draft.ts';
 import type { PrefixCache } from '../prefix/prefix.ts';
 import type { GeneratedToken } from '../sequence/sequence.ts';
-import type { JobReports } from './job-reports.ts';
 import type { PrefillPacer } from './pacer.ts';
 import { isAtStop, prefillOrder, sharePrefill } from './portions.ts';
 import { freeSlot, type Slot } from './slots.ts';
 import type { StepThreads } from './step-threads.ts';
+import type { TaskReports } from './task-reports.ts';
 
 /** Runs one step of all slots that have work; null when none has. */
 export type DecodeStep = () => Promise<StepReport | null>;
@@ -37,7 +37,7 @@ export function createDecodeStep(deps: {
   /** Is told what kind of step comes next. */
   threads: Pick<StepThreads, 'use'>;
   cache: Pick<PrefixCache, 'note'>;
-  reports: Pick<JobReports, 'tell' | 'fail'>;
+  reports: Pick<TaskReports, 'tell' | 'fail'>;
   nowMs: () => number;
 }): DecodeStep {
   const { slots, pacer, drafts, reports } = deps;
@@ -45,7 +45,7 @@ export function createDecodeStep(deps: {
 
   const plan = (): StepPlan => {
     const suspect = slots.find((slot) => slot.suspect);
-    const taking = suspect ? [suspect] : slots.filter((slot) => slot.job);
+    const taking = suspect ? [suspect] : slots.filter((slot) => slot.task);
     const decoding = taking.filter((slot) => slot.generation).length;
     const order = prefillOrder(slots, portions + 1);
     const shares = suspect
@@ -57,7 +57,7 @@ export function createDecodeStep(deps: {
   };
 
   const draftLimit = (slot: Slot, decoding: number): number =>
-    slot.generation && slot.job && allowsDrafts(slot.job.settings) ? drafts.limit(decoding) : 0;
+    slot.generation && slot.task && allowsDrafts(slot.task.settings) ? drafts.limit(decoding) : 0;
 
   /** Issues one slot's part of the step; null when it has none. */
   const issue = (slot: Slot, share: number, report: StepReport): Promise<GeneratedToken | null> | null => {
@@ -68,20 +68,20 @@ export function createDecodeStep(deps: {
     report.promptTokens += share;
     if (slot.pending.length > 0) return slot.sequence.prefill(chunk).then(() => null);
     // The last chunk also samples the first token.
-    slot.generation = slot.sequence.generate(chunk, slot.job!.settings);
+    slot.generation = slot.sequence.generate(chunk, slot.task!.settings);
     return slot.generation.next();
   };
 
   const accept = async (slot: Slot, token: GeneratedToken, report: StepReport) => {
-    const job = slot.job!;
-    const before = job.settings.generated.length;
+    const task = slot.task!;
+    const before = task.settings.generated.length;
     if (before === 0 && !slot.suspect) deps.cache.note(slot);
     slot.suspect = false;
-    const { events, finished } = job.accept(token);
-    reports.tell(job, events);
+    const { events, finished } = task.accept(token);
+    reports.tell(task, events);
     if (finished) await freeSlot(slot);
     // The end token is no token of the answer.
-    if (job.settings.generated.length > before) report.decoded.push(job.id);
+    if (task.settings.generated.length > before) report.decoded.push(task.id);
   };
 
   /** Takes the tokens that this step's guesses already made; the slot must not lag behind its own state. */
@@ -102,12 +102,12 @@ export function createDecodeStep(deps: {
       await reports.fail(slot, reason);
       return;
     }
-    const job = slot.job!;
+    const task = slot.task!;
     await slot.generation?.stop();
     await slot.sequence.reset();
     slot.generation = null;
     slot.suspect = true;
-    slot.pending = [...job.prompt, ...job.settings.generated];
+    slot.pending = [...task.prompt, ...task.settings.generated];
   };
 
   return async () => {
@@ -147,7 +147,7 @@ export function createDecodeStep(deps: {
     }
     // A checkpoint is taken before anything goes on; a prompt that is still read has no generation.
     for (const { slot } of running) {
-      if (slot.job && !slot.generation && slot.sequence.needsCheckpoints && isAtStop(slots, slot)) {
+      if (slot.task && !slot.generation && slot.sequence.needsCheckpoints && isAtStop(slots, slot)) {
         await slot.sequence.checkpoint();
       }
     }

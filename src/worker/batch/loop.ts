@@ -1,25 +1,25 @@
 import type { AppError } from '../../core/errors.ts';
 import type { StepReport, WorkerItem } from '../../ipc/protocol.ts';
-import type { Job } from '../answer/answer.ts';
+import type { Task } from '../answer/answer.ts';
 import type { DraftController } from '../draft/draft.ts';
 import { createPrefixCache, type PrefixStore } from '../prefix/prefix.ts';
 import type { Sequence } from '../sequence/sequence.ts';
 import { createDecodeStep } from './decode-step.ts';
-import { createJobReports } from './job-reports.ts';
 import type { PrefillPacer } from './pacer.ts';
 import { createPrefixSharing } from './prefix-sharing.ts';
 import { createSlotStart } from './slot-start.ts';
 import { createSlots, freeSlot, type Slot } from './slots.ts';
 import type { StepThreads } from './step-threads.ts';
+import { createTaskReports } from './task-reports.ts';
 
 export interface BatchLoop {
-  /** Takes a job; it starts at the next step that has a free slot. */
-  add(job: Job): void;
-  /** Ends a job at the next step boundary; unknown ids are ignored. */
+  /** Takes a task; it starts at the next step that has a free slot. */
+  add(task: Task): void;
+  /** Ends a task at the next step boundary; unknown ids are ignored. */
   cancel(id: number): void;
   /**
-   * Runs `work` on the slots once nobody else has any; a job that arrives meanwhile waits for its end. Null when there
-   * are jobs, or when one comes first. Rejects when `work` does.
+   * Runs `work` on the slots once nobody else has any; a task that arrives meanwhile waits for its end. Null when there
+   * are tasks, or when one comes first. Rejects when `work` does.
    */
   whenIdle<T>(work: (slots: readonly Slot[]) => Promise<T>): Promise<T | null>;
   /** Stops after the step under way and fails what is left. */
@@ -51,11 +51,11 @@ export function createBatchLoop(deps: {
   log: (line: string) => void;
 }): BatchLoop {
   const slots = createSlots(deps.sequences);
-  const reports = createJobReports(deps);
+  const reports = createTaskReports(deps);
   const cache = createPrefixCache({ ...deps, store: deps.prefixes });
   const sharing = createPrefixSharing({ slots, cache, start: createSlotStart({ ...deps, cache, reports }) });
   const decode = createDecodeStep({ ...deps, slots, cache, reports });
-  const waiting: Job[] = [];
+  const waiting: Task[] = [];
   const cancelled = new Set<number>();
   let wake: (() => void) | null = null;
   let stopReason: AppError | null = null;
@@ -64,12 +64,12 @@ export function createBatchLoop(deps: {
 
   const applyCancels = async () => {
     if (cancelled.size === 0) return;
-    for (const slot of slots) if (slot.job && cancelled.has(slot.job.id)) await reports.end(slot, 'cancelled');
+    for (const slot of slots) if (slot.task && cancelled.has(slot.task.id)) await reports.end(slot, 'cancelled');
     for (let index = waiting.length - 1; index >= 0; index--) {
-      const job = waiting[index]!;
-      if (!cancelled.has(job.id)) continue;
+      const task = waiting[index]!;
+      if (!cancelled.has(task.id)) continue;
       waiting.splice(index, 1);
-      reports.tell(job, job.finish('cancelled'));
+      reports.tell(task, task.finish('cancelled'));
     }
     cancelled.clear();
   };
@@ -78,11 +78,11 @@ export function createBatchLoop(deps: {
     await applyCancels();
     // Of a copy the library first notes that it is to be made, and makes it with the next step: until then nothing may be
     // loaded or taken back into the slot that it comes from.
-    if (!(await sharing.resolveFollowers())) await sharing.admit(waiting);
+    if (!(await sharing.advanceFollowers())) await sharing.admit(waiting);
     // A slot whose context is full cannot take its last token in: its answer ends here.
     for (const slot of slots) {
       const isFull = slot.sequence.length + 1 > deps.contextTokens - 1;
-      if (slot.job && slot.generation && isFull) await reports.end(slot, 'context_full');
+      if (slot.task && slot.generation && isFull) await reports.end(slot, 'context_full');
     }
     const report = await decode();
     const items = reports.take();
@@ -94,9 +94,9 @@ export function createBatchLoop(deps: {
     idleWork = null;
   };
 
-  const isIdle = () => waiting.length === 0 && cancelled.size === 0 && slots.every((slot) => slot.job === null);
+  const isIdle = () => waiting.length === 0 && cancelled.size === 0 && slots.every((slot) => slot.task === null);
 
-  /** One piece of what is only done when nobody has a job; with nothing left to do, waits for somebody. */
+  /** One piece of what is only done when nobody has a task; with nothing left to do, waits for somebody. */
   const spendIdleMoment = async () => {
     const worthy = slots.find((slot) => slot.retention !== null);
     // One at a time: a request that arrives meanwhile waits for one save at most.
@@ -115,10 +115,10 @@ export function createBatchLoop(deps: {
   };
 
   const failAll = async (reason: AppError) => {
-    for (const job of waiting.splice(0)) reports.refuse(job, reason);
+    for (const task of waiting.splice(0)) reports.refuse(task, reason);
     for (const slot of slots) {
-      if (!slot.job) continue;
-      reports.refuse(slot.job, reason);
+      if (!slot.task) continue;
+      reports.refuse(slot.task, reason);
       await freeSlot(slot);
     }
     const items = reports.take();
@@ -141,12 +141,12 @@ export function createBatchLoop(deps: {
   const running = run();
 
   return {
-    add(job) {
-      waiting.push(job);
+    add(task) {
+      waiting.push(task);
       wake?.();
     },
     cancel(id) {
-      if (!waiting.some((job) => job.id === id) && !slots.some((slot) => slot.job?.id === id)) return;
+      if (!waiting.some((task) => task.id === id) && !slots.some((slot) => slot.task?.id === id)) return;
       cancelled.add(id);
       wake?.();
     },

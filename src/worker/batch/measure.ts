@@ -7,7 +7,7 @@ import type { ThreadPool } from './thread-pool.ts';
 export type MeasureStep = (slots: readonly Slot[], setting: WorkerMeasurement) => Promise<number | null>;
 
 /**
- * Measures single steps on slots that have no job. What a slot holds is there again afterwards: an empty one is taken
+ * Measures single steps on slots that have no task. What a slot holds is there again afterwards: an empty one is taken
  * first, and what was evaluated behind a state is cut off again where that is exact.
  * Returns milliseconds; null: no slot can take the tokens without a loss.
  */
@@ -27,7 +27,7 @@ export function createMeasureStep(deps: {
     // One cell of the context stays free.
     const fits = ({ sequence }: Slot) => sequence.length + count < deps.contextTokens;
     const free = slots
-      .filter((slot) => !slot.job && fits(slot) && (deps.cuttable || slot.sequence.length === 0))
+      .filter((slot) => !slot.task && fits(slot) && (deps.cuttable || slot.sequence.length === 0))
       .sort((a, b) => a.sequence.length - b.sequence.length)[0];
     if (!free) return null;
     const { sequence, index } = free;

@@ -1,4 +1,4 @@
-import type { Job } from '../answer/answer.ts';
+import type { Task } from '../answer/answer.ts';
 import type { CacheUse } from '../prefix/prefix.ts';
 import { commonLength } from '../sequence/sequence.ts';
 import { mayServe, type Slot } from './slots.ts';
@@ -7,10 +7,10 @@ import { mayServe, type Slot } from './slots.ts';
 export const minReuseTokens = 16;
 
 /** The free slot that saves the most of a prompt, or the lowest free one; null when none is free. */
-export function chooseSlot(slots: readonly Slot[], { prompt, cache }: Job): { slot: Slot; saved: number } | null {
+export function chooseSlot(slots: readonly Slot[], { prompt, cache }: Task): { slot: Slot; saved: number } | null {
   let chosen: { slot: Slot; saved: number } | null = null;
   for (const slot of slots) {
-    if (slot.job) continue;
+    if (slot.task) continue;
     const prefix = mayServe(slot, cache) ? slot.sequence.reusablePrefix(prompt) : 0;
     const saved = prefix < minReuseTokens ? 0 : prefix;
     if (!chosen || saved > chosen.saved) chosen = { slot, saved };
@@ -21,13 +21,13 @@ export function chooseSlot(slots: readonly Slot[], { prompt, cache }: Job): { sl
 /** The working slot whose prompt begins like this one for longer than `saved`, if waiting for it pays. */
 export function chooseLeader(
   slots: readonly Slot[],
-  { prompt, cache }: Job,
+  { prompt, cache }: Task,
   saved: number,
 ): { leader: Slot; length: number } | null {
   let best: { leader: Slot; length: number } | null = null;
   for (const leader of slots) {
-    if (!leader.job || leader.suspect || !mayShare(leader.job.cache, cache)) continue;
-    const common = commonLength(leader.job.prompt, prompt);
+    if (!leader.task || leader.suspect || !mayShare(leader.task.cache, cache)) continue;
+    const common = commonLength(leader.task.prompt, prompt);
     const isPast = !leader.follows && leader.sequence.length > common;
     const length = isPast ? leader.sequence.copyable(common) : common;
     if (length >= Math.max(saved + minReuseTokens, (best?.length ?? 0) + 1)) best = { leader, length };
@@ -41,7 +41,7 @@ function mayShare(one: CacheUse, other: CacheUse): boolean {
 }
 
 /** The most that a prompt has in common with what the slots hold that may serve it; of use where checkpoints are needed. */
-export function divergenceOf(slots: readonly Slot[], { prompt, cache }: Job): number {
+export function divergenceOf(slots: readonly Slot[], { prompt, cache }: Task): number {
   const lengths = slots
     .filter((slot) => slot.sequence.needsCheckpoints && mayServe(slot, cache))
     .map(({ sequence }) => commonLength(sequence.tokens(), prompt));

@@ -15,7 +15,7 @@ const firstComeEvery = 4;
 export function prefillOrder(slots: readonly Slot[], portion: number): Slot[] {
   const isForFirst = portion % firstComeEvery === 0;
   return slots
-    .filter((slot) => slot.job && slot.pending.length > 0)
+    .filter((slot) => slot.task && slot.pending.length > 0)
     .sort((a, b) => (isForFirst ? 0 : a.pending.length - b.pending.length) || a.arrival - b.arrival);
 }
 
@@ -55,8 +55,8 @@ export function isAtStop(slots: readonly Slot[], slot: Slot): boolean {
  * prompt diverged from an earlier one, as the next one will do; at the end of what is pinned; and before its last token,
  * from where the same prompt and most next turns go on.
  */
-export function checkpointLengthsOf({ job, sequence, divergence }: Slot): number[] {
-  if (!job || !sequence.needsCheckpoints || job.cache.mode === 'none') return [];
-  const lengths = [divergence, job.cache.pinTokens, job.prompt.length - 1];
-  return lengths.filter((length) => length >= minCheckpointTokens && length < job.prompt.length);
+export function checkpointLengthsOf({ task, sequence, divergence }: Slot): number[] {
+  if (!task || !sequence.needsCheckpoints || task.cache.mode === 'none') return [];
+  const lengths = [divergence, task.cache.pinTokens, task.prompt.length - 1];
+  return lengths.filter((length) => length >= minCheckpointTokens && length < task.prompt.length);
 }

@@ -1,4 +1,4 @@
-import type { Job } from '../answer/answer.ts';
+import type { Task } from '../answer/answer.ts';
 import type { PrefixCache } from '../prefix/prefix.ts';
 import { commonLength } from '../sequence/sequence.ts';
 import { chooseLeader, chooseSlot, divergenceOf, minReuseTokens } from './placement.ts';
@@ -10,10 +10,10 @@ const minRestoreTokens = 64;
 
 /** Where the beginning of each prompt comes from, so that none is computed twice. */
 export interface PrefixSharing {
-  /** Gives waiting jobs, the first one first, to free slots while there are any, and takes them off the list. */
-  admit(waiting: Job[]): Promise<void>;
+  /** Gives waiting tasks, the first one first, to free slots while there are any, and takes them off the list. */
+  admit(waiting: Task[]): Promise<void>;
   /** Takes the shared prefix over where the leader has it, and goes on alone where the leader is gone. True after a copy. */
-  resolveFollowers(): Promise<boolean>;
+  advanceFollowers(): Promise<boolean>;
 }
 
 /**
@@ -31,8 +31,8 @@ export function createPrefixSharing(deps: {
   /** A leader that went early leaves its other followers to the first of them: they must not all do its work. */
   const followHeir = (heir: Slot, gone: Slot) => {
     for (const slot of slots) {
-      if (!heir.job || !slot.job || slot.follows?.leader !== gone) continue;
-      slot.follows = { leader: heir, job: heir.job, length: commonLength(heir.job.prompt, slot.job.prompt) };
+      if (!heir.task || !slot.task || slot.follows?.leader !== gone) continue;
+      slot.follows = { leader: heir, task: heir.task, length: commonLength(heir.task.prompt, slot.task.prompt) };
     }
   };
 
@@ -41,30 +41,30 @@ export function createPrefixSharing(deps: {
       while (waiting.length > 0) {
         const choice = chooseSlot(slots, waiting[0]!);
         if (!choice) return;
-        const job = waiting.shift()!;
+        const task = waiting.shift()!;
         const { slot } = choice;
-        const lead = chooseLeader(slots, job, choice.saved);
-        slot.divergence = divergenceOf(slots, job);
-        // Taken before the first await: a cancel that arrives meanwhile must find its job.
-        slot.job = job;
+        const lead = chooseLeader(slots, task, choice.saved);
+        slot.divergence = divergenceOf(slots, task);
+        // Taken before the first await: a cancel that arrives meanwhile must find its task.
+        slot.task = task;
         slot.arrival = ++arrivals;
         const stored = deps.cache.find(slot);
         if (stored && stored.length >= Math.max(choice.saved, lead?.length ?? 0) + minRestoreTokens) {
           await start.onStored(slot, stored);
-        } else if (lead) slot.follows = { ...lead, job: lead.leader.job! };
+        } else if (lead) slot.follows = { ...lead, task: lead.leader.task! };
         else await start.onOwnState(slot);
       }
     },
-    async resolveFollowers() {
+    async advanceFollowers() {
       let hasCopied = false;
       for (const slot of slots) {
-        if (!slot.job || !slot.follows) continue;
-        const { leader, job, length } = slot.follows;
+        if (!slot.task || !slot.follows) continue;
+        const { leader, task, length } = slot.follows;
         // While a leader waits for a leader of its own, its slot still holds an older conversation.
-        if (leader.job === job && (leader.follows || leader.sequence.length < length)) continue;
+        if (leader.task === task && (leader.follows || leader.sequence.length < length)) continue;
         // So does the slot of one that went before it began: only what is really this prompt's beginning may be copied.
         // And only what this request may use: that conversation may be somebody else's.
-        const common = mayServe(leader, slot.job.cache) ? commonLength(leader.sequence.tokens(), slot.job.prompt) : 0;
+        const common = mayServe(leader, slot.task.cache) ? commonLength(leader.sequence.tokens(), slot.task.prompt) : 0;
         const held = leader.sequence.copyable(Math.min(length, common));
         if (await start.onCopy(slot, leader, held < minReuseTokens ? 0 : held)) hasCopied = true;
         if (held < length) followHeir(slot, leader);

@@ -1,16 +1,16 @@
 import type { PrefixCache, StoredPrefix } from '../prefix/prefix.ts';
-import type { JobReports } from './job-reports.ts';
 import { checkpointLengthsOf } from './portions.ts';
 import { mayServe, type Slot } from './slots.ts';
+import type { TaskReports } from './task-reports.ts';
 
-/** How the job of a slot begins: on the state that the slot holds, on a stored one, or on another slot's. */
+/** How the task of a slot begins: on the state that the slot holds, on a stored one, or on another slot's. */
 export interface SlotStart {
-  /** Begins on what the slot's own state already holds of the prompt; a failure fails the job. */
+  /** Begins on what the slot's own state already holds of the prompt; a failure fails the task. */
   onOwnState(slot: Slot): Promise<void>;
-  /** Begins on a stored state, which is better than anything a slot holds; a failure fails the job. */
+  /** Begins on a stored state, which is better than anything a slot holds; a failure fails the task. */
   onStored(slot: Slot, stored: StoredPrefix): Promise<void>;
   /**
-   * Begins on the first `length` tokens of another slot's state. False when they could not be copied: the job then
+   * Begins on the first `length` tokens of another slot's state. False when they could not be copied: the task then
    * begins on its own slot's state.
    */
   onCopy(slot: Slot, source: Slot, length: number): Promise<boolean>;
@@ -18,32 +18,32 @@ export interface SlotStart {
 
 export function createSlotStart(deps: {
   cache: Pick<PrefixCache, 'retain'>;
-  reports: Pick<JobReports, 'tell' | 'fail'>;
+  reports: Pick<TaskReports, 'tell' | 'fail'>;
   nowMs: () => number;
 }): SlotStart {
   const { reports } = deps;
 
-  /** Hands a slot's state to its job: what is worth keeping is kept, what the job may not use is forgotten. */
+  /** Hands a slot's state to its task: what is worth keeping is kept, what the task may not use is forgotten. */
   const handOver = async (slot: Slot) => {
-    const { cache } = slot.job!;
+    const { cache } = slot.task!;
     await deps.cache.retain(slot);
     if (!mayServe(slot, cache)) await slot.sequence.reset();
     slot.owner = cache.mode === 'keep' ? cache.owner : null;
   };
 
   const begin = (slot: Slot, kept: number) => {
-    const job = slot.job!;
+    const task = slot.task!;
     slot.follows = null;
     slot.begun = { atMs: deps.nowMs(), kept };
-    slot.pending = job.prompt.slice(kept);
+    slot.pending = task.prompt.slice(kept);
     slot.checkpointLengths = checkpointLengthsOf(slot);
-    reports.tell(job, job.begin(kept));
+    reports.tell(task, task.begin(kept));
   };
 
   const onOwnState = async (slot: Slot) => {
     try {
       await handOver(slot);
-      begin(slot, await slot.sequence.adapt(slot.job!.prompt));
+      begin(slot, await slot.sequence.adapt(slot.task!.prompt));
     } catch (error) {
       await reports.fail(slot, error);
     }

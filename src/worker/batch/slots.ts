@@ -1,16 +1,16 @@
-import type { Job } from '../answer/answer.ts';
+import type { Task } from '../answer/answer.ts';
 import type { CachedSlot, CacheUse } from '../prefix/prefix.ts';
 import type { Generation, Sequence } from '../sequence/sequence.ts';
 
-/** One place in the batch: a sequence for ever, and the job it works on. Owned by the loop. */
+/** One place in the batch: a sequence for ever, and the task it works on. Owned by the loop. */
 export interface Slot extends CachedSlot {
-  job: Job | null;
+  task: Task | null;
   /** Prompt tokens that are not evaluated yet. */
   pending: number[];
   generation: Generation | null;
   /** The slot whose prefill this one waits for, to take over its first `length` tokens. */
-  follows: { leader: Slot; job: Job; length: number } | null;
-  /** Number of its job, in the order in which jobs got their slots. */
+  follows: { leader: Slot; task: Task; length: number } | null;
+  /** Number of its task, in the order in which tasks got their slots. */
   arrival: number;
   /** Its batch failed once: it is tried again, alone. */
   suspect: boolean;
@@ -26,7 +26,7 @@ export function createSlots(sequences: readonly Sequence[]): Slot[] {
   return sequences.map((sequence, index) => ({
     index,
     sequence,
-    job: null,
+    task: null,
     pending: [],
     generation: null,
     follows: null,
@@ -40,10 +40,10 @@ export function createSlots(sequences: readonly Sequence[]): Slot[] {
   }));
 }
 
-/** Takes the job off a slot; the state stays, for the next one that begins alike. */
+/** Takes the task off a slot; the state stays, for the next one that begins alike. */
 export async function freeSlot(slot: Slot): Promise<void> {
   const { generation } = slot;
-  slot.job = null;
+  slot.task = null;
   slot.pending = [];
   slot.generation = null;
   slot.follows = null;

@@ -11,7 +11,7 @@ export { createDraftController, type DraftController } from './controller.ts';
 export { allowsDrafts } from './eligibility.ts';
 
 /** What guesses at answers need to know of one request. */
-export interface JobDrafts {
+export interface TaskDrafts {
   /**
    * Called once, before the first token. `generated`: the tokens of the answer so far. Returns where guesses come from,
    * and the grammar to use in place of the given one, which is watched.
@@ -25,7 +25,7 @@ export interface JobDrafts {
 }
 
 /** The guesses for one request with this prompt. */
-export type DraftFactory = (request: WorkerRequest, prompt: readonly number[]) => JobDrafts;
+export type DraftFactory = (request: WorkerRequest, prompt: readonly number[]) => TaskDrafts;
 
 /** The sources of guesses of one model, and what they keep between requests. */
 export function createDraftFactory(model: {

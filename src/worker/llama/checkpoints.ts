@@ -14,7 +14,7 @@ export const checkpointOptions = (slots: number) => ({
   maxMemory: Math.floor(checkpointBytes / slots),
 });
 
-/** Going back on models whose state cannot simply be cut: to lengths at which a copy of it was put aside. */
+/** Going back on models whose state cannot simply be cut: to lengths at which it has a checkpoint. */
 export interface Checkpoints {
   /** Whether the model needs them at all: it has a recurrent state or a sliding window. */
   readonly isNeeded: boolean;

@@ -25,7 +25,7 @@ export interface Retention {
 export interface CachedSlot {
   readonly index: number;
   readonly sequence: Sequence;
-  readonly job: { readonly prompt: readonly number[]; readonly cache: CacheUse } | null;
+  readonly task: { readonly prompt: readonly number[]; readonly cache: CacheUse } | null;
   /** When the prompt's evaluation began, and how much of it was there already. */
   readonly begun: { atMs: number; kept: number };
   /** Tokens that the prompt has in common with what some slot held when it came: where prompts diverge. */
@@ -63,22 +63,22 @@ export function createPrefixCache(deps: {
 
   /** What of a prompt is kept without what followed it, which is of no use to others; null: nothing. */
   const cutOf = (slot: CachedSlot, isSeen: boolean): Retention['cut'] => {
-    const { pinTokens } = slot.job!.cache;
+    const { pinTokens } = slot.task!.cache;
     if (pinTokens > 0 && heldAs(slot, pinTokens) !== 'pinned') return { tokens: pinTokens, pinned: true };
     // Where a stored state cannot be cut, the beginning that came twice is worth more than one prompt's end.
     const isOfUse = isSeen && divergesLate(slot) && heldAs(slot, slot.divergence) === null;
     return isOfUse ? { tokens: slot.divergence, pinned: false } : null;
   };
 
-  const heldAs = ({ job }: CachedSlot, tokens: number) =>
-    store?.holds(job!.prompt.slice(0, tokens), job!.cache.owner) ?? null;
+  const heldAs = ({ task }: CachedSlot, tokens: number) =>
+    store?.holds(task!.prompt.slice(0, tokens), task!.cache.owner) ?? null;
 
   const divergesLate = ({ sequence, divergence }: CachedSlot) =>
     sequence.needsCheckpoints && divergence >= minKeptTokens;
 
   /** Most of the prompt is there already, and its end would only be of use to this one conversation. */
   const isCovered = (slot: CachedSlot) =>
-    divergesLate(slot) && 2 * slot.divergence >= slot.job!.prompt.length && heldAs(slot, slot.divergence) !== null;
+    divergesLate(slot) && 2 * slot.divergence >= slot.task!.prompt.length && heldAs(slot, slot.divergence) !== null;
 
   const saveCut = async ({ sequence, retention, owner }: CachedSlot, cut: NonNullable<Retention['cut']>) => {
     const prefix = sequence.tokens().slice(0, cut.tokens + 1);
@@ -88,11 +88,11 @@ export function createPrefixCache(deps: {
   };
 
   return {
-    find({ job }) {
-      return job && job.cache.mode === 'keep' ? (store?.find(job.prompt, job.cache.owner) ?? null) : null;
+    find({ task }) {
+      return task && task.cache.mode === 'keep' ? (store?.find(task.prompt, task.cache.owner) ?? null) : null;
     },
     note(slot) {
-      const { prompt, cache } = slot.job!;
+      const { prompt, cache } = slot.task!;
       if (store === null || cache.mode === 'none') return;
       const evaluated = prompt.length - slot.begun.kept;
       const spentMs = deps.nowMs() - slot.begun.atMs;

@@ -2,7 +2,14 @@ import { randomBytes } from 'node:crypto';
 import type { ChatInput, ToolChoice, ToolDefinition } from '../../core/chat.ts';
 import { AppError } from '../../core/errors.ts';
 import type { WorkerRequest } from '../../ipc/protocol.ts';
-import { bindAnswer, bindToolCalls, createJob, createOutputParser, formatGrammar, type Job } from '../answer/answer.ts';
+import {
+  bindAnswer,
+  bindToolCalls,
+  createOutputParser,
+  createTask,
+  formatGrammar,
+  type Task,
+} from '../answer/answer.ts';
 import { toTemplateMessages } from '../conversation/conversation.ts';
 import type { DraftFactory } from '../draft/draft.ts';
 import type { Opening, ReasoningTags } from '../families/families.ts';
@@ -18,11 +25,11 @@ import type { ChatTemplate } from './template.ts';
 const maxCharactersPerToken = 64;
 
 /**
- * Makes a job of a request: renders, tokenises, counts.
+ * Makes a task of a request: renders, tokenises, counts.
  * Throws `context_length_exceeded` with both numbers before anything is decoded, `invalid_request` when the template
  * refuses the conversation.
  */
-export function prepareJob(
+export function prepareTask(
   id: number,
   request: WorkerRequest,
   deps: {
@@ -34,7 +41,7 @@ export function prepareJob(
     /** Null where guesses are off. */
     drafts: DraftFactory | null;
   },
-): Job {
+): Task {
   const { runtime, template } = deps;
   const { pieces, answerPrefix, startsInReasoning, opening, tools } = renderInput(request.input, template, deps.nowMs);
   const answerGbnf = formatGrammar(request.format, deps.nowMs);
@@ -57,7 +64,7 @@ export function prepareJob(
   });
   const ends = new Set(endsLate(request) ? [] : turnEndTexts(template.source, runtime.vocabulary.controlTexts));
   const shown = [...(tools.length > 0 ? [...form.opens, ...form.markers] : []), ...tagTexts(reasoning)];
-  return createJob({
+  return createTask({
     id,
     model: request.model,
     prompt,
@@ -86,10 +93,10 @@ export function prepareJob(
   });
 }
 
-/** Tokens of a request's prompt as `prepareJob` would have it, however many they are. Throws as it does for the rest. */
+/** Tokens of a request's prompt as `prepareTask` would have it, however many they are. Throws as it does for the rest. */
 export function countPrompt(
   request: WorkerRequest,
-  deps: Pick<Parameters<typeof prepareJob>[2], 'runtime' | 'template' | 'nowMs'>,
+  deps: Pick<Parameters<typeof prepareTask>[2], 'runtime' | 'template' | 'nowMs'>,
 ): number {
   const { pieces } = renderInput(request.input, deps.template, deps.nowMs);
   return tokenizePrompt(pieces, deps.runtime).length;

@@ -28,7 +28,7 @@ export interface RenderInput {
   options?: Record<string, unknown>;
 }
 
-/** A prompt in pieces: inside a piece control tokens are real, across the seams none can form. */
+/** A prompt in pieces: inside a piece control tokens are real, none can form across two. */
 export interface RenderedPrompt {
   pieces: string[];
 }
@@ -68,14 +68,14 @@ export function createChatTemplate(deps: {
       : null;
   const source = deps.source ?? fallback?.source ?? '';
   const template = compile(source);
-  const nativeForm = detectForm(source);
+  const ownForm = detectForm(source);
   const markup = deps.userDefinedTexts.filter((text) => text.trim() !== '' && source.includes(text));
   const controlPattern = literalPattern(deps.controlTexts);
   const untrustedPattern = literalPattern([...deps.controlTexts, ...markup]);
   // Mistral's templates refuse any other length.
   const mapId = source.includes('length != 9') ? nineCharacterId : (id: string) => id;
 
-  const renderOnce = (
+  const renderMessages = (
     messages: readonly TemplateMessage[],
     { tools, options = {} }: Omit<RenderInput, 'messages'>,
     mark: string,
@@ -98,8 +98,8 @@ export function createChatTemplate(deps: {
   };
   /** What the template is given: its own tools and calls, or ours as text where it knows none. */
   const prepare = ({ messages, tools }: RenderInput): { messages: TemplateMessage[]; tools: ToolDefinition[] } => {
-    if (!nativeForm) return { messages: withToolInstructions(toolsAsText(messages), tools), tools: [] };
-    const { writeCalls } = nativeForm;
+    if (!ownForm) return { messages: withToolInstructions(toolsAsText(messages), tools), tools: [] };
+    const { writeCalls } = ownForm;
     if (!writeCalls || source.includes('tool_calls')) return { messages, tools };
     return {
       messages: messages.map((message) => (message.role === 'assistant' ? callsAsText(message, writeCalls) : message)),
@@ -111,7 +111,7 @@ export function createChatTemplate(deps: {
     source,
     warning:
       fallback && `the file has no chat template; ${fallback.name} is used${fallback.isGuess ? ' as a guess' : ''}`,
-    form: nativeForm ?? hermesForm,
+    form: ownForm ?? hermesForm,
     reasoning: reasoningTags(source),
     render(input) {
       const mark = unusedMark(JSON.stringify([input.messages, input.tools, input.options]));
@@ -120,7 +120,7 @@ export function createChatTemplate(deps: {
       let failure: unknown;
       let incomplete: string | null = null;
       for (const messages of adaptations(prepared.messages)) {
-        const attempted = attempt(() => renderOnce(messages, wishes, mark));
+        const attempted = attempt(() => renderMessages(messages, wishes, mark));
         if (attempted.ok) {
           if (hasSystemTexts(attempted.text.replaceAll(mark, ''), prepared.messages)) {
             return { pieces: attempted.text.split(mark) };
@@ -135,7 +135,7 @@ export function createChatTemplate(deps: {
       if (incomplete !== null) return { pieces: incomplete.split(mark) };
       // A template for tools alone walks through a list that is not there.
       if (wishes.tools.length === 0) {
-        const attempted = attempt(() => renderOnce(prepared.messages, wishes, mark, []));
+        const attempted = attempt(() => renderMessages(prepared.messages, wishes, mark, []));
         if (attempted.ok) return { pieces: attempted.text.split(mark) };
       }
       throw new AppError(

@@ -4,7 +4,7 @@ import { AppError } from '../../../src/core/errors.ts';
 import type { FinishReason } from '../../../src/core/events.ts';
 import { promptUsage } from '../../../src/core/usage.ts';
 import type { StepReport, WorkerItem } from '../../../src/ipc/protocol.ts';
-import type { Job } from '../../../src/worker/answer/job.ts';
+import type { Task } from '../../../src/worker/answer/task.ts';
 import { createBatchLoop } from '../../../src/worker/batch/loop.ts';
 import type { DraftController } from '../../../src/worker/draft/controller.ts';
 import type { PrefixStore } from '../../../src/worker/prefix/prefix.ts';
@@ -144,7 +144,7 @@ function prompt(length: number, answerTokens: number): number[] {
   return Array.from({ length }, (_, index) => (index === length - 1 ? answerTokens + 1 : base + index));
 }
 
-function fakeJob(id: number, tokens: number[]): Job {
+function fakeTask(id: number, tokens: number[]): Task {
   const generated: number[] = [];
   const finish = (reason: FinishReason) => [
     {
@@ -251,7 +251,7 @@ const countdown = (from: number) => Array.from({ length: from }, (_, index) => `
 describe('the batch loop', () => {
   it('advances every slot in one step, in ascending slot order', async () => {
     const { loop, steps, reports, ended } = setup({ slots: 4 });
-    for (let id = 1; id <= 4; id++) loop.add(fakeJob(id, prompt(5, 6)));
+    for (let id = 1; id <= 4; id++) loop.add(fakeTask(id, prompt(5, 6)));
     await Promise.all([1, 2, 3, 4].map(ended));
     expect(steps[0]).toEqual(['0:last 5', '1:last 5', '2:last 5', '3:last 5']);
     for (const step of steps.slice(1)) expect(step).toEqual(['0:next', '1:next', '2:next', '3:next']);
@@ -268,13 +268,13 @@ describe('the batch loop', () => {
 
   it('says before each step whether it reads a prompt', async () => {
     const { loop, steps, kinds, ended } = setup({ slots: 1, batchTokens: 64 });
-    loop.add(fakeJob(1, prompt(100, 3)));
+    loop.add(fakeTask(1, prompt(100, 3)));
     await ended(1);
     expect(steps).toEqual([['0:prefill 64'], ['0:last 36'], ['0:next'], ['0:next'], ['0:next']]);
     expect(kinds).toEqual(['prefill', 'prefill', 'decode', 'decode', 'decode']);
   });
 
-  it('works on other things when nobody has a job, and a job that comes meanwhile waits for the end', async () => {
+  it('works on other things when nobody has a task, and a task that comes meanwhile waits for the end', async () => {
     const { loop, steps, ended } = setup({ slots: 2 });
     const work = Promise.withResolvers<number>();
     const result = loop.whenIdle(async (slots) => {
@@ -282,7 +282,7 @@ describe('the batch loop', () => {
       return await work.promise;
     });
     await new Promise((resolve) => setImmediate(resolve));
-    loop.add(fakeJob(1, prompt(3, 1)));
+    loop.add(fakeTask(1, prompt(3, 1)));
     await new Promise((resolve) => setImmediate(resolve));
     expect(steps).toEqual([['work on 2']]);
     work.resolve(7);
@@ -291,12 +291,12 @@ describe('the batch loop', () => {
     expect(steps).toEqual([['work on 2'], ['0:last 3'], ['0:next']]);
   });
 
-  it('does nothing else while there are jobs, and a job that comes first goes first', async () => {
+  it('does nothing else while there are tasks, and a task that comes first goes first', async () => {
     const { loop, ended } = setup({ slots: 1 });
     const work = async () => 'done';
     const overtaken = loop.whenIdle(work);
     const beside = loop.whenIdle(work);
-    loop.add(fakeJob(1, prompt(3, 1)));
+    loop.add(fakeTask(1, prompt(3, 1)));
     const late = loop.whenIdle(work);
     expect(await Promise.all([overtaken, beside, late])).toEqual([null, null, null]);
     await ended(1);
@@ -308,19 +308,19 @@ describe('the batch loop', () => {
     const { loop, ended, textOf } = setup({ slots: 1 });
     const failure = new Error('no');
     await expect(loop.whenIdle(() => Promise.reject(failure))).rejects.toBe(failure);
-    loop.add(fakeJob(1, prompt(3, 2)));
+    loop.add(fakeTask(1, prompt(3, 2)));
     expect(await ended(1)).toBe('stop');
     expect(textOf(1)).toBe(countdown(2));
   });
 
   it('lets decoders advance in every step while a long prompt is read 64 tokens at a time', async () => {
     const { loop, steps, ended, onPublish } = setup({ slots: 2 });
-    loop.add(fakeJob(1, prompt(3, 12)));
+    loop.add(fakeTask(1, prompt(3, 12)));
     let second = false;
     onPublish(() => {
       if (second) return;
       second = true;
-      loop.add(fakeJob(2, prompt(300, 1)));
+      loop.add(fakeTask(2, prompt(300, 1)));
     });
     await Promise.all([ended(1), ended(2)]);
     const mixed = steps.filter((step) => step.some((call) => call.includes('1:prefill') || call.includes('1:last')));
@@ -335,15 +335,15 @@ describe('the batch loop', () => {
 
   it('reads prompts in whole batches when nobody decodes, what is left of a batch goes to the next one', async () => {
     const { loop, steps, ended } = setup({ slots: 3, batchTokens: 256 });
-    loop.add(fakeJob(1, prompt(300, 1)));
-    loop.add(fakeJob(2, prompt(100, 1)));
+    loop.add(fakeTask(1, prompt(300, 1)));
+    loop.add(fakeTask(2, prompt(100, 1)));
     await Promise.all([ended(1), ended(2)]);
     expect(steps[0]).toEqual(['0:prefill 156', '1:last 100']);
   });
 
   it('waits for a free slot and gives it to the one who came first', async () => {
     const { loop, ended, items } = setup({ slots: 1 });
-    for (let id = 1; id <= 3; id++) loop.add(fakeJob(id, prompt(2, 2)));
+    for (let id = 1; id <= 3; id++) loop.add(fakeTask(id, prompt(2, 2)));
     await Promise.all([1, 2, 3].map(ended));
     const starts = items.flatMap((item) => ('event' in item && item.event.type === 'start' ? [item.id] : []));
     expect(starts).toEqual([1, 2, 3]);
@@ -352,10 +352,10 @@ describe('the batch loop', () => {
   it('reuses the slot that holds the longest prefix, else the lowest free one', async () => {
     const { loop, ended, items } = setup({ slots: 3 });
     const long = prompt(50, 3);
-    loop.add(fakeJob(1, prompt(4, 3)));
-    loop.add(fakeJob(2, long));
+    loop.add(fakeTask(1, prompt(4, 3)));
+    loop.add(fakeTask(2, long));
     await Promise.all([ended(1), ended(2)]);
-    loop.add(fakeJob(3, [...long.slice(0, 49), 777, 2]));
+    loop.add(fakeTask(3, [...long.slice(0, 49), 777, 2]));
     await ended(3);
     const cached = items.flatMap((item) =>
       'event' in item && item.event.type === 'start' ? [item.event.usage.cacheReadTokens] : [],
@@ -367,7 +367,7 @@ describe('the batch loop', () => {
     const { loop, ended, reports, copies, textOf, items } = setup({ slots: 4, batchTokens: 128 });
     const prefix = prompt(400, 0).slice(0, 399);
     const tails = [1, 2, 3, 4].map((id) => [900 + id, 901 + id, id + 2]);
-    for (const [index, tail] of tails.entries()) loop.add(fakeJob(index + 1, [...prefix, ...tail]));
+    for (const [index, tail] of tails.entries()) loop.add(fakeTask(index + 1, [...prefix, ...tail]));
     await Promise.all([1, 2, 3, 4].map(ended));
     expect(reports.reduce((sum, report) => sum + report.promptTokens, 0)).toBe(399 + 4 * 3);
     expect(copies).toEqual(['0>1 399', '0>2 399', '0>3 399']);
@@ -381,7 +381,7 @@ describe('the batch loop', () => {
   it('evaluates one prompt once for several answers to it', async () => {
     const { loop, ended, reports } = setup({ slots: 3 });
     const same = prompt(100, 3);
-    for (let id = 1; id <= 3; id++) loop.add(fakeJob(id, same));
+    for (let id = 1; id <= 3; id++) loop.add(fakeTask(id, same));
     await Promise.all([1, 2, 3].map(ended));
     // The last token is evaluated by each: its result is what each answer begins with.
     expect(reports.reduce((sum, report) => sum + report.promptTokens, 0)).toBe(102);
@@ -390,12 +390,12 @@ describe('the batch loop', () => {
   it('copies from a slot that decodes already', async () => {
     const { loop, ended, copies, onPublish, textOf } = setup({ slots: 2 });
     const first = prompt(60, 40);
-    loop.add(fakeJob(1, first));
+    loop.add(fakeTask(1, first));
     let added = false;
     onPublish(() => {
       if (added) return;
       added = true;
-      loop.add(fakeJob(2, [...first.slice(0, 50), 77, 6]));
+      loop.add(fakeTask(2, [...first.slice(0, 50), 77, 6]));
     });
     await Promise.all([ended(1), ended(2)]);
     expect(copies).toEqual(['0>1 50']);
@@ -406,7 +406,7 @@ describe('the batch loop', () => {
   it('goes on with what a leader had done when the leader goes, and only one follower does the rest', async () => {
     const { loop, ended, copies, onPublish, reports, textOf } = setup({ slots: 3, batchTokens: 64 });
     const prefix = prompt(300, 0).slice(0, 299);
-    for (let id = 1; id <= 3; id++) loop.add(fakeJob(id, [...prefix, 500 + id, id + 3]));
+    for (let id = 1; id <= 3; id++) loop.add(fakeTask(id, [...prefix, 500 + id, id + 3]));
     let published = 0;
     onPublish(() => {
       if (++published === 2) loop.cancel(1);
@@ -419,8 +419,8 @@ describe('the batch loop', () => {
 
   it('reads a short prompt before what is left of a long one', async () => {
     const { loop, ended, steps } = setup({ slots: 2, batchTokens: 64 });
-    loop.add(fakeJob(1, prompt(1_000, 1)));
-    loop.add(fakeJob(2, prompt(64, 1)));
+    loop.add(fakeTask(1, prompt(1_000, 1)));
+    loop.add(fakeTask(2, prompt(64, 1)));
     await Promise.all([ended(1), ended(2)]);
     expect(steps[0]).toEqual(['1:last 64']);
     expect(steps[1]).toContain('0:prefill 64');
@@ -428,7 +428,7 @@ describe('the batch loop', () => {
 
   it('reads prompts of one length one after the other', async () => {
     const { loop, ended, steps } = setup({ slots: 3, batchTokens: 64 });
-    for (const id of [1, 2, 3]) loop.add(fakeJob(id, prompt(256, 1)));
+    for (const id of [1, 2, 3]) loop.add(fakeTask(id, prompt(256, 1)));
     await Promise.all([1, 2, 3].map(ended));
     const read = steps.flat().filter((one) => !one.endsWith('next'));
     expect(read.map((one) => one[0]).join('')).toMatch(/^0+1+2+$/);
@@ -436,9 +436,9 @@ describe('the batch loop', () => {
 
   it('gives every fourth portion to the prompt that came first, however many short ones come', async () => {
     const { loop, ended, steps, onPublish } = setup({ slots: 2, batchTokens: 64 });
-    loop.add(fakeJob(1, prompt(640, 1)));
+    loop.add(fakeTask(1, prompt(640, 1)));
     let short = 1;
-    const addShort = () => loop.add(fakeJob(++short, prompt(64, 1)));
+    const addShort = () => loop.add(fakeTask(++short, prompt(64, 1)));
     addShort();
     onPublish(() => {
       if (short < 60) addShort();
@@ -455,9 +455,9 @@ describe('the batch loop', () => {
 
   it('evaluates the innocent of a failed batch again, alone, and fails only the guilty one', async () => {
     const { loop, ended, steps, textOf } = setup({ slots: 3, failBatchOn: (token) => token === 5_000 });
-    loop.add(fakeJob(1, prompt(3, 4)));
-    loop.add(fakeJob(2, prompt(3, 4_999)));
-    loop.add(fakeJob(3, prompt(3, 6)));
+    loop.add(fakeTask(1, prompt(3, 4)));
+    loop.add(fakeTask(2, prompt(3, 4_999)));
+    loop.add(fakeTask(3, prompt(3, 6)));
     expect(await Promise.all([1, 2, 3].map(ended))).toEqual(['stop', 'internal_error', 'stop']);
     expect([1, 3].map(textOf)).toEqual([4, 6].map(countdown));
     expect(steps[0]).toEqual(['0:last 3', '1:last 3', '2:last 3']);
@@ -480,15 +480,15 @@ describe('the batch loop', () => {
     });
     const leader = prompt(60, 60);
     const worthy = prompt(80, 3);
-    loop.add(fakeJob(1, leader));
-    loop.add(fakeJob(2, worthy));
+    loop.add(fakeTask(1, leader));
+    loop.add(fakeTask(2, worthy));
     let added = false;
     void ended(2).then(() => {
       // The first still works, so the loop was never idle in between.
       onPublish(() => {
         if (added) return;
         added = true;
-        loop.add(fakeJob(3, [...leader.slice(0, 50), 77, 4]));
+        loop.add(fakeTask(3, [...leader.slice(0, 50), 77, 4]));
       });
     });
     await Promise.all([ended(1), ended(3)]);
@@ -498,8 +498,8 @@ describe('the batch loop', () => {
 
   it('never takes more within a step than the step may have guessed, whatever the library says is ready', async () => {
     const { loop, ended, textOf, steps } = setup({ slots: 2, guesses: 1, staleGuesses: 100 });
-    loop.add(fakeJob(1, prompt(3, 20)));
-    loop.add(fakeJob(2, prompt(3, 20)));
+    loop.add(fakeTask(1, prompt(3, 20)));
+    loop.add(fakeTask(2, prompt(3, 20)));
     await Promise.all([ended(1), ended(2)]);
     expect([1, 2].map(textOf)).toEqual([countdown(20), countdown(20)]);
     // Without guesses a token takes a step, and nobody overtakes.
@@ -519,7 +519,7 @@ describe('the batch loop', () => {
       },
       onLimit: (limit) => limits.push(limit),
     });
-    loop.add(fakeJob(1, prompt(3, 12)));
+    loop.add(fakeTask(1, prompt(3, 12)));
     expect(await ended(1)).toBe('stop');
     expect(textOf(1)).toBe(countdown(12));
     // The first token comes with the prompt, then four come with each step.
@@ -536,9 +536,9 @@ describe('the batch loop', () => {
       { sampling: {}, topLogprobs: 2 },
     ]) {
       limits.length = 0;
-      const job = fakeJob(9, prompt(3, 5));
-      Object.assign(job.settings, settings);
-      loop.add(job);
+      const task = fakeTask(9, prompt(3, 5));
+      Object.assign(task.settings, settings);
+      loop.add(task);
       await ended(9);
       expect(new Set(limits)).toEqual(new Set([0]));
       forget(9);
@@ -548,12 +548,12 @@ describe('the batch loop', () => {
   it('keeps a state that is worth it when it is idle, and starts from the store when that saves most', async () => {
     const noted: number[] = [];
     const saved: number[][] = [];
-    const shelf: number[][] = [];
+    const kept: number[][] = [];
     const { loop, ended, textOf, sequences, reports, items, forget } = setup({
       slots: 1,
       prefixes: {
         find(prompt) {
-          const state = shelf.find((tokens) => tokens[0] === prompt[0]);
+          const state = kept.find((tokens) => tokens[0] === prompt[0]);
           if (!state) return null;
           let length = 0;
           while (length < prompt.length - 1 && state[length] === prompt[length]) length++;
@@ -572,24 +572,24 @@ describe('the batch loop', () => {
         },
         async save(sequence) {
           saved.push([...sequence.tokens()]);
-          shelf.push([...sequence.tokens()]);
+          kept.push([...sequence.tokens()]);
         },
         holds: () => null,
         async close() {},
       },
     });
     const long = prompt(300, 3);
-    loop.add(fakeJob(1, long));
+    loop.add(fakeTask(1, long));
     await ended(1);
     await new Promise((resolve) => setImmediate(resolve));
     // The state of prompt and answer; the last token of an answer is never evaluated.
     expect(saved).toEqual([[...long, 3, 2, 1]]);
-    loop.add(fakeJob(2, prompt(50, 2)));
+    loop.add(fakeTask(2, prompt(50, 2)));
     await ended(2);
     expect(saved).toHaveLength(1);
     const before = reports.reduce((sum, report) => sum + report.promptTokens, 0);
     forget(3);
-    loop.add(fakeJob(3, [...long.slice(0, 290), 99, 5]));
+    loop.add(fakeTask(3, [...long.slice(0, 290), 99, 5]));
     await ended(3);
     expect(reports.reduce((sum, report) => sum + report.promptTokens, 0) - before).toBe(2);
     expect(textOf(3)).toBe(countdown(4));
@@ -601,8 +601,8 @@ describe('the batch loop', () => {
 
   it('frees the slot of a cancelled request at the next step and tells so', async () => {
     const { loop, ended, steps, onPublish } = setup({ slots: 2 });
-    loop.add(fakeJob(1, prompt(2, 500)));
-    loop.add(fakeJob(2, prompt(2, 6)));
+    loop.add(fakeTask(1, prompt(2, 500)));
+    loop.add(fakeTask(2, prompt(2, 6)));
     let stepsAtCancel = 0;
     onPublish(() => {
       if (stepsAtCancel > 0) return;
@@ -617,8 +617,8 @@ describe('the batch loop', () => {
 
   it('cancels a request that waits, and one in the middle of its prompt', async () => {
     const { loop, ended, onPublish, steps } = setup({ slots: 1, batchTokens: 128 });
-    loop.add(fakeJob(1, prompt(1000, 1)));
-    loop.add(fakeJob(2, prompt(2, 1)));
+    loop.add(fakeTask(1, prompt(1000, 1)));
+    loop.add(fakeTask(2, prompt(2, 1)));
     onPublish(() => {
       loop.cancel(2);
       loop.cancel(1);
@@ -629,7 +629,7 @@ describe('the batch loop', () => {
 
   it('says so when an answer ends because the context is full', async () => {
     const { loop, ended, textOf, sequences } = setup({ slots: 1, contextTokens: 20 });
-    loop.add(fakeJob(1, prompt(10, 500)));
+    loop.add(fakeTask(1, prompt(10, 500)));
     expect(await ended(1)).toBe('context_full');
     // One cell stays free: the library would otherwise silently drop the beginning.
     expect(sequences[0]!.length).toBe(19);
@@ -638,8 +638,8 @@ describe('the batch loop', () => {
 
   it('fails only the request whose decode failed, and forgets its state', async () => {
     const { loop, ended, textOf, sequences } = setup({ slots: 2, failOn: (token) => token === 5_000 });
-    loop.add(fakeJob(1, prompt(3, 4)));
-    loop.add(fakeJob(2, prompt(3, 4_999)));
+    loop.add(fakeTask(1, prompt(3, 4)));
+    loop.add(fakeTask(2, prompt(3, 4_999)));
     expect(await ended(2)).toBe('internal_error');
     expect(await ended(1)).toBe('stop');
     expect(textOf(1)).toBe(countdown(4));
@@ -648,8 +648,8 @@ describe('the batch loop', () => {
 
   it('fails what is left when it is stopped', async () => {
     const { loop, ended, onPublish } = setup({ slots: 1 });
-    loop.add(fakeJob(1, prompt(2, 100_000)));
-    loop.add(fakeJob(2, prompt(2, 1)));
+    loop.add(fakeTask(1, prompt(2, 100_000)));
+    loop.add(fakeTask(2, prompt(2, 1)));
     await new Promise<void>((resolve) => onPublish(resolve));
     await loop.stop(new AppError('shutting_down', 'stop'));
     expect(await Promise.all([ended(1), ended(2)])).toEqual(['shutting_down', 'shutting_down']);
@@ -677,7 +677,7 @@ describe('the batch loop', () => {
             const request = waiting[index]!;
             if (!idle && request.startsAtStep > steps.length) continue;
             waiting.splice(index, 1);
-            loop.add(fakeJob(request.id, prompt(request.promptTokens, request.answerTokens)));
+            loop.add(fakeTask(request.id, prompt(request.promptTokens, request.answerTokens)));
             if (request.cancelled) loop.cancel(request.id);
           }
         };
@@ -685,7 +685,7 @@ describe('the batch loop', () => {
         feed();
         if (waiting.length === list.length) {
           const first = waiting.shift()!;
-          loop.add(fakeJob(first.id, prompt(first.promptTokens, first.answerTokens)));
+          loop.add(fakeTask(first.id, prompt(first.promptTokens, first.answerTokens)));
         }
         const reasons = await Promise.all(list.map((_, index) => ended(index + 1)));
         for (const [index, reason] of reasons.entries()) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Job } from '../../../src/worker/answer/job.ts';
+import type { Task } from '../../../src/worker/answer/task.ts';
 import { createMeasureStep } from '../../../src/worker/batch/measure.ts';
 import { createSlots } from '../../../src/worker/batch/slots.ts';
 import type { Sequence } from '../../../src/worker/sequence/sequence.ts';
@@ -111,9 +111,9 @@ describe('a measured step', () => {
     expect(await measure(slots, { ...decode, tokens: 1 })).toBe(7);
   });
 
-  it('leaves slots with a job alone', async () => {
+  it('leaves slots with a task alone', async () => {
     const { measure, slots, calls } = setup([[]]);
-    slots[0]!.job = {} as Job;
+    slots[0]!.task = {} as Task;
     expect(await measure(slots, decode)).toBeNull();
     expect(calls).toEqual([]);
   });

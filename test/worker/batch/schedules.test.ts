@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { promptUsage, unknownUsage } from '../../../src/core/usage.ts';
 import type { StepReport, WorkerItem } from '../../../src/ipc/protocol.ts';
-import type { Job } from '../../../src/worker/answer/job.ts';
+import type { Task } from '../../../src/worker/answer/task.ts';
 import { createBatchLoop } from '../../../src/worker/batch/loop.ts';
 import type { CacheUse, PrefixStore } from '../../../src/worker/prefix/prefix.ts';
 import { coldTokens, fakeModel } from '../../support/fake-model.ts';
@@ -74,7 +74,7 @@ function schedules(how: { leaving: boolean; failing: boolean }): fc.Arbitrary<Sc
     }));
 }
 
-function job(request: Request): Job {
+function task(request: Request): Task {
   const generated: number[] = [];
   const finish = (reason: 'length' | 'cancelled' | 'stop') => [
     {
@@ -167,7 +167,7 @@ async function run(schedule: Schedule, onStep: (report: StepReport | null, items
     while (waiting.length > 0 && waiting[0]!.arrivesAtStep <= dueStep) {
       const request = waiting.shift()!;
       added++;
-      loop.add(job(request));
+      loop.add(task(request));
       if (request.leavesAfterSteps !== null)
         leaving.push({ id: request.id, atStep: steps.length + request.leavesAfterSteps });
     }

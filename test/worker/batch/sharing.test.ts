@@ -152,7 +152,7 @@ describe('a copy', () => {
 describe('a state that cannot be cut', () => {
   const parted = (name: number) => [...long, ...row(50, name)];
 
-  it('is put aside where prompts part, so that the third of them has the beginning, and the same one nearly all', async () => {
+  it('has a checkpoint where prompts diverge, so that the third of them has the beginning, and the same one nearly all', async () => {
     const { loop, ended, cachedOf, steps } = createFakeSlots({ slots: 1, wholeStatesOnly: true });
     for (const [id, prompt] of [parted(21), parted(22), parted(23), parted(23)].entries()) {
       loop.add(fakeRequest(id, prompt, 3));
@@ -170,7 +170,7 @@ describe('a state that cannot be cut', () => {
     ]);
   });
 
-  it('is not put aside for short prompts, nor for those of which nothing is to be kept', async () => {
+  it('has no checkpoint for short prompts, nor for those of which nothing is to be kept', async () => {
     const { loop, ended, steps } = createFakeSlots({ slots: 1, wholeStatesOnly: true });
     loop.add(fakeRequest(1, row(50, 24), 1));
     loop.add(fakeRequest(2, parted(25), 1, { mode: 'none' }));

@@ -1,14 +1,14 @@
 import type { Sampling } from '../../core/chat.ts';
 import type { FinishReason, StreamEvent, TokenChoice } from '../../core/events.ts';
 import { promptUsage } from '../../core/usage.ts';
-import type { JobDrafts } from '../draft/draft.ts';
+import type { TaskDrafts } from '../draft/draft.ts';
 import type { CacheUse } from '../prefix/prefix.ts';
 import type { GeneratedToken, GenerationSettings, GrammarSource } from '../sequence/sequence.ts';
 import type { StopMatcher, TextStream } from '../text/text.ts';
 import type { OutputParser } from './output-parser.ts';
 
 /** One request inside the worker: its prompt as tokens and the pipeline that turns generated tokens into events. */
-export interface Job {
+export interface Task {
   readonly id: number;
   readonly prompt: readonly number[];
   readonly cache: CacheUse;
@@ -22,7 +22,7 @@ export interface Job {
   finish(reason: FinishReason): StreamEvent[];
 }
 
-export interface JobDeps {
+export interface TaskDeps {
   id: number;
   model: string;
   prompt: number[];
@@ -41,11 +41,11 @@ export interface JobDeps {
   describe: (token: number) => { text: string; bytes: number[] };
   nowMs: () => number;
   /** Guesses for this answer, made over the list of its tokens that grows; absent: none. */
-  drafts?: JobDrafts;
+  drafts?: TaskDrafts;
 }
 
-/** Pipeline of a job: token, bytes, text, stop strings, blocks. */
-export function createJob(deps: JobDeps): Job {
+/** Pipeline of a task: token, bytes, text, stop strings, blocks. */
+export function createTask(deps: TaskDeps): Task {
   const generated: number[] = [];
   const drafts = deps.drafts?.begin(generated, deps.grammar);
   let cached = 0;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createJob } from '../../../src/worker/answer/job.ts';
-import type { JobDrafts } from '../../../src/worker/draft/draft.ts';
+import { createTask } from '../../../src/worker/answer/task.ts';
+import type { TaskDrafts } from '../../../src/worker/draft/draft.ts';
 
 import { createStopMatcher } from '../../../src/worker/text/stop-matcher.ts';
 import { createTextStream } from '../../../src/worker/text/text-stream.ts';
@@ -11,12 +11,12 @@ const end = 3;
 
 function jobOf(maxTokens: number | null = null) {
   const kept: number[][] = [];
-  const drafts: JobDrafts = {
+  const drafts: TaskDrafts = {
     begin: (generated, grammar) => ({ source: { propose: () => [...generated] }, grammar }),
     keep: (generated) => void kept.push([...generated]),
   };
   const vocabulary = createVocabulary({ model: 'gpt2', tokens: ['a', 'b', 'c', '<end>'], types: [1, 1, 1, 3] });
-  const job = createJob({
+  const task = createTask({
     id: 1,
     model: 'm',
     prompt: [0, 1],
@@ -34,16 +34,16 @@ function jobOf(maxTokens: number | null = null) {
     nowMs: () => 0,
     drafts,
   });
-  const take = (token: number) => job.accept({ token, logprob: null, top: [] });
-  return { job, kept, take };
+  const take = (token: number) => task.accept({ token, logprob: null, top: [] });
+  return { task, kept, take };
 }
 
-describe('a job', () => {
+describe('a task', () => {
   it('lets guesses see its answer as it grows, and keeps it once it ended by itself', () => {
-    const { job, kept, take } = jobOf();
+    const { task, kept, take } = jobOf();
     take(0);
     take(1);
-    expect(job.settings.drafts?.propose(8)).toEqual([0, 1]);
+    expect(task.settings.drafts?.propose(8)).toEqual([0, 1]);
     expect(kept).toEqual([]);
     expect(take(end).finished).toBe(true);
     expect(kept).toEqual([[0, 1]]);
@@ -61,9 +61,9 @@ describe('a job', () => {
   });
 
   it('keeps nothing of an answer that was cancelled', () => {
-    const { job, kept, take } = jobOf();
+    const { task, kept, take } = jobOf();
     take(0);
-    job.finish('cancelled');
+    task.finish('cancelled');
     expect(kept).toEqual([]);
   });
 });
