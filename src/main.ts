@@ -3,20 +3,14 @@ import { Command } from 'commander';
 import { type PlanFlags, showPlan } from './cli/plan.ts';
 import { serve } from './cli/serve.ts';
 import { addStoreCommands } from './cli/store-commands.ts';
-import { ConfigError, loadConfig } from './config/load.ts';
+import { ConfigError, type ConfigFlags, configFlags, loadConfig } from './config/load.ts';
 import { packageVersion } from './config/package.ts';
 
-const program = new Command('hearth')
-  .description('Serve language models from this machine')
-  .version(packageVersion())
-  .option('--host <address>', 'address to bind (HEARTH_HOST)')
-  .option('--port <number>', 'port to bind, 0 for any (HEARTH_PORT)')
-  .option('--models <folder>', 'folder with GGUF files (HEARTH_MODELS)')
-  .option('--data <folder>', 'folder for state (HEARTH_DATA)')
-  .option('--config <file>', 'YAML configuration (HEARTH_CONFIG)')
-  .action(async (flags: Record<string, string>) => {
-    await serve(loadConfig({ flags, env: process.env, cwd: process.cwd() }), process.env);
-  });
+const program = new Command('hearth').description('Serve language models from this machine').version(packageVersion());
+for (const { flags, help } of configFlags()) program.option(flags, help);
+program.action(async (flags: ConfigFlags) => {
+  await serve(loadConfig({ flags, env: process.env, cwd: process.cwd() }), process.env);
+});
 
 program
   .command('plan <model>')

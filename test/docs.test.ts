@@ -4,8 +4,8 @@ import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import packageJson from '../package.json' with { type: 'json' };
-import { settingOfVariable } from '../src/config/env.ts';
-import { settingsSchema } from '../src/config/settings.ts';
+import { allSettings, fileSources } from '../src/config/settings.ts';
+import { settingsSchema } from '../src/config/source.ts';
 import { errorCatalogue } from '../src/core/errors.ts';
 import { loadBody } from '../src/http/native/models/schema.ts';
 import { createMetrics } from '../src/observe/metrics.ts';
@@ -138,32 +138,14 @@ describe('endpoints', async () => {
 });
 
 describe('settings', () => {
-  const marked = /<!-- settings:begin -->([\s\S]*)<!-- settings:end -->/.exec(documents.get('docs/configuration.md')!);
-  const rows = rowsOf(marked?.[1] ?? '').map((cells) => cells.map(unquoted));
-
-  const namesIn = (text: string) => new Set(text.match(/\bHEARTH_[A-Z][A-Z_]*[A-Z]\b/g) ?? []);
-  const ofServer = namesIn(read('src/config/env.ts'));
-  const ofTests = namesIn(read('.ci/run'));
+  const declared = [...allSettings.map(({ setting }) => setting), ...Object.values(fileSources)];
+  const ofServer = new Set(declared.flatMap(({ env }) => (env ? [env.name] : [])));
+  const ofTests = new Set(read('.ci/run').match(/\bHEARTH_[A-Z][A-Z_]*[A-Z]\b/g) ?? []);
 
   it('that any document names as environment variables are read by the code', () => {
     const named = mentions(/\b(HEARTH_[A-Z][A-Z_]*[A-Z])\b/g);
     expect(named.length).toBeGreaterThan(5);
     expect(named.filter(({ name }) => !ofServer.has(name) && !ofTests.has(name))).toEqual([]);
-  });
-
-  it('from the environment are those of the table in docs/configuration.md', () => {
-    expect(
-      rows
-        .map(([, variable]) => variable)
-        .filter((variable) => variable !== '')
-        .sort(),
-    ).toEqual([...ofServer].sort());
-  });
-
-  it('have the place in the file that the table in docs/configuration.md says', () => {
-    const inTable = rows.flatMap(([, variable, setting]) => (variable && setting ? [[variable, setting]] : []));
-    const inCode = Object.entries(settingOfVariable).map(([variable, path]) => [variable, path.join('.')]);
-    expect(inTable.sort()).toEqual(inCode.sort());
   });
 
   it('of the example file in docs/configuration.md are accepted', () => {

@@ -1,219 +1,387 @@
 import { z } from 'zod';
 import { parseBytes, parseDailyHours, parseDurationMs } from './units.ts';
+import * as value from './values.ts';
 
 /**
- * What one source (file, environment, flags) may set, in the words of the YAML file. The same schema reads all three,
- * so it takes numbers, truth values and lists as text too. Nothing is required here and nothing has a default.
+ * One setting, declared once: all three sources (file, environment, flags), the defaults, `hearth.example.yaml` and the
+ * table in the documents come from here.
  */
-export const settingsSchema = z
-  .strictObject({
-    server: z
-      .strictObject({
-        host: z.string().regex(/^[a-z0-9.:[\]_-]{1,253}$/i, 'must be an IP address or a host name'),
-        port: integer(0, 65_535),
-        allowed_hosts: hostNames(),
-        origins: list(
-          z
-            .string()
-            .refine(
-              (origin) => origin === '*' || isOrigin(origin),
-              'must be an origin such as https://nas.local:8443, or *',
-            ),
+export interface Setting {
+  /** Reads what an operator wrote, in YAML or as a text. */
+  schema: z.ZodType;
+  /** Its environment variable, and others that count where ours is not set (the first that is set and acceptable). */
+  env?: { name: string; others?: readonly string[]; acceptsOther?: (text: string) => boolean };
+  /** Its command-line flag, without the dashes, and the name of what follows it. */
+  flag?: { name: string; value: string };
+  /** As an operator would write it. Null: there is no value, and `unset` says what that means. */
+  default: string | number | boolean | readonly never[] | Readonly<Record<string, never>> | null;
+  /** What holds where nothing is set, in words; left out where `default` says it. */
+  unset?: string;
+  /** What it is good for, in Markdown: a phrase that begins in lower case and ends without a full stop. */
+  help: string;
+  /** A value that is no default, in YAML: shown in the example file where the default shows nothing. */
+  example?: string;
+  /** It names files or folders: relative ones count from where they were written, the default from Hearth's folder. */
+  isPath?: true;
+}
+
+/** Settings by their names in the file. */
+export type Section = Readonly<Record<string, Setting>>;
+
+const forEver = (text: unknown) => parseDurationMs(text, { allowForever: true });
+
+const server = {
+  host: {
+    schema: z
+      .string()
+      .regex(/^[a-z0-9.:[\]_-]{1,253}$/i, 'must be an IP address or a host name')
+      .transform((host) => host.replace(/^\[(.*)\]$/, '$1')),
+    env: { name: 'HEARTH_HOST' },
+    flag: { name: 'host', value: 'address' },
+    default: '127.0.0.1',
+    help: 'address to listen on; others than loopback need a key, or `allow_anonymous`',
+  },
+  port: {
+    schema: value.integer(0, 65_535),
+    env: { name: 'HEARTH_PORT' },
+    flag: { name: 'port', value: 'number' },
+    default: 8000,
+    help: 'port; 0 takes any free one',
+  },
+  api_key: {
+    schema: value
+      .list(z.string().regex(/^[\x21-\x2b\x2d-\x7e]{1,512}$/, 'must be 1 to 512 characters without blanks'))
+      .refine((keys) => keys.length > 0, 'must hold a key'),
+    env: { name: 'HEARTH_API_KEY' },
+    default: null,
+    unset: 'none',
+    help: 'key that clients must send as `Authorization: Bearer` or `X-API-Key`; several are a list',
+    example: 'change-me',
+  },
+  allow_anonymous: {
+    schema: value.truth(),
+    env: { name: 'HEARTH_ALLOW_ANONYMOUS' },
+    default: false,
+    help: 'listen beyond loopback without a key, and serve everyone who can reach it',
+  },
+  allowed_hosts: {
+    schema: value.hostNames(),
+    env: { name: 'HEARTH_ALLOWED_HOSTS' },
+    default: [],
+    help: 'host names that requests may be made for, beside localhost and IP addresses',
+    example: '[nas.local]',
+  },
+  origins: {
+    schema: value.list(
+      z
+        .string()
+        .refine(
+          (origin) => origin === '*' || value.isOrigin(origin),
+          'must be an origin such as https://nas.local:8443, or *',
         ),
-        api_key: list(
-          z.string().regex(/^[\x21-\x2b\x2d-\x7e]{1,512}$/, 'must be 1 to 512 characters without blanks'),
-        ).refine((keys) => keys.length > 0, 'must hold a key'),
-        allow_anonymous: truth(),
-        body_limit: converted(parseBytes).pipe(
-          z
-            .number()
-            .min(1_024)
-            .max(2 ** 30),
+    ),
+    env: { name: 'HEARTH_ORIGINS' },
+    default: [],
+    help: 'origins of web pages that browsers may call from; `*` is all',
+    example: "['https://nas.local:8443']",
+  },
+  body_limit: {
+    schema: value.converted(parseBytes).pipe(
+      z
+        .number()
+        .min(1_024)
+        .max(2 ** 30),
+    ),
+    env: { name: 'HEARTH_BODY_LIMIT' },
+    default: '4MiB',
+    help: 'largest request body',
+  },
+  drain: {
+    schema: value.converted(parseDurationMs),
+    env: { name: 'HEARTH_DRAIN' },
+    default: '8s',
+    help: 'how long answers may go on after SIGTERM',
+  },
+} as const satisfies Section;
+
+const models = {
+  folder: {
+    schema: value.path(),
+    env: { name: 'HEARTH_MODELS' },
+    flag: { name: 'models', value: 'folder' },
+    default: './models',
+    help: 'folder with GGUF files, in any sub-folders',
+    isPath: true,
+  },
+  default: {
+    schema: value.modelName(),
+    env: { name: 'HEARTH_DEFAULT_MODEL' },
+    default: null,
+    unset: 'the built-in model',
+    help: 'model behind the name `default`',
+    example: 'qwen2.5-7b-instruct',
+  },
+  aliases: {
+    schema: z.record(value.modelName(), value.modelName()),
+    default: {},
+    help: 'other names for models; a target may name one quantization',
+    example: '{ qwen-7b-chat: qwen2.5-7b-instruct:q4_k_m }',
+  },
+  keep_alive: {
+    schema: value.converted(forEver),
+    env: { name: 'HEARTH_KEEP_ALIVE' },
+    default: '5m',
+    help: 'idle time before a model is unloaded; `-1` is for ever, `0` at once',
+  },
+  keep_alives: {
+    schema: z.record(value.modelName(), value.converted(forEver)),
+    default: {},
+    help: 'the same for single models, by name',
+    example: '{ qwen-7b-chat: 30m }',
+  },
+  pinned: {
+    schema: value.list(value.modelName()),
+    env: { name: 'HEARTH_PINNED' },
+    default: [],
+    help: 'models that stay loaded once they are',
+    example: '[qwen-7b-chat]',
+  },
+  context_length: {
+    schema: value.integer(1, 2 ** 28),
+    env: { name: 'HEARTH_CONTEXT_LENGTH' },
+    default: null,
+    unset: 'planned from model and memory',
+    help: 'tokens that one request may fill',
+    example: '8192',
+  },
+  parallel: {
+    schema: value.integer(1, 32),
+    env: { name: 'HEARTH_PARALLEL' },
+    default: null,
+    unset: 'planned from the memory',
+    help: 'requests that one model decodes at the same time, 1 to 32',
+    example: '2',
+  },
+  max_queue: {
+    schema: value.integer(0, 10_000),
+    env: { name: 'HEARTH_MAX_QUEUE' },
+    default: 64,
+    help: 'requests that may wait for one model',
+  },
+  prefix_vault: {
+    schema: value.converted(parseBytes),
+    env: { name: 'HEARTH_PREFIX_VAULT' },
+    default: '1GiB',
+    help: 'room on disk for states of prompts that were read twice, per model; `0` keeps none',
+  },
+  prefix_vault_min: {
+    schema: value.converted(parseDurationMs),
+    env: { name: 'HEARTH_PREFIX_VAULT_MIN' },
+    default: '2s',
+    help: 'prompts that are read faster than this are not kept',
+  },
+  pinned_prompts: {
+    schema: z
+      .array(
+        z.union(
+          [
+            value.pinnedText().transform((prompt) => ({ model: null, prompt })),
+            z.strictObject({ model: value.modelName(), prompt: value.pinnedText() }),
+          ],
+          { error: 'must be a text, or a "model" and a "prompt"' },
         ),
-        drain: converted(parseDurationMs),
-      })
-      .partial(),
-    models: z
-      .strictObject({
-        folder: path(),
-        default: modelName(),
-        aliases: z.record(modelName(), modelName()),
-        keep_alive: converted((value) => parseDurationMs(value, { allowForever: true })),
-        keep_alives: z.record(
-          modelName(),
-          converted((value) => parseDurationMs(value, { allowForever: true })),
-        ),
-        pinned: list(modelName()),
-        context_length: integer(1, 2 ** 28),
-        parallel: integer(1, 32),
-        max_queue: integer(0, 10_000),
-        prefix_vault: converted(parseBytes),
-        prefix_vault_min: converted(parseDurationMs),
-        pinned_prompts: z
-          .array(
-            z.union(
-              [
-                pinnedText().transform((prompt) => ({ model: null, prompt })),
-                z.strictObject({ model: modelName(), prompt: pinnedText() }),
-              ],
-              { error: 'must be a text, or a "model" and a "prompt"' },
-            ),
-            { error: 'must be a list of texts' },
-          )
-          .max(64),
-        prefix_sharing: z.enum(['per_key', 'shared']),
-        load_timeout: converted(parseDurationMs).pipe(z.number().min(1_000, 'must be at least one second')),
-        hub: z.string().refine(isHubAddress, 'must be an address such as https://huggingface.co'),
-        hub_token: z.string().regex(/^[\x21-\x7e]{1,512}$/, 'must be 1 to 512 characters without blanks'),
-        hub_proxy: z.string().refine(isProxyAddress, 'must be an address such as http://proxy.lan:3128, or none'),
-        hub_no_proxy: list(z.string().max(253)),
-        pull_hosts: hostNames(),
-        pull_allow_private: truth(),
-        pull_rate: converted(parseBytes).pipe(z.number().min(1_024, 'must be at least 1KiB a second')),
-        pull_window: converted(parseDailyHours),
-        pull_reserve: converted(parseBytes),
-        pull_resume: truth(),
-        import_folders: list(path()),
-      })
-      .partial(),
-    engine: z
-      .strictObject({
-        threads: integer(1, 1_024),
-        calibrate: truth(),
-        gpu: z.enum(['auto', 'off', 'cuda', 'vulkan', 'metal']),
-        drafts: z.enum(['auto', 'off']),
-        memory_reserve: converted(parseBytes),
-        memory_limit: converted(parseBytes).pipe(z.number().min(64 * 2 ** 20, 'must be at least 64MiB')),
-      })
-      .partial(),
-    data_folder: path(),
-    log: z.strictObject({ level: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']) }).partial(),
-  })
-  .partial();
+        { error: 'must be a list of texts' },
+      )
+      .max(64),
+    default: [],
+    help: 'system prompts (or beginnings of raw text) that are kept from the first time on, of any cost: a text for all models, or a model with its prompt',
+    example: '[You are the voice of this house., { model: qwen2.5-7b-instruct, prompt: You read recipes. }]',
+  },
+  prefix_sharing: {
+    schema: z.enum(['per_key', 'shared']),
+    env: { name: 'HEARTH_PREFIX_SHARING' },
+    default: 'per_key',
+    help: '`per_key`: what was computed for one API key is of no use to another; `shared`: all keys use it',
+  },
+  load_timeout: {
+    schema: value.converted(parseDurationMs).pipe(z.number().min(1_000, 'must be at least one second')),
+    env: { name: 'HEARTH_LOAD_TIMEOUT' },
+    default: '10m',
+    help: 'longest time that a load may take',
+  },
+  hub: {
+    schema: z.string().refine(value.isHubAddress, 'must be an address such as https://huggingface.co'),
+    env: { name: 'HEARTH_HUB', others: ['HF_ENDPOINT'] },
+    default: 'https://huggingface.co',
+    help: 'hub that models are pulled from; `HF_ENDPOINT` counts too',
+  },
+  hub_token: {
+    schema: z.string().regex(/^[\x21-\x7e]{1,512}$/, 'must be 1 to 512 characters without blanks'),
+    env: { name: 'HEARTH_HUB_TOKEN', others: ['HF_TOKEN'] },
+    default: null,
+    unset: 'none',
+    help: 'token for the hub, sent to no other host; `HF_TOKEN` counts too',
+    example: 'hf_change_me',
+  },
+  hub_proxy: {
+    schema: z
+      .string()
+      .refine(value.isProxyAddress, 'must be an address such as http://proxy.lan:3128, or none')
+      .transform(value.proxyAddress),
+    // Other programs may use a proxy that we cannot (SOCKS): no reason not to start.
+    env: { name: 'HEARTH_HUB_PROXY', others: ['https_proxy', 'HTTPS_PROXY'], acceptsOther: value.isProxyAddress },
+    default: null,
+    unset: 'none',
+    help: 'proxy towards the hub: `http://NAME:PASSWORD@HOST:PORT`; `HTTPS_PROXY` counts too, `none` overrules it',
+    example: 'http://proxy.lan:3128',
+  },
+  hub_no_proxy: {
+    schema: value.list(z.string().max(253)),
+    env: { name: 'HEARTH_HUB_NO_PROXY', others: ['no_proxy', 'NO_PROXY'] },
+    default: [],
+    help: 'hosts that are reached without it; `NO_PROXY` counts too',
+    example: '[mirror.lan]',
+  },
+  pull_hosts: {
+    schema: value.hostNames(),
+    env: { name: 'HEARTH_PULL_HOSTS' },
+    default: [],
+    help: 'hosts, with everything under them, that the hub may redirect to, beside its own',
+    example: '[mirror.example.org]',
+  },
+  pull_allow_private: {
+    schema: value.truth(),
+    env: { name: 'HEARTH_PULL_ALLOW_PRIVATE' },
+    default: false,
+    help: 'the hub may be on this machine or in its networks',
+  },
+  pull_rate: {
+    schema: value.converted(parseBytes).pipe(z.number().min(1_024, 'must be at least 1KiB a second')),
+    env: { name: 'HEARTH_PULL_RATE' },
+    default: null,
+    unset: 'as fast as it comes',
+    help: 'bytes per second of all pulls together',
+    example: '5MB',
+  },
+  pull_window: {
+    schema: value.converted(parseDailyHours),
+    env: { name: 'HEARTH_PULL_WINDOW' },
+    default: null,
+    unset: 'always',
+    help: 'hours of the day in which pulls run, local time: `01:00-06:00`',
+    example: "'01:00-06:00'",
+  },
+  pull_reserve: {
+    schema: value.converted(parseBytes),
+    env: { name: 'HEARTH_PULL_RESERVE' },
+    default: '1GiB',
+    help: 'space on disk that pulls and imports leave free',
+  },
+  pull_resume: {
+    schema: value.truth(),
+    env: { name: 'HEARTH_PULL_RESUME' },
+    default: true,
+    help: 'continue unfinished pulls at the start',
+  },
+  import_folders: {
+    schema: value.list(value.path()),
+    env: { name: 'HEARTH_IMPORT_FOLDERS' },
+    default: [],
+    help: 'folders that clients may import files from',
+    example: '[./incoming]',
+    isPath: true,
+  },
+} as const satisfies Section;
 
-/** Values of one source, parsed; folders as they were written. */
-export type Settings = z.output<typeof settingsSchema>;
+const engine = {
+  threads: {
+    schema: value.integer(1, 1_024),
+    env: { name: 'HEARTH_THREADS' },
+    default: null,
+    unset: 'planned from cores, affinity and CPU quota',
+    help: 'threads of all models together',
+    example: '2',
+  },
+  calibrate: {
+    schema: value.truth(),
+    env: { name: 'HEARTH_CALIBRATE' },
+    default: 'on',
+    help: 'measure in an idle moment which threads and batch are fastest; `off` does not, and does not use what was measured',
+  },
+  drafts: {
+    schema: z.enum(['auto', 'off']),
+    env: { name: 'HEARTH_DRAFTS' },
+    default: 'auto',
+    help: '`auto` guesses several tokens a step where that is faster (copied, repeated and schema-forced text); the model confirms each, so the text stays its own. `off`: never',
+  },
+  gpu: {
+    schema: z.enum(['auto', 'off', 'cuda', 'vulkan', 'metal']),
+    env: { name: 'HEARTH_GPU' },
+    default: 'auto',
+    help: '`auto`: a card with memory of its own, if there is one; `off`; or `cuda`, `vulkan`, `metal`',
+  },
+  memory_reserve: {
+    schema: value.converted(parseBytes),
+    env: { name: 'HEARTH_MEMORY_RESERVE' },
+    default: '256MiB',
+    help: 'memory that is left to other programs',
+  },
+  memory_limit: {
+    schema: value.converted(parseBytes).pipe(z.number().min(64 * 2 ** 20, 'must be at least 64MiB')),
+    env: { name: 'HEARTH_MEMORY_LIMIT' },
+    default: null,
+    unset: 'what the machine or container has',
+    help: 'most memory that server and models may use',
+    example: '6GiB',
+  },
+} as const satisfies Section;
 
-/** Lays sources over each other; later ones win, setting by setting. Aliases are one setting. */
-export function mergeSettings(sources: readonly Settings[]): Settings {
-  const merged: Settings = {};
-  for (const source of sources) {
-    merged.server = { ...merged.server, ...source.server };
-    merged.models = { ...merged.models, ...source.models };
-    merged.engine = { ...merged.engine, ...source.engine };
-    merged.log = { ...merged.log, ...source.log };
-    if (source.data_folder !== undefined) merged.data_folder = source.data_folder;
-  }
-  return merged;
-}
+const log = {
+  level: {
+    schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
+    env: { name: 'HEARTH_LOG_LEVEL' },
+    default: 'info',
+    help: '`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`',
+  },
+} as const satisfies Section;
 
-function integer(min: number, max: number) {
-  const message = `must be a whole number from ${min} to ${max}`;
-  return z
-    .union(
-      [
-        z.number(),
-        z
-          .string()
-          .regex(/^\d{1,15}$/)
-          .transform(Number),
-      ],
-      { error: message },
-    )
-    .pipe(z.number().int(message).min(min, message).max(max, message));
-}
+/** Settings that stand at the top of the file. */
+const topLevel = {
+  data_folder: {
+    schema: value.path(),
+    env: { name: 'HEARTH_DATA' },
+    flag: { name: 'data', value: 'folder' },
+    default: './data',
+    help: 'folder for state',
+    isPath: true,
+  },
+} as const satisfies Section;
 
-function truth() {
-  const words: Readonly<Record<string, boolean>> = {
-    on: true,
-    '1': true,
-    true: true,
-    yes: true,
-    off: false,
-    '0': false,
-    false: false,
-    no: false,
-  };
-  return z.union(
-    [
-      z.boolean(),
-      z.string().transform((text, context) => {
-        const value = Object.hasOwn(words, text.toLowerCase()) ? words[text.toLowerCase()] : undefined;
-        if (value !== undefined) return value;
-        context.addIssue('must be true or false');
-        return z.NEVER;
-      }),
-    ],
-    { error: 'must be true or false' },
-  );
-}
+/** What the sources may say beside settings: which files to read. */
+export const fileSources = {
+  config: {
+    env: { name: 'HEARTH_CONFIG' },
+    flag: { name: 'config', value: 'file' },
+    help: 'the YAML file',
+  },
+  apiKey: { env: { name: 'HEARTH_API_KEY_FILE' }, help: 'file with the key, or with one key a line' },
+} as const satisfies Readonly<Record<string, Pick<Setting, 'env' | 'flag' | 'help'>>>;
 
-/** A list, or its items in one text with commas between them. */
-function list<T extends z.ZodType<string, string>>(item: T) {
-  const split = z.string().transform((text) =>
-    text
-      .split(',')
-      .map((part) => part.trim())
-      .filter((part) => part !== ''),
-  );
-  return z.union([z.array(z.string()), split], { error: 'must be a list of texts' }).pipe(z.array(item).max(256));
-}
+/** All settings: the sections of the file, and what stands at its top. */
+export const sections = { server, models, engine, topLevel, log };
 
-function converted<T>(convert: (value: unknown) => T) {
-  return z.unknown().transform((value, context) => {
-    try {
-      return convert(value);
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      context.addIssue(error.message);
-      return z.NEVER;
-    }
-  });
-}
+/** A setting's place in the file, and what was declared of it. */
+export type SettingPath = readonly [string] | readonly [string, string];
 
-/** Host names in lower case. */
-function hostNames() {
-  return list(
-    z.string().regex(/^[a-z0-9_]([a-z0-9._-]{0,252}[a-z0-9])?$/i, 'must be a host name without scheme and port'),
-  ).transform((hosts) => hosts.map((host) => host.toLowerCase()));
-}
+/** Every setting with its place in the file, in the order in which documents show them. */
+export const allSettings: readonly { path: SettingPath; setting: Setting }[] = [
+  ...entriesOf('server', sections.server),
+  ...entriesOf('models', sections.models),
+  ...entriesOf('engine', sections.engine),
+  ...Object.entries(sections.topLevel).map(([key, setting]) => ({ path: [key] as const, setting })),
+  ...entriesOf('log', sections.log),
+];
 
-function path() {
-  return z
-    .string()
-    .min(1, 'must not be empty')
-    .max(4_096)
-    .refine((text) => !text.includes('\0'), 'must be a path');
-}
-
-function pinnedText() {
-  return z.string().refine((text) => text.trim() !== '', 'must not be empty');
-}
-
-function modelName() {
-  return z.string().trim().min(1, 'must not be empty').max(200);
-}
-
-/** Without a name, a query or anything else that a base address cannot have. */
-function isHubAddress(text: string): boolean {
-  if (!URL.canParse(text) || !/^https?:\/\//i.test(text)) return false;
-  const { username, password, search, hash } = new URL(text);
-  return username + password + search + hash === '';
-}
-
-/**
- * Whether pulls can go through this proxy; `none` is an address too, which means that there is none. Without a scheme it
- * is taken for `http:`, as other programs do.
- */
-export function isProxyAddress(text: string): boolean {
-  if (text === 'none') return true;
-  const address = text.includes('://') ? text : `http://${text}`;
-  if (!/^https?:\/\//i.test(address) || !URL.canParse(address)) return false;
-  const { username, password, pathname, search, hash } = new URL(address);
-  const isReadable = !/%(?![0-9a-f]{2})/i.test(username + password);
-  return isReadable && pathname === '/' && search + hash === '';
-}
-
-function isOrigin(text: string): boolean {
-  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text;
+function entriesOf(name: string, section: Section): { path: SettingPath; setting: Setting }[] {
+  return Object.entries(section).map(([key, setting]) => ({ path: [name, key], setting }));
 }
