@@ -1,5 +1,5 @@
+import type { AvailableView } from './client.ts';
 import { shownBytes } from './progress.ts';
-import type { AvailableView } from './store-client.ts';
 
 /**
  * What can be pulled, as lines under the memory of the machine that it is meant for. `models`: in the order in which

@@ -1,39 +1,4 @@
-/** The part of `GET /models/{name}/plan` that is printed. */
-export interface PlanAnswer {
-  model: string;
-  quantization: string;
-  fits: boolean;
-  plan: {
-    context_length: number;
-    parallel: number;
-    batch_size: number;
-    threads: number;
-    gpu_layers: number;
-    mmap: boolean;
-    kv_cache_type: string;
-    expected_bytes: Record<
-      | 'mapped_weights'
-      | 'weights'
-      | 'repacked_weights'
-      | 'kv_cache'
-      | 'compute'
-      | 'vocabulary'
-      | 'process'
-      | 'correction'
-      | 'at_load'
-      | 'total',
-      number
-    >;
-    notes: string[];
-  } | null;
-  shortage: {
-    needed_bytes: number;
-    available_bytes: number;
-    shortfall_bytes: number;
-    nearest: { context_length: number; parallel: number; needed_bytes: number } | null;
-  } | null;
-  budget: { total_bytes: number; available_bytes: number; reclaimable_bytes: number; source: string };
-}
+import type { PlanAnswer } from './plan-answer.ts';
 
 /** A plan for people; memory in MiB, right-aligned. Ends with a line break. */
 export function planTable({ model, quantization, plan, shortage, budget }: PlanAnswer): string {

@@ -1,4 +1,4 @@
-import type { PullView } from './store-client.ts';
+import type { PullView } from './client.ts';
 
 const barWidth = 24;
 

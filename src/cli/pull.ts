@@ -1,13 +1,26 @@
+import type { Command } from 'commander';
 import type { PullWish } from '../core/pull.ts';
+import type { HearthClient, PullView } from './client.ts';
+import { type CommandDeps, type Terminal, withClient } from './command.ts';
 import { plainLine, progressLine, shownBytes } from './progress.ts';
-import type { PullView, StoreClient } from './store-client.ts';
 
-/** Where a command writes. */
-export interface Terminal {
-  write(text: string): void;
-  fail(text: string): void;
-  /** A person watches, so a line may be written over. */
-  isInteractive: boolean;
+/** `hearth pull`: pulls a model and stays until it is there, or the person leaves. */
+export function addPullCommand(program: Command, deps: CommandDeps): void {
+  program
+    .command('pull <model>')
+    .description('pull a model: a name of the catalogue, hf.co/org/repo:q4_k_m or org/repo/file.gguf')
+    .option('--quantization <label>', 'a variant such as q4_k_m')
+    .option('--revision <revision>', 'branch, tag or commit of the repository')
+    .option('--force', 'also what can never fit into the memory')
+    .action(async (name: string, { quantization, revision, force }: Omit<PullWish, 'name'>, command: Command) => {
+      const wish = {
+        name,
+        ...(quantization !== undefined && { quantization }),
+        ...(revision !== undefined && { revision }),
+        ...(force !== undefined && { force }),
+      };
+      await withClient(deps, command, (client) => pullModel(client, wish, deps.terminal, deps.interrupted()));
+    });
 }
 
 /**
@@ -16,19 +29,19 @@ export interface Terminal {
  * with the `AppError` that refused the pull.
  */
 export async function pullModel(
-  store: StoreClient,
+  client: HearthClient,
   wish: PullWish,
   terminal: Terminal,
   interrupted: Promise<void>,
 ): Promise<number> {
-  const pull = await store.pull(wish);
+  const pull = await client.pull(wish);
   terminal.write(`${pull.model} from ${pull.repository}, ${shownBytes(pull.totalBytes)}\n`);
   if (pull.planMessage !== null) terminal.write(`${pull.planMessage}\n`);
-  const last = await Promise.race([show(store, pull, terminal), interrupted.then(() => null)]);
+  const last = await Promise.race([show(client, pull, terminal), interrupted.then(() => null)]);
   if (terminal.isInteractive) terminal.write('\n');
   if (last === null) {
     terminal.fail(
-      store.outlivesUs
+      client.outlivesUs
         ? `The server goes on with it; "hearth pulls" shows it, "hearth pulls --cancel ${pull.id}" stops it.`
         : 'Stopped. The same command goes on where it was.',
     );
@@ -43,10 +56,10 @@ export async function pullModel(
   return 1;
 }
 
-async function show(store: StoreClient, begun: PullView, terminal: Terminal): Promise<PullView> {
+async function show(client: HearthClient, begun: PullView, terminal: Terminal): Promise<PullView> {
   let last = begun;
   let key: string | null = null;
-  for await (const pull of store.follow(begun.id)) {
+  for await (const pull of client.follow(begun.id)) {
     last = pull;
     if (terminal.isInteractive) {
       // To the start of the line, and away with what was longer.

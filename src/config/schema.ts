@@ -14,6 +14,8 @@ export function toConfig({ server, models, engine, data_folder, log }: MergedSet
       host: server.host,
       /** 0: any free port. */
       port: server.port,
+      /** Base address that commands reach the server at, elsewhere or through a proxy; null: `host` and `port`. */
+      url: server.url,
       /** Host names (beside loopback names and IP addresses) that a `Host` header may carry. */
       allowedHosts: server.allowed_hosts,
       /** Origins that browsers may call from (CORS, WebSocket); `*` allows all. */

@@ -48,6 +48,14 @@ const server = {
     default: 8000,
     help: 'port; 0 takes any free one',
   },
+  url: {
+    schema: z.string().refine(value.isBaseAddress, 'must be an address such as https://nas.local:8443'),
+    env: { name: 'HEARTH_URL' },
+    default: null,
+    unset: 'host and port',
+    help: 'where commands such as `hearth list` reach the server, if that is elsewhere or behind a proxy',
+    example: 'https://nas.local:8443',
+  },
   api_key: {
     schema: value
       .list(z.string().regex(/^[\x21-\x2b\x2d-\x7e]{1,512}$/, 'must be 1 to 512 characters without blanks'))
@@ -210,7 +218,7 @@ const models = {
     help: 'longest time that a load may take',
   },
   hub: {
-    schema: z.string().refine(value.isHubAddress, 'must be an address such as https://huggingface.co'),
+    schema: z.string().refine(value.isBaseAddress, 'must be an address such as https://huggingface.co'),
     env: { name: 'HEARTH_HUB', others: ['HF_ENDPOINT'] },
     default: 'https://huggingface.co',
     help: 'hub that models are pulled from; `HF_ENDPOINT` counts too',

@@ -93,8 +93,8 @@ export function modelName() {
   return z.string().trim().min(1, 'must not be empty').max(200);
 }
 
-/** A base address of a hub: without a name, a query or anything else that a base address cannot have. */
-export function isHubAddress(text: string): boolean {
+/** The base address of a server: without a name, a query or anything else that a base address cannot have. */
+export function isBaseAddress(text: string): boolean {
   if (!URL.canParse(text) || !/^https?:\/\//i.test(text)) return false;
   const { username, password, search, hash } = new URL(text);
   return username + password + search + hash === '';

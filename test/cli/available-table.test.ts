@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { availableLines } from '../../src/cli/available-table.ts';
-import type { AvailableView } from '../../src/cli/store-client.ts';
+import type { AvailableView } from '../../src/cli/client.ts';
 
 const model = (changes: Partial<AvailableView>): AvailableView => ({
   name: 'tiny',

@@ -1,9 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { addStoreCommands } from '../../src/cli/store-commands.ts';
+import { createProgram } from '../../src/cli/cli.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { createHarness, type Harness, testConfig } from '../http/harness.ts';
 
@@ -21,9 +20,9 @@ afterEach(async () => {
 /** What a command prints, and its exit code. */
 async function run(config: Config, ...words: string[]): Promise<{ text: string; failures: string[]; code: number }> {
   const printed = { text: '', failures: [] as string[], code: -1 };
-  const program = new Command('hearth');
-  addStoreCommands(program, {
+  const program = createProgram({
     configOf: () => config,
+    env: {},
     terminal: {
       write: (text) => {
         printed.text += text;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { HearthClient, PullView } from '../../src/cli/client.ts';
 import { plainLine, progressLine, shownBytes } from '../../src/cli/progress.ts';
 import { pullModel } from '../../src/cli/pull.ts';
-import type { PullView, StoreClient } from '../../src/cli/store-client.ts';
 
 const view = (changes: Partial<PullView> = {}): PullView => ({
   id: 'pull-1',
@@ -55,8 +55,9 @@ describe('the command pull', () => {
     const written: string[] = [];
     const failures: string[] = [];
     const unused = async () => Promise.reject(new Error('not part of a pull'));
-    const store: StoreClient = {
+    const client: HearthClient = {
       outlivesUs: options.outlivesUs ?? false,
+      plan: unused,
       pull: async () => view(),
       async *follow() {
         yield* changes;
@@ -75,7 +76,7 @@ describe('the command pull', () => {
       fail: (text: string) => void failures.push(text),
       isInteractive: false,
     };
-    const ended = pullModel(store, { name: 'tiny' }, terminal, options.interrupted ?? new Promise(() => {}));
+    const ended = pullModel(client, { name: 'tiny' }, terminal, options.interrupted ?? new Promise(() => {}));
     return ended.then((code) => ({ code, text: written.join(''), failures }));
   }
 

@@ -26,6 +26,7 @@ describe('sources', () => {
       server: {
         host: '127.0.0.1',
         port: 8000,
+        url: null,
         allowedHosts: [],
         origins: [],
         apiKeys: [],
@@ -87,6 +88,7 @@ describe('sources', () => {
     const env = {
       HEARTH_HOST: '0.0.0.0',
       HEARTH_PORT: '8010',
+      HEARTH_URL: 'https://nas.local/hearth',
       HEARTH_MODELS: '/srv/models',
       HEARTH_DATA: '/srv/data',
       HEARTH_ALLOWED_HOSTS: 'NAS.local, hearth.lan',
@@ -128,6 +130,7 @@ describe('sources', () => {
       server: {
         host: '0.0.0.0',
         port: 8010,
+        url: 'https://nas.local/hearth',
         allowedHosts: ['nas.local', 'hearth.lan'],
         origins: ['https://nas.local:8443', '*'],
         apiKeys: ['a-key'],
@@ -281,6 +284,11 @@ describe('refusals', () => {
     ['a negative limit', 'models: {max_queue: -1}', /models\.max_queue: .*0 to 10000/],
     ['hours without an end', 'models: {pull_window: "01:00"}', /models\.pull_window: must be hours of the day/],
     ['hours that are none', 'models: {pull_window: "01:00-01:00"}', /models\.pull_window: must be hours of the day/],
+    [
+      'an address of the server with a password',
+      'server: {url: "https://a:b@nas.local"}',
+      /server\.url: must be an address/,
+    ],
     ['a hub with a password', 'models: {hub: "https://a:b@hub.example"}', /models\.hub: must be an address/],
     ['a hub that is no web address', 'models: {hub: "file:///etc"}', /models\.hub: must be an address/],
     ['a fraction', 'server: {port: 80.5}', /server\.port: must be a whole number/],

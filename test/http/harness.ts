@@ -29,6 +29,7 @@ export function testConfig(server: Partial<Config['server']> = {}, models: Parti
     server: {
       host: '127.0.0.1',
       port: 0,
+      url: null,
       allowedHosts: [],
       origins: [],
       apiKeys: [],

@@ -309,6 +309,7 @@ describe('models', () => {
 describe('GET /health', () => {
   it.each(['/health', '/api/v1/health'])('%s has every field of the seed specifications', async (url) => {
     expect((await harness.send('GET', url)).json()).toStrictEqual({
+      server: 'hearth',
       status: 'healthy',
       version: '1.2.3',
       timestamp: '2026-03-04T05:06:07.089Z',

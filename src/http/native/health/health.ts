@@ -35,6 +35,7 @@ export function addHealthRoute(instance: FastifyInstance, deps: RouteDeps, mount
       const components = { engine, models: healthOf(models) } satisfies Record<string, Health>;
       const memory = deps.engine.memory();
       return reply.code(engine === 'unhealthy' ? 503 : 200).send({
+        server: 'hearth' as const,
         status: worst([components.engine, components.models]),
         version: deps.version,
         timestamp: deps.clock.now().toISOString(),

@@ -7,6 +7,9 @@ const health = z.enum(['healthy', 'degraded', 'unhealthy']);
 
 export const healthAnswer = z
   .object({
+    server: z
+      .literal('hearth')
+      .meta({ description: 'By this a client knows whom it speaks to before it sends a key.' }),
     status: health,
     version: z.string(),
     timestamp,

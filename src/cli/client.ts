@@ -1,4 +1,5 @@
 import type { PullWish } from '../core/pull.ts';
+import type { PlanAnswer, PlanWish } from './plan-answer.ts';
 
 /** A pull as the commands show it. */
 export interface PullView {
@@ -36,10 +37,12 @@ export interface AvailableView {
   onDisk: boolean;
 }
 
-/** What the commands need of a model store, wherever it is. Failures are `AppError`s. */
-export interface StoreClient {
+/** What commands ask of Hearth, whether a server answers or this process does the work. Failures are `AppError`s. */
+export interface HearthClient {
   /** Whether pulls go on when this process ends. */
   outlivesUs: boolean;
+  /** How a model would be loaded, or what is missing. */
+  plan(name: string, wish: PlanWish): Promise<PlanAnswer>;
   pull(wish: PullWish): Promise<PullView>;
   /** The pull now, whenever it changes, and last when it has ended. */
   follow(id: string): AsyncIterable<PullView>;

@@ -1,0 +1,48 @@
+import type { Command } from 'commander';
+import type { Config } from '../config/schema.ts';
+import { AppError } from '../core/errors.ts';
+import type { HearthClient } from './client.ts';
+import { connect } from './connect.ts';
+
+/** Where a command writes. */
+export interface Terminal {
+  write(text: string): void;
+  fail(text: string): void;
+  /** A person watches, so a line may be written over. */
+  isInteractive: boolean;
+}
+
+/** What commands share. */
+export interface CommandDeps {
+  /** The configuration that a command's flags and their surroundings give. */
+  configOf: (command: Command) => Config;
+  env: NodeJS.ProcessEnv;
+  terminal: Terminal;
+  /** Resolves when the person presses Ctrl-C; asking takes the signal over. */
+  interrupted: () => Promise<void>;
+  setExitCode: (code: number) => void;
+}
+
+/** Connects, lets a command work and ends with its exit code; an `AppError` is one line and exit code 1. */
+export async function withClient(
+  { configOf, env, terminal, setExitCode }: CommandDeps,
+  command: Command,
+  use: (client: HearthClient) => Promise<number>,
+): Promise<void> {
+  let client: HearthClient | null = null;
+  try {
+    client = await connect({ config: configOf(command), env, note: terminal.fail });
+    setExitCode(await use(client));
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    terminal.fail(error.fix === null ? error.message : `${error.message} ${error.fix}`);
+    setExitCode(1);
+  } finally {
+    await client?.close();
+  }
+}
+
+/** Prints for a program, or for a person. */
+export function print(terminal: Terminal, json: boolean | undefined, value: unknown, lines: readonly string[]): void {
+  terminal.write(json ? `${JSON.stringify(value, null, 2)}\n` : lines.map((line) => `${line}\n`).join(''));
+}
