@@ -1,5 +1,5 @@
+import { fileSize } from '../core/format-units.ts';
 import type { AvailableView } from './client.ts';
-import { shownBytes } from './progress.ts';
 
 /**
  * What can be pulled, as lines under the memory of the machine that it is meant for. `models`: in the order in which
@@ -29,7 +29,7 @@ export function availableLines(models: readonly AvailableView[]): string[] {
 }
 
 function shownQuantization({ quantization, sizeBytes }: AvailableView['quantizations'][number]): string {
-  return sizeBytes === null ? quantization : `${quantization} (${shownBytes(sizeBytes)})`;
+  return sizeBytes === null ? quantization : `${quantization} (${fileSize(sizeBytes)})`;
 }
 
 /** `32k`; models are made for multiples of 1024. */

@@ -1,3 +1,4 @@
+import { mebibytes } from '../core/format-units.ts';
 import type { PlanAnswer } from './plan-answer.ts';
 
 /** A plan for people; memory in MiB, right-aligned. Ends with a line break. */
@@ -23,7 +24,7 @@ export function planTable({ model, quantization, plan, shortage, budget }: PlanA
       ...part('vocabulary', bytes.vocabulary),
       ...part('process', bytes.process),
       ...part('measured correction', bytes.correction),
-      row('in all', bytes.total, `${mebibytes(free - bytes.total)} MiB stay free`),
+      row('in all', bytes.total, `${mebibytes(free - bytes.total)} stay free`),
       '',
       `  context ${plan.context_length} tokens, ${plan.parallel} at the same time, batch ${plan.batch_size}`,
       `  ${plan.threads} ${plan.threads === 1 ? 'thread' : 'threads'}, ${plan.gpu_layers} layers on the GPU, file ${plan.mmap ? 'mapped' : 'read'}`,
@@ -41,9 +42,5 @@ export function planTable({ model, quantization, plan, shortage, budget }: PlanA
 }
 
 function row(label: string, bytes: number, remark = ''): string {
-  return `  ${label.padEnd(20)} ${mebibytes(bytes).padStart(9)} MiB  ${remark}`.trimEnd();
-}
-
-function mebibytes(bytes: number): string {
-  return (bytes / 2 ** 20).toFixed(1);
+  return `  ${label.padEnd(20)} ${mebibytes(bytes).padStart(13)}  ${remark}`.trimEnd();
 }

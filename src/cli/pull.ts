@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import { fileSize } from '../core/format-units.ts';
 import type { PullWish } from '../core/pull.ts';
 import type { HearthClient, PullView } from './client.ts';
 import { type CommandDeps, type Terminal, withClient } from './command.ts';
-import { plainLine, progressLine, shownBytes } from './progress.ts';
+import { plainLine, progressLine } from './progress.ts';
 
 /** `hearth pull`: pulls a model and stays until it is there, or the person leaves. */
 export function addPullCommand(program: Command, deps: CommandDeps): void {
@@ -35,7 +36,7 @@ export async function pullModel(
   interrupted: Promise<void>,
 ): Promise<number> {
   const pull = await client.pull(wish);
-  terminal.write(`${pull.model} from ${pull.repository}, ${shownBytes(pull.totalBytes)}\n`);
+  terminal.write(`${pull.model} from ${pull.repository}, ${fileSize(pull.totalBytes)}\n`);
   if (pull.planMessage !== null) terminal.write(`${pull.planMessage}\n`);
   const last = await Promise.race([show(client, pull, terminal), interrupted.then(() => null)]);
   if (terminal.isInteractive) terminal.write('\n');

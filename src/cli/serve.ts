@@ -1,6 +1,7 @@
 import { createApp } from '../app.ts';
 import { ConfigError } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
+import { gibibytes } from '../core/format-units.ts';
 import { createLogger } from '../observe/logger.ts';
 
 /**
@@ -51,14 +52,13 @@ async function banner(app: Awaited<ReturnType<typeof createApp>>, config: Config
   const usable = models.filter((model) => model.state !== 'invalid');
   const fallback = usable.find((model) => model.aliases.includes('default'));
   const { budgetBytes } = app.engine.memory();
-  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   const invalid = models.length - usable.length;
   const key = config.server.apiKeys.length === 0 ? '' : ' -H "Authorization: Bearer $HEARTH_API_KEY"';
   return `Hearth ${app.version} is serving ${baseUrl}
   APIs      OpenAI at /v1, native at / and /api/v1, WebSocket at /ws/generate; all of them: ${baseUrl}/docs
   models    ${usable.length} in ${config.models.folder}${invalid > 0 ? ` (${invalid} more cannot be used, see /models)` : ''}
   default   ${fallback ? `${fallback.name} (${fallback.quantization})` : `${config.models.default}, which is not on disk`}
-  memory    up to ${gib(budgetBytes)}
+  memory    up to ${gibibytes(budgetBytes)}
   cores     ${config.engine.threads ?? app.cores}
 
 Try it:

@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { fileSize } from '../core/format-units.ts';
 import { availableLines } from './available-table.ts';
 import { type CommandDeps, print, withClient } from './command.ts';
-import { progressLine, shownBytes } from './progress.ts';
+import { progressLine } from './progress.ts';
 
 /** `hearth pulls`: lists pulls, or cancels one. */
 export function addPullsCommand(program: Command, deps: CommandDeps): void {
@@ -41,7 +42,7 @@ export function addListCommand(program: Command, deps: CommandDeps): void {
         const models = await client.models();
         const width = Math.max(0, ...models.map(({ model }) => model.length));
         const lines = models.map(
-          ({ model, sizeBytes, state }) => `${model.padEnd(width)}  ${shownBytes(sizeBytes).padStart(8)}  ${state}`,
+          ({ model, sizeBytes, state }) => `${model.padEnd(width)}  ${fileSize(sizeBytes).padStart(8)}  ${state}`,
         );
         print(deps.terminal, flags.json, models, lines);
         return 0;
@@ -58,7 +59,7 @@ export function addRemoveCommand(program: Command, deps: CommandDeps): void {
       await withClient(deps, command, async (client) => {
         for (const name of names) {
           for (const { model, sizeBytes } of await client.remove(name)) {
-            deps.terminal.write(`${model} is deleted, ${shownBytes(sizeBytes)} freed.\n`);
+            deps.terminal.write(`${model} is deleted, ${fileSize(sizeBytes)} freed.\n`);
           }
         }
         return 0;
@@ -74,7 +75,7 @@ export function addImportCommand(program: Command, deps: CommandDeps): void {
     .action(async (file: string, _flags: object, command: Command) => {
       await withClient(deps, command, async (client) => {
         const { model, sizeBytes } = await client.importFile(resolve(file));
-        deps.terminal.write(`${model} is ready, ${shownBytes(sizeBytes)}.\n`);
+        deps.terminal.write(`${model} is ready, ${fileSize(sizeBytes)}.\n`);
         return 0;
       });
     });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseBytes, parseDailyHours, parseDurationMs } from './units.ts';
+import { parseBytes, parseDailyHours, parseDurationMs } from '../core/parse-units.ts';
 import * as value from './values.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { HearthClient, PullView } from '../../src/cli/client.ts';
-import { plainLine, progressLine, shownBytes } from '../../src/cli/progress.ts';
+import { plainLine, progressLine } from '../../src/cli/progress.ts';
 import { pullModel } from '../../src/cli/pull.ts';
 
 const view = (changes: Partial<PullView> = {}): PullView => ({
@@ -38,15 +38,6 @@ describe('a line of progress', () => {
     expect(plainLine(view({ receivedBytes: 1_100_000_000 }), first!.key)).toBeNull();
     expect(plainLine(view({ receivedBytes: 1_300_000_000 }), first!.key)?.line).toBe('downloading: 1.3 GB of 4.0 GB');
     expect(plainLine(view({ state: 'verifying' }), first!.key)?.line).toBe('verifying: 1.0 GB of 4.0 GB  checking');
-  });
-
-  it.each([
-    [0, '0 kB'],
-    [1, '1 kB'],
-    [1_500_000, '2 MB'],
-    [4_767_104_224, '4.8 GB'],
-  ])('shows %i bytes as %s', (bytes, text) => {
-    expect(shownBytes(bytes)).toBe(text);
   });
 });
 

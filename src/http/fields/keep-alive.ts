@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '../../core/errors.ts';
+import { parseGoDurationMs } from '../../core/parse-units.ts';
 
 /** The request field: seconds, or a duration; how it is read is said at `parseKeepAlive`. */
 export const keepAliveField = z.union([z.number(), z.string().min(1).max(64)]).meta({
@@ -9,15 +10,13 @@ export const keepAliveField = z.union([z.number(), z.string().min(1).max(64)]).m
   examples: ['5m', 300, -1],
 });
 
-const unitMs: Record<string, number> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1, us: 1e-3, µs: 1e-3, ns: 1e-6 };
-
 /**
  * Milliseconds of a keep-alive, Infinity for a negative one. A bare number, also as a string, is seconds; otherwise Go's
  * duration syntax, as Ollama's clients send it.
  * Throws `invalid_request` naming `keep_alive`.
  */
 export function parseKeepAlive(value: string | number): number {
-  const ms = typeof value === 'number' ? value * 1_000 : durationMs(value.trim());
+  const ms = typeof value === 'number' ? value * 1_000 : parseGoDurationMs(value.trim());
   if (ms === null || Number.isNaN(ms)) {
     throw new AppError('invalid_request', `"keep_alive" is not a duration: ${JSON.stringify(value)}.`, {
       field: 'keep_alive',
@@ -25,17 +24,4 @@ export function parseKeepAlive(value: string | number): number {
     });
   }
   return ms < 0 ? Number.POSITIVE_INFINITY : ms;
-}
-
-function durationMs(text: string): number | null {
-  if (/^[+-]?\d+(\.\d+)?$/.test(text)) return Number(text) * 1_000;
-  const sign = text.startsWith('-') ? -1 : 1;
-  const body = text.replace(/^[+-]/, '');
-  // Every part is anchored by its own unit, so this cannot backtrack.
-  if (!/^(\d+(\.\d+)?(h|ms|us|µs|ns|m|s))+$/.test(body)) return null;
-  let ms = 0;
-  for (const [, number, , unit] of body.matchAll(/(\d+(\.\d+)?)(h|ms|us|µs|ns|m|s)/g)) {
-    ms += Number(number) * unitMs[unit!]!;
-  }
-  return sign * ms;
 }

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { toAppError } from '../../../core/errors.ts';
+import { formatBytes } from '../../../core/format-units.ts';
 import type { LocalModel } from '../../../engine/engine.ts';
-import { formatBytes } from '../../fields/bytes.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { jsonAnswer } from '../../mount/describe.ts';
 import { logError } from '../../mount/error-handler.ts';

@@ -1,5 +1,5 @@
+import { formatBytes } from '../../../core/format-units.ts';
 import type { LocalModel, ModelCalibration } from '../../../engine/engine.ts';
-import { formatBytes } from '../../fields/bytes.ts';
 
 /** A model as the native dialect shows it; facts of a loaded model are null while it is not loaded. */
 export function toNativeModel(model: LocalModel) {

@@ -1,5 +1,5 @@
+import { formatBytes } from '../../../core/format-units.ts';
 import type { PlanInfo, PlannedSettings } from '../../../core/plan.ts';
-import { formatBytes } from '../../fields/bytes.ts';
 
 /** A plan as the native dialect shows it. */
 export function toPlanAnswer(plan: PlanInfo) {

@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { z } from 'zod';
+import { formatBytes } from '../../../core/format-units.ts';
 import type { PullWish } from '../../../core/pull.ts';
 import { toSnakeCase } from '../../../wire/snake-case.ts';
 import { sseFraming } from '../../answer/framing.ts';
 import { clientGone, sendStream } from '../../answer/reply.ts';
-import { formatBytes } from '../../fields/bytes.ts';
 import { checkModelName, modelNameInPath } from '../../fields/model-name.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { errorAnswers, jsonAnswer, workErrorAnswers } from '../../mount/describe.ts';

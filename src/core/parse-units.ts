@@ -1,3 +1,5 @@
+/** Bytes and durations from what people and clients write; `format-units.ts` writes them. */
+
 const byteUnits: Readonly<Record<string, number>> = {
   '': 1,
   b: 1,
@@ -15,7 +17,16 @@ const byteUnits: Readonly<Record<string, number>> = {
   tib: 2 ** 40,
 };
 
-const durationUnitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 60e3, h: 3_600e3, d: 86_400e3 };
+const durationUnitsMs: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1e3,
+  m: 60e3,
+  h: 3_600e3,
+  d: 86_400e3,
+};
 
 /** Ten thousand days: longer waits are typing errors, "for ever" has its own value. */
 const longestMs = 10_000 * 86_400e3;
@@ -50,11 +61,15 @@ export function parseDurationMs(value: unknown, options: { allowForever?: boolea
 }
 
 /**
- * How long a model stays loaded, in milliseconds, from what Ollama clients send as `keep_alive`: a number of seconds
- * or a duration; 0 unloads at once, negative keeps it for ever (`Infinity`). Throws `RangeError`.
+ * Milliseconds from a text in Go's duration syntax, as Ollama's clients send it: `5m`, `1h30m`, `-1s`, `300ms`, `10us`;
+ * a bare number is seconds. Null for another text, of any length.
  */
-export function parseKeepAliveMs(value: unknown): number {
-  return parseDurationMs(value, { allowForever: true });
+export function parseGoDurationMs(text: string): number | null {
+  if (/^[+-]?\d+(\.\d+)?$/.test(text)) return Number(text) * 1_000;
+  const body = text.replace(/^[+-]/, '');
+  // Every part is anchored by its own unit, so this cannot backtrack.
+  if (!/^(\d+(\.\d+)?(h|ms|us|µs|ns|m|s))+$/.test(body)) return null;
+  return (text.startsWith('-') ? -1 : 1) * sumOfPartsMs(body);
 }
 
 /**
@@ -72,11 +87,15 @@ export function parseDailyHours(value: unknown): { startMinute: number; endMinut
 function parsePositiveDurationMs(text: string): number {
   if (/^\d{1,12}(\.\d{1,6})?$/.test(text)) return Math.round(Number(text) * 1_000);
   if (!/^(\d{1,12}(\.\d{1,6})?(ms|[smhd])){1,5}$/i.test(text)) return Number.NaN;
+  return Math.round(sumOfPartsMs(text));
+}
+
+function sumOfPartsMs(text: string): number {
   let totalMs = 0;
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/gi)) {
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|us|µs|ns|[smhd])/gi)) {
     totalMs += Number(amount) * durationUnitsMs[unit!.toLowerCase()]!;
   }
-  return Math.round(totalMs);
+  return totalMs;
 }
 
 function asText(value: unknown): string {

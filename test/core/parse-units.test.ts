@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseBytes, parseDurationMs, parseKeepAliveMs } from '../../src/config/units.ts';
+import { parseBytes, parseDurationMs, parseGoDurationMs } from '../../src/core/parse-units.ts';
 
 describe('parseBytes', () => {
   test.each([
@@ -70,7 +70,7 @@ describe('parseDurationMs', () => {
   });
 });
 
-describe('parseKeepAliveMs', () => {
+describe('a duration that may be for ever', () => {
   test.each([
     ['5m', 300_000],
     [300, 300_000],
@@ -81,13 +81,34 @@ describe('parseKeepAliveMs', () => {
     ['-1m', Number.POSITIVE_INFINITY],
     [-0.5, Number.POSITIVE_INFINITY],
   ])('%j is %d ms', (value, ms) => {
-    expect(parseKeepAliveMs(value)).toBe(ms);
+    expect(parseDurationMs(value, { allowForever: true })).toBe(ms);
   });
 
   test.each([['forever'], [null], [undefined], [[]], [Number.NaN]])(
     '%j is refused and the message names a right form',
     (value) => {
-      expect(() => parseKeepAliveMs(value)).toThrow(/-1: for ever/);
+      expect(() => parseDurationMs(value, { allowForever: true })).toThrow(/-1: for ever/);
     },
   );
+});
+
+describe('parseGoDurationMs', () => {
+  test.each([
+    ['300', 300_000],
+    ['-1', -1_000],
+    ['+1.5', 1_500],
+    ['1h30m', 5_400_000],
+    ['-1m', -60_000],
+    ['250ms', 250],
+    ['1500us', 1.5],
+    ['1500µs', 1.5],
+    ['1e3', null],
+    ['1d', null],
+    ['5 m', null],
+    ['5M', null],
+    ['', null],
+    ['-', null],
+  ])('%j is %d ms', (text, ms) => {
+    expect(parseGoDurationMs(text)).toBe(ms);
+  });
 });
