@@ -1,3 +1,4 @@
+import { memorySize } from '../../core/format-units.ts';
 import type { ExpectedMemory, MemoryShortage, PlannedSettings } from '../../core/plan.ts';
 import type { GpuDevice } from '../../machine/gpu/device.ts';
 import type { GgufFacts } from '../../store/gguf/gguf.ts';
@@ -173,7 +174,7 @@ function refuse(
     availableBytes,
     shortfallBytes: neededBytes - availableBytes,
     nearest,
-    message: `needs ${formatBytes(neededBytes)}, ${formatBytes(availableBytes)} are available${way}.`,
+    message: `needs ${memorySize(neededBytes)}, ${memorySize(availableBytes)} are available${way}.`,
   };
 }
 
@@ -197,9 +198,4 @@ function findNearest(
     }
     if (contextTokens <= floor) return null;
   }
-}
-
-/** Decimal units, as memory is sold and shown. */
-function formatBytes(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.ceil(bytes / 1e6)} MB`;
 }

@@ -1,5 +1,6 @@
 import { mkdir, statfs } from 'node:fs/promises';
 import { AppError } from '../../core/errors.ts';
+import { gigabytes } from '../../core/format-units.ts';
 
 /** Bytes that an ordinary process may still write to the file system of a folder. */
 export async function freeBytes(folder: string): Promise<number> {
@@ -17,10 +18,9 @@ export async function assertSpace(
     throw storageError(error);
   });
   if (sizes.neededBytes + sizes.reserveBytes <= free) return;
-  const gb = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
   throw new AppError(
     'storage_unavailable',
-    `${gb(sizes.neededBytes)} more are needed in the model folder, ${gb(free)} are free and ${gb(sizes.reserveBytes)} of them stay so.`,
+    `${gigabytes(sizes.neededBytes)} more are needed in the model folder, ${gigabytes(free)} are free and ${gigabytes(sizes.reserveBytes)} of them stay so.`,
     {
       fix: 'Delete models that you no longer need, or choose a smaller quantization.',
       details: {

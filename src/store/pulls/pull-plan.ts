@@ -1,4 +1,5 @@
 import { AppError } from '../../core/errors.ts';
+import { gigabytes } from '../../core/format-units.ts';
 import type { FitOutcome } from '../../core/plan.ts';
 import type { PullPlan } from '../../core/pull.ts';
 
@@ -11,7 +12,6 @@ export function planPull(
   budget: { totalBytes: number },
   wish: { model: string; force: boolean },
 ): PullPlan {
-  const gb = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
   if (outcome.type === 'plan') {
     const { contextTokens, slots, expectedBytes } = outcome;
     const places = slots === 1 ? 'one request' : `${slots} requests`;
@@ -19,7 +19,7 @@ export function planPull(
       fits: true,
       neededBytes: expectedBytes.total,
       availableBytes: budget.totalBytes,
-      message: `Fits: ${gb(expectedBytes.total)} of ${gb(budget.totalBytes)}, with ${contextTokens} tokens for ${places} at a time.`,
+      message: `Fits: ${gigabytes(expectedBytes.total)} of ${gigabytes(budget.totalBytes)}, with ${contextTokens} tokens for ${places} at a time.`,
     };
   }
   const plan = {

@@ -1,6 +1,5 @@
 import { reasoningOf, textOf, toolCallsOf } from '../../../core/content.ts';
 import { type Answer, coarseReason, type StreamEvent } from '../../../core/events.ts';
-import { formatBytes } from '../../../core/format-units.ts';
 import { promptTokensOf, totalTokensOf, type Usage } from '../../../core/usage.ts';
 import type { SseItem } from '../../answer/framing.ts';
 
