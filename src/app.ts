@@ -7,6 +7,7 @@ import { assembleEngine, assemblePlanner, type EngineAssemblyDeps } from './engi
 import type { Engine } from './engine/engine.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
+import { createInventory } from './machine/inventory.ts';
 import { createBus } from './observe/bus.ts';
 import type { Logger } from './observe/logger.ts';
 import { recordEvents } from './observe/metric-events.ts';
@@ -77,6 +78,7 @@ export async function createApp(
     metrics,
     log,
     clock,
+    inventory: createInventory({ clock }),
     version,
     lifecycle: { draining: () => draining },
   });

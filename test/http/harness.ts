@@ -1,6 +1,7 @@
 import { createParser } from 'eventsource-parser';
 import type { LightMyRequestResponse } from 'fastify';
 import type { Config } from '../../src/config/schema.ts';
+import type { MachineInventory } from '../../src/core/machine.ts';
 import type { HttpServer } from '../../src/http/mount/deps.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import { createLogger } from '../../src/observe/logger.ts';
@@ -17,6 +18,8 @@ export interface Harness {
   store: FakeStore;
   clock: ManualClock;
   lifecycle: { isDraining: boolean };
+  /** What the machine says of itself; nothing, until a test says otherwise. */
+  inventory: { current: MachineInventory };
   /** The metrics page as text. */
   metrics(): Promise<string>;
   /** A request without a socket; a body that is no string is sent as JSON. */
@@ -92,6 +95,9 @@ export async function createHarness(
   const store = createFakeStore();
   const clock = manualClock(new Date('2026-03-04T05:06:07.089Z'));
   const lifecycle = { isDraining: false };
+  const inventory: Harness['inventory'] = {
+    current: { processor: null, board: null, disks: null, temperatures: null },
+  };
   const metrics = createMetrics('1.2.3');
   const http = await createHttpServer({
     config: testConfig(server, models),
@@ -102,6 +108,7 @@ export async function createHarness(
     metrics,
     log: createLogger('silent'),
     clock,
+    inventory: async () => inventory.current,
     version: '1.2.3',
     lifecycle: { draining: () => lifecycle.isDraining },
   });
@@ -112,6 +119,7 @@ export async function createHarness(
     store,
     clock,
     lifecycle,
+    inventory,
     metrics: () => metrics.render(),
     send(method, url, body, headers = {}) {
       const payload =

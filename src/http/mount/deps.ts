@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config/schema.ts';
 import type { RoutingConfig } from '../../core/call.ts';
 import type { Clock } from '../../core/clock.ts';
+import type { MachineInventory } from '../../core/machine.ts';
 import type { ModelStore } from '../../core/pull.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Gateway } from '../../gateway/gateway.ts';
@@ -24,6 +25,8 @@ export interface HttpDeps {
   metrics: Metrics;
   log: Logger;
   clock: Clock;
+  /** What the machine is made of; takes a moment. */
+  inventory: () => Promise<MachineInventory>;
   version: string;
   lifecycle: Lifecycle;
 }

@@ -6,6 +6,7 @@ import { addEmbeddingRoute } from './embeddings/embeddings.ts';
 import { addGenerateRoutes } from './generate/generate.ts';
 import { addHealthRoute } from './health/health.ts';
 import { addProbeRoutes } from './health/probes.ts';
+import { addMachineRoute } from './machine/machine.ts';
 import { addModelRoutes } from './models/models.ts';
 import type { NativeMount } from './mounts/mounts.ts';
 import { addStoreRoutes } from './store/store.ts';
@@ -18,6 +19,7 @@ export function nativeRoutes(deps: RouteDeps, mount: NativeMount) {
     addModelRoutes(app, deps, mount);
     addStoreRoutes(app, deps, mount);
     addHealthRoute(app, deps, mount);
+    addMachineRoute(app, deps, mount);
     if (mount.prefix === '/api/v1') addEmbeddingRoute(app, deps, mount);
     if (mount.prefix === '') {
       addRerankRoute(app, deps, mount);
