@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { closureOf, findCycle, type Import, type ImportGraph, importsOf } from './imports.ts';
+import { closureOf, findCycles, type Import, type ImportGraph, importsOf } from './imports.ts';
 
 const value = (specifier: string): Import => ({ specifier, typeOnly: false });
 const type = (specifier: string): Import => ({ specifier, typeOnly: true });
@@ -44,19 +44,27 @@ describe('importsOf', () => {
   });
 });
 
-describe('findCycle', () => {
-  it('names the files of a cycle', () => {
-    const files = graph({ 'a.ts': [value('./x/b.ts')], 'x/b.ts': [value('../c.ts')], 'c.ts': [value('./x/b.ts')] });
-    expect(findCycle(files)).toEqual(['x/b.ts', 'c.ts', 'x/b.ts']);
+describe('findCycles', () => {
+  it('names the files of each cycle, those that are types only included', () => {
+    const files = graph({
+      'a.ts': [value('./x/b.ts')],
+      'x/b.ts': [value('../c.ts')],
+      'c.ts': [value('./x/b.ts'), value('./d.ts')],
+      'd.ts': [value('./e.ts')],
+      'e.ts': [value('./f.ts')],
+      'f.ts': [type('./d.ts')],
+      'g.ts': [type('./g.ts')],
+    });
+    expect(findCycles(files)).toEqual([['d.ts', 'e.ts', 'f.ts'], ['c.ts', 'x/b.ts'], ['g.ts']]);
   });
 
-  it('ignores a way back that is types only, and a file reached twice', () => {
+  it('finds none where a file is only reached twice', () => {
     const files = graph({
       'a.ts': [value('./b.ts'), value('./c.ts')],
       'b.ts': [value('./c.ts')],
-      'c.ts': [type('./a.ts')],
+      'c.ts': [type('p'), type('./not-there.ts')],
     });
-    expect(findCycle(files)).toBeNull();
+    expect(findCycles(files)).toEqual([]);
   });
 });
 

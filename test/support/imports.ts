@@ -58,26 +58,54 @@ export function targetOf(file: string, specifier: string): string | null {
   return specifier.startsWith('.') ? join(dirname(file), specifier).replaceAll('\\', '/') : null;
 }
 
-/** The files of one import cycle, first file repeated at the end, or null. Imports that are types only do not count. */
-export function findCycle(graph: ImportGraph): string[] | null {
-  const done = new Set<string>();
-  const visit = (file: string, trail: string[]): string[] | null => {
-    const seenAt = trail.indexOf(file);
-    if (seenAt >= 0) return [...trail.slice(seenAt), file];
-    if (done.has(file)) return null;
-    for (const { specifier, typeOnly } of graph.get(file) ?? []) {
-      const target = typeOnly ? null : targetOf(file, specifier);
-      const cycle = target === null ? null : visit(target, [...trail, file]);
-      if (cycle) return cycle;
+/**
+ * Groups of files that import each other in a circle, each sorted. Imports of types count: who needs a type needs to
+ * know the file, and two that need each other are one.
+ */
+export function findCycles(graph: ImportGraph): string[][] {
+  // Tarjan: a file is the root of its group when nothing that it reaches leads further back.
+  const order = new Map<string, number>();
+  const back = new Map<string, number>();
+  const open: string[] = [];
+  const groups: string[][] = [];
+  const visit = (file: string): void => {
+    order.set(file, order.size);
+    back.set(file, order.get(file)!);
+    open.push(file);
+    let importsItself = false;
+    for (const { specifier } of graph.get(file)!) {
+      const target = targetOf(file, specifier);
+      if (target === null || !graph.has(target)) continue;
+      if (target === file) importsItself = true;
+      if (!order.has(target)) visit(target);
+      if (open.includes(target)) back.set(file, Math.min(back.get(file)!, back.get(target)!));
     }
-    done.add(file);
-    return null;
+    if (back.get(file) !== order.get(file)) return;
+    const group = open.splice(open.indexOf(file));
+    if (group.length > 1 || importsItself) groups.push(group.sort());
   };
-  for (const file of graph.keys()) {
-    const cycle = visit(file, []);
-    if (cycle) return cycle;
-  }
-  return null;
+  for (const file of graph.keys()) if (!order.has(file)) visit(file);
+  return groups;
+}
+
+/** The folder of a file, empty for the scanned one. */
+export function folderOf(file: string): string {
+  return file.split('/').slice(0, -1).join('/');
+}
+
+/** Whether a file stands in a folder or below it. */
+export function isWithin(file: string, folder: string): boolean {
+  return folder === '' || file.startsWith(`${folder}/`);
+}
+
+/** Every import of one of our own files by another. */
+export function importsAmongUs(graph: ImportGraph): { file: string; target: string }[] {
+  return [...graph].flatMap(([file, imports]) =>
+    imports.flatMap(({ specifier }) => {
+      const target = targetOf(file, specifier);
+      return target === null ? [] : [{ file, target }];
+    }),
+  );
 }
 
 /** What `entry` pulls in at run time: our own files, and the packages and Node modules by specifier. */
