@@ -75,7 +75,7 @@ async function run(name: string, plan: LoadPlan, on: GpuDevice | null) {
   const resident = await startWorker({
     worker,
     options: {
-      mode: 'generate',
+      purpose: 'generate',
       modelPath,
       contextTokens: plan.contextTokens,
       slots: 1,

@@ -43,7 +43,7 @@ export function engineSide(deps: { env: NodeJS.ProcessEnv; cores: number }): Eng
       const worker = await startWorker({
         worker: forkWorker({ env: deps.env, libuvThreads: libuvThreads(deps.cores) }),
         options: {
-          mode: 'generate',
+          purpose: 'generate',
           modelPath,
           contextTokens,
           slots: streams,

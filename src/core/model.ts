@@ -1,8 +1,11 @@
 import type { ContentPart } from './content.ts';
 
+/** What can be asked of a model: to continue text, to make vectors of texts, to rate documents against a query. */
+export type Operation = 'generate' | 'embed' | 'rank';
+
 /** What a provider can do with a model. What is not in it is refused by the provider, with the field's name. */
 export interface Capabilities {
-  operations: readonly ('generate' | 'embed' | 'rank')[];
+  operations: readonly Operation[];
   /** Parts that it reads. Text, tool calls and their results are read wherever text is generated. */
   reads: readonly ContentPart['type'][];
   tools: boolean;

@@ -28,6 +28,7 @@ export interface PlannedSettings {
   /** Of one slot. */
   contextTokens: number;
   slots: number;
+  /** Largest number of tokens in one decode call. */
   batchTokens: number;
   /** Upper bound of decoding threads. */
   threads: number;
@@ -35,7 +36,9 @@ export interface PlannedSettings {
   gpuLayers: number;
   gpuBytes: number;
   useMmap: boolean;
+  /** `q8_0` needs `flashAttention`. */
   kvType: KvType;
+  /** Use the fused attention kernel where the model allows it. */
   flashAttention: boolean;
   /** Of the machine's memory. */
   expectedBytes: ExpectedMemory;

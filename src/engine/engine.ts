@@ -1,12 +1,13 @@
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
+import type { Operation } from '../core/model.ts';
 import type { PlanInfo } from '../core/plan.ts';
 import type { ProviderStatus } from '../core/provider.ts';
 import type { MemoryStatus } from '../machine/memory.ts';
 import type { Bus } from '../observe/bus.ts';
 import type { Catalog, CatalogModel, CatalogVariant } from '../store/catalog/catalog.ts';
 import { chooseVariant } from '../store/catalog/catalog.ts';
-import { type Purpose, purposeOf } from '../store/gguf/gguf.ts';
+import { purposeOf } from '../store/gguf/gguf.ts';
 import type { Calibrator } from './calibration/calibration.ts';
 import type { GpuSelector, GpuStatus } from './gpu/gpu.ts';
 import { type LoadWish, type LocalModel, toLocalModel } from './models/models.ts';
@@ -37,7 +38,7 @@ export interface Engine extends Requests {
   /** Waits for running requests, then for the worker's exit. Unloading an unloaded model does nothing. */
   unload(name: string): Promise<LocalModel>;
   /** What a model was made for, as of the last look at the folders; null: there is no such model. Touches no disk. */
-  purposeOf(name: string): Purpose | null;
+  purposeOf(name: string): Operation | null;
   status(): ProviderStatus;
   memory(): MemoryStatus;
   /** What is known of the GPUs; starts nothing. */
@@ -108,7 +109,7 @@ export function createEngine(deps: {
   };
 
   /** `default` is the default model of the kind that is asked for: where the chat model cannot do it, the first that can. */
-  const findFor = async (purpose: Purpose, name: string) => {
+  const findFor = async (purpose: Operation, name: string) => {
     const found = await find(name);
     const canDo = ({ variants }: CatalogModel) =>
       variants.some(({ facts, invalidReason }) => facts && invalidReason === null && purposeOf(facts) === purpose);

@@ -1,26 +1,19 @@
 import type { ChatInput, OutputFormat, Sampling } from '../core/chat.ts';
 import type { WireError } from '../core/errors.ts';
 import type { StreamEvent } from '../core/events.ts';
+import type { Operation } from '../core/model.ts';
+import type { PlannedSettings } from '../core/plan.ts';
 import type { GpuBackend, GpuProbeReport, WorkerGpu } from './gpu.ts';
 
 /** What a worker needs to load its model; everything is explicit, the library decides nothing by itself. */
-export interface WorkerOptions {
-  /** What the model is for: text token by token, a vector for each text, or a score for each document. */
-  mode: 'generate' | 'embed' | 'rank';
+export interface WorkerOptions
+  extends Pick<PlannedSettings, 'contextTokens' | 'slots' | 'batchTokens' | 'useMmap' | 'kvType' | 'flashAttention'> {
+  /** The one operation that the worker serves. */
+  purpose: Operation;
   /** Absolute path of the model file (first part of a split set). */
   modelPath: string;
-  /** Context of one slot in tokens. */
-  contextTokens: number;
-  slots: number;
-  /** Largest number of tokens in one decode call. */
-  batchTokens: number;
-  useMmap: boolean;
-  /** How keys and values are kept; `q8_0` needs `flashAttention`. */
-  kvType: 'f16' | 'q8_0';
   /** Where states of prompts are kept beyond the process, and which from the first time on; null: nowhere. */
   vault: { folder: string; capBytes: number; minSavedMs: number; pinnedPrompts: string[] } | null;
-  /** Use the fused attention kernel where the model allows it. */
-  flashAttention: boolean;
   /** Upper bound for `threads` messages later on. */
   maxThreads: number;
   threads: number;

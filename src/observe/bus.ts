@@ -1,3 +1,4 @@
+import type { Operation } from '../core/model.ts';
 import type { Usage } from '../core/usage.ts';
 
 /** How short memory is: from `none` to `shed`, in which requests are turned away. */
@@ -43,7 +44,7 @@ export type AppEvent =
       provider: string;
       model: string;
       /** What was asked for. */
-      operation: 'generate' | 'embed' | 'rank';
+      operation: Operation;
       /** A coarse finish reason (`stop`, `length`, `tool_calls`, `content_filter`), `cancelled`, or the code of an error. */
       outcome: string;
       usage: Usage;

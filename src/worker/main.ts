@@ -60,7 +60,7 @@ const pool = createThreadPool({
 
 async function load(options: WorkerOptions): Promise<void> {
   void pool.use(options.libuvThreads);
-  if (options.mode !== 'generate') return loadEmbedder(options);
+  if (options.purpose !== 'generate') return loadEmbedder(options);
   const runtime = await createRuntime(options);
   const template = createChatTemplate({
     source: runtime.templateSource,

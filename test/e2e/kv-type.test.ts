@@ -12,7 +12,7 @@ import { builtInModels } from '../support/models.ts';
 import { cleanEnvironment } from '../support/server.ts';
 
 const options: WorkerOptions = {
-  mode: 'generate',
+  purpose: 'generate',
   modelPath: join(builtInModels, 'hearth-guide-3m-q8_0.gguf'),
   contextTokens: 512,
   slots: 1,

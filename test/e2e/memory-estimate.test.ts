@@ -24,7 +24,7 @@ const bench = halfBillionModels();
 /** Estimate by measurement, minus 1: right after the load, and once a prompt has filled batch and context. */
 async function errorsOf(filePath: string, wish: Partial<LoadShape>, lettersPerToken = 1) {
   const facts = await readGguf(filePath);
-  const mode = purposeOf(facts);
+  const purpose = purposeOf(facts);
   const contextTokens = Math.min(wish.contextTokens ?? 2_048, facts.trainedContextTokens ?? 2_048);
   const shape: LoadShape = {
     slots: 1,
@@ -37,7 +37,7 @@ async function errorsOf(filePath: string, wish: Partial<LoadShape>, lettersPerTo
   const measured = await footprintOf(
     {
       ...shape,
-      mode,
+      purpose,
       modelPath: filePath,
       vault: null,
       libuvThreads: 1,

@@ -56,7 +56,7 @@ describe('the engine asked for vectors', () => {
     const { workers, embed, metrics } = setup();
     const answer = embed({ dimensions: 1 });
     await settle();
-    expect(loadMessage(workers[0]!)).toMatchObject({ options: { mode: 'embed', batchTokens: 512 } });
+    expect(loadMessage(workers[0]!)).toMatchObject({ options: { purpose: 'embed', batchTokens: 512 } });
     expect(workers[0]!.calls[0]).toMatchObject({ type: 'embed', request: { inputs: ['a'], dimensions: 1 } });
     embedded(workers[0]!);
     expect(await answer).toEqual({ model: 'encoder', vectors: [[1]], promptTokens: 3, queueMs: 0 });
@@ -142,7 +142,7 @@ describe('the engine asked to rank', () => {
     const answer = rank();
     await settle();
     const [worker] = workers as [FakeWorker];
-    expect(loadMessage(worker)).toMatchObject({ options: { mode: 'rank' } });
+    expect(loadMessage(worker)).toMatchObject({ options: { purpose: 'rank' } });
     worker.emit({ type: 'ranked', id: worker.calls[0]!.id, scores: [0.5, 0.25], promptTokens: 8 });
     expect(await answer).toEqual({ model: 'ranker', scores: [0.5, 0.25], promptTokens: 8, queueMs: 0 });
   });

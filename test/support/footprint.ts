@@ -26,7 +26,7 @@ export async function footprintOf(
   try {
     const atLoadBytes = measuredBytes(readFileOrNull, resident.pid);
     const never = new AbortController().signal;
-    if (options.mode === 'generate') {
+    if (options.purpose === 'generate') {
       const request = { ...anyRequest, input: { type: 'text' as const, prompt }, maxTokens: 4 };
       await foldFlat(resident.generate(request, never, { onToken: () => {}, onSettled: () => {} }));
     } else await resident.embed({ inputs: [prompt], dimensions: null }, never, () => {});

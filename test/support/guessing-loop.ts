@@ -30,7 +30,7 @@ export interface GuessingOutput {
 
 const [modelPath, slots, guesses] = [process.argv[2]!, Number(process.argv[3]), Number(process.argv[4])];
 const runtime = await createRuntime({
-  mode: 'generate',
+  purpose: 'generate',
   modelPath,
   contextTokens: 1024,
   slots,

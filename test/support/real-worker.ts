@@ -34,7 +34,7 @@ export async function startRealWorker(how: {
 }): Promise<RealWorker> {
   const reports: StepReport[] = [];
   const options: WorkerOptions = {
-    mode: 'generate',
+    purpose: 'generate',
     modelPath: join(builtInModels, `${builtInModel}-q8_0.gguf`),
     contextTokens: 2048,
     slots: how.slots,

@@ -1,11 +1,11 @@
 import { basename } from 'node:path';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { AppError, toAppError } from '../../core/errors.ts';
+import type { Operation } from '../../core/model.ts';
 import type { WorkerMeasurement } from '../../ipc/protocol.ts';
 import type { CpuReader } from '../../machine/cpu-reader.ts';
 import type { Bus } from '../../observe/bus.ts';
 import type { Logger } from '../../observe/logger.ts';
-import type { Purpose } from '../../store/gguf/gguf.ts';
 import type { CalibrationStore } from './calibration-store.ts';
 import { type Calibration, type CalibrationKey, modelIdentity, runCalibration } from './run-calibration.ts';
 import type { TunedShare } from './tuned-share.ts';
@@ -17,7 +17,7 @@ export interface CalibratorLoad {
   model: string;
   filePath: string;
   /** Only what generates is measured. */
-  purpose: Purpose;
+  purpose: Operation;
   /** The wish; what became of it is known when it is loaded. */
   gpu: string;
 }

@@ -1,3 +1,4 @@
+import type { Operation } from '../../core/model.ts';
 import type { PlannedSettings } from '../../core/plan.ts';
 
 /** State of a model in this server. `invalid`: the file cannot be used, `reason` says why. */
@@ -28,7 +29,7 @@ export interface LocalModel {
   aliases: string[];
   format: 'gguf';
   /** What it was made for: to continue text, to make vectors of texts, or to rate documents. */
-  purpose: 'generate' | 'embed' | 'rank';
+  purpose: Operation;
   state: ModelState;
   /** Why it is invalid or quarantined, or null. */
   reason: string | null;

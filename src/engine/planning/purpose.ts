@@ -1,8 +1,8 @@
 import { AppError } from '../../core/errors.ts';
-import type { Purpose } from '../../store/gguf/gguf.ts';
+import type { Operation } from '../../core/model.ts';
 
 /** Throws when a model is asked for what it was not made for; nothing is loaded for that. */
-export function assertPurpose(model: string, made: Purpose, asked: Purpose): void {
+export function assertPurpose(model: string, made: Operation, asked: Operation): void {
   if (made === asked) return;
   const details = { model, purpose: made };
   if (asked === 'generate') {

@@ -4,9 +4,9 @@ import type { Clock } from '../../core/clock.ts';
 import type { EmbeddingRequest, EmbeddingResult, RankRequest, RankResult } from '../../core/embedding.ts';
 import { toAppError } from '../../core/errors.ts';
 import { isContent, type StreamEvent } from '../../core/events.ts';
+import type { Operation } from '../../core/model.ts';
 import type { TokenCount } from '../../core/provider.ts';
 import type { Bus } from '../../observe/bus.ts';
-import type { Purpose } from '../../store/gguf/gguf.ts';
 import type { Lease, LoadSettings, Manager, ModelRef } from '../residents/residents.ts';
 import { mergeChoices } from './merge-choices.ts';
 import { createTokenGaps } from './token-gaps.ts';
@@ -37,7 +37,7 @@ export interface Requests {
  * aborts what still runs.
  */
 export function createRequests(deps: {
-  target: (name: string, purpose: Purpose) => Promise<Target>;
+  target: (name: string, purpose: Operation) => Promise<Target>;
   isLoaded: (id: string) => boolean;
   lease: Manager['lease'];
   enter: () => () => void;
@@ -109,7 +109,7 @@ export function createRequests(deps: {
 
   /** An answer that comes whole instead of as a stream. */
   async function once<Result extends { promptTokens: number }>(
-    purpose: Purpose,
+    purpose: Operation,
     request: { model: string; keepAliveMs?: number },
     context: CallContext,
     ask: (lease: Lease, signal: AbortSignal, target: Target) => Promise<Result>,

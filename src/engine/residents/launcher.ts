@@ -1,9 +1,10 @@
 import type { Clock } from '../../core/clock.ts';
+import type { Operation } from '../../core/model.ts';
 import type { WorkerProcess } from '../../ipc/fork.ts';
 import type { StepReport, WorkerOptions } from '../../ipc/protocol.ts';
 import type { Bus } from '../../observe/bus.ts';
 import type { Logger } from '../../observe/logger.ts';
-import { type Purpose, purposeOf } from '../../store/gguf/gguf.ts';
+import { purposeOf } from '../../store/gguf/gguf.ts';
 import { addTunedShare, type Calibration, type TunedShare } from '../calibration/calibration.ts';
 import type { ResidentGpu } from '../gpu/gpu.ts';
 import type { LoadPlan } from '../memory/memory.ts';
@@ -54,12 +55,12 @@ export function createLauncher(deps: {
   bus: Pick<Bus, 'publish'>;
 }): Launcher {
   const optionsOf = ({ ref, plan, gpu, slots, calibration }: Launch, threads: number): WorkerOptions => {
-    const mode = purposeOf(ref.facts);
+    const purpose = purposeOf(ref.facts);
     return {
-      mode,
+      purpose,
       modelPath: ref.filePath,
       contextTokens: plan.contextTokens,
-      slots: slotsFor(mode, plan.slots, slots),
+      slots: slotsFor(purpose, plan.slots, slots),
       batchTokens: plan.batchTokens,
       useMmap: plan.useMmap,
       kvType: plan.kvType,
@@ -112,6 +113,6 @@ const turns = 4;
  * Slots of a loaded model. Those of a model that generates cost memory and are the plan's to give; vectors and scores are
  * computed one text at a time whatever the number, so there only a wish can make it less than `turns`.
  */
-export function slotsFor(purpose: Purpose, plannedSlots: number, wishedSlots: number | undefined): number {
+export function slotsFor(purpose: Operation, plannedSlots: number, wishedSlots: number | undefined): number {
   return purpose === 'generate' ? plannedSlots : (wishedSlots ?? turns);
 }

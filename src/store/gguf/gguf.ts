@@ -6,7 +6,7 @@ import { readMetadata } from './metadata.ts';
 import { combineParts, combineSplit } from './split.ts';
 import { checkExtents, readTensors } from './tensors.ts';
 
-export { type Purpose, purposeOf } from './purpose.ts';
+export { purposeOf } from './purpose.ts';
 export type { ByteSource, FileName, GgufFacts };
 export { canonicalQuantization, combineParts, combineSplit, ggufLimits, parseFileName, preferredQuantizations };
 

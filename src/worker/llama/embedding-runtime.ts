@@ -30,7 +30,7 @@ export async function createEmbeddingRuntime(options: WorkerOptions): Promise<Em
     loadFailure('The context for this model could not be created.', 'native_context', error);
   let texts: TextModel;
   let context: { dispose(): Promise<void> };
-  if (options.mode === 'rank') {
+  if (options.purpose === 'rank') {
     const ranking = await model.createRankingContext(contextOptions).catch((error: unknown) => {
       throw contextFailure(error);
     });

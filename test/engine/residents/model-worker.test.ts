@@ -18,7 +18,7 @@ function setup(behaviour: FakeWorkerBehaviour = {}) {
   const starting = startWorker({
     worker,
     options: {
-      mode: 'generate',
+      purpose: 'generate',
       modelPath: 'm.gguf',
       contextTokens: 512,
       slots: 2,
