@@ -1,17 +1,12 @@
-import type { Clock } from '../../core/clock.ts';
 import { AppError, toAppError } from '../../core/errors.ts';
-import type { GpuDevice } from '../../machine/gpu/device.ts';
 import type { Bus, UnloadReason } from '../../observe/bus.ts';
-import type { Logger } from '../../observe/logger.ts';
-import { purposeOf } from '../../store/gguf/gguf.ts';
-import { type Calibrator, calibratedBatch } from '../calibration/calibration.ts';
-import { createPlacement, type GpuChoice, type GpuSelector, type ResidentGpu, residentGpu } from '../gpu/gpu.ts';
-import { type LoadOutcome, type LoadPlan, refusalError } from '../memory/memory.ts';
+import type { Calibrator } from '../calibration/calibration.ts';
+import type { LoadPlan } from '../memory/memory.ts';
 import type { CrashGuard } from './crash-guard.ts';
 import { createIdleTimer } from './idle-timer.ts';
-import type { Launched, Launcher } from './launcher.ts';
 import { type Lease, leaseOn } from './lease.ts';
 import type { LoadQueue } from './load-queue.ts';
+import { type LoadDeps, type LoadStep, loadSteps } from './load-steps.ts';
 import type { LoadSettings, ModelRef } from './model-ref.ts';
 import type { EndReason } from './model-worker.ts';
 import { meets, type ResidentState, type ResidentView, type Running, runningOf, toView } from './resident-state.ts';
@@ -48,25 +43,19 @@ export interface Resident {
 
 /** What residents ask of the memory of the machine. */
 export interface ResidentMemory {
-  /** Decides with the memory of this moment; `reclaimableBytes` is what ending idle models would free. */
-  plan(ref: ModelRef, settings: LoadSettings, reclaimableBytes: number, device: GpuDevice | null): LoadOutcome;
+  plan: LoadDeps['memory']['plan'];
   /** Physical memory of a process. */
   residentBytes(pid: number): number;
   /** Notes what a load with this plan took, nothing having run on it yet. Bytes; null: it cannot be told. */
   measure(ref: ModelRef, plan: LoadPlan, pid: number): number | null;
 }
 
-export interface ResidentDeps {
-  launcher: Launcher;
+export interface ResidentDeps extends LoadDeps {
   loadQueue: Pick<LoadQueue, 'enter' | 'roomChanged'>;
-  gpu: Pick<GpuSelector, 'choose' | 'freeBytes' | 'noteFree' | 'blame'>;
   memory: ResidentMemory;
-  /** Left out: models are not calibrated. */
   calibrator?: Calibrator | null;
   crashes: Pick<CrashGuard, 'record'>;
   maxQueue: number;
-  clock: Clock;
-  log: Logger;
   bus: Pick<Bus, 'publish'>;
   /** Aborted: what is still loaded from then on is ended at once. */
   closing: AbortSignal;
@@ -79,11 +68,10 @@ export const movedOn = new AppError('worker_crashed', 'The model was unloaded be
   retryAfterSeconds: 1,
 });
 
-/** Begins to load a model. State is only changed synchronously, between the awaits of `load` and `endWorker`. */
+/** Begins to load a model. State is only changed synchronously: by the steps of its load, by the slots, and by the end of its worker. */
 export function beginResident(deps: ResidentDeps, ref: ModelRef, settings: LoadSettings): Resident {
   const { clock, log, bus, calibrator } = deps;
   const names = { model: ref.model, variant: ref.id };
-  const placement = createPlacement(deps, { id: ref.id, wish: settings.gpu });
   const gone = Promise.withResolvers<void>();
   let state: ResidentState = { phase: 'waiting-for-memory' };
   let keepAliveMs = settings.keepAliveMs;
@@ -105,62 +93,22 @@ export function beginResident(deps: ResidentDeps, ref: ModelRef, settings: LoadS
     if (isIdle() && !pinned) idleTimer.start(keepAliveMs);
   };
 
-  /** From place to place, until one takes the model or the failure is final. */
   const load = async (): Promise<void> => {
-    let place = await placement.first();
-    while (true) {
-      try {
-        return await loadAt(place);
-      } catch (error) {
-        place = await placement.next(place, error);
-      }
+    for await (const step of loadSteps(deps, ref, settings)) {
+      if (step.phase === 'loaded') becomeLoaded(step);
+      else state = step;
     }
   };
 
-  const loadAt = async (place: GpuChoice): Promise<void> => {
-    // 1. The turn, and the memory. Held until the model is loaded, so that no other load counts on it.
-    state = { phase: 'waiting-for-memory' };
-    using grant = await deps.loadQueue.enter(
-      (reclaimableBytes) => deps.memory.plan(ref, settings, reclaimableBytes, deviceNow(place)),
-      (refusal) => refusalError(ref.model, refusal),
-    );
-    // 2. What was measured of it on this machine.
-    const startedMs = clock.monotonicMs();
-    const gpu = residentGpu(grant.plan, place);
-    const backend = gpu.device?.backend ?? 'off';
-    const calibration = (await calibrator?.begin({ ...ref, purpose: purposeOf(ref.facts), gpu: backend })) ?? null;
-    const plan = { ...grant.plan, batchTokens: calibratedBatch(grant.plan.batchTokens, calibration) };
-    // 3. A process with the model in it.
-    state = { phase: 'starting', plan };
-    const launched = await deps.launcher.launch({ ref, plan, gpu, slots: settings.slots, calibration });
-    becomeLoaded(launched, plan, gpu, clock.monotonicMs() - startedMs);
-  };
-
-  /** Another model may have gone onto the device while this one waited. */
-  const deviceNow = ({ device }: GpuChoice) => device && { ...device, freeBytes: deps.gpu.freeBytes(device) };
-
-  const becomeLoaded = (launched: Launched, plan: LoadPlan, gpu: ResidentGpu, loadMs: number) => {
-    const { worker, share } = launched;
-    const { ready, pid } = worker;
+  const becomeLoaded = ({ launched, plan, gpu, loadMs }: Extract<LoadStep, { phase: 'loaded' }>) => {
+    const { ready, ended } = launched.worker;
     const scheduler = createScheduler({ slots: ready.slots, maxQueue: deps.maxQueue, clock, onChange: onSlotsChange });
     const notes = [...(settings.notes ?? []), ...plan.notes, ...ready.warnings];
     const running: Running = { ...launched, scheduler, plan, gpu, notes, loadedAt: clock.now(), loadMs };
     state = { phase: 'loaded', running };
     usedAtMs = clock.monotonicMs();
-    void worker.ended.then((reason) => onWorkerEnd(running, reason));
-    const measuredBytes = deps.memory.measure(ref, plan, pid);
-    bus.publish({ type: 'model-loaded', ...names, loadMs, expectedBytes: plan.expectedBytes.atLoad, measuredBytes });
-    for (const note of notes) log.warn({ model: ref.model }, note);
-    log.info({ model: ref.model, loadMs: Math.round(loadMs), ...ready, gpu, pid }, 'model loaded');
-    calibrator?.loaded(ref.id, {
-      ...plan,
-      ...ready,
-      gpu: gpu.device?.backend ?? 'off',
-      maxThreads: plan.threads,
-      measure: worker.measure,
-      tune: share.tune,
-      setCalibration: worker.setCalibration,
-    });
+    void ended.then((reason) => onWorkerEnd(running, reason));
+    tellLoaded(deps, ref, running);
     if (deps.closing.aborted) beginUnload(running, 'shutdown');
     // The request that asked for the load takes its slot first; without one the idle time starts now.
     else if (keepAliveMs > 0) startIdleTime();
@@ -201,11 +149,7 @@ export function beginResident(deps: ResidentDeps, ref: ModelRef, settings: LoadS
 
   const onWorkerEnd = (running: Running, reason: EndReason) => {
     if (reason === 'asked') return;
-    bus.publish({ type: 'worker-died', ...names, reason });
-    // On the CPU it may well live; the request that was lost is tried there.
-    const { device } = running.gpu;
-    if (device) deps.gpu.blame(ref.id, `its process ended on ${device.name} (${device.backend})`);
-    deps.crashes.record({ ...ref, during: 'run', reason });
+    tellDeath(deps, ref, running, reason);
     running.scheduler.retire(movedOn);
     if (state.phase === 'unloading') {
       state = { ...state, reason: 'crash' };
@@ -228,11 +172,7 @@ export function beginResident(deps: ResidentDeps, ref: ModelRef, settings: LoadS
   const onLoadFailure = (thrown: unknown): never => {
     const error = toAppError(thrown);
     leave(null);
-    bus.publish({ type: 'model-load-failed', ...names, code: error.code });
-    if (error.details?.['reason'] === 'crash') {
-      deps.crashes.record({ ...ref, during: 'load', reason: error.message });
-    }
-    log.error({ model: ref.model, err: error.cause ?? error }, `load failed: ${error.message}`);
+    tellFailure(deps, ref, error);
     throw error;
   };
 
@@ -277,4 +217,45 @@ export function beginResident(deps: ResidentDeps, ref: ModelRef, settings: LoadS
       return { id: ref.id, state: standing, bytes: deps.memory.residentBytes(running.worker.pid), usedAtMs };
     },
   };
+}
+
+/** Tells everyone concerned of a model that was loaded, nothing having run on it yet. */
+function tellLoaded({ memory, bus, log, calibrator }: ResidentDeps, ref: ModelRef, running: Running): void {
+  const { worker, share, plan, gpu, notes, loadMs } = running;
+  const { model, id: variant } = ref;
+  const { ready, pid } = worker;
+  const measuredBytes = memory.measure(ref, plan, pid);
+  bus.publish({
+    type: 'model-loaded',
+    model,
+    variant,
+    loadMs,
+    expectedBytes: plan.expectedBytes.atLoad,
+    measuredBytes,
+  });
+  for (const note of notes) log.warn({ model }, note);
+  log.info({ model, loadMs: Math.round(loadMs), ...ready, gpu, pid }, 'model loaded');
+  calibrator?.loaded(variant, {
+    ...plan,
+    ...ready,
+    gpu: gpu.device?.backend ?? 'off',
+    maxThreads: plan.threads,
+    measure: worker.measure,
+    tune: share.tune,
+    setCalibration: worker.setCalibration,
+  });
+}
+
+function tellFailure({ bus, crashes, log }: ResidentDeps, ref: ModelRef, error: AppError): void {
+  bus.publish({ type: 'model-load-failed', model: ref.model, variant: ref.id, code: error.code });
+  if (error.details?.['reason'] === 'crash') crashes.record({ ...ref, during: 'load', reason: error.message });
+  log.error({ model: ref.model, err: error.cause ?? error }, `load failed: ${error.message}`);
+}
+
+function tellDeath({ bus, gpu, crashes }: ResidentDeps, ref: ModelRef, running: Running, reason: EndReason): void {
+  bus.publish({ type: 'worker-died', model: ref.model, variant: ref.id, reason });
+  // On the CPU it may well live; the request that was lost is tried there.
+  const { device } = running.gpu;
+  if (device) gpu.blame(ref.id, `its process ended on ${device.name} (${device.backend})`);
+  crashes.record({ ...ref, during: 'run', reason });
 }
