@@ -351,6 +351,20 @@ describe('POST /v1/chat/completions, by its own rules', () => {
   ])('refuses %s by name', async (_title, fields, field) => {
     await refused(openai, { ...openai.valid, ...fields }, { field });
   });
+
+  it('says where text only can stand', async () => {
+    const content = [{ type: 'image_url', image_url: { url: 'data:,' } }];
+    const messages = [
+      { role: 'system', content },
+      { role: 'user', content: 'Hi' },
+    ];
+    const response = await harness.send('POST', openai.url, { messages });
+    expect(response.json().error).toMatchObject({
+      param: 'messages.0.content.0',
+      message: expect.stringContaining('only text can stand here'),
+    });
+  });
+
   it('takes null for whatever OpenAI lets be null, and drops what it does not know', async () => {
     const body = { ...openai.valid, temperature: null, stop: null, tools: null, n: null, api_base: 'x', id_slot: 1 };
     expect((await harness.send('POST', openai.url, body)).statusCode).toBe(200);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { AppError } from '../../core/errors.ts';
-import type { FinishReason, StreamEvent } from '../../core/events.ts';
+import { coarseReason, type FinishReason, type StreamEvent } from '../../core/events.ts';
 import type { Usage } from '../../core/usage.ts';
 import { validationError } from '../fields/validation.ts';
 import { toUsage } from '../native/generate/from-core.ts';
@@ -32,7 +32,7 @@ export type ServerMessage =
   | {
       type: 'done';
       usage: ReturnType<typeof toUsage>;
-      finish_reason: FinishReason;
+      finish_reason: ReturnType<typeof coarseReason>;
       latency_ms: number;
       model: string;
       request_id: string;
@@ -72,7 +72,7 @@ export function doneMessage(
   return {
     type: 'done',
     usage: toUsage(done.usage),
-    finish_reason: done.reason,
+    finish_reason: coarseReason(done.reason),
     latency_ms: Math.round(done.latencyMs),
     model: done.model,
     request_id: done.requestId,

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Config } from '../../../src/config/schema.ts';
 import { AppError } from '../../../src/core/errors.ts';
 import type { StreamEvent } from '../../../src/core/events.ts';
-import { startEvent, textEvents, untilAborted } from '../../support/fake-engine.ts';
+import { answerEvents, startEvent, textEvents, untilAborted } from '../../support/fake-engine.ts';
 import { openWebSocket, type WebSocketClient } from '../../support/websocket-client.ts';
 import { createHarness, type Harness } from '../harness.ts';
 
@@ -42,6 +42,14 @@ async function* textThenSilence(_request: unknown, signal: AbortSignal): AsyncGe
 }
 
 describe.each(['/ws/generate', '/api/v1/ws/generate'])('%s', (path) => {
+  it('tells an end in the words of its own dialect', async () => {
+    await serve();
+    harness.gateway.play(() => answerEvents(['Hello'], 'stop_sequence'));
+    const client = await open(path);
+    client.send(generate);
+    expect((await client.until('done')).at(-1)).toMatchObject({ finish_reason: 'stop' });
+  });
+
   it('answers with tokens and done, and echoes no id that was not given', async () => {
     await serve();
     const client = await open(path);

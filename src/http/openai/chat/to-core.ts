@@ -1,17 +1,12 @@
 import type { ChatInput, ChatMessage, ChatRequest, ToolChoice, ToolDefinition } from '../../../core/chat.ts';
 import type { ReasoningPart, ToolCallPart } from '../../../core/content.ts';
 import { AppError } from '../../../core/errors.ts';
-import { toPromptCache } from '../../fields/cache-prompt.ts';
-import { parseKeepAlive } from '../../fields/keep-alive.ts';
-import { toSampling, toStop } from '../../fields/sampling.ts';
-import type { CompletionBody } from '../completions/schema.ts';
+import { toCommon } from '../objects/common-to-core.ts';
 import { toTexts, toUserContent } from './content.ts';
 import { toFormat } from './response-format.ts';
 import type { ChatBody, ChatBodyMessage } from './schema.ts';
 
 const maxToolBytes = 256 * 1024;
-/** OpenAI's own default for `/completions`; chat has none. */
-const defaultCompletionTokens = 16;
 
 /** A chat body in the words of the core. Throws `invalid_request` for what the schema cannot see or we do not have. */
 export function chatToCore(body: ChatBody): ChatRequest {
@@ -32,52 +27,6 @@ export function chatToCore(body: ChatBody): ChatRequest {
     ...(body.response_format && { format: toFormat(body.response_format) }),
     ...(body.logprobs && { logprobs: { top: body.top_logprobs ?? 0 } }),
   };
-}
-
-/** A body of `/completions`: text that is continued as it stands, without the chat template. */
-export function completionToCore(body: CompletionBody): ChatRequest {
-  if (body.echo) throw notYet('echo', 'Repeating the prompt');
-  if (body.suffix !== null && body.suffix !== undefined) throw notYet('suffix', 'Filling in before a suffix');
-  const choices = body.n ?? 1;
-  if ((body.best_of ?? choices) !== choices) {
-    throw notYet('best_of', 'Choosing among more candidates than "n"', 'Leave it out.');
-  }
-  const top = body.logprobs ?? null;
-  const input: ChatInput = { type: 'text', prompt: toPrompt(body.prompt) };
-  return {
-    ...toCommon(body, body.max_tokens ?? defaultCompletionTokens),
-    input,
-    ...(top !== null && { logprobs: { top } }),
-  };
-}
-
-function toCommon(body: ChatBody | CompletionBody, maxTokens: number | null): Omit<ChatRequest, 'input'> {
-  const keepAlive = body.keep_alive ?? null;
-  return {
-    model: body.model ?? 'default',
-    sampling: toSampling(body),
-    stop: toStop(body.stop),
-    ...(maxTokens !== null && { maxTokens }),
-    ...(keepAlive !== null && { keepAliveMs: parseKeepAlive(keepAlive) }),
-    ...toPromptCache(body.cache_prompt),
-    ...((body.n ?? 1) > 1 && { choices: body.n! }),
-  };
-}
-
-/** `what` of the field we do not have. */
-function notYet(field: string, what: string, fix = 'Leave it out.'): AppError {
-  return new AppError('invalid_request', `"${field}": ${what} is not supported yet.`, { field, fix });
-}
-
-function toPrompt(prompt: CompletionBody['prompt']): string {
-  if (typeof prompt === 'string') return prompt;
-  const [only] = prompt;
-  if (typeof only === 'string' && prompt.length === 1) {
-    if (only === '') throw new AppError('invalid_request', '"prompt.0" is empty.', { field: 'prompt.0' });
-    return only;
-  }
-  const what = typeof only === 'string' ? 'More than one prompt' : 'A prompt of token numbers';
-  throw notYet('prompt', what, 'Send one string.');
 }
 
 function toMessages(messages: ChatBodyMessage[]): ChatMessage[] {

@@ -6,12 +6,12 @@ import { respondStream, respondWhole } from '../../answer/respond.ts';
 import { type FieldNames, sharedNames } from '../../fields/field-names.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { workErrorAnswers } from '../../mount/describe.ts';
-import { completionToCore } from '../chat/to-core.ts';
 import { openaiError } from '../objects/answer-schema.ts';
 import { newHead, streamForm, toStreamOptions } from '../objects/stream.ts';
 import { completionAnswer } from './answer-schema.ts';
 import { toCompletion, toCompletionRecords } from './from-core.ts';
 import { type CompletionBody, completionBody } from './schema.ts';
+import { completionToCore } from './to-core.ts';
 
 const names: FieldNames = { ...sharedNames, 'input.*': 'prompt' };
 

@@ -37,3 +37,6 @@ export const commonFields = {
   keep_alive: keepAliveField.nullish(),
   cache_prompt: cachePromptField.nullish(),
 };
+
+/** The values of `commonFields`, as a body may hold them. */
+export type CommonValues = z.infer<z.ZodObject<typeof commonFields>>;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../../core/clock.ts';
 import type { AppError } from '../../../core/errors.ts';
 import { type SseItem, sseFraming } from '../../answer/framing.ts';
+import type { CommonValues } from './common-fields.ts';
 import { errorObject } from './errors.ts';
 import type { AnswerHead, StreamOptions } from './records.ts';
 
@@ -21,9 +22,6 @@ export function newHead(prefix: 'chatcmpl' | 'cmpl', model: string, clock: Clock
 }
 
 /** What a body says of its stream; null and absent are one. */
-export function toStreamOptions(body: {
-  n?: number | null | undefined;
-  stream_options?: { include_usage?: boolean | null | undefined } | null | undefined;
-}): StreamOptions {
+export function toStreamOptions(body: CommonValues): StreamOptions {
   return { choices: body.n ?? 1, includeUsage: body.stream_options?.include_usage ?? false };
 }
