@@ -30,6 +30,7 @@ const step = (): WorkerStep => ({
     sequences: task.streams,
     decoded: Array.from({ length: task.streams }, (_, id) => id),
     promptTokens: 0,
+    prefixes: [],
     drafts: { proposed: 0, accepted: 0 },
     milliseconds: task.stepMs,
     endedMs: performance.now(),

@@ -72,6 +72,12 @@ export interface WorkerReady {
   warnings: string[];
 }
 
+/**
+ * Where the beginning of a prompt that is not computed again came from: the state of its own slot, another slot's in
+ * memory, the disk; `none`: all of it is computed.
+ */
+export type PrefixTier = 'slot' | 'ram' | 'disk' | 'none';
+
 /** Work done by one step of the batch loop, for metrics. */
 export interface StepReport {
   /** Sequences that were part of the decode call. */
@@ -80,6 +86,8 @@ export interface StepReport {
   decoded: number[];
   /** Prompt tokens evaluated. */
   promptTokens: number;
+  /** Requests that began with it, by where the beginning of their prompt came from. */
+  prefixes: PrefixTier[];
   /** Tokens guessed ahead, and how many of them the model confirmed and the answers took. */
   drafts: { proposed: number; accepted: number };
   /** Time from issuing the step to its last result. */

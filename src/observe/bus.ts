@@ -1,6 +1,9 @@
 import type { Operation } from '../core/model.ts';
 import type { Usage } from '../core/usage.ts';
 
+/** Where the beginning of a prompt came from: its own slot, another slot's memory, the disk, or nowhere. */
+export type PrefixTier = 'slot' | 'ram' | 'disk' | 'none';
+
 /** How short memory is: from `none` to `shed`, in which requests are turned away. */
 export type MemoryLevel = 'none' | 'hold' | 'shrink' | 'shed';
 
@@ -24,8 +27,18 @@ export type AppEvent =
   | { type: 'model-gone'; model: string; variant: string; reason: UnloadReason }
   /** A worker ended without being asked to; `model-gone` with the reason `crash` follows. */
   | { type: 'worker-died'; model: string; variant: string; reason: string }
-  /** One step of a batch loop. `drafted` and `accepted`: tokens that were guessed ahead, and those that were right. */
-  | { type: 'step'; model: string; sequences: number; promptTokens: number; drafted: number; accepted: number }
+  /**
+   * One step of a batch loop. `prefixes`: for each request that began, where the beginning of its prompt came from.
+   * `drafted` and `accepted`: tokens that were guessed ahead, and those that were right. */
+  | {
+      type: 'step';
+      model: string;
+      sequences: number;
+      promptTokens: number;
+      prefixes: readonly PrefixTier[];
+      drafted: number;
+      accepted: number;
+    }
   /** A request has its slot, after waiting so long for it. */
   | { type: 'slot-taken'; model: string; waitedMs: number }
   /** A model of this machine made a token; `gapMs`: since the step before it for the same request, null: it is the first. */

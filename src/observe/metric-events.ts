@@ -78,10 +78,11 @@ function recordRequest(metrics: Metrics, event: Extract<AppEvent, { type: 'reque
 }
 
 function recordStep(metrics: Metrics, event: Extract<AppEvent, { type: 'step' }>): void {
-  const { model, sequences, promptTokens, drafted, accepted } = event;
+  const { model, sequences, promptTokens, prefixes, drafted, accepted } = event;
   metrics.steps.inc({ model });
   metrics.stepSequences.observe({ model }, sequences);
   if (promptTokens > 0) metrics.evaluatedPromptTokens.inc({ model }, promptTokens);
+  for (const tier of prefixes) metrics.prefixes.inc({ model, tier });
   if (drafted === 0) return;
   metrics.draftTokens.inc({ model, result: 'accepted' }, accepted);
   metrics.draftTokens.inc({ model, result: 'rejected' }, Math.max(0, drafted - accepted));

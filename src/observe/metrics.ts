@@ -180,6 +180,12 @@ export function createMetrics(version: string) {
       labelNames: ['model'],
       registers,
     }),
+    prefixes: new Counter({
+      name: 'hearth_prefix_hits_total',
+      help: 'Requests by where the beginning of their prompt came from: slot, ram (another slot), disk, or none',
+      labelNames: ['model', 'tier'],
+      registers,
+    }),
     draftTokens: new Counter({
       name: 'hearth_engine_draft_tokens_total',
       help: 'Tokens guessed ahead by result: accepted (confirmed by the model and used) or rejected',

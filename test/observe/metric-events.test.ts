@@ -48,11 +48,21 @@ describe('the recorder of metrics', () => {
     [{ type: 'model-gone', ...of, reason: 'pressure' }, ['hearth_model_unloads_total{model="m",reason="pressure"} 1']],
     [{ type: 'worker-died', ...of, reason: 'hung' }, ['hearth_worker_restarts_total{model="m",reason="hung"} 1']],
     [
-      { type: 'step', model: 'm', sequences: 2, promptTokens: 30, drafted: 5, accepted: 3 },
+      {
+        type: 'step',
+        model: 'm',
+        sequences: 2,
+        promptTokens: 30,
+        prefixes: ['disk', 'none', 'disk'],
+        drafted: 5,
+        accepted: 3,
+      },
       [
         'hearth_engine_steps_total{model="m"} 1',
         'hearth_engine_step_sequences_sum{model="m"} 2',
         'hearth_prompt_tokens_evaluated_total{model="m"} 30',
+        'hearth_prefix_hits_total{model="m",tier="disk"} 2',
+        'hearth_prefix_hits_total{model="m",tier="none"} 1',
         'hearth_engine_draft_tokens_total{model="m",result="accepted"} 3',
         'hearth_engine_draft_tokens_total{model="m",result="rejected"} 2',
       ],
@@ -104,7 +114,15 @@ describe('the recorder of metrics', () => {
   });
 
   it('shows no guesses of a step without any', async () => {
-    const step = { type: 'step', model: 'm', sequences: 1, promptTokens: 0, drafted: 0, accepted: 0 } as const;
+    const step = {
+      type: 'step',
+      model: 'm',
+      sequences: 1,
+      promptTokens: 0,
+      prefixes: [],
+      drafted: 0,
+      accepted: 0,
+    } as const;
     expect((await linesAfter(step)).filter((line) => /draft|evaluated/.test(line))).toEqual([]);
   });
 

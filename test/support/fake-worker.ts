@@ -112,6 +112,7 @@ export function fakeWorker(behaviour: FakeWorkerBehaviour = {}): FakeWorker {
           sequences: 1,
           promptTokens: 3,
           decoded: [id],
+          prefixes: [],
           drafts: { proposed: 0, accepted: 0 },
           milliseconds: 0,
           endedMs: 0,

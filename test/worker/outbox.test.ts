@@ -15,6 +15,7 @@ function step(milliseconds: number, ...events: StreamEvent[]): WorkerStep {
       sequences: 1,
       decoded: [1],
       promptTokens: 0,
+      prefixes: [],
       drafts: { proposed: 0, accepted: 0 },
       milliseconds,
       endedMs: 0,

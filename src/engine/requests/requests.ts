@@ -11,6 +11,7 @@ import type { Lease, LoadSettings, Manager, ModelRef } from '../residents/reside
 import { mergeChoices } from './merge-choices.ts';
 import { createTokenGaps } from './token-gaps.ts';
 import { askWithRetry } from './unary.ts';
+import { waitForLease } from './wait-for-lease.ts';
 import { assertReadable, toWorkerRequest, warningsFor } from './worker-request.ts';
 
 /** A model that was chosen for a request, and how it is loaded if it is not. */
@@ -65,7 +66,7 @@ export function createRequests(deps: {
       let answered = false;
       for (let attempt = 0; ; attempt++) {
         if (!started && !deps.isLoaded(ref.id)) yield { type: 'progress', stage: 'loading' };
-        const lease = await deps.lease(ref, settings, signal, request.keepAliveMs);
+        const lease = yield* waitForLease((onPlace) => deps.lease(ref, settings, signal, request.keepAliveMs, onPlace));
         const queueMs = clock.monotonicMs() - arrivedMs;
         gaps.restart();
         try {

@@ -82,10 +82,10 @@ export function createLauncher(deps: {
         share.remove();
         deps.contention.forget(ref.id);
       };
-      const onStep = ({ milliseconds, promptTokens, sequences, drafts }: StepReport) => {
+      const onStep = ({ milliseconds, promptTokens, sequences, prefixes, drafts }: StepReport) => {
         deps.contention.observeStep(ref.id, milliseconds, share.threads, promptTokens + sequences);
         const { proposed: drafted, accepted } = drafts;
-        deps.bus.publish({ type: 'step', model: ref.model, sequences, promptTokens, drafted, accepted });
+        deps.bus.publish({ type: 'step', model: ref.model, sequences, promptTokens, prefixes, drafted, accepted });
       };
       try {
         worker = await startWorker({

@@ -12,13 +12,23 @@ import {
   type ResidentMemory,
 } from './resident.ts';
 import type { ResidentView } from './resident-state.ts';
+import type { OnPlace } from './scheduler.ts';
 import { withSignal } from './with-signal.ts';
 
 export type { LoadSettings, ModelRef, ResidentView };
 
 export interface Manager {
-  /** Loads the model if need be, waits for a slot. `keepAliveMs`: overrides the model's idle time from now on. */
-  lease(ref: ModelRef, settings: LoadSettings, signal: AbortSignal, keepAliveMs?: number): Promise<Lease>;
+  /**
+   * Loads the model if need be, waits for a slot. `keepAliveMs`: overrides the model's idle time from now on. `onPlace`: is
+   * told the place in the queue for a slot.
+   */
+  lease(
+    ref: ModelRef,
+    settings: LoadSettings,
+    signal: AbortSignal,
+    keepAliveMs?: number,
+    onPlace?: OnPlace,
+  ): Promise<Lease>;
   /** Loads, or joins the load under way. A loaded model with other settings than those asked for is loaded again. */
   load(ref: ModelRef, settings: LoadSettings): Promise<void>;
   /** Lets running requests finish, then ends the worker and waits for its exit. */
@@ -76,13 +86,13 @@ export function createManager(deps: ManagerDeps): Manager {
   };
 
   return {
-    async lease(ref, settings, signal, keepAliveMs) {
+    async lease(ref, settings, signal, keepAliveMs, onPlace) {
       while (true) {
         const short = deps.memory.refusal('request');
         if (short) throw short;
         const resident = await loaded(ref, settings, signal);
         try {
-          return await resident.lease(signal, keepAliveMs);
+          return await resident.lease(signal, keepAliveMs, onPlace);
         } catch (error) {
           if (error !== movedOn) throw error;
         }

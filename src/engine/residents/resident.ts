@@ -11,7 +11,7 @@ import type { LoadSettings, ModelRef } from './model-ref.ts';
 import type { EndReason } from './model-worker.ts';
 import { meets, type ResidentState, type ResidentView, type Running, runningOf, toView } from './resident-state.ts';
 import type { Occupant } from './room.ts';
-import { createScheduler } from './scheduler.ts';
+import { createScheduler, type OnPlace } from './scheduler.ts';
 
 /** Why a model is ended in good order. */
 export type OrderlyEnd = Exclude<UnloadReason, 'crash'>;
@@ -26,10 +26,10 @@ export interface Resident {
   /** Resolves when its process is gone, or its load has failed. Never rejects. */
   readonly whenGone: Promise<void>;
   /**
-   * Waits for a slot of the loaded model. `keepAliveMs`: its idle time from now on. Rejects as `Scheduler.acquire`, and with
-   * `movedOn` when the model is, or goes, away.
+   * Waits for a slot of the loaded model. `keepAliveMs`: its idle time from now on. `onPlace` as in
+   * `Scheduler.acquire`, whose rejections come too, and `movedOn` when the model is, or goes, away.
    */
-  lease(signal: AbortSignal, keepAliveMs?: number): Promise<Lease>;
+  lease(signal: AbortSignal, keepAliveMs?: number, onPlace?: OnPlace): Promise<Lease>;
   /** Whether it was loaded as is wished now. Always true of one that is not loaded. */
   meets(wished: LoadSettings): boolean;
   /** Takes over what a load may change of a loaded model: how long it stays. */
@@ -189,11 +189,11 @@ export function beginResident(deps: ResidentDeps, ref: ModelRef, settings: LoadS
     },
     whenLoaded,
     whenGone: gone.promise,
-    async lease(signal, keptMs = keepAliveMs) {
+    async lease(signal, keptMs = keepAliveMs, onPlace) {
       if (state.phase !== 'loaded') throw movedOn;
       const { scheduler, worker } = state.running;
       keepAliveMs = keptMs;
-      const ticket = await scheduler.acquire(signal);
+      const ticket = await scheduler.acquire(signal, onPlace);
       bus.publish({ type: 'slot-taken', model: ref.model, waitedMs: ticket.waitedMs });
       return leaseOn(worker, ticket);
     },

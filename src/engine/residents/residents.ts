@@ -4,3 +4,4 @@ export type { Lease } from './lease.ts';
 export { createManager, type Manager } from './manager.ts';
 export type { LoadSettings, ModelRef } from './model-ref.ts';
 export type { ResidentView } from './resident-state.ts';
+export type { OnPlace } from './scheduler.ts';

@@ -37,7 +37,7 @@ export function createDecodeStep(deps: {
   /** Is told what kind of step comes next. */
   threads: Pick<StepThreads, 'use'>;
   cache: Pick<PrefixCache, 'note'>;
-  reports: Pick<TaskReports, 'tell' | 'fail'>;
+  reports: Pick<TaskReports, 'tell' | 'fail' | 'takePrefixes'>;
   nowMs: () => number;
 }): DecodeStep {
   const { slots, pacer, drafts, reports } = deps;
@@ -96,6 +96,13 @@ export function createDecodeStep(deps: {
     return taken;
   };
 
+  /** Tells how much of its prompt a slot has read. One that reads it again, alone, has told it before. */
+  const tellPortion = ({ task, pending, suspect }: Slot) => {
+    if (task === null || suspect) return;
+    const totalTokens = task.prompt.length;
+    reports.tell(task, [{ type: 'progress', stage: 'prompt', readTokens: totalTokens - pending.length, totalTokens }]);
+  };
+
   /** One bad item fails its whole batch. The innocent are evaluated anew, alone, and go on where they were. */
   const retryAlone = async (slot: Slot, reason: unknown, batchSize: number) => {
     if (batchSize === 1 || slot.suspect) {
@@ -118,6 +125,7 @@ export function createDecodeStep(deps: {
       sequences: 0,
       decoded: [],
       promptTokens: 0,
+      prefixes: reports.takePrefixes(),
       drafts: { proposed: 0, accepted: 0 },
       milliseconds: 0,
       endedMs: 0,
@@ -138,7 +146,8 @@ export function createDecodeStep(deps: {
     for (const [index, outcome] of settled.entries()) {
       const { slot } = running[index]!;
       if (outcome.status === 'rejected') await retryAlone(slot, outcome.reason, running.length);
-      else if (outcome.value !== null) {
+      else if (outcome.value === null) tellPortion(slot);
+      else {
         await accept(slot, outcome.value, report);
         const drained = await drain(slot, report);
         report.drafts.accepted += drained;

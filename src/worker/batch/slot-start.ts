@@ -1,3 +1,4 @@
+import type { PrefixTier } from '../../ipc/protocol.ts';
 import type { PrefixCache, StoredPrefix } from '../prefix/prefix.ts';
 import { checkpointLengthsOf } from './portions.ts';
 import { mayServe, type Slot } from './slots.ts';
@@ -18,7 +19,7 @@ export interface SlotStart {
 
 export function createSlotStart(deps: {
   cache: Pick<PrefixCache, 'retain'>;
-  reports: Pick<TaskReports, 'tell' | 'fail'>;
+  reports: Pick<TaskReports, 'began' | 'tell' | 'fail'>;
   nowMs: () => number;
 }): SlotStart {
   const { reports } = deps;
@@ -31,26 +32,27 @@ export function createSlotStart(deps: {
     slot.owner = cache.mode === 'keep' ? cache.owner : null;
   };
 
-  const begin = (slot: Slot, kept: number) => {
+  const begin = (slot: Slot, kept: number, tier: PrefixTier) => {
     const task = slot.task!;
     slot.follows = null;
     slot.begun = { atMs: deps.nowMs(), kept };
     slot.pending = task.prompt.slice(kept);
     slot.checkpointLengths = checkpointLengthsOf(slot);
+    reports.began(kept === 0 ? 'none' : tier);
     reports.tell(task, task.begin(kept));
   };
 
-  const onOwnState = async (slot: Slot) => {
+  const onOwnState = async (slot: Slot, tier: PrefixTier = 'slot') => {
     try {
       await handOver(slot);
-      begin(slot, await slot.sequence.adapt(slot.task!.prompt));
+      begin(slot, await slot.sequence.adapt(slot.task!.prompt), tier);
     } catch (error) {
       await reports.fail(slot, error);
     }
   };
 
   return {
-    onOwnState,
+    onOwnState: (slot) => onOwnState(slot),
     async onStored(slot, stored) {
       try {
         await handOver(slot);
@@ -59,14 +61,14 @@ export function createSlotStart(deps: {
         await reports.fail(slot, error);
         return;
       }
-      await onOwnState(slot);
+      await onOwnState(slot, 'disk');
     },
     async onCopy(slot, source, length) {
       try {
         // The copy replaces whatever the slot held until now.
         await handOver(slot);
         if (length > 0 && (await slot.sequence.copyFrom(source.sequence, length))) {
-          begin(slot, length);
+          begin(slot, length, 'ram');
           return true;
         }
       } catch (error) {

@@ -1,6 +1,6 @@
 import { type AppError, toAppError } from '../../core/errors.ts';
 import type { FinishReason, StreamEvent } from '../../core/events.ts';
-import type { WorkerItem } from '../../ipc/protocol.ts';
+import type { PrefixTier, WorkerItem } from '../../ipc/protocol.ts';
 import type { Task } from '../answer/answer.ts';
 import { freeSlot, type Slot } from './slots.ts';
 
@@ -13,13 +13,18 @@ export interface TaskReports {
   end(slot: Slot, reason: FinishReason): Promise<void>;
   /** Fails the task of a slot after a failed call, and frees the slot without its state. */
   fail(slot: Slot, reason: unknown): Promise<void>;
+  /** A task has begun, and this is where the beginning of its prompt came from. */
+  began(tier: PrefixTier): void;
   /** What was told since the last call of this. */
   take(): WorkerItem[];
+  /** The beginnings since the last call of this. */
+  takePrefixes(): PrefixTier[];
 }
 
 /** `log` takes a line for the operator; the library's own words never reach a client. */
 export function createTaskReports(deps: { log: (line: string) => void }): TaskReports {
   let items: WorkerItem[] = [];
+  let prefixes: PrefixTier[] = [];
 
   const tell = ({ id }: Task, events: readonly StreamEvent[]) => {
     for (const event of events) items.push({ id, event });
@@ -31,6 +36,9 @@ export function createTaskReports(deps: { log: (line: string) => void }): TaskRe
   return {
     tell,
     refuse,
+    began(tier) {
+      prefixes.push(tier);
+    },
     async end(slot, reason) {
       const task = slot.task!;
       tell(task, task.finish(reason));
@@ -42,6 +50,11 @@ export function createTaskReports(deps: { log: (line: string) => void }): TaskRe
       await freeSlot(slot);
       // What the failed call left in the context is unknown.
       await slot.sequence.reset();
+    },
+    takePrefixes() {
+      const taken = prefixes;
+      prefixes = [];
+      return taken;
     },
     take() {
       const taken = items;

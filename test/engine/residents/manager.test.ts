@@ -140,7 +140,8 @@ describe('the manager of loaded models', () => {
       { proposed: 0, accepted: 0 },
       { proposed: 4, accepted: 4 },
     ]) {
-      const report = { sequences: 1, decoded: [], promptTokens: 0, drafts, milliseconds: 1, endedMs: 1 };
+      const times = { milliseconds: 1, endedMs: 1 };
+      const report = { sequences: 1, decoded: [], promptTokens: 0, prefixes: [], drafts, ...times };
       workers[0]!.emit({ type: 'step', items: [], report });
     }
     const text = await metrics.render();

@@ -32,6 +32,42 @@ describe('the queue in front of the slots', () => {
     expect(scheduler.busySlots).toBe(0);
   });
 
+  it('tells everyone who waits their place, and how long it will be as soon as that can be known', async () => {
+    const { clock, scheduler, never } = setup(1, 5);
+    const first = await scheduler.acquire(never);
+    const told: Record<string, [number, number | null][]> = { b: [], c: [], d: [] };
+    const ask = (name: string, signal = never) =>
+      scheduler.acquire(signal, (place, estimateMs) => told[name]!.push([place, estimateMs]));
+    const gone = new AbortController();
+    const b = ask('b');
+    const c = ask('c', gone.signal).catch(() => null);
+    const d = ask('d');
+    clock.advance(200);
+    first.release();
+    const second = await b;
+    gone.abort(new AppError('client_closed_request', 'gone'));
+    await c;
+    clock.advance(400);
+    second.release();
+    (await d).release();
+    // Told anew whenever somebody comes, goes or gets a slot; a slot was held for 200 ms, then for 400.
+    expect(told['b']).toEqual([
+      [1, null],
+      [1, null],
+      [1, null],
+    ]);
+    expect(told['c']).toEqual([
+      [2, null],
+      [2, null],
+      [1, 200],
+    ]);
+    expect(told['d']).toEqual([
+      [3, null],
+      [2, 400],
+      [1, 200],
+    ]);
+  });
+
   it('refuses at once when too many wait, with a time to retry', async () => {
     const { scheduler, never } = setup(1, 1);
     await scheduler.acquire(never);

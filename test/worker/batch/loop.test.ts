@@ -260,6 +260,7 @@ describe('the batch loop', () => {
       sequences: 4,
       promptTokens: 20,
       decoded: [1, 2, 3, 4],
+      prefixes: ['none', 'none', 'none', 'none'],
       drafts: { proposed: 0, accepted: 0 },
       milliseconds: 0,
       endedMs: 0,
@@ -272,6 +273,20 @@ describe('the batch loop', () => {
     await ended(1);
     expect(steps).toEqual([['0:prefill 64'], ['0:last 36'], ['0:next'], ['0:next'], ['0:next']]);
     expect(kinds).toEqual(['prefill', 'prefill', 'decode', 'decode', 'decode']);
+  });
+
+  it('tells how much of a prompt is read, portion by portion, until the answer begins', async () => {
+    const { loop, items, ended } = setup({ slots: 1, batchTokens: 64 });
+    loop.add(fakeTask(1, prompt(150, 2)));
+    await ended(1);
+    const told = items.flatMap((item) => ('event' in item ? [item.event] : []));
+    expect(told.slice(0, 4)).toMatchObject([
+      { type: 'start' },
+      { type: 'progress', stage: 'prompt', readTokens: 64, totalTokens: 150 },
+      { type: 'progress', stage: 'prompt', readTokens: 128, totalTokens: 150 },
+      { type: 'text-delta' },
+    ]);
+    expect(told.slice(4).filter(({ type }) => type === 'progress')).toEqual([]);
   });
 
   it('works on other things when nobody has a task, and a task that comes meanwhile waits for the end', async () => {
@@ -376,6 +391,7 @@ describe('the batch loop', () => {
       'event' in item && item.event.type === 'start' ? [item.event.usage.cacheReadTokens] : [],
     );
     expect(cached).toEqual([0, 399, 399, 399]);
+    expect(reports.flatMap((report) => report.prefixes)).toEqual(['none', 'ram', 'ram', 'ram']);
   });
 
   it('evaluates one prompt once for several answers to it', async () => {
@@ -597,6 +613,8 @@ describe('the batch loop', () => {
     expect(sequences[0]!.held.slice(0, 292)).toEqual([...long.slice(0, 290), 99, 5]);
     const starts = items.flatMap((item) => ('event' in item && item.event.type === 'start' ? [item.event] : []));
     expect(starts.at(-1)).toMatchObject({ usage: { cacheReadTokens: 290 } });
+    expect(reports.flatMap((report) => report.prefixes)).toEqual(['none', 'none', 'disk']);
+    expect(reports.flatMap((report) => report.prefixes).at(-1)).toBe('disk');
   });
 
   it('frees the slot of a cancelled request at the next step and tells so', async () => {
