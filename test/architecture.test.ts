@@ -80,8 +80,6 @@ const enteredByMore = [
   'http/native/mounts',
   'http/native/plan',
   'http/native/store',
-  'http/openai/chat',
-  'http/openai/completions',
   'http/openai/objects',
   'http/rerank',
   'http/ws',
