@@ -86,7 +86,7 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
   const { readFile, residentBytes } = memory;
   const usable = usableCores({ readFile, affinityCount: availableParallelism() });
   const { cores } = usable;
-  log.info(usable, 'usable cores');
+  log.debug(usable, 'usable cores');
   // 2. The division of its threads, and what is measured of models on them.
   const threads = config.engine.threads ?? cores;
   const { arbiter, contention } = createThreads({ threads, readFile, clock, log });
