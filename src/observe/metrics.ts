@@ -41,8 +41,31 @@ export function createMetrics(version: string) {
   const registry = new Registry();
   const registers = [registry];
   let sources: GaugeSources | null = null;
+  registerStateGauges(registers, () => sources);
+  registerModelGauges(registers, () => sources?.models() ?? []);
+  registerProcessGauges(registers);
+  new Gauge({
+    name: 'hearth_build_info',
+    help: 'Always 1; the label tells the version',
+    labelNames: ['version'],
+    registers,
+  }).set({ version }, 1);
+  return {
+    ...requestMetrics(registers),
+    ...engineMetrics(registers),
+    /** Connects the gauges to the state they mirror; called once by the composition root. */
+    observe(gaugeSources: GaugeSources): void {
+      sources = gaugeSources;
+    },
+    /** The registry in Prometheus text format. */
+    render: (): Promise<string> => registry.metrics(),
+    contentType: registry.contentType,
+  };
+}
 
-  const metrics = {
+/** What clients ask for: requests, connections, pulls. */
+function requestMetrics(registers: Registry[]) {
+  return {
     inferenceSeconds: new Histogram({
       name: 'model_inference_seconds',
       help: 'Time from a request being handed to a slot to its last token',
@@ -137,6 +160,12 @@ export function createMetrics(version: string) {
       buckets: latencyBuckets,
       registers,
     }),
+  };
+}
+
+/** What the models of this machine do. */
+function engineMetrics(registers: Registry[]) {
+  return {
     loadSeconds: new Histogram({
       name: 'hearth_model_load_seconds',
       help: 'Time to start a worker and load a model',
@@ -199,22 +228,17 @@ export function createMetrics(version: string) {
       buckets: [1, 2, 3, 4, 6, 8, 12, 16, 24, 32],
       registers,
     }),
-
-    /** Connects the gauges to the state they mirror; called once by the composition root. */
-    observe(gaugeSources: GaugeSources): void {
-      sources = gaugeSources;
-    },
-    /** The registry in Prometheus text format. */
-    render: (): Promise<string> => registry.metrics(),
-    contentType: registry.contentType,
   };
+}
 
+/** What the server has and holds at the moment. `sources`: null before they are connected. */
+function registerStateGauges(registers: Registry[], sources: () => GaugeSources | null): void {
   new Gauge({
     name: 'active_connections',
     help: 'Open HTTP and WebSocket connections',
     registers,
     collect() {
-      this.set(sources?.activeConnections() ?? 0);
+      this.set(sources()?.activeConnections() ?? 0);
     },
   });
   new Gauge({
@@ -222,7 +246,7 @@ export function createMetrics(version: string) {
     help: 'Pulls that run or wait',
     registers,
     collect() {
-      this.set(sources?.activePulls() ?? 0);
+      this.set(sources()?.activePulls() ?? 0);
     },
   });
   new Gauge({
@@ -230,7 +254,7 @@ export function createMetrics(version: string) {
     help: 'Bytes that the server and its models may use in all',
     registers,
     collect() {
-      this.set(sources?.memoryBudgetBytes() ?? 0);
+      this.set(sources()?.memoryBudgetBytes() ?? 0);
     },
   });
   new Gauge({
@@ -238,7 +262,7 @@ export function createMetrics(version: string) {
     help: 'Bytes of the budget that are free for new loads now',
     registers,
     collect() {
-      this.set(sources?.memoryAvailableBytes() ?? 0);
+      this.set(sources()?.memoryAvailableBytes() ?? 0);
     },
   });
   new Gauge({
@@ -246,7 +270,7 @@ export function createMetrics(version: string) {
     help: 'How short memory is: 0 not, 1 nothing new is loaded, 2 idle models are ended too, 3 requests are refused too',
     registers,
     collect() {
-      this.set(sources?.memoryPressureLevel() ?? 0);
+      this.set(sources()?.memoryPressureLevel() ?? 0);
     },
   });
   new Gauge({
@@ -254,7 +278,7 @@ export function createMetrics(version: string) {
     help: 'Physical memory of the server and its workers',
     registers,
     collect() {
-      this.set(sources?.memoryUsedBytes() ?? 0);
+      this.set(sources()?.memoryUsedBytes() ?? 0);
     },
   });
   const gpuGauge = (name: string, help: string, read: 'totalBytes' | 'freeBytes') =>
@@ -266,7 +290,7 @@ export function createMetrics(version: string) {
       collect() {
         this.reset();
         // Two cards of one kind have one name.
-        for (const [index, gpu] of (sources?.gpus() ?? []).entries()) {
+        for (const [index, gpu] of (sources()?.gpus() ?? []).entries()) {
           this.set({ gpu: String(index), name: gpu.name, backend: gpu.backend }, gpu[read]);
         }
       },
@@ -277,6 +301,10 @@ export function createMetrics(version: string) {
     'Free video memory, as measured last and less what was planned since',
     'freeBytes',
   );
+}
+
+/** What each resident model has and holds at the moment. */
+function registerModelGauges(registers: Registry[], models: () => ModelGauges[]): void {
   const modelGauge = (name: string, help: string, read: (model: ModelGauges) => number | null) =>
     new Gauge({
       name,
@@ -285,7 +313,7 @@ export function createMetrics(version: string) {
       registers,
       collect() {
         this.reset();
-        for (const model of sources?.models() ?? []) {
+        for (const model of models()) {
           const value = read(model);
           if (value !== null) this.set({ model: model.model }, value);
         }
@@ -303,17 +331,9 @@ export function createMetrics(version: string) {
     registers,
     collect() {
       this.reset();
-      for (const model of sources?.models() ?? []) this.set({ model: model.model, state: model.state }, 1);
+      for (const model of models()) this.set({ model: model.model, state: model.state }, 1);
     },
   });
-  new Gauge({
-    name: 'hearth_build_info',
-    help: 'Always 1; the label tells the version',
-    labelNames: ['version'],
-    registers,
-  }).set({ version }, 1);
-  registerProcessGauges(registers);
-  return metrics;
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
