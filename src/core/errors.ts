@@ -1,7 +1,8 @@
 /**
  * The error catalogue: every failure that can reach a client, with its HTTP status, whether the same request may succeed
- * later (`retryable`), and whether another provider may do better with it now (`mayFailOver`). A dialect turns an `AppError` into its own body in its own `errors.ts`; nobody else
- * formats error bodies. README lists the codes; `test/docs.test.ts` keeps the two equal.
+ * later (`retryable`), and whether another provider may do better with it now (`mayFailOver`). A dialect turns an
+ * `AppError` into its own body in its own `errors.ts`; nobody else formats error bodies. `docs/errors.md` lists the codes;
+ * `test/docs.test.ts` keeps the two equal.
  */
 export const errorCatalogue = {
   invalid_request: { status: 400, retryable: false, mayFailOver: false },

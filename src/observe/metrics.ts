@@ -111,7 +111,7 @@ function requestMetrics(registers: Registry[]) {
     }),
     firstTokenSeconds: new Histogram({
       name: 'hearth_time_to_first_token_seconds',
-      help: 'Time from the arrival of a request at the engine to its first generated token, queue and load included',
+      help: 'Time from the arrival of a request to the first content of its answer, queue and load included',
       labelNames: ['model'],
       buckets: latencyBuckets,
       registers,
