@@ -37,6 +37,8 @@ export interface Provider {
   count(request: ChatRequest, context: CallContext): Promise<TokenCount>;
   /** Every model that can be asked for, by id. */
   models(signal: AbortSignal): Promise<ModelInfo[]>;
+  /** The own name of one of its models, by any of its names; null: it has none of that name, as far as it knows. */
+  nameOf(model: string): string | null;
   /** Of one of its models, by any of its names; null: it has no such model, as far as it knows. */
   capabilities(model: string): Capabilities | null;
   /** Asks nobody. */

@@ -37,6 +37,8 @@ export interface Engine extends Requests {
   plan(name: string, wish: LoadWish): Promise<PlanInfo>;
   /** Waits for running requests, then for the worker's exit. Unloading an unloaded model does nothing. */
   unload(name: string): Promise<LocalModel>;
+  /** The own name of a model, by any of its names, as of the last look at the folders; null: there is none of that name. */
+  nameOf(name: string): string | null;
   /** What a model was made for, as of the last look at the folders; null: there is no such model. Touches no disk. */
   purposeOf(name: string): Operation | null;
   status(): ProviderStatus;
@@ -171,6 +173,7 @@ export function createEngine(deps: {
       return info(model);
     },
     ...requests,
+    nameOf: (name) => attemptResolve(catalog, name)?.model.name ?? null,
     purposeOf(name) {
       const known = attemptResolve(catalog, name);
       if (!known) return null;

@@ -60,7 +60,9 @@ export function createGateway(deps: {
   ): Promise<Result & { providerId: string }> => {
     const meter = meterRequest(deps, context, operation);
     try {
-      return await firstWilling(targetsFor(request, context), context.signal, async ({ provider, model }) => {
+      return await firstWilling(targetsFor(request, context), context.signal, async (target) => {
+        const { provider, model } = target;
+        meter.tried(target);
         const result = await ask(provider, { ...request, model });
         meter.committed(provider.id, result.model);
         meter.answered({ usage: promptUsage(result.promptTokens, 0), queueMs: result.queueMs });
@@ -77,7 +79,10 @@ export function createGateway(deps: {
       try {
         const { provider, start, events } = await firstCommitted(
           targetsFor(request, context),
-          ({ provider, model }) => provider.stream({ ...request, model }, context),
+          (target) => {
+            meter.tried(target);
+            return target.provider.stream({ ...request, model: target.model }, context);
+          },
           onProgress,
           context.signal,
         );

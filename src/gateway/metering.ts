@@ -4,11 +4,14 @@ import { type AppError, toAppError } from '../core/errors.ts';
 import { coarseReason, isContent, type StreamEvent } from '../core/events.ts';
 import { type Usage, unknownUsage } from '../core/usage.ts';
 import type { AppEvent, Bus } from '../observe/bus.ts';
+import type { GatewayTarget } from './targets.ts';
 
 type Operation = Extract<AppEvent, { type: 'request-ended' }>['operation'];
 
 /** Follows one request from its arrival to its end, whoever answers it, and tells the bus. */
 export interface RequestMeter {
+  /** This target is asked now; what fails before anybody has committed is booked under the last one. */
+  tried(target: GatewayTarget): void;
   /** A provider has committed itself; everything from here on is booked under it and its own name of the model. */
   committed(providerId: string, model: string): void;
   /** Hands every event on and ends with the stream, however that ends. */
@@ -27,9 +30,9 @@ export function meterRequest(
   const { clock, bus } = deps;
   const { requestId } = context;
   const arrivedMs = clock.monotonicMs();
-  // A name that no provider has taken yet is the client's, and no label for a metric.
   let provider = 'none';
   let model = 'unknown';
+  let asked: GatewayTarget | null = null;
   let beganMs: number | null = null;
   let ended = false;
   bus.publish({ type: 'request-began', requestId, model });
@@ -37,6 +40,8 @@ export function meterRequest(
   const end = (outcome: string, usage: Usage, serviceMs: number | null) => {
     if (ended) return;
     ended = true;
+    // A name that no provider knows is the client's, and no label for a metric.
+    if (beganMs === null && asked) model = asked.provider.nameOf(asked.model) ?? model;
     bus.publish({ type: 'request-ended', requestId, provider, model, operation, outcome, usage, serviceMs });
   };
   const sinceBegun = () => (beganMs === null ? null : clock.monotonicMs() - beganMs);
@@ -47,6 +52,10 @@ export function meterRequest(
   };
 
   return {
+    tried(target) {
+      asked = target;
+      provider = target.provider.id;
+    },
     committed(providerId, name) {
       provider = providerId;
       model = name;

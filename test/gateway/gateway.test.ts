@@ -241,7 +241,13 @@ describe('what the bus is told of a request', () => {
 
     const refused = setup(scriptedProvider([full]));
     await refused.gateway.stream(request, anyContext()).catch(() => {});
-    expect(ended(refused.events)).toMatchObject([{ outcome: 'queue_full', provider: 'none', model: 'unknown' }]);
+    expect(ended(refused.events)).toMatchObject([
+      { outcome: 'queue_full', provider: 'local', model: 'm', serviceMs: null },
+    ]);
+
+    const unknown = setup(scriptedProvider([new AppError('model_not_found', 'none')], { nameOf: () => null }));
+    await unknown.gateway.stream(request, anyContext()).catch(() => {});
+    expect(ended(unknown.events)).toMatchObject([{ outcome: 'model_not_found', model: 'unknown' }]);
 
     const left = setup(scriptedProvider([start, begin, delta]));
     const { events } = await left.gateway.stream(request, anyContext());

@@ -63,6 +63,7 @@ export function createFakeGateway(script: Script = () => answerEvents(['Hello', 
   const provider: Provider = {
     id: 'local',
     commitsAt: 'start',
+    nameOf: () => null,
     capabilities: () => null,
     status: () => ({ state: 'ready', reason: null }),
     models: async (signal) => (listed ? createLocalProvider({ engine: listed }).models(signal) : []),
@@ -313,6 +314,7 @@ export function createFakeEngine(models: LocalModel[] = [modelInfo()]): FakeEngi
     count() {
       throw new Error('the HTTP layer asks the gateway for counts, never the engine');
     },
+    nameOf: (name) => find(name).name,
     purposeOf: (name) => find(name).purpose,
     status: () => ({ state: 'ready', reason: null }),
     gpu: () => ({ devices: [], problems: [] }),

@@ -30,6 +30,7 @@ export function scriptedProvider(
     rank: none('reranking'),
     count: none('token counts'),
     models: async () => [],
+    nameOf: (model: string): string | null => model,
     capabilities: () => null,
     status: () => ({ state: 'ready' as const, reason: null }),
     ...changes,

@@ -18,6 +18,7 @@ export function createLocalProvider(deps: { engine: Engine }): Provider {
       // A file that cannot be used can only be asked for its reason, which is the native list's.
       return models.filter(({ state }) => state !== 'invalid').map(toModelInfo);
     },
+    nameOf: engine.nameOf,
     capabilities(name) {
       const purpose = engine.purposeOf(name);
       return purpose && capabilitiesOf[purpose];
