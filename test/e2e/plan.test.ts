@@ -29,10 +29,15 @@ describe('a plan', () => {
     return { code: run.status, out: run.stdout, err: run.stderr };
   };
   const port = () => new URL(server.baseUrl).port;
+  /** Whether what the first load took changes the next plans. */
+  let isCorrected = true;
 
   it('is what the load then does, and its estimate is right within a tenth', async () => {
     const query = 'context_length=1024&parallel=2';
-    const shown = (await get(`/models/${builtInModel}/plan?${query}`)) as { fits: boolean; plan: { notes: string[] } };
+    const shown = (await get(`/models/${builtInModel}/plan?${query}`)) as {
+      fits: boolean;
+      plan: { notes: string[]; mmap: boolean };
+    };
     expect(shown.fits).toBe(true);
     expect((await get('/models')) as unknown).toMatchObject({ models: [{ state: 'unloaded' }] });
     const { status, body } = await postJson(`${server.baseUrl}/models/${builtInModel}/load`, {
@@ -47,6 +52,9 @@ describe('a plan', () => {
     const error = await metric(server.baseUrl, `hearth_memory_estimate_error_ratio{model="${builtInModel}"}`);
     expect(Math.abs(error)).toBeLessThan(0.1);
     expect(error).not.toBe(0);
+    // Of a mapped file pages may be missing: less than expected is no promise for the next time. Whether it is mapped
+    // depends on the processor's kernels.
+    isCorrected = !shown.plan.mmap || error < 0;
   });
 
   it('is corrected by what the last load took', async () => {
@@ -54,11 +62,11 @@ describe('a plan', () => {
       plan: { expected_bytes: { correction: number; at_load: number } };
     };
     const { correction, at_load } = first.plan.expected_bytes;
-    expect(correction).not.toBe(0);
+    expect(correction !== 0).toBe(isCorrected);
     await postJson(`${server.baseUrl}/models/${builtInModel}/unload`, {});
     await postJson(`${server.baseUrl}/models/${builtInModel}/load`, { context_length: 1024, parallel: 2 });
     const error = await metric(server.baseUrl, `hearth_memory_estimate_error_ratio{model="${builtInModel}"}`);
-    expect(Math.abs(error)).toBeLessThan(0.05);
+    expect(Math.abs(error)).toBeLessThan(isCorrected ? 0.05 : 0.1);
     expect(at_load - correction).toBeGreaterThan(0);
   });
 
@@ -68,10 +76,12 @@ describe('a plan', () => {
     expect(table.out).toMatch(/^hearth-guide-3m \(q8_0\) fits\n/);
     expect(table.out).toMatch(/key-value cache +\d+\.\d MiB {2}f16/);
     expect(table.out).toMatch(/context 2048 tokens, 3 at the same time/);
-    // The model is loaded in that server, and only there.
-    expect(table.out).toMatch(/measured correction/);
     const json = hearth(['plan', 'default', '--port', port(), '--json', '--context-length', '512']);
-    expect(JSON.parse(json.out)).toMatchObject({ fits: true, plan: { context_length: 512 } });
+    const shown = JSON.parse(json.out);
+    expect(shown).toMatchObject({ fits: true, plan: { context_length: 512 } });
+    // The model was loaded in that server, and only there.
+    const isNow = shown.plan.expected_bytes.correction !== 0;
+    expect(table.out.includes('measured correction')).toBe(isNow);
   });
 
   it('is made without a server where none listens, and leaves no process and no model behind', () => {
