@@ -7,9 +7,11 @@ import { requestValidator } from './fields/validation.ts';
 import { clientErrorHandler } from './mount/client-errors.ts';
 import type { HttpDeps, HttpServer, RouteDeps } from './mount/deps.ts';
 import { createErrorHandler, type ErrorBody } from './mount/error-handler.ts';
+import { requestIdOf } from './mount/request-id.ts';
 import { addUnknownUrls, answerFrameworkError, type ByPrefix } from './mount/unknown-url.ts';
 import { apiMount, rootMount } from './native/mounts/mounts.ts';
-import { nativeRoutes } from './native/native.ts';
+import { nativeRoutes, webSocketPaths } from './native/native.ts';
+import type { Session } from './native/sockets/sockets.ts';
 import { errorBody as openaiErrorBody } from './openai/objects/errors.ts';
 import { openaiRoutes } from './openai/openai.ts';
 import { addAuth } from './plugins/auth.ts';
@@ -18,9 +20,7 @@ import { addDrain } from './plugins/drain.ts';
 import { addHostCheck } from './plugins/host-check.ts';
 import { addJsonBody } from './plugins/json-body.ts';
 import { addMetrics } from './plugins/metrics.ts';
-import { addRequestId, requestIdOf } from './plugins/request-id.ts';
-import type { Session } from './ws/connection.ts';
-import { webSocketPaths, webSocketRoutes } from './ws/routes.ts';
+import { addRequestId } from './plugins/request-id.ts';
 
 export type { HttpServer, Lifecycle } from './mount/deps.ts';
 
@@ -83,10 +83,8 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
 
   // 3. The mounts: one speaks one shape.
   await app.register(openaiRoutes(routeDeps), { prefix: '/v1' });
-  await app.register(nativeRoutes(routeDeps, rootMount));
-  await app.register(nativeRoutes(routeDeps, apiMount), { prefix: apiMount.prefix });
-  await app.register(webSocketRoutes(routeDeps, rootMount, sessions));
-  await app.register(webSocketRoutes(routeDeps, apiMount, sessions), { prefix: apiMount.prefix });
+  await app.register(nativeRoutes(routeDeps, rootMount, sessions));
+  await app.register(nativeRoutes(routeDeps, apiMount, sessions), { prefix: apiMount.prefix });
   addDocument(app);
   await app.ready();
 

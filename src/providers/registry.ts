@@ -1,6 +1,6 @@
 import type { Provider } from '../core/provider.ts';
 import type { Engine } from '../engine/engine.ts';
-import { createLocalProvider } from './local/provider.ts';
+import { createLocalProvider } from './local/local.ts';
 
 /** Every provider of the server by id; a new one is one line here. */
 export function createProviders(deps: { engine: Engine }): ReadonlyMap<string, Provider> {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createApp } from '../../src/app.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { createLogger } from '../../src/observe/logger.ts';
-import { createLocalProvider } from '../../src/providers/local/provider.ts';
+import { createLocalProvider } from '../../src/providers/local/local.ts';
 import { runProviderContract } from '../contracts/provider.contract.ts';
 import { builtInModel } from '../support/models.ts';
 import { cleanEnvironment } from '../support/server.ts';

@@ -10,7 +10,7 @@ import type { Engine, LoadWish, LocalModel } from '../../src/engine/engine.ts';
 import { mergeChoices } from '../../src/engine/requests/merge-choices.ts';
 import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
 import { createBus } from '../../src/observe/bus.ts';
-import { createLocalProvider } from '../../src/providers/local/provider.ts';
+import { createLocalProvider } from '../../src/providers/local/local.ts';
 import { manualClock } from './manual-clock.ts';
 import { anyExpectedBytes, anyPlan } from './plans.ts';
 

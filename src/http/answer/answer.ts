@@ -1,52 +1,113 @@
-import { type CallContext, localOnly, type Principal } from '../../core/call.ts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { CallContext } from '../../core/call.ts';
 import type { ChatRequest } from '../../core/chat.ts';
 import { type AppError, toAppError } from '../../core/errors.ts';
-import type { BegunAnswer } from '../../gateway/gateway.ts';
+import { type Answer, foldEvents, type StreamEvent } from '../../core/events.ts';
 import { type FieldNames, inDialect } from '../fields/field-names.ts';
 import type { RouteDeps } from '../mount/deps.ts';
+import { logError } from '../mount/error-handler.ts';
+import { type Begun, beginAnswer, contextOf } from './begin.ts';
+import type { Framing } from './framing.ts';
+import { clientGone, sendStream } from './reply.ts';
 
-/** Who asks, over HTTP or on a socket, and what the dialect calls the fields of the core. */
-export interface Asker {
-  requestId: string;
-  principal: Principal;
-  /** Aborted when the asker is gone. */
-  signal: AbortSignal;
+export { type Begun, beginAnswer } from './begin.ts';
+export { type SseItem, sseFraming } from './framing.ts';
+export { clientGone, sendStream } from './reply.ts';
+
+/** How a dialect words the answer to one request; none of it needs to know how a request may end. */
+export interface AnswerForm<Body, Item> {
+  toBody(answer: Answer): Body;
+  framing: Framing<Item>;
+  /** Throws what `events` throw. */
+  toRecords(events: AsyncIterable<StreamEvent>): AsyncIterable<Item>;
+  /** The last record of an answer that failed after the status line. */
+  toErrorRecord(error: AppError): Item;
+}
+
+/** What an HTTP request asks for. */
+export interface Asked<Body, Item> {
+  chat: ChatRequest;
   names: FieldNames;
-}
-
-/** An answer that has begun; its `events` throw whatever its provider throws. */
-export interface Begun extends BegunAnswer {
-  requestId: string;
-  /** Milliseconds since it was asked for. */
-  latencyMs(): number;
-  /** Makes an error in the names of the dialect of whatever `events` threw. */
-  fail(thrown: unknown): AppError;
-}
-
-/** What travels beside the request of an asker: nothing of it marks it for another place than this machine. */
-export function contextOf(
-  deps: Pick<RouteDeps, 'routing'>,
-  { requestId, principal, signal }: Pick<Asker, 'requestId' | 'principal' | 'signal'>,
-): CallContext {
-  return { requestId, principal, signal, routing: localOnly, config: deps.routing(), deadlineMs: null };
+  /** Called once the answer has begun. */
+  formOf(begun: Begun): AnswerForm<Body, Item>;
 }
 
 /**
- * Begins the answer to one request: resolves when its first event is there and the status line may be written. Rejects
- * with what the gateway throws, in the names of the dialect.
+ * Answers an HTTP request by one body. The headers tell who answers; the client's going away ends the work. Rejects with
+ * whatever failed, in the names of the dialect, and keeps its true status so.
  */
-export async function beginAnswer(
-  deps: Pick<RouteDeps, 'gateway' | 'clock' | 'routing'>,
-  asker: Asker,
-  chat: ChatRequest,
+export async function respondWhole<Body, Item>(
+  deps: RouteDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  asked: Asked<Body, Item>,
+): Promise<Body> {
+  const begun = await begin(deps, request, reply, asked, clientGone(reply));
+  const answer = await foldEvents(begun.events, begun.providerId).catch((error: unknown) => {
+    throw begun.fail(error);
+  });
+  return asked.formOf(begun).toBody(answer);
+}
+
+/**
+ * As `respondWhole`, by a stream. A failure before the first event rejects and keeps its true status; one after it is
+ * logged and becomes the last record.
+ */
+export async function respondStream<Body, Item>(
+  deps: RouteDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  asked: Asked<Body, Item>,
+): Promise<FastifyReply> {
+  const gone = clientGone(reply);
+  const begun = await begin(deps, request, reply, asked, gone);
+  const form = asked.formOf(begun);
+  return sendStream(reply, form.toRecords(begun.events), {
+    framing: form.framing,
+    gone,
+    clock: deps.clock,
+    log: deps.log,
+    onFailure: (thrown) => {
+      const error = begun.fail(thrown);
+      logError(deps.log, error, request.id);
+      return form.toErrorRecord(error);
+    },
+  });
+}
+
+async function begin<Body, Item>(
+  deps: RouteDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { chat, names }: Asked<Body, Item>,
+  { signal }: AbortController,
 ): Promise<Begun> {
-  const { requestId, names } = asker;
-  const startMs = deps.clock.monotonicMs();
-  const fail = (thrown: unknown) => inDialect(toAppError(thrown), names);
+  const begun = await beginAnswer(deps, { requestId: request.id, principal: request.principal, signal, names }, chat);
+  nameAnswerer(reply, begun);
+  return begun;
+}
+
+/**
+ * Asks for an answer that always comes whole, such as vectors, until the client leaves; the headers tell who answers.
+ * Rejects with what `ask` throws, in the names of the dialect.
+ */
+export async function askWhole<Result extends { providerId: string; model: string }>(
+  deps: Pick<RouteDeps, 'routing'>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  names: FieldNames,
+  ask: (context: CallContext) => Promise<Result>,
+): Promise<Result> {
+  const { signal } = clientGone(reply);
   try {
-    const begun = await deps.gateway.stream(chat, contextOf(deps, asker));
-    return { ...begun, requestId, latencyMs: () => deps.clock.monotonicMs() - startMs, fail };
+    const result = await ask(contextOf(deps, { requestId: request.id, principal: request.principal, signal }));
+    nameAnswerer(reply, result);
+    return result;
   } catch (error) {
-    throw fail(error);
+    throw inDialect(toAppError(error), names);
   }
+}
+
+function nameAnswerer(reply: FastifyReply, { providerId, model }: { providerId: string; model: string }): void {
+  reply.header('x-provider-used', providerId).header('x-model-used', model);
 }

@@ -1,9 +1,9 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { AppError } from '../../core/errors.ts';
-import { newRequestId } from '../plugins/request-id.ts';
 import type { HttpDeps } from './deps.ts';
 import type { ErrorBody } from './error-handler.ts';
+import { newRequestId } from './request-id.ts';
 import { type ByPrefix, valueFor } from './unknown-url.ts';
 
 /** How long a refused client may take to read its answer before the socket is cut. */

@@ -1,23 +1,30 @@
 import type { FastifyInstance } from 'fastify';
 import type { RouteDeps } from '../mount/deps.ts';
 import { createErrorHandler } from '../mount/error-handler.ts';
-import { addRerankRoute } from '../rerank/routes.ts';
+import { addRerankRoute } from '../rerank/rerank.ts';
 import { addEmbeddingRoute } from './embeddings/embeddings.ts';
 import { addGenerateRoutes } from './generate/generate.ts';
 import { addHealthRoute } from './health/health.ts';
-import { addProbeRoutes } from './health/probes.ts';
 import { addMachineRoute } from './machine/machine.ts';
 import { addModelRoutes } from './models/models.ts';
 import type { NativeMount } from './mounts/mounts.ts';
+import { addProbeRoutes } from './probes/probes.ts';
+import type { Session } from './sockets/sockets.ts';
 import { addStoreRoutes } from './store/store.ts';
 
-/** The native dialect at one of its mounts. Only routes: metrics and hooks belong to the server, once. */
-export function nativeRoutes(deps: RouteDeps, mount: NativeMount) {
+/** Paths that may be upgraded to a WebSocket, under any mount. */
+export const webSocketPaths = /^\/ws\/(?:generate|pull\/[^/]+)$/;
+
+/**
+ * The native dialect at one of its mounts. Only routes: metrics and hooks belong to the server, once. `sessions`: its open
+ * WebSockets, for whoever closes the server.
+ */
+export function nativeRoutes(deps: RouteDeps, mount: NativeMount, sessions: Set<Session>) {
   return async (app: FastifyInstance): Promise<void> => {
     app.setErrorHandler(createErrorHandler(mount.errorBody, deps));
-    addGenerateRoutes(app, deps, mount);
+    addGenerateRoutes(app, deps, mount, sessions);
     addModelRoutes(app, deps, mount);
-    addStoreRoutes(app, deps, mount);
+    addStoreRoutes(app, deps, mount, sessions);
     addHealthRoute(app, deps, mount);
     addMachineRoute(app, deps, mount);
     if (mount.prefix === '/api/v1') addEmbeddingRoute(app, deps, mount);

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { RouteDeps } from '../mount/deps.ts';
 import { createErrorHandler } from '../mount/error-handler.ts';
-import { addRerankRoute } from '../rerank/routes.ts';
+import { addRerankRoute } from '../rerank/rerank.ts';
 import { addChatRoute } from './chat/chat.ts';
 import { addCompletionRoute } from './completions/completions.ts';
 import { addEmbeddingRoute } from './embeddings/embeddings.ts';

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
-import { askWhole } from '../../answer/respond.ts';
+import { askWhole } from '../../answer/answer.ts';
 import { toInputs } from '../../fields/embedding-input.ts';
 import { embeddingNames } from '../../fields/field-names.ts';
 import { parseKeepAlive } from '../../fields/keep-alive.ts';

@@ -1,7 +1,7 @@
 import { reasoningOf, textOf, toolCallsOf } from '../../../core/content.ts';
 import { type Answer, coarseReason, type StreamEvent } from '../../../core/events.ts';
 import { promptTokensOf, totalTokensOf, type Usage } from '../../../core/usage.ts';
-import type { SseItem } from '../../answer/framing.ts';
+import type { SseItem } from '../../answer/answer.ts';
 
 /** What an answer says of itself beside its text. */
 export interface AnswerFacts {

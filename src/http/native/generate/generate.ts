@@ -3,18 +3,29 @@ import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import type { AppError } from '../../../core/errors.ts';
 import type { Answer, StreamEvent } from '../../../core/events.ts';
 import type { Begun } from '../../answer/answer.ts';
-import { sseFraming } from '../../answer/framing.ts';
-import { respondStream, respondWhole } from '../../answer/respond.ts';
+import { respondStream, respondWhole, sseFraming } from '../../answer/answer.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { workErrorAnswers } from '../../mount/describe.ts';
 import type { NativeMount } from '../mounts/mounts.ts';
+import { addWebSocket, type Session } from '../sockets/sockets.ts';
 import { generateNames } from './field-names.ts';
 import { type AnswerFacts, toGenerateAnswer, toGenerateRecords } from './from-core.ts';
 import { type GenerateBody, generateAnswer, generateBody, generateItem } from './schema.ts';
+import { createGenerateSession } from './session.ts';
 import { generateToCore } from './to-core.ts';
 
-/** `POST /generate` and `POST /generate/stream`. */
-export function addGenerateRoutes(instance: FastifyInstance, deps: RouteDeps, mount: NativeMount): void {
+const socketDescription = `A WebSocket. The client sends \`{"action":"generate","id"?,"prompt",…}\` with the fields of
+/generate, \`{"action":"cancel","id"?}\` or \`{"action":"ping"}\`; the server sends messages of \`type\` "token"
+(\`content\`, \`index\`), "reasoning", "done" (\`usage\`, \`finish_reason\`, \`latency_ms\`, \`model\`), "error" (\`error\`) and
+"pong", each with the \`id\` that the client gave. Up to eight generations may run on one socket.`;
+
+/** `POST /generate` and `POST /generate/stream`, and `GET /ws/generate` for a WebSocket. */
+export function addGenerateRoutes(
+  instance: FastifyInstance,
+  deps: RouteDeps,
+  mount: NativeMount,
+  sessions: Set<Session>,
+): void {
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
   const tags = [mount.tag];
   const errors = workErrorAnswers(mount.errorSchema);
@@ -54,6 +65,11 @@ export function addGenerateRoutes(instance: FastifyInstance, deps: RouteDeps, mo
       },
     },
     handler: async (request, reply) => respondStream(deps, request, reply, toAsked(request.body, deps, mount)),
+  });
+
+  addWebSocket(app, { mount, sessions }, '/ws/generate', {
+    schema: { summary: 'Generate over a WebSocket', description: socketDescription },
+    open: (socket, request) => createGenerateSession(socket, deps, request),
   });
 }
 

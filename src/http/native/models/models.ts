@@ -4,9 +4,9 @@ import { checkModelName } from '../../fields/model-name.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { errorAnswers, jsonAnswer, workErrorAnswers } from '../../mount/describe.ts';
 import type { NativeMount } from '../mounts/mounts.ts';
-import { toNativePlan, toPlanAnswer } from '../plan/from-core.ts';
-import { planAnswer, planQuery } from '../plan/schema.ts';
 import { toNativeModel } from './from-core.ts';
+import { toNativePlan, toPlanAnswer } from './plan-from-core.ts';
+import { planAnswer, planQuery } from './plan-schema.ts';
 import {
   loadAnswer,
   loadBody,

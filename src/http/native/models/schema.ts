@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { keepAliveField } from '../../fields/keep-alive.ts';
 import { modelNameInPath } from '../../fields/model-name.ts';
-import { nativePlan } from '../plan/schema.ts';
+import { nativePlan } from './plan-schema.ts';
 
 export const loadBody = z
   .strictObject({

@@ -1,6 +1,6 @@
 import type { LoadWish } from '../../../engine/engine.ts';
 import { parseKeepAlive } from '../../fields/keep-alive.ts';
-import type { PlanQuery } from '../plan/schema.ts';
+import type { PlanQuery } from './plan-schema.ts';
 import type { LoadBody } from './schema.ts';
 
 /** Settings of a load; no body means: as configured. */

@@ -2,6 +2,8 @@ import type { ErrorBody } from '../../mount/error-handler.ts';
 import { apiError, nativeError } from './error-schema.ts';
 import { apiErrorBody, rootErrorBody } from './errors.ts';
 
+export { errorObject } from './errors.ts';
+
 /** One place where the native dialect stands, and how it differs there. */
 export interface NativeMount {
   prefix: '' | '/api/v1';

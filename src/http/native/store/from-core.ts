@@ -1,6 +1,6 @@
 import type { AvailableModel, PullInfo } from '../../../core/pull.ts';
 import { toSnakeCase } from '../../../wire/snake-case.ts';
-import type { SseItem } from '../../answer/framing.ts';
+import type { SseItem } from '../../answer/answer.ts';
 
 /** A pull as the native dialect shows it. */
 export function toNativePull({ error, ...pull }: PullInfo) {

@@ -1,6 +1,6 @@
 import { type AssistantPart, reasoningOf, textOf, toolCallsOf } from '../../../core/content.ts';
 import type { Answer, StreamEvent, TokenLogprob } from '../../../core/events.ts';
-import type { SseItem } from '../../answer/framing.ts';
+import type { SseItem } from '../../answer/answer.ts';
 import { toChatLogprobs } from '../objects/logprobs.ts';
 import {
   type AnswerHead,

@@ -1,6 +1,6 @@
 import { textOf } from '../../../core/content.ts';
 import type { Answer, StreamEvent, TokenLogprob } from '../../../core/events.ts';
-import type { SseItem } from '../../answer/framing.ts';
+import type { SseItem } from '../../answer/answer.ts';
 import { createCompletionLogprobs } from '../objects/logprobs.ts';
 import {
   type AnswerHead,

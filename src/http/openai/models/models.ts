@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import type { ModelInfo } from '../../../core/model.ts';
-import { clientGone } from '../../answer/reply.ts';
+import { clientGone } from '../../answer/answer.ts';
 import { checkModelName } from '../../fields/model-name.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { errorAnswers, jsonAnswer } from '../../mount/describe.ts';

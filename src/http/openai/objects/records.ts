@@ -1,5 +1,5 @@
 import { coarseReason, type Ending, type FinishReason, type StreamEvent } from '../../../core/events.ts';
-import type { SseItem } from '../../answer/framing.ts';
+import type { SseItem } from '../../answer/answer.ts';
 import { toUsage } from './usage.ts';
 
 /** What every chunk of an answer repeats. `created` is in seconds since the epoch. */

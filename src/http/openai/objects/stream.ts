@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../../core/clock.ts';
 import type { AppError } from '../../../core/errors.ts';
-import { type SseItem, sseFraming } from '../../answer/framing.ts';
+import { type SseItem, sseFraming } from '../../answer/answer.ts';
 import type { CommonValues } from './common-fields.ts';
 import { errorObject } from './errors.ts';
 import type { AnswerHead, StreamOptions } from './records.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { createMessageBudget } from '../../../src/http/ws/message-budget.ts';
-import { manualClock } from '../../support/manual-clock.ts';
+import { createMessageBudget } from '../../../../src/http/native/sockets/message-budget.ts';
+import { manualClock } from '../../../support/manual-clock.ts';
 
 it('lets as many messages through as the window allows, and more when time has passed', () => {
   const clock = manualClock();

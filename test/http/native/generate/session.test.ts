@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Config } from '../../../src/config/schema.ts';
-import { AppError } from '../../../src/core/errors.ts';
-import type { StreamEvent } from '../../../src/core/events.ts';
-import { answerEvents, startEvent, textEvents, untilAborted } from '../../support/fake-engine.ts';
-import { openWebSocket, type WebSocketClient } from '../../support/websocket-client.ts';
-import { createHarness, type Harness } from '../harness.ts';
+import type { Config } from '../../../../src/config/schema.ts';
+import { AppError } from '../../../../src/core/errors.ts';
+import type { StreamEvent } from '../../../../src/core/events.ts';
+import { answerEvents, startEvent, textEvents, untilAborted } from '../../../support/fake-engine.ts';
+import { openWebSocket, type WebSocketClient } from '../../../support/websocket-client.ts';
+import { createHarness, type Harness } from '../../harness.ts';
 
 let harness: Harness;
 let base: string;

@@ -1,11 +1,11 @@
 import type { WebSocket } from '@fastify/websocket';
-import { AppError } from '../../core/errors.ts';
-import { decodeUtf8, parseJsonObject } from '../fields/json.ts';
-import type { RouteDeps } from '../mount/deps.ts';
-import { logError } from '../mount/error-handler.ts';
-import { normalizeError } from '../mount/errors.ts';
+import { AppError } from '../../../core/errors.ts';
+import { decodeUtf8, parseJsonObject } from '../../fields/json.ts';
+import type { RouteDeps } from '../../mount/deps.ts';
+import { logError } from '../../mount/error-handler.ts';
+import { normalizeError } from '../../mount/errors.ts';
+import { errorObject } from '../mounts/mounts.ts';
 import { createMessageBudget } from './message-budget.ts';
-import { errorMessage } from './protocol.ts';
 
 const maxMessages = 100;
 const messageWindowMs = 10_000;
@@ -25,7 +25,7 @@ export interface Session {
 export interface Connection {
   /** Nothing is sent to a socket that is not open. */
   send(message: object): void;
-  /** Counts and logs an error, and sends it. */
+  /** Counts and logs an error, and sends it; `id`: what the client calls the work that it ends. */
   refuse(error: AppError, requestId: string, id?: string): void;
   /** Closes the socket; a peer that does not answer is cut. Only the first call counts. */
   end(code: number, reason: string): void;
@@ -57,7 +57,7 @@ export function createConnection(
   const refuse = (error: AppError, requestId: string, id?: string) => {
     deps.metrics.rejected.inc({ reason: error.code });
     logError(deps.log, error, requestId);
-    send(errorMessage(error, requestId, id));
+    send({ type: 'error', error: errorObject(error, requestId), ...(id !== undefined && { id }) });
   };
   const end = (code: number, reason: string) => {
     if (hasEnded) return;

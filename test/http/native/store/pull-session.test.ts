@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Config } from '../../../src/config/schema.ts';
-import type { PullInfo } from '../../../src/core/pull.ts';
-import { pullInfo } from '../../support/fake-store.ts';
-import { openWebSocket, type WebSocketClient } from '../../support/websocket-client.ts';
-import { createHarness, type Harness } from '../harness.ts';
+import type { Config } from '../../../../src/config/schema.ts';
+import type { PullInfo } from '../../../../src/core/pull.ts';
+import { pullInfo } from '../../../support/fake-store.ts';
+import { openWebSocket, type WebSocketClient } from '../../../support/websocket-client.ts';
+import { createHarness, type Harness } from '../../harness.ts';
 
 let harness: Harness;
 let base: string;

@@ -3,7 +3,7 @@ import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { z } from 'zod';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { errorAnswers, jsonAnswer } from '../../mount/describe.ts';
-import { nativeError } from '../mounts/error-schema.ts';
+import { rootMount } from '../mounts/mounts.ts';
 
 const tags = ['Operation'];
 
@@ -44,7 +44,7 @@ export function addProbeRoutes(instance: FastifyInstance, deps: RouteDeps): void
       tags,
       response: {
         200: { description: 'The metrics', content: { 'text/plain': { schema: z.string() } } },
-        ...errorAnswers(nativeError),
+        ...errorAnswers(rootMount.errorSchema),
       },
     },
     handler: async (_request, reply) => reply.type(deps.metrics.contentType).send(await deps.metrics.render()),

@@ -1,16 +1,15 @@
 import type { WebSocket } from '@fastify/websocket';
-import type { Principal } from '../../core/call.ts';
-import { AppError, toAppError } from '../../core/errors.ts';
-import type { FinishReason, StreamEvent } from '../../core/events.ts';
-import { type Usage, unknownUsage } from '../../core/usage.ts';
-import { type Begun, beginAnswer } from '../answer/answer.ts';
-import type { RouteDeps } from '../mount/deps.ts';
-import { normalizeError } from '../mount/errors.ts';
-import { generateNames } from '../native/generate/field-names.ts';
-import { generateToCore } from '../native/generate/to-core.ts';
-import { shuttingDown } from '../plugins/drain.ts';
-import { newRequestId } from '../plugins/request-id.ts';
-import { createConnection, type Session } from './connection.ts';
+import type { Principal } from '../../../core/call.ts';
+import { AppError, toAppError } from '../../../core/errors.ts';
+import type { FinishReason, StreamEvent } from '../../../core/events.ts';
+import { type Usage, unknownUsage } from '../../../core/usage.ts';
+import { type Begun, beginAnswer } from '../../answer/answer.ts';
+import type { RouteDeps } from '../../mount/deps.ts';
+import { normalizeError } from '../../mount/errors.ts';
+import { newRequestId } from '../../mount/request-id.ts';
+import { shuttingDown } from '../../plugins/drain.ts';
+import { createConnection, type Session } from '../sockets/sockets.ts';
+import { generateNames } from './field-names.ts';
 import {
   checkClientMessage,
   createTokenWriter,
@@ -18,7 +17,8 @@ import {
   type GenerateMessage,
   idOf,
   type ServerMessage,
-} from './protocol.ts';
+} from './messages.ts';
+import { generateToCore } from './to-core.ts';
 
 const maxGenerations = 8;
 
@@ -31,7 +31,7 @@ interface Generation {
  * Owns one socket of `/ws/generate`: up to 8 generations side by side, told apart by the client's ids.
  * However it ends, its generations are aborted.
  */
-export function createSession(
+export function createGenerateSession(
   socket: WebSocket,
   deps: RouteDeps,
   client: { id: string; principal: Principal },

@@ -1,12 +1,12 @@
 import type { WebSocket } from '@fastify/websocket';
 import { z } from 'zod';
-import { toAppError } from '../../core/errors.ts';
-import type { PullInfo } from '../../core/pull.ts';
-import { validationError } from '../fields/validation.ts';
-import type { RouteDeps } from '../mount/deps.ts';
-import { normalizeError } from '../mount/errors.ts';
-import { eventOf, toNativePull } from '../native/store/from-core.ts';
-import { createConnection, type Session } from './connection.ts';
+import { toAppError } from '../../../core/errors.ts';
+import type { PullInfo } from '../../../core/pull.ts';
+import { validationError } from '../../fields/validation.ts';
+import type { RouteDeps } from '../../mount/deps.ts';
+import { normalizeError } from '../../mount/errors.ts';
+import { createConnection, type Session } from '../sockets/sockets.ts';
+import { eventOf, toNativePull } from './from-core.ts';
 
 const clientMessage = z.discriminatedUnion(
   'action',

@@ -1,11 +1,9 @@
 import { z } from 'zod';
-import type { AppError } from '../../core/errors.ts';
-import { coarseReason, type FinishReason, type StreamEvent } from '../../core/events.ts';
-import type { Usage } from '../../core/usage.ts';
-import { validationError } from '../fields/validation.ts';
-import { toUsage } from '../native/generate/from-core.ts';
-import { generateFields } from '../native/generate/schema.ts';
-import { errorObject } from '../native/mounts/errors.ts';
+import { coarseReason, type FinishReason, type StreamEvent } from '../../../core/events.ts';
+import type { Usage } from '../../../core/usage.ts';
+import { validationError } from '../../fields/validation.ts';
+import { toUsage } from './from-core.ts';
+import { generateFields } from './schema.ts';
 
 /** Chosen by the client; tells the generations of one socket apart. */
 const givenId = z.string().min(1).max(64);
@@ -25,7 +23,7 @@ const clientMessage = z.discriminatedUnion(
 export type ClientMessage = z.infer<typeof clientMessage>;
 export type GenerateMessage = Extract<ClientMessage, { action: 'generate' }>;
 
-/** What the server sends. `id` is there if the client gave one. */
+/** What the server sends beside errors. `id` is there if the client gave one. */
 export type ServerMessage =
   | { type: 'token'; content: string; index: number; id?: string }
   | { type: 'reasoning'; content: string; index: number; id?: string }
@@ -38,7 +36,6 @@ export type ServerMessage =
       request_id: string;
       id?: string;
     }
-  | { type: 'error'; error: ReturnType<typeof errorObject>; id?: string }
   | { type: 'pong' };
 
 /** The id of a message that may have other faults, if it is fit to be repeated. */
@@ -78,10 +75,6 @@ export function doneMessage(
     request_id: done.requestId,
     ...idPart(id),
   };
-}
-
-export function errorMessage(error: AppError, requestId: string, id: string | undefined): ServerMessage {
-  return { type: 'error', error: errorObject(error, requestId), ...idPart(id) };
 }
 
 function idPart(id: string | undefined): { id?: string } {

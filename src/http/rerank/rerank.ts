@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import type { z } from 'zod';
-import { askWhole } from '../answer/respond.ts';
+import { askWhole } from '../answer/answer.ts';
 import { sharedNames } from '../fields/field-names.ts';
 import { parseKeepAlive } from '../fields/keep-alive.ts';
 import type { RouteDeps } from '../mount/deps.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../core/clock.ts';
+import type { Clock } from '../../../core/clock.ts';
 
 /**
  * Says whether one more message is within the budget: at most `limit` in any `windowMs`.

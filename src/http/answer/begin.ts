@@ -1,0 +1,52 @@
+import { type CallContext, localOnly, type Principal } from '../../core/call.ts';
+import type { ChatRequest } from '../../core/chat.ts';
+import { type AppError, toAppError } from '../../core/errors.ts';
+import type { BegunAnswer } from '../../gateway/gateway.ts';
+import { type FieldNames, inDialect } from '../fields/field-names.ts';
+import type { RouteDeps } from '../mount/deps.ts';
+
+/** Who asks, over HTTP or on a socket, and what the dialect calls the fields of the core. */
+export interface Asker {
+  requestId: string;
+  principal: Principal;
+  /** Aborted when the asker is gone. */
+  signal: AbortSignal;
+  names: FieldNames;
+}
+
+/** An answer that has begun; its `events` throw whatever its provider throws. */
+export interface Begun extends BegunAnswer {
+  requestId: string;
+  /** Milliseconds since it was asked for. */
+  latencyMs(): number;
+  /** Makes an error in the names of the dialect of whatever `events` threw. */
+  fail(thrown: unknown): AppError;
+}
+
+/** What travels beside the request of an asker: nothing of it marks it for another place than this machine. */
+export function contextOf(
+  deps: Pick<RouteDeps, 'routing'>,
+  { requestId, principal, signal }: Pick<Asker, 'requestId' | 'principal' | 'signal'>,
+): CallContext {
+  return { requestId, principal, signal, routing: localOnly, config: deps.routing(), deadlineMs: null };
+}
+
+/**
+ * Begins the answer to one request: resolves when its first event is there and the status line may be written. Rejects
+ * with what the gateway throws, in the names of the dialect.
+ */
+export async function beginAnswer(
+  deps: Pick<RouteDeps, 'gateway' | 'clock' | 'routing'>,
+  asker: Asker,
+  chat: ChatRequest,
+): Promise<Begun> {
+  const { requestId, names } = asker;
+  const startMs = deps.clock.monotonicMs();
+  const fail = (thrown: unknown) => inDialect(toAppError(thrown), names);
+  try {
+    const begun = await deps.gateway.stream(chat, contextOf(deps, asker));
+    return { ...begun, requestId, latencyMs: () => deps.clock.monotonicMs() - startMs, fail };
+  } catch (error) {
+    throw fail(error);
+  }
+}
