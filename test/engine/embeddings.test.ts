@@ -51,6 +51,30 @@ const embedded = (worker: FakeWorker) =>
   worker.emit({ type: 'embedded', id: worker.calls[0]!.id, packed: [packVector([1])], promptTokens: 3 });
 const loadMessage = (worker: FakeWorker) => worker.received.find((message) => message.type === 'load');
 
+describe('the engine asked for a count of tokens', () => {
+  it('refuses what the model cannot read before it loads it, and holds no slot for it', async () => {
+    const { engine, workers } = setup([chat]);
+    const image = { type: 'image' as const, mediaType: null, source: { type: 'url' as const, url: 'https://x/y.png' } };
+    const unreadable = engine.count(
+      {
+        model: 'chat',
+        input: {
+          type: 'chat',
+          messages: [{ role: 'user', content: [image] }],
+          tools: [],
+          toolChoice: { type: 'auto' },
+        },
+        sampling: {},
+        stop: [],
+      },
+      anyContext(),
+    );
+    await expect(unreadable).rejects.toMatchObject({ code: 'invalid_request', field: 'input.messages.0.content.0' });
+    expect(workers).toHaveLength(0);
+    expect((await engine.getModel('chat')).loaded?.activeRequests ?? 0).toBe(0);
+  });
+});
+
 describe('the engine asked for vectors', () => {
   it('loads the model as what it is, answers under its name and books what was computed', async () => {
     const { workers, embed, metrics } = setup();

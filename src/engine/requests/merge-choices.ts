@@ -8,7 +8,8 @@ type Settled = { index: number } & ({ result: IteratorResult<StreamEvent> } | { 
 /**
  * Several streams, one for each choice, as the stream of one answer: one start, events as they come with the number of
  * their choice, a `choice-end` for each, and one finish. Each stream is asked for its next event when the last one has
- * been taken. Throws the first error of a stream; `abort` then ends the others.
+ * been taken. Throws the first error of a stream. Where not all of them come to their end, after an error or because the
+ * reader turned away, `abort` ends the rest.
  */
 export async function* mergeChoices(
   streams: readonly AsyncIterable<StreamEvent>[],
@@ -18,6 +19,7 @@ export async function* mergeChoices(
   const finishes: (Finish | undefined)[] = streams.map(() => undefined);
   const tag = createChoiceTagger();
   let started = false;
+  let whole = false;
   try {
     for await (const { index, event } of inOrderOfArrival(iterators)) {
       switch (event.type) {
@@ -44,13 +46,16 @@ export async function* mergeChoices(
           yield tag(index, event satisfies BlockEvent);
       }
     }
-    yield finishOf(finishes);
+    const finish = finishOf(finishes);
+    whole = true;
+    yield finish;
   } catch (error) {
-    abort(new AppError('client_closed_request', 'Another answer to the same request failed.'));
     throw toAppError(error);
   } finally {
+    // A stream that waits for its next event hears no `return` before that has come.
+    if (!whole) abort(new AppError('client_closed_request', 'The other answers to the same request ended early.'));
     for (const iterator of iterators) {
-      // Not waited for: one that hangs in silence is ended by its signal. A failure now has nobody left to tell.
+      // Not waited for: the signal ends them. A failure now has nobody left to tell.
       iterator.return?.().catch(() => {});
     }
   }

@@ -108,25 +108,26 @@ export function createRequests(deps: {
     return mergeChoices(choices, (reason) => failed.abort(reason));
   };
 
-  /** An answer that comes whole instead of as a stream. */
+  /** An answer that comes whole instead of as a stream. `prepare`: what to ask the model for; a refusal takes no lease. */
   async function once<Result extends { promptTokens: number }>(
     purpose: Operation,
     request: { model: string; keepAliveMs?: number },
     context: CallContext,
-    ask: (lease: Lease, signal: AbortSignal, target: Target) => Promise<Result>,
+    prepare: (model: string) => (lease: Lease, signal: AbortSignal) => Promise<Result>,
   ): Promise<Result & { model: string; queueMs: number }> {
     const arrivedMs = clock.monotonicMs();
     let leasedMs = arrivedMs;
     const leave = deps.enter();
     try {
       const target = await deps.target(request.model, purpose);
+      const ask = prepare(target.model);
       const signal = AbortSignal.any([context.signal, deps.ended]);
       const lease = async () => {
         const taken = await deps.lease(target.ref, target.settings, signal, request.keepAliveMs);
         leasedMs = clock.monotonicMs();
         return taken;
       };
-      const result = await askWithRetry(lease, signal, (taken) => ask(taken, signal, target));
+      const result = await askWithRetry(lease, signal, (taken) => ask(taken, signal));
       return { ...result, model: target.model, queueMs: leasedMs - arrivedMs };
     } catch (error) {
       throw toAppError(error);
@@ -145,21 +146,29 @@ export function createRequests(deps: {
     stream,
     embed: async (request, context) =>
       evaluated(
-        await once('embed', request, context, (lease, signal) =>
-          lease.embed({ inputs: request.inputs, dimensions: request.dimensions ?? null }, signal),
+        await once(
+          'embed',
+          request,
+          context,
+          () => (lease, signal) =>
+            lease.embed({ inputs: request.inputs, dimensions: request.dimensions ?? null }, signal),
         ),
       ),
     rank: async (request, context) =>
       evaluated(
-        await once('rank', request, context, (lease, signal) =>
-          lease.rank({ query: request.query, documents: request.documents }, signal),
+        await once(
+          'rank',
+          request,
+          context,
+          () => (lease, signal) => lease.rank({ query: request.query, documents: request.documents }, signal),
         ),
       ),
     async count(request, context) {
-      const { model, promptTokens } = await once('generate', request, context, (lease, signal, target) => {
-        assertReadable(request, target.model);
-        const wanted = { model: target.model, choice: 0, owner: context.principal.cacheOwner };
-        return lease.count(toWorkerRequest(request, wanted), signal);
+      const { model, promptTokens } = await once('generate', request, context, (name) => {
+        assertReadable(request, name);
+        const options = { model: name, choice: 0, owner: context.principal.cacheOwner };
+        const wanted = toWorkerRequest(request, options);
+        return (lease, signal) => lease.count(wanted, signal);
       });
       return { model, promptTokens };
     },

@@ -54,6 +54,25 @@ describe('choices that are made side by side', () => {
     expect(returned).toBe(true);
   });
 
+  it('are let go when their reader turns away, those that have said nothing yet too', async () => {
+    const signal = new AbortController();
+    const silent = Promise.withResolvers<void>();
+    async function* untilAborted(): AsyncGenerator<StreamEvent> {
+      await new Promise((resolve) => signal.signal.addEventListener('abort', resolve));
+      silent.resolve();
+    }
+    const merged = mergeChoices([untilAborted(), stream(answerEvents(['a']))], (reason) => signal.abort(reason));
+    for await (const _event of merged) break;
+    await silent.promise;
+    expect(signal.signal.reason).toMatchObject({ code: 'client_closed_request' });
+  });
+
+  it('are not ended when all of them have ended by themselves', async () => {
+    const aborted: AppError[] = [];
+    await collect(mergeChoices([stream(answerEvents(['a']))], (reason) => aborted.push(reason)));
+    expect(aborted).toEqual([]);
+  });
+
   it('are never taken for whole when one of them has no end', async () => {
     const merged = mergeChoices([stream(answerEvents(['a'])), stream(answerEvents(['b']).slice(0, -1))], never);
     await expect(collect(merged)).rejects.toMatchObject({ code: 'internal_error' });
