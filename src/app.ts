@@ -1,7 +1,7 @@
 import { prepareFolders } from './config/folders.ts';
 import { packageVersion } from './config/package.ts';
 import type { Config } from './config/schema.ts';
-import type { RoutingConfig } from './core/call.ts';
+import { localProviderId, type RoutingConfig } from './core/call.ts';
 import { type Clock, systemClock } from './core/clock.ts';
 import { assembleEngine, assemblePlanner, type EngineAssemblyDeps } from './engine/assemble.ts';
 import type { Engine } from './engine/engine.ts';
@@ -67,7 +67,7 @@ export async function createApp(
   });
   await store.restore();
   // No provider but this machine is there yet.
-  const routing: RoutingConfig = { defaultProvider: 'local', cloudAllowed: false, chains: {} };
+  const routing: RoutingConfig = { defaultProvider: localProviderId, cloudAllowed: false, chains: {} };
   let draining = false;
   const http = await createHttpServer({
     config,

@@ -9,9 +9,12 @@ export interface Principal {
 /** Where no key is configured everyone is the same. */
 export const anonymous: Principal = { id: 'anonymous', cacheOwner: null };
 
-/** Where a request may go, as far as its client says. Everything left open: to the models of this machine. */
+/** Id of the provider that is this machine; every other one is outside of the house. */
+export const localProviderId = 'local';
+
+/** Where a request may go, as far as its client says. */
 export interface RoutingWish {
-  /** Id of the provider that must answer; null: whoever has the model. */
+  /** Id of the provider that must answer; null: those of the chain, or the configured default. */
   provider: string | null;
   /** Name of a configured chain of providers; null: none. */
   chain: string | null;
@@ -19,6 +22,7 @@ export interface RoutingWish {
   cloud: 'never' | 'allow' | 'require';
 }
 
+/** The wish of a request that says nothing: it stays in the house. */
 export const localOnly: RoutingWish = { provider: null, chain: null, cloud: 'never' };
 
 /** What of the configuration decides where requests go; one request sees one of these from start to end. */

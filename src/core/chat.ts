@@ -94,7 +94,7 @@ export interface OriginalRequest {
 
 /**
  * What every dialect asks and every provider answers: one request for one generated answer, or for several choices of it.
- * `model` is a name or alias as the client gave it; the gateway resolves it. Who asks, and where it may go, stands in the
+ * `model` is a name or alias as the client gave it; its provider knows what stands behind it. Who asks, and where it may go, stands in the
  * `CallContext` beside it.
  */
 export interface ChatRequest {

@@ -1,3 +1,4 @@
+import { localProviderId } from './call.ts';
 import { type AssistantPart, type Citation, type Dialect, type Extra, parseArguments } from './content.ts';
 import { type Timings, type Usage, unknownTimings, unknownUsage } from './usage.ts';
 
@@ -151,7 +152,7 @@ const open: Ending = { reason: 'stop', rawReason: null, stopSequence: null };
  * Folds a stream into the answer that a non-streaming dialect returns. `origin`: who gives it, for its reasoning.
  * Throws whatever the stream throws. A stream that ends without `finish` is a bug of its provider and throws.
  */
-export async function foldEvents(events: AsyncIterable<StreamEvent>, providerId = 'local'): Promise<Answer> {
+export async function foldEvents(events: AsyncIterable<StreamEvent>, providerId = localProviderId): Promise<Answer> {
   const newChoice = (): AnswerChoice => ({ blocks: [], logprobs: [], ...open });
   const answer: Answer = {
     responseId: null,

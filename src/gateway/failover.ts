@@ -65,6 +65,7 @@ export async function firstWilling<Result>(
   throw failure ?? new Error('no target was given');
 }
 
+/** Whether with this event the answer is the provider's for good. */
 function commits(provider: Provider, event: StreamEvent): boolean {
   return provider.commitsAt === 'start' ? event.type === 'start' : isContent(event);
 }

@@ -14,7 +14,10 @@ export interface RequestMeter {
   tried(target: GatewayTarget): void;
   /** A provider has committed itself; everything from here on is booked under it and its own name of the model. */
   committed(providerId: string, model: string): void;
-  /** Hands every event on and ends with the stream, however that ends. */
+  /**
+   * Hands every event on and ends with the stream, however that ends. What it throws is an `AppError`, also for a stream
+   * that ends without a `finish`: it must not be taken for a whole answer.
+   */
   watch(events: AsyncIterableIterator<StreamEvent>): AsyncIterableIterator<StreamEvent>;
   /** The answer came whole. */
   answered(result: { usage: Usage; queueMs: number | null }): void;
@@ -34,10 +37,11 @@ export function meterRequest(
   let model = 'unknown';
   let asked: GatewayTarget | null = null;
   let beganMs: number | null = null;
+  let usage = unknownUsage;
   let ended = false;
-  bus.publish({ type: 'request-began', requestId, model });
+  bus.publish({ type: 'request-began', requestId });
 
-  const end = (outcome: string, usage: Usage, serviceMs: number | null) => {
+  const end = (outcome: string, serviceMs: number | null) => {
     if (ended) return;
     ended = true;
     // A name that no provider knows is the client's, and no label for a metric.
@@ -47,7 +51,7 @@ export function meterRequest(
   const sinceBegun = () => (beganMs === null ? null : clock.monotonicMs() - beganMs);
   const failed = (thrown: unknown): AppError => {
     const error = toAppError(thrown);
-    end(error.code === 'client_closed_request' ? 'cancelled' : error.code, unknownUsage, sinceBegun());
+    end(error.code === 'client_closed_request' ? 'cancelled' : error.code, sinceBegun());
     return error;
   };
 
@@ -63,7 +67,6 @@ export function meterRequest(
     },
     watch(events) {
       let hasContent = false;
-      let usage = unknownUsage;
       const see = (event: StreamEvent) => {
         if (event.type === 'start') usage = event.usage;
         if (!hasContent && isContent(event)) {
@@ -71,7 +74,10 @@ export function meterRequest(
           const latencyMs = clock.monotonicMs() - arrivedMs;
           bus.publish({ type: 'request-first-token', requestId, provider, model, latencyMs });
         }
-        if (event.type === 'finish') end(coarseReason(event.reason), event.usage, sinceBegun());
+        if (event.type === 'finish') {
+          usage = event.usage;
+          end(coarseReason(event.reason), sinceBegun());
+        }
       };
       // Written out rather than as a generator: one that was never started would not hand an early `return` on.
       return {
@@ -82,20 +88,22 @@ export function meterRequest(
           try {
             const result = await events.next();
             if (!result.done) see(result.value);
+            else if (!ended) throw new Error(`provider ${provider} ended an answer without a finish`);
             return result;
           } catch (error) {
             throw failed(error);
           }
         },
         async return() {
-          end('cancelled', usage, sinceBegun());
+          end('cancelled', sinceBegun());
           await events.return?.();
           return { done: true, value: undefined };
         },
       };
     },
-    answered({ usage, queueMs }) {
-      end('stop', usage, clock.monotonicMs() - arrivedMs - (queueMs ?? 0));
+    answered({ usage: counted, queueMs }) {
+      usage = counted;
+      end('stop', clock.monotonicMs() - arrivedMs - (queueMs ?? 0));
     },
     failed,
   };

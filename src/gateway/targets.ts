@@ -1,9 +1,6 @@
-import type { RoutingConfig, RoutingWish } from '../core/call.ts';
+import { localProviderId, type RoutingConfig, type RoutingWish } from '../core/call.ts';
 import { AppError } from '../core/errors.ts';
 import type { Provider } from '../core/provider.ts';
-
-/** Id of the provider that is this machine; everything else is outside of the house. */
-export const localProviderId = 'local';
 
 /** One try: who is asked, and for which model by its own name. */
 export interface GatewayTarget {

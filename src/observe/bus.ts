@@ -8,8 +8,8 @@ export type PrefixTier = 'slot' | 'ram' | 'disk' | 'none';
 export type MemoryLevel = 'none' | 'hold' | 'shrink' | 'shed';
 
 /**
- * What happens in the server, as facts that have already happened. Metrics, the ledger and the page read them here; whoever
- * makes them knows none of these. Prompts, answers, paths and keys are in none of them.
+ * What happens in the server, as facts that have already happened. Whoever counts or shows them, as the metrics do, listens
+ * here; whoever makes them knows no listener. Prompts, answers, paths and keys are in none of them.
  */
 export type AppEvent =
   // Models of this machine. `variant` is `name:quantization`.
@@ -29,7 +29,8 @@ export type AppEvent =
   | { type: 'worker-died'; model: string; variant: string; reason: string }
   /**
    * One step of a batch loop. `prefixes`: for each request that began, where the beginning of its prompt came from.
-   * `drafted` and `accepted`: tokens that were guessed ahead, and those that were right. */
+   * `drafted` and `accepted`: tokens that were guessed ahead, and those that were right.
+   */
   | {
       type: 'step';
       model: string;
@@ -47,8 +48,8 @@ export type AppEvent =
   | { type: 'prompt-evaluated'; model: string; tokens: number }
   | { type: 'calibrated'; model: string; result: string }
   | { type: 'memory-level'; level: MemoryLevel }
-  // Requests, whoever answers them. `model` is `unknown` where a request ended before its model was known.
-  | { type: 'request-began'; requestId: string; model: string }
+  // Requests, whoever answers them. `provider` is `none` and `model` `unknown` where a request ended before one had it.
+  | { type: 'request-began'; requestId: string }
   /** The first content of an answer, so long after the request arrived. */
   | { type: 'request-first-token'; requestId: string; provider: string; model: string; latencyMs: number }
   | {

@@ -1,3 +1,4 @@
+import { localProviderId } from '../core/call.ts';
 import { promptTokensOf } from '../core/usage.ts';
 import type { AppEvent, Bus } from './bus.ts';
 import type { Metrics } from './metrics.ts';
@@ -74,7 +75,8 @@ function recordRequest(metrics: Metrics, event: Extract<AppEvent, { type: 'reque
   if (promptTokens !== null) metrics.promptTokens.inc({ model }, promptTokens);
   if (usage.cacheReadTokens !== null) metrics.cachedPromptTokens.inc({ model }, usage.cacheReadTokens);
   // Those of this machine were counted as they were made.
-  if (provider !== 'local' && usage.outputTokens !== null) metrics.generatedTokens.inc({ model }, usage.outputTokens);
+  if (provider !== localProviderId && usage.outputTokens !== null)
+    metrics.generatedTokens.inc({ model }, usage.outputTokens);
 }
 
 function recordStep(metrics: Metrics, event: Extract<AppEvent, { type: 'step' }>): void {

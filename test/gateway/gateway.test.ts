@@ -49,11 +49,11 @@ const chained = (...ids: string[]): CallContext =>
 
 describe('the gateway', () => {
   it('waits for the start, tells who answers, and gives every event from the start on', async () => {
-    const { gateway } = setup(scriptedProvider([{ type: 'progress', stage: 'loading' }, start, delta]));
+    const { gateway } = setup(scriptedProvider([{ type: 'progress', stage: 'loading' }, start, delta, finish]));
     const seen: Progress[] = [];
     const answer = await gateway.stream(request, anyContext(), (progress) => seen.push(progress));
     expect(answer).toMatchObject({ providerId: 'local', model: 'real-name' });
-    expect(await collect(answer.events)).toEqual([start, delta]);
+    expect(await collect(answer.events)).toEqual([start, delta, finish]);
     expect(seen).toEqual([{ type: 'progress', stage: 'loading' }]);
   });
 
@@ -73,6 +73,13 @@ describe('the gateway', () => {
     const failed = collect(events);
     await expect(failed).rejects.toBeInstanceOf(AppError);
     await expect(failed).rejects.not.toThrow(/native secret/);
+  });
+
+  it('takes no answer for whole that its provider ended without a finish', async () => {
+    const { gateway, events } = setup(scriptedProvider([start, begin]));
+    const answer = await gateway.stream(request, anyContext());
+    await expect(collect(answer.events)).rejects.toMatchObject({ code: 'internal_error' });
+    expect(events.at(-1)).toMatchObject({ type: 'request-ended', outcome: 'internal_error', provider: 'local' });
   });
 
   it('releases the provider when the answer is given up, before or after the first event was read', async () => {
@@ -171,11 +178,11 @@ describe('failing over', () => {
   it('leaves a provider that fails between its start and its first content, where that is its rule', async () => {
     const broken = new AppError('upstream_unavailable', 'gone');
     const cloud = scriptedProvider([start, broken], { id: 'cloud', commitsAt: 'content' });
-    const second = scriptedProvider([start, begin, delta], { id: 'second', commitsAt: 'content' });
+    const second = scriptedProvider([start, begin, finish], { id: 'second', commitsAt: 'content' });
     const { gateway } = setup(cloud, second);
     const answer = await gateway.stream(request, chained('cloud', 'second'));
     expect(answer.providerId).toBe('second');
-    expect(await collect(answer.events)).toEqual([start, begin, delta]);
+    expect(await collect(answer.events)).toEqual([start, begin, finish]);
     expect(cloud.returned).toBe(1);
   });
 
@@ -221,7 +228,7 @@ describe('what the bus is told of a request', () => {
     for await (const _event of answer.events) clock.advance(100);
     const common = { requestId: 'req_7', provider: 'local', model: 'real-name' };
     expect(events).toEqual([
-      { type: 'request-began', requestId: 'req_7', model: 'unknown' },
+      { type: 'request-began', requestId: 'req_7' },
       { type: 'request-first-token', ...common, latencyMs: 250 },
       {
         type: 'request-ended',
@@ -237,7 +244,10 @@ describe('what the bus is told of a request', () => {
   it('is one end, whichever way it ends', async () => {
     const failing = setup(scriptedProvider([start, begin, new AppError('worker_crashed', 'gone')]));
     await collect((await failing.gateway.stream(request, anyContext())).events).catch(() => {});
-    expect(ended(failing.events)).toMatchObject([{ outcome: 'worker_crashed', provider: 'local', model: 'real-name' }]);
+    expect(ended(failing.events)).toMatchObject([
+      // What was read of the prompt was read, and may have been billed.
+      { outcome: 'worker_crashed', provider: 'local', model: 'real-name', usage: promptUsage(1, 0) },
+    ]);
 
     const refused = setup(scriptedProvider([full]));
     await refused.gateway.stream(request, anyContext()).catch(() => {});

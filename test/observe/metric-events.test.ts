@@ -98,7 +98,7 @@ describe('the recorder of metrics', () => {
 
   it.each<AppEvent>([
     { type: 'memory-level', level: 'shed' },
-    { type: 'request-began', requestId: 'r', model: 'm' },
+    { type: 'request-began', requestId: 'r' },
     { type: 'pull-changed', id: 'p', model: 'm', state: 'running', receivedBytes: 1, totalBytes: 2 },
   ])('counts nothing of %o', async (event) => {
     expect(await linesAfter(event)).toEqual([]);

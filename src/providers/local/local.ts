@@ -1,3 +1,4 @@
+import { localProviderId } from '../../core/call.ts';
 import type { Capabilities, ModelInfo } from '../../core/model.ts';
 import type { Provider } from '../../core/provider.ts';
 import type { Engine, LocalModel } from '../../engine/engine.ts';
@@ -6,7 +7,7 @@ import type { Engine, LocalModel } from '../../engine/engine.ts';
 export function createLocalProvider(deps: { engine: Engine }): Provider {
   const { engine } = deps;
   return {
-    id: 'local',
+    id: localProviderId,
     // A slot and a prompt that fits are there by then; what may still happen is a crash, which the engine handles.
     commitsAt: 'start',
     stream: engine.stream,
@@ -48,7 +49,7 @@ function toModelInfo(model: LocalModel): ModelInfo {
   return {
     id: model.name,
     aliases: model.aliases,
-    provider: 'local',
+    provider: localProviderId,
     displayName: model.name,
     createdAt: model.modifiedAt,
     contextTokens: model.loaded?.contextTokens ?? model.trainedContextTokens,
