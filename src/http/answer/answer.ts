@@ -109,5 +109,10 @@ export async function askWhole<Result extends { providerId: string; model: strin
 }
 
 function nameAnswerer(reply: FastifyReply, { providerId, model }: { providerId: string; model: string }): void {
-  reply.header('x-provider-used', providerId).header('x-model-used', model);
+  reply.header('x-provider-used', providerId).header('x-model-used', headerText(model));
+}
+
+/** A text as a header can hold it: a file may give its model a name in any letters, and those beyond ASCII are percent-encoded. */
+function headerText(text: string): string {
+  return text.toWellFormed().replace(/[^\x20-\x7e]/gu, encodeURIComponent);
 }

@@ -57,6 +57,15 @@ export function sendStream<Item>(
 ): FastifyReply {
   const { framing, gone, clock, log } = options;
   const { raw } = reply;
+  // First of all: what throws here is still answered as any failure.
+  raw.writeHead(200, {
+    ...(reply.getHeaders() as OutgoingHttpHeaders),
+    'content-type': framing.contentType,
+    'cache-control': 'no-cache',
+    // Proxies (nginx among them) must not hold the events back.
+    'x-accel-buffering': 'no',
+  });
+  reply.hijack();
   let pushedBytes = 0;
   let lastPushMs = clock.monotonicMs();
   let mostSentBytes = 0;
@@ -110,14 +119,6 @@ export function sendStream<Item>(
     }
   };
 
-  reply.hijack();
-  raw.writeHead(200, {
-    ...(reply.getHeaders() as OutgoingHttpHeaders),
-    'content-type': framing.contentType,
-    'cache-control': 'no-cache',
-    // Proxies (nginx among them) must not hold the events back.
-    'x-accel-buffering': 'no',
-  });
   void pump();
   return reply;
 }

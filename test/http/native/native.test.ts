@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
 import { promptUsage } from '../../../src/core/usage.ts';
-import { modelInfo, startEvent, textEvents } from '../../support/fake-engine.ts';
+import { answerEvents, modelInfo, startEvent, textEvents } from '../../support/fake-engine.ts';
 import { someGpu } from '../../support/fake-gpu.ts';
 import { createHarness, type Harness, sseData } from '../harness.ts';
 
@@ -45,6 +45,16 @@ describe.each(['', '/api/v1'])('POST %s/generate', (mount) => {
       cost: 0,
       request_id: 'req_1',
     });
+  });
+
+  it('says which model answers also where its name has letters that a header cannot hold', async () => {
+    harness.gateway.play(() => [startEvent('модель Ä %'), ...answerEvents(['Hi']).slice(1)]);
+    for (const body of [{}, { stream: true }]) {
+      const response = await generate(body);
+      expect(response.statusCode).toBe(200);
+      expect(response.headers['x-model-used']).toBe('%D0%BC%D0%BE%D0%B4%D0%B5%D0%BB%D1%8C %C3%84 %');
+      expect(response.body).toContain('модель Ä %');
+    }
   });
 
   it('streams when told to, as its own streaming route does', async () => {
