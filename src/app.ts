@@ -29,7 +29,7 @@ export interface App {
 }
 
 /** Parts that tests replace. */
-export type AppOverrides = Pick<EngineAssemblyDeps, 'fork' | 'newCpuReader'> & { clock?: Clock };
+type AppOverrides = Pick<EngineAssemblyDeps, 'fork' | 'newCpuReader'> & { clock?: Clock };
 
 /** The composition root: builds every part once and hands each what it needs. Reads no environment. */
 export async function createApp(

@@ -11,7 +11,7 @@ const helloMs = 2_000;
 const longestHelloCharacters = 64 * 1_024;
 
 /** `note` is shown to the person, beside what the command prints. */
-export interface ConnectDeps {
+interface ConnectDeps {
   config: Config;
   env: NodeJS.ProcessEnv;
   note: (text: string) => void;

@@ -5,7 +5,7 @@ import { sourceOf } from './source.ts';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What the environment says: raw settings in the shape of the YAML file, and the two variables that name files. */
-export interface EnvironmentSettings {
+interface EnvironmentSettings {
   raw: Record<string, unknown>;
   configFile: string | null;
   apiKeyFile: string | null;

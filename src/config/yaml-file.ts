@@ -8,7 +8,7 @@ const mostAliases = 16;
 const forbiddenKeys = new Set(['__proto__', 'constructor', 'prototype']);
 
 /** A YAML file as plain data, with a way from a setting's path to its place in the file. */
-export interface YamlFile {
+interface YamlFile {
   /** Empty sections and nulls are left out: they mean "not set". */
   raw: Record<string, unknown>;
   /** `file:line:column` of a setting, or of its nearest parent; `key` asks for an unknown key in that place. */
@@ -24,7 +24,7 @@ export function readYamlFile(filePath: string): YamlFile {
 }
 
 /** As `readYamlFile`, for text that came from `filePath`. */
-export function parseYaml(text: string, filePath: string): YamlFile {
+function parseYaml(text: string, filePath: string): YamlFile {
   const lines = new LineCounter();
   const at = (offset: number | undefined) => {
     const { line, col } = lines.linePos(offset ?? 0);

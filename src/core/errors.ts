@@ -46,7 +46,7 @@ export const errorCatalogue = {
 
 export type ErrorCode = keyof typeof errorCatalogue;
 
-export interface AppErrorOptions {
+interface AppErrorOptions {
   /** Path of what is at fault in the core's request (`input.messages.0.content`); a dialect translates it to its own names. */
   field?: string;
   /** What the client can do about it; dialects append it or put it in `details`. */

@@ -53,7 +53,7 @@ export interface EngineAssemblyDeps {
 }
 
 /** The engine with what the composition root needs of its parts. */
-export interface AssembledEngine {
+interface AssembledEngine {
   engine: Engine;
   /** What a model that is not here would be loaded with; everything that is loaded could make room for it. */
   planForPull(facts: GgufFacts): LoadOutcome;

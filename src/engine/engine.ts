@@ -15,15 +15,7 @@ import { assertPurpose, type Planning } from './planning/planning.ts';
 import { createRequests, type Requests } from './requests/requests.ts';
 import type { CrashGuard, Manager } from './residents/residents.ts';
 
-export type {
-  LoadedModel,
-  LoadWish,
-  LocalModel,
-  ModelCalibration,
-  ModelState,
-  ModelVariant,
-} from './models/models.ts';
-export type { MemoryStatus };
+export type { LoadWish, LocalModel, ModelCalibration } from './models/models.ts';
 
 /** What the rest of the server may ask of the local engine. Names are as clients write them: name, `name:quant`, alias. */
 export interface Engine extends Requests {

@@ -6,7 +6,7 @@ import type { GatewayTarget } from './targets.ts';
 type StartEvent = Extract<StreamEvent, { type: 'start' }>;
 
 /** An answer that belongs to its provider for good. */
-export interface CommittedAnswer extends GatewayTarget {
+interface CommittedAnswer extends GatewayTarget {
   start: StartEvent;
   /** Every event from the start on, it and those that were waited for included. */
   events: AsyncIterableIterator<StreamEvent>;

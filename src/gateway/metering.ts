@@ -9,7 +9,7 @@ import type { GatewayTarget } from './targets.ts';
 type Operation = Extract<AppEvent, { type: 'request-ended' }>['operation'];
 
 /** Follows one request from its arrival to its end, whoever answers it, and tells the bus. */
-export interface RequestMeter {
+interface RequestMeter {
   /** This target is asked now; what fails before anybody has committed is booked under the last one. */
   tried(target: GatewayTarget): void;
   /** A provider has committed itself; everything from here on is booked under it and its own name of the model. */

@@ -9,7 +9,7 @@ export interface GatewayTarget {
 }
 
 /** What decides where a request goes. */
-export interface RoutingInput {
+interface RoutingInput {
   /** As the client gave it. */
   model: string;
   wish: RoutingWish;

@@ -22,7 +22,7 @@ import { addJsonBody } from './plugins/json-body.ts';
 import { addMetrics } from './plugins/metrics.ts';
 import { addRequestId } from './plugins/request-id.ts';
 
-export type { HttpServer, Lifecycle } from './mount/deps.ts';
+export type { HttpServer } from './mount/deps.ts';
 
 /** How long `close` waits for sockets that neither end nor are ended. */
 const closeMs = 5_000;

@@ -4,7 +4,7 @@ import { type Calls, createCalls } from './calls.ts';
 import type { FromWorker, StepReport, ToWorker, WorkerItem, WorkerRequest, WorkerStep } from './protocol.ts';
 
 /** The two ends of a process boundary, as little of it as the channel needs; tests pass a fake. */
-export interface Port {
+interface Port {
   send(message: ToWorker): void;
   onMessage(listener: (message: FromWorker) => void): void;
 }
@@ -16,7 +16,7 @@ export interface RequestHooks {
   onSettled: () => void;
 }
 
-export interface Channel extends Calls {
+interface Channel extends Calls {
   /**
    * Starts a request and yields its events. An abort or an early return cancels it in the worker; an abort is thrown
    * as its reason. Fails with the reason of the channel's close.

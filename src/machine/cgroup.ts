@@ -4,7 +4,7 @@ import { posix } from 'node:path';
 export type ReadFile = (path: string) => string | null;
 
 /** Where a controller's files for this process lie: its own group first, then every group above it that is visible. */
-export interface CgroupLevels {
+interface CgroupLevels {
   version: 1 | 2;
   folders: string[];
 }

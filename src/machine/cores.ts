@@ -1,16 +1,16 @@
 import { findCgroups, type ReadFile } from './cgroup.ts';
 
 /** Readings of the machine. */
-export interface CoresReader {
+interface CoresReader {
   readFile: ReadFile;
   /** `os.availableParallelism()`: used where `/proc` does not tell. */
   affinityCount: number;
 }
 
-export type CoresSource = 'affinity' | 'quota' | 'physical-cores';
+type CoresSource = 'affinity' | 'quota' | 'physical-cores';
 
 /** How many threads may decode at the same time without getting in each other's way. */
-export interface UsableCores {
+interface UsableCores {
   /** At least 1. */
   cores: number;
   /** Logical processors that this process may run on. */

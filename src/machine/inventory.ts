@@ -5,7 +5,7 @@ import type { MachineInventory } from '../core/machine.ts';
 
 /** The only calls of systeminformation that are made. None asks the network, and none wakes a disk. */
 const allowedCalls = ['cpu', 'baseboard', 'blockDevices', 'cpuTemperature'] as const;
-export type InventoryCall = (typeof allowedCalls)[number];
+type InventoryCall = (typeof allowedCalls)[number];
 
 /** Time for all calls together; what has not answered by then is null. */
 const waitMs = 8_000;

@@ -12,7 +12,7 @@ export interface MemoryReader {
   hostAvailableBytes: number;
 }
 
-export interface MemoryOptions {
+interface MemoryOptions {
   /** Left to others: taken off total and available. */
   reserveBytes: number;
   /** Upper bound set by the operator, or null. */
@@ -21,10 +21,10 @@ export interface MemoryOptions {
   ownBytes?: number;
 }
 
-export type MemorySource = 'cgroup-v2' | 'cgroup-v1' | 'host' | 'process' | 'config';
+type MemorySource = 'cgroup-v2' | 'cgroup-v1' | 'host' | 'process' | 'config';
 
 /** One bound on memory, before the reserve. */
-export interface MemoryLimit {
+interface MemoryLimit {
   source: MemorySource;
   totalBytes: number;
   availableBytes: number;

@@ -2,7 +2,7 @@ import type { Operation } from '../core/model.ts';
 import type { Usage } from '../core/usage.ts';
 
 /** Where the beginning of a prompt came from: its own slot, another slot's memory, the disk, or nowhere. */
-export type PrefixTier = 'slot' | 'ram' | 'disk' | 'none';
+type PrefixTier = 'slot' | 'ram' | 'disk' | 'none';
 
 /** How short memory is: from `none` to `shed`, in which requests are turned away. */
 export type MemoryLevel = 'none' | 'hold' | 'shrink' | 'shed';

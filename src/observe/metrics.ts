@@ -8,7 +8,7 @@ const inferenceBuckets = [0.1, 0.3, 1, 3, 5, 10, 30, 60, 120, 300, 600];
 const interTokenBuckets = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 1, 2, 5];
 
 /** What one resident model shows at scrape time; every field is a reading, nothing is computed or woken for it. */
-export interface ModelGauges {
+interface ModelGauges {
   model: string;
   state: string;
   residentBytes: number | null;

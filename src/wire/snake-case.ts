@@ -8,7 +8,7 @@ type SnakeKey<Key extends string> = Key extends `${infer First}${infer Rest}`
   : Key;
 
 /** A value of ours as it goes over the wire: names in snake case, times as text. */
-export type SnakeCase<Value> = Value extends Date
+type SnakeCase<Value> = Value extends Date
   ? string
   : Value extends readonly (infer Item)[]
     ? SnakeCase<Item>[]
@@ -17,7 +17,7 @@ export type SnakeCase<Value> = Value extends Date
       : Value;
 
 /** The schema of such a value. */
-export type SnakeCaseSchema<Schema> =
+type SnakeCaseSchema<Schema> =
   Schema extends z.ZodObject<infer Shape>
     ? z.ZodObject<{ [Key in keyof Shape & string as SnakeKey<Key>]: SnakeCaseSchema<Shape[Key]> }>
     : Schema extends z.ZodArray<infer Item extends z.ZodType>

@@ -2,7 +2,7 @@ import type { StreamEvent } from '../core/events.ts';
 import type { FromWorker, WorkerItem, WorkerStep } from '../ipc/protocol.ts';
 
 /** Steps that wait to be told to the server. */
-export interface Outbox {
+interface Outbox {
   post(step: WorkerStep): void;
   /** Sends what waits, at once. */
   flush(): void;

@@ -23,7 +23,7 @@ export interface CalibratorLoad {
 }
 
 /** A model that was loaded. */
-export interface CalibratorWorker {
+interface CalibratorWorker {
   /** What it computes on: `off` or a backend. */
   gpu: string;
   maxThreads: number;

@@ -4,7 +4,7 @@ import type { Logger } from '../../observe/logger.ts';
 import type { GpuChoice, GpuSelector } from './select.ts';
 
 /** Where one load is tried, one place after the other. */
-export interface Placement {
+interface Placement {
   first(): Promise<GpuChoice>;
   /** Where to try after a failure. Throws the failure when no other place can mend it. */
   next(failed: GpuChoice, failure: unknown): Promise<GpuChoice>;

@@ -7,7 +7,7 @@ import type { LoadPlan } from './plan.ts';
 import type { PlannedFile } from './planner.ts';
 
 /** What loads really took, kept over restarts to correct the next plans. */
-export interface Footprints {
+interface Footprints {
   /** Bytes that an earlier load of this file took beyond the bare estimate, on this machine and opened the same way. */
   correctionBytes(file: PlannedFile, shape: LoadShape): number;
   /** Notes the physical memory of a worker right after its load; 0 measured bytes are no measurement. */

@@ -3,7 +3,7 @@ import type { GpuBackend } from '../../ipc/gpu.ts';
 import type { GgufFacts } from '../../store/gguf/gguf.ts';
 
 /** What goes onto a GPU; `layers` 0: nothing, and all bytes are 0. */
-export interface GpuShare {
+interface GpuShare {
   /** As llama.cpp counts them: the output first, then the layers from the last to the first. */
   layers: number;
   /** Video memory by part. */
@@ -11,7 +11,7 @@ export interface GpuShare {
 }
 
 /** What a model takes where it is all in one place; the part of a memory plan that decides about layers. */
-export interface WholeBytes extends Pick<ExpectedMemory, 'kvCache' | 'compute'> {
+interface WholeBytes extends Pick<ExpectedMemory, 'kvCache' | 'compute'> {
   batchTokens: number;
 }
 

@@ -8,7 +8,7 @@ const blockElements = 32;
 const slidingCellMultiple = 256;
 
 /** The key-value cache of one slot in bytes: layers that keep every token, and those that keep a window. */
-export interface SlotCache {
+interface SlotCache {
   fullBytes: number;
   slidingBytes: number;
 }

@@ -13,7 +13,7 @@ import { repackRulesOf } from './repack.ts';
 export { collectGarbage } from './collect-garbage.ts';
 export type { LoadOutcome, LoadPlan, LoadRefusal } from './plan.ts';
 export { type Planner, planForPull } from './planner.ts';
-export { type MemoryWatch, memoryLevels } from './pressure.ts';
+export { memoryLevels } from './pressure.ts';
 export { refusalError } from './refusal.ts';
 
 /** Plans with the memory of this machine, measures what loads took of it, and watches how short it is. */

@@ -13,7 +13,7 @@ export interface PlannedFile {
 }
 
 /** What was asked for; what is left out is for the plan to choose. */
-export interface PlanWish {
+interface PlanWish {
   contextTokens?: number;
   slots?: number;
 }
@@ -52,7 +52,7 @@ export function createPlanner(deps: PlannerDeps): Planner {
   };
 }
 
-export interface PlannerDeps {
+interface PlannerDeps {
   budget: () => MemoryBudget;
   repackRules: RepackRules;
   threadsFor: (weightBytes: number) => number;

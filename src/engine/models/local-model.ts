@@ -5,7 +5,7 @@ import type { PlannedSettings } from '../../core/plan.ts';
 export type ModelState = 'unloaded' | 'loading' | 'loaded' | 'unloading' | 'quarantined' | 'invalid';
 
 /** One quantization of a model on disk. */
-export interface ModelVariant {
+interface ModelVariant {
   /** Lower-case label, for example `q4_k_m`, or `unknown`. */
   quantization: string;
   sizeBytes: number;

@@ -1,9 +1,2 @@
 export { toLocalModel } from './describe.ts';
-export type {
-  LoadedModel,
-  LoadWish,
-  LocalModel,
-  ModelCalibration,
-  ModelState,
-  ModelVariant,
-} from './local-model.ts';
+export type { LoadWish, LocalModel, ModelCalibration } from './local-model.ts';

@@ -2,7 +2,7 @@ import { type CatalogModel, type CatalogVariant, chooseVariant } from '../../sto
 import type { LoadOutcome } from '../memory/memory.ts';
 
 /** The quantization that a load takes, and why where it was chosen. */
-export interface VariantChoice {
+interface VariantChoice {
   variant: CatalogVariant;
   notes: string[];
 }

@@ -15,7 +15,7 @@ import { waitForLease } from './wait-for-lease.ts';
 import { assertReadable, toWorkerRequest, warningsFor } from './worker-request.ts';
 
 /** A model that was chosen for a request, and how it is loaded if it is not. */
-export interface Target {
+interface Target {
   /** The model's own name, whatever name it was asked by. */
   model: string;
   ref: ModelRef;

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../../core/clock.ts';
 
 /** Waits for the end of a model's keep-alive time. */
-export interface IdleTimer {
+interface IdleTimer {
   /** When it will end; null: it does not run. */
   readonly expiresAt: Date | null;
   /** Starts it anew; Infinity: it never ends, and does not run. */

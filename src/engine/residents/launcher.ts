@@ -13,7 +13,7 @@ import type { ModelRef } from './model-ref.ts';
 import { type ModelWorker, startWorker } from './model-worker.ts';
 
 /** A model that is about to be launched. */
-export interface Launch {
+interface Launch {
   ref: ModelRef;
   plan: LoadPlan;
   gpu: ResidentGpu;

@@ -15,7 +15,7 @@ import type { ResidentView } from './resident-state.ts';
 import type { OnPlace } from './scheduler.ts';
 import { withSignal } from './with-signal.ts';
 
-export type { LoadSettings, ModelRef, ResidentView };
+export type { LoadSettings, ModelRef };
 
 export interface Manager {
   /**
@@ -40,7 +40,7 @@ export interface Manager {
   close(): Promise<void>;
 }
 
-export interface ManagerDeps extends Omit<ResidentDeps, 'loadQueue' | 'closing' | 'onGone'> {
+interface ManagerDeps extends Omit<ResidentDeps, 'loadQueue' | 'closing' | 'onGone'> {
   memory: ResidentMemory & {
     /** Why nothing may be loaded, or nothing asked, at the moment; null: all may go on. */
     refusal(of: 'load' | 'request'): AppError | null;

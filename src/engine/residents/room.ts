@@ -12,7 +12,7 @@ export interface Occupant {
 }
 
 /** What a load has to do next to get its memory. */
-export type RoomDecision =
+type RoomDecision =
   | { type: 'load'; plan: LoadPlan }
   | { type: 'refuse'; refusal: LoadRefusal }
   /** End this idle model, wait for its exit, and decide again. */

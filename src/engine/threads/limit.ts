@@ -29,13 +29,13 @@ export interface LimitState {
 }
 
 /** `limit` is the new one; `relearn`: what counted as the usual step time is out of date. */
-export interface LimitChange {
+interface LimitChange {
   limit: number;
   reason: string;
   relearn: boolean;
 }
 
-export interface LimitDecision {
+interface LimitDecision {
   state: LimitState;
   /** Whether this reading was one of strain: its step times are nothing to learn from. */
   strained: boolean;

@@ -1,5 +1,5 @@
 /** Knows how long the steps of each model usually take, and how much longer they take now. */
-export interface StepTimes {
+interface StepTimes {
   /** `tokens`: all tokens of the step; steps of similar size are compared with each other. */
   observe(model: string, milliseconds: number, threads: number, tokens: number): void;
   /** Steps seen since the last `settle`. */

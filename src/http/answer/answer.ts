@@ -15,7 +15,7 @@ export { type SseItem, sseFraming } from './framing.ts';
 export { clientGone, sendStream } from './reply.ts';
 
 /** How a dialect words the answer to one request; none of it needs to know how a request may end. */
-export interface AnswerForm<Body, Item> {
+interface AnswerForm<Body, Item> {
   toBody(answer: Answer): Body;
   framing: Framing<Item>;
   /** Throws what `events` throw. */
@@ -25,7 +25,7 @@ export interface AnswerForm<Body, Item> {
 }
 
 /** What an HTTP request asks for. */
-export interface Asked<Body, Item> {
+interface Asked<Body, Item> {
   chat: ChatRequest;
   names: FieldNames;
   /** Called once the answer has begun. */

@@ -34,7 +34,7 @@ export function clientGone(reply: FastifyReply): AbortController {
   return gone;
 }
 
-export interface SendOptions<Item> {
+interface SendOptions<Item> {
   framing: Framing<Item>;
   /** Aborted when the client does not read. */
   gone: AbortController;

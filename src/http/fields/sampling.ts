@@ -33,7 +33,7 @@ export const stopField = z.union([stopString, z.array(stopString).max(16)]).meta
 });
 
 /** The values of `samplingFields` and of the extras, as a body may hold them. */
-export type SamplingValues = {
+type SamplingValues = {
   [Name in keyof typeof samplingFields]?: number | null | undefined;
 } & ExtraSamplingValues;
 
@@ -63,7 +63,7 @@ export function toStop(stop: string | string[] | null | undefined): string[] {
 }
 
 /** Any safe integer to 0 … 2^32 - 1; negative ones count from the top, as two's complement does. */
-export function wrapSeed(seed: number): number {
+function wrapSeed(seed: number): number {
   const range = 2 ** 32;
   return ((seed % range) + range) % range;
 }

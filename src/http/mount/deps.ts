@@ -10,7 +10,7 @@ import type { Logger } from '../../observe/logger.ts';
 import type { Metrics } from '../../observe/metrics.ts';
 
 /** Whether the server still takes new work. */
-export interface Lifecycle {
+interface Lifecycle {
   draining(): boolean;
 }
 

@@ -8,7 +8,7 @@ import { headerValues } from './headers.ts';
  * Whether a `Host` header may be answered. Loopback names and IP addresses cannot be rebound by a foreign page's DNS;
  * any other name must be configured.
  */
-export function isAllowedHost(header: string, server: Pick<Config['server'], 'host' | 'allowedHosts'>): boolean {
+function isAllowedHost(header: string, server: Pick<Config['server'], 'host' | 'allowedHosts'>): boolean {
   const name = hostName(header);
   if (name === null) return false;
   if (isIP(name) !== 0 || name === 'localhost' || name.endsWith('.localhost')) return true;

@@ -28,7 +28,7 @@ export interface GpuNode {
   canOpen: boolean;
 }
 
-export type GpuVendor = 'nvidia' | 'amd' | 'intel' | 'other';
+type GpuVendor = 'nvidia' | 'amd' | 'intel' | 'other';
 
 /** What can be known of the machine's GPUs without asking any driver to work. */
 export interface GpuNodes {

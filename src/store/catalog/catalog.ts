@@ -6,10 +6,10 @@ import { type CatalogModel, type CatalogVariant, groupFiles, type ReadFile } fro
 import { nameKey } from './names.ts';
 import { createResolver, type ResolvedName } from './resolve.ts';
 import { describeFile, type FoundFile, scanFolder } from './scan.ts';
-import { chooseVariant, findVariant } from './variants.ts';
+import { chooseVariant } from './variants.ts';
 
 export type { CatalogModel, CatalogVariant, ResolvedName };
-export { chooseVariant, findVariant, nameKey };
+export { chooseVariant, nameKey };
 
 /** The models on disk, as of the last refresh. */
 export interface Catalog {

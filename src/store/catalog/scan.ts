@@ -15,7 +15,7 @@ export interface FoundFile {
 }
 
 /** What a scan found; `problems` are sentences for the log. */
-export interface ScanResult {
+interface ScanResult {
   files: FoundFile[];
   problems: string[];
 }

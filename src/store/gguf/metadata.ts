@@ -5,7 +5,7 @@ import { ggufLimits, invalidModelFile } from './limits.ts';
  * What is kept of one metadata entry. Strings over `keptStringBytes`, arrays of text and long arrays are skipped; of
  * those only the length stays.
  */
-export type MetadataValue =
+type MetadataValue =
   | { type: 'integer'; value: number; width: ScalarName }
   | { type: 'float'; value: number }
   | { type: 'boolean'; value: boolean }

@@ -1,5 +1,5 @@
 /** How a tensor type is stored: `blockElements` values take `blockBytes` bytes. */
-export interface TensorType {
+interface TensorType {
   /** Lower-case label, as in quantization names. */
   label: string;
   blockElements: number;

@@ -12,7 +12,7 @@ import { checkRevision, type FindEntry, parsePullName } from './pull-name.ts';
 import { createRemoteSource } from './remote-source.ts';
 import type { HubProxy } from './tunnel.ts';
 
-export type { FileHash, FindEntry, HubFile, HubProxy, LookUpHost };
+export type { FileHash, HubFile, HubProxy, LookUpHost };
 export { fileHash, givenUp, hubCdnHosts, hubFile, invalidAnswer, lengthError, TransientHubError };
 
 /** The files of one model at one commit of a repository. */
@@ -41,7 +41,7 @@ export interface Hub {
   close(): void;
 }
 
-export interface HubDeps {
+interface HubDeps {
   rules: HostRules;
   /** Sent to the hub's own origin only. */
   token: string | null;

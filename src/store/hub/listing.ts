@@ -7,7 +7,7 @@ import type { HubHttp } from './hub-http.ts';
 import { isSafePath } from './pull-name.ts';
 
 /** Lists repositories. */
-export interface Listing {
+interface Listing {
   /**
    * The commit that a revision means, and every GGUF file at it. Rejects as `HubHttp.get` does, and with
    * `hub_answer_invalid` for what is not a listing.

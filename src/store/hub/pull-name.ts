@@ -2,7 +2,7 @@ import { AppError } from '../../core/errors.ts';
 import { canonicalQuantization } from '../gguf/gguf.ts';
 
 /** The part of a catalogue entry that a pull needs. */
-export interface PullableEntry {
+interface PullableEntry {
   name: string;
   /** `org/repo` on the hub. */
   repository: string;

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../../core/clock.ts';
 const leastGapMs = 250;
 
 /** Tells few of many changes, and always the last one of a burst. */
-export interface ProgressGate {
+interface ProgressGate {
   /** Something changed: told now, or with what else changes until the gap is over. */
   changed(): void;
   /** Nothing more is told. */

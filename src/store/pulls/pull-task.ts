@@ -21,7 +21,7 @@ export type SavedPull = z.output<typeof savedPull>;
 const pulledFile = pullFile.extend({ hash: fileHash });
 
 /** A file of a pull in this process. */
-export type PulledFile = z.output<typeof pulledFile>;
+type PulledFile = z.output<typeof pulledFile>;
 
 /** A pull in this process: what clients see and what is saved, and how it is stopped and watched. */
 export interface PullTask extends Omit<PullInfo, 'files' | 'totalBytes' | 'receivedBytes'> {

@@ -20,7 +20,7 @@ export type { DailyHours };
 const mostUnfinished = 64;
 const mostFinished = 50;
 
-export interface PullsDeps extends Omit<RunnerDeps, 'hours' | 'hub' | 'save' | 'throttle'> {
+interface PullsDeps extends Omit<RunnerDeps, 'hours' | 'hub' | 'save' | 'throttle'> {
   hub: Pick<Hub, 'find' | 'readFacts' | 'download'>;
   /** Null: pulls run at any time. */
   hours: DailyHours | null;
@@ -38,7 +38,7 @@ export interface PullsDeps extends Omit<RunnerDeps, 'hours' | 'hub' | 'save' | '
 }
 
 /** Every pull of this server: what runs, what waits, what an earlier run left. */
-export interface Pulls {
+interface Pulls {
   /** Lists what an earlier run left. Never rejects. */
   restore(): Promise<void>;
   /** Continues what an earlier run left and nobody stopped. */

@@ -7,7 +7,7 @@ import { type SavedPull, savedPull } from './pull-task.ts';
 const savedPulls = z.object({ version: z.literal(1), pulls: z.array(savedPull).max(1_000) });
 
 /** The pulls that are not finished, in a small file of the data folder. */
-export interface SavedPulls {
+interface SavedPulls {
   /** Never rejects: a list that cannot be read is an empty one, and the log says so. */
   load(): Promise<SavedPull[]>;
   /** Writes one after the other; a failure is logged, since a pull can do without its entry. */

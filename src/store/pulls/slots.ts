@@ -1,7 +1,7 @@
 import { abortable } from '../../core/abortable.ts';
 
 /** A number of places; who finds none free waits, first come, first served. */
-export interface Slots {
+interface Slots {
   /** Resolves with what gives the place back, to be called once; rejects with the signal's reason. */
   take(signal: AbortSignal): Promise<() => void>;
 }

@@ -18,7 +18,7 @@ export interface RunnerDeps extends RunDeps {
 }
 
 /** Takes pulls from `queued` to their end. */
-export interface TaskRunner {
+interface TaskRunner {
   /** Starts a task or queues it; how it ends is written into it. */
   begin(task: PullTask): void;
 }

@@ -11,7 +11,7 @@ const longestDelayMs = 60_000;
 /** A hub that asks for a longer pause than this gets the pull's failure instead. */
 const longestRetryAfterMs = 10 * 60_000;
 
-export interface TransferDeps {
+interface TransferDeps {
   hub: Pick<Hub, 'download'>;
   clock: Clock;
   throttle: Throttle;
@@ -24,7 +24,7 @@ export interface TransferDeps {
 type Source = Pick<PartTarget, 'repository' | 'revision' | 'file'>;
 
 /** What a transfer tells while it runs. */
-export interface TransferListener {
+interface TransferListener {
   /** So many more bytes arrived from the network. */
   onBytes(bytes: number): void;
   /** It waits, with the reason as a sentence, or goes on again (null). */

@@ -13,7 +13,7 @@ export interface ExpectedCalls {
 }
 
 /** Runs of calls in an answer, one after the other: each is opened by a marker and read by the family's reader. */
-export interface CallRuns {
+interface CallRuns {
   /** Runs that were opened so far. */
   readonly count: number;
   readonly isOpen: boolean;

@@ -19,7 +19,7 @@ export interface OutputParser {
   readonly boundCall: number | null;
 }
 
-export interface OutputParserOptions {
+interface OutputParserOptions {
   /** How calls are written, or null when the request has no tools: then nothing is taken for one. */
   calls: ExpectedCalls | null;
   reasoning: ReasoningTags;

@@ -22,7 +22,7 @@ export interface Task {
   finish(reason: FinishReason): StreamEvent[];
 }
 
-export interface TaskDeps {
+interface TaskDeps {
   id: number;
   model: string;
   prompt: number[];

@@ -10,7 +10,7 @@ import type { StepThreads } from './step-threads.ts';
 import type { TaskReports } from './task-reports.ts';
 
 /** Runs one step of all slots that have work; null when none has. */
-export type DecodeStep = () => Promise<StepReport | null>;
+type DecodeStep = () => Promise<StepReport | null>;
 
 /** What one step takes in. */
 interface StepPlan {

@@ -9,7 +9,7 @@ import { mayServe, type Slot } from './slots.ts';
 const minRestoreTokens = 64;
 
 /** Where the beginning of each prompt comes from, so that none is computed twice. */
-export interface PrefixSharing {
+interface PrefixSharing {
   /** Gives waiting tasks, the first one first, to free slots while there are any, and takes them off the list. */
   admit(waiting: Task[]): Promise<void>;
   /** Takes the shared prefix over where the leader has it, and goes on alone where the leader is gone. True after a copy. */

@@ -8,7 +8,7 @@ export interface StepThreads {
   within<T>(threads: number, work: () => Promise<T>): Promise<T>;
 }
 
-export type StepKind = 'decode' | 'prefill';
+type StepKind = 'decode' | 'prefill';
 
 /** `apply`: takes a count over for the next decode call; it is only called when the count changes. */
 export function createStepThreads(deps: { threads: number; apply: (threads: number) => void }): StepThreads {

@@ -1,7 +1,7 @@
 import type { GrammarSource } from '../sequence/sequence.ts';
 
 /** A grammar that binds the answer now. */
-export interface Binding {
+interface Binding {
   gbnf: string;
   /** Changes whenever a grammar begins anew. */
   id: number;

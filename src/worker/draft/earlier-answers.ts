@@ -2,7 +2,7 @@ import type { DraftSource } from '../sequence/sequence.ts';
 import { createSuffixIndex, type SuffixIndex } from './suffix-index.ts';
 
 /** Answers that were given before, by what they answered to; small, and gone with the process. */
-export interface EarlierAnswers {
+interface EarlierAnswers {
   /** Keeps a whole answer under the key of its request. */
   add(key: string, tokens: readonly number[]): void;
   /** Guesses for an answer to a request with this key; `generated` grows with the answer. */

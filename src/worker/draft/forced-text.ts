@@ -6,7 +6,7 @@ import { createTextReader, type TextReader } from './text-reader.ts';
 import { createGrammarWalker, type GrammarPlaces, type GrammarWalker, isBlank, onlyCharacter } from './walker.ts';
 
 /** Guesses at the text that a grammar leaves no choice about: keys, quotes, braces, the rest of a list's entry. */
-export interface ForcedTexts {
+interface ForcedTexts {
   source(grammar: BoundGrammar, generated: readonly number[]): DraftSource;
 }
 

@@ -2,7 +2,7 @@ import type { ToolDefinition } from '../../core/chat.ts';
 import { isObject, parseJson } from './json-text.ts';
 
 /** JSON types that a value may have; null when the schema does not say. */
-export type ArgumentTypes = ReadonlySet<string> | null;
+type ArgumentTypes = ReadonlySet<string> | null;
 
 /** The schema of a tool's parameter, or undefined when the tool does not declare it. References into `$defs` are followed. */
 export function parameterSchema(tool: ToolDefinition | undefined, key: string): unknown {

@@ -1,5 +1,5 @@
 /** What is known of a file without a template. */
-export interface TemplateLess {
+interface TemplateLess {
   /** As GGUF's `general.architecture` calls it. */
   architecture: string;
   /** As GGUF's `tokenizer.ggml.model` calls it. */

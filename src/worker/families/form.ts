@@ -34,7 +34,7 @@ export interface Opening {
 }
 
 /** Which tool a required call is for: null means any. */
-export interface OpeningWish {
+interface OpeningWish {
   tools: readonly ToolDefinition[];
   named: ToolDefinition | null;
   /** A steady clock in milliseconds, for the budget of schema conversions. */

@@ -1,5 +1,5 @@
 /** Finds the end of a JSON object or array in text that comes in pieces. It counts brackets; it does not validate. */
-export interface JsonScanner {
+interface JsonScanner {
   /** Length of the part of this piece that belongs to the value when it ends here, else null. */
   push(piece: string): number | null;
   /** The text does not begin with `{` (or `[`, where allowed). */

@@ -4,7 +4,7 @@ import type { Atom, Refuse, RuleBook } from './gbnf/gbnf.ts';
 export type SchemaObject = Readonly<Record<string, unknown>>;
 
 /** A schema that the references inside it start from: the whole one, or a part with an `$id`. */
-export interface Root {
+interface Root {
   schema: unknown;
   path: string;
 }

@@ -5,7 +5,7 @@ import { MergeError, mergeSchemas } from './merge.ts';
 import { resolveRef } from './refs.ts';
 
 /** A schema without `allOf` and `$ref`: what holds in any case, and one branch of each group besides. */
-export interface Flat {
+interface Flat {
   base: SchemaObject;
   /** The branches of each `anyOf` and `oneOf`. */
   groups: readonly (readonly unknown[])[];

@@ -3,7 +3,7 @@ import { createRefuse, createRuleBook, limits } from './gbnf/gbnf.ts';
 
 export { charClass, limits, literal } from './gbnf/gbnf.ts';
 
-export interface GrammarOptions {
+interface GrammarOptions {
   /** Field of the request that carried the schema, for errors; left out: `format`. */
   field?: string;
   /** Milliseconds of a steady clock. Without it the conversion has no time budget; the size limits hold always. */

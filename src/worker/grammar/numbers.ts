@@ -1,12 +1,12 @@
 import type { Atom, RuleBook } from './gbnf/gbnf.ts';
 
 /** One end of a range of numbers. */
-export interface Bound {
+interface Bound {
   value: number;
   exclusive: boolean;
 }
 
-export interface NumberRange {
+interface NumberRange {
   low: Bound | null;
   high: Bound | null;
 }

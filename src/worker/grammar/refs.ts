@@ -2,7 +2,7 @@ import type { Conversion, Place } from './context.ts';
 import { step } from './gbnf/gbnf.ts';
 
 /** A part of the schema that a `$ref` points to. */
-export interface Target {
+interface Target {
   schema: unknown;
   path: string;
   /** Last step of the pointer: the name of a definition, as a rule. */

@@ -3,7 +3,7 @@ import type { GeneratedToken } from '../sequence/sequence.ts';
 import { samplingDefaults } from './sampler.ts';
 
 /** Chooses a token in our own code, from the likeliest candidates of the library. */
-export interface Picker {
+interface Picker {
   /**
    * `candidates`: token to probability at temperature 1, normalised over the candidates. `position`: tokens of the
    * answer so far.

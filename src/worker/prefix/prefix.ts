@@ -14,7 +14,7 @@ export interface CacheUse {
 }
 
 /** What of a slot's state is worth keeping: as it stands, or the first tokens of its prompt alone, or both. */
-export interface Retention {
+interface Retention {
   /** Cost of a prompt token without reuse; 0 when not known. */
   msPerToken: number;
   asItStands: boolean;

@@ -21,7 +21,7 @@ import { breakUp, literalPattern, unusedMark } from './special-tokens.ts';
 /** Largest rendered prompt in characters; a template that writes more is broken or hostile. */
 const maxRenderedCharacters = 4 * 1024 * 1024;
 
-export interface RenderInput {
+interface RenderInput {
   messages: TemplateMessage[];
   tools: ToolDefinition[];
   /** Switches of the template's own, such as `enable_thinking`; they never replace what is rendered. */
@@ -29,7 +29,7 @@ export interface RenderInput {
 }
 
 /** A prompt in pieces: inside a piece control tokens are real, none can form across two. */
-export interface RenderedPrompt {
+interface RenderedPrompt {
   pieces: string[];
 }
 

@@ -38,7 +38,7 @@ export interface Sequence {
 }
 
 /** Guesses at the next tokens of one sequence; the model verifies them within the step. */
-export interface SequenceDraft {
+interface SequenceDraft {
   /** Guesses that the next `next()` may make; stays until it is set again. */
   limit: number;
   /** Tokens that are generated already: that many further `next()` calls need no decode. */

@@ -2,7 +2,7 @@
 const tokenType = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
 
 /** Raw tokenizer data of a GGUF file. */
-export interface VocabularyData {
+interface VocabularyData {
   /** `tokenizer.ggml.model`: `gpt2` (byte-level BPE), `llama` (SentencePiece), others. */
   model: string;
   tokens: readonly string[];

@@ -20,7 +20,7 @@ const clientMessage = z.discriminatedUnion(
 );
 
 /** What a client may send. */
-export type ClientMessage = z.infer<typeof clientMessage>;
+type ClientMessage = z.infer<typeof clientMessage>;
 export type GenerateMessage = Extract<ClientMessage, { action: 'generate' }>;
 
 /** What the server sends beside errors. `id` is there if the client gave one. */

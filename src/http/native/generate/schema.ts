@@ -50,7 +50,7 @@ export type GenerateBody = z.infer<typeof generateBody>;
 
 const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
-export const nativeUsage = z
+const nativeUsage = z
   .object({
     prompt_tokens: count.nullable(),
     completion_tokens: count.nullable(),

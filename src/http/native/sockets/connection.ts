@@ -22,7 +22,7 @@ export interface Session {
 }
 
 /** One WebSocket as JSON messages, with its limits. */
-export interface Connection {
+interface Connection {
   /** Nothing is sent to a socket that is not open. */
   send(message: object): void;
   /** Counts and logs an error, and sends it; `id`: what the client calls the work that it ends. */

@@ -2,7 +2,7 @@ import type { DocumentPart, ImagePart, TextPart, UserPart } from '../../../core/
 import { AppError } from '../../../core/errors.ts';
 
 /** Content of a message as the body has it. */
-export type BodyContent = string | { type: string; text?: string | undefined; [key: string]: unknown }[];
+type BodyContent = string | { type: string; text?: string | undefined; [key: string]: unknown }[];
 
 /** Content of a message that may hold text only. `firstIndex`: where the first part stands in the message. */
 export function toTexts(content: BodyContent, field: string, firstIndex = 0): TextPart[] {

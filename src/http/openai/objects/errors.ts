@@ -1,7 +1,7 @@
 import type { AppError, ErrorCode } from '../../../core/errors.ts';
 
 /** The object that OpenAI's clients read, in bodies and in streams: always all four keys. */
-export interface OpenAiErrorObject {
+interface OpenAiErrorObject {
   message: string;
   type: string;
   param: string | null;

@@ -16,7 +16,7 @@ function toChoice({ text, bytes, logprob }: TokenChoice) {
 }
 
 /** Log probabilities in the old form of `/completions`: one entry for each token in each list. */
-export interface CompletionLogprobs {
+interface CompletionLogprobs {
   tokens: string[];
   token_logprobs: number[];
   /** Text to log probability; the token itself is always there. */

@@ -16,9 +16,7 @@ export interface StreamOptions {
 }
 
 /** An event of one choice; its end is the same whether it is told by a `choice-end` or by the `finish` of them all. */
-export type ChoiceEvent =
-  | Exclude<StreamEvent, { type: 'progress' | 'finish' | 'choice-end' }>
-  | ({ type: 'end' } & Ending);
+type ChoiceEvent = Exclude<StreamEvent, { type: 'progress' | 'finish' | 'choice-end' }> | ({ type: 'end' } & Ending);
 
 /** Words one choice: the entries of `choices` that an event of it becomes, one record each. */
 export type ChoiceWriter = (event: ChoiceEvent) => object[];

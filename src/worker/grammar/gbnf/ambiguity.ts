@@ -17,7 +17,7 @@ export interface Member {
 type ObjectShape = Shape & { type: 'object' };
 
 /** Rules by name: what they are, or which values they stand for. */
-export interface Shapes {
+interface Shapes {
   shapes: ReadonlyMap<Atom, Shape>;
   aliases: ReadonlyMap<Atom, readonly Atom[]>;
   tick(): void;

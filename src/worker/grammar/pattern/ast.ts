@@ -9,7 +9,7 @@ export type Pattern =
   | { type: 'repeat'; item: Pattern; min: number; max: number | null };
 
 /** Shortest and longest match in characters; `max` null means without end. */
-export interface Length {
+interface Length {
   min: number;
   max: number | null;
 }
@@ -17,7 +17,7 @@ export interface Length {
 export const empty: Pattern = { type: 'sequence', items: [] };
 
 /** The length of what a pattern matches. */
-export function lengthOf(pattern: Pattern): Length {
+function lengthOf(pattern: Pattern): Length {
   switch (pattern.type) {
     case 'set':
       return { min: 1, max: 1 };

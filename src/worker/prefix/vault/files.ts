@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { lstat, mkdir, open, readdir, readFile, rename, rm, unlink, utimes } from 'node:fs/promises';
 
 /** What stands in a folder; a link to a folder is none. */
-export interface FolderItem {
+interface FolderItem {
   name: string;
   isFolder: boolean;
 }
 
 /** Size and SHA-256 (hex) of a file's content. */
-export interface Checksum {
+interface Checksum {
   bytes: number;
   sha256: string;
 }

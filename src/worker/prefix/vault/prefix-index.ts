@@ -1,5 +1,5 @@
 /** What the index holds: anything that is known by its tokens (at least one). */
-export interface Indexed {
+interface Indexed {
   readonly tokens: Uint32Array;
 }
 

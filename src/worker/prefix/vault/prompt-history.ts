@@ -1,5 +1,5 @@
 /** Remembers which beginnings of prompts were seen, so that only what comes back is stored. */
-export interface PromptHistory {
+interface PromptHistory {
   /**
    * Notes a prompt that was read. Returns how many of its leading tokens were seen before and what they cost; null when
    * too few to count were.

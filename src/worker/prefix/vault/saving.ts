@@ -5,7 +5,7 @@ import type { EntryTable, TableEntry } from './entry-table.ts';
 import type { VaultFiles } from './files.ts';
 
 /** What is to be stored. */
-export interface NewEntry {
+interface NewEntry {
   owner: string;
   tokens: Uint32Array<ArrayBuffer>;
   prefillMs: number;
@@ -17,7 +17,7 @@ export interface NewEntry {
  * state is noted in its record. Rejects when it could not; nothing of the state is left then. Not to be called before
  * the call before is done.
  */
-export type SaveEntry = (entry: NewEntry, write: (path: string) => Promise<void>) => Promise<void>;
+type SaveEntry = (entry: NewEntry, write: (path: string) => Promise<void>) => Promise<void>;
 
 /** `key`: of the fingerprint. */
 export function createSaving(deps: {

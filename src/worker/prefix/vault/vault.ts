@@ -6,10 +6,10 @@ import { nodeFiles, type VaultFiles } from './files.ts';
 import { createPromptHistory } from './prompt-history.ts';
 import { createSaving } from './saving.ts';
 
-export type { Fingerprint, VaultFiles };
+export type { Fingerprint };
 
 /** A stored state that begins like a prompt. */
-export interface VaultMatch {
+interface VaultMatch {
   id: string;
   /** Leading tokens of the prompt that it saves; at least one token of the prompt is always left to evaluate. */
   length: number;
@@ -50,7 +50,7 @@ export interface Vault {
   close(): Promise<void>;
 }
 
-export interface VaultDeps {
+interface VaultDeps {
   /** Of this model alone, and of one process at a time; made when it is missing. */
   folder: string;
   fingerprint: Fingerprint;
