@@ -48,7 +48,7 @@ export type AppEvent =
   | { type: 'prompt-evaluated'; model: string; tokens: number }
   | { type: 'calibrated'; model: string; result: string }
   | { type: 'memory-level'; level: MemoryLevel }
-  // Requests, whoever answers them. `provider` is `none` and `model` `unknown` where a request ended before one had it.
+  // Requests, whoever answers them. `provider` is `none` and `model` `unknown` where a request ended before anybody was asked, or knew its name.
   | { type: 'request-began'; requestId: string }
   /** The first content of an answer, so long after the request arrived. */
   | { type: 'request-first-token'; requestId: string; provider: string; model: string; latencyMs: number }
