@@ -32,11 +32,21 @@ interface Asked<Body, Item> {
   formOf(begun: Begun): AnswerForm<Body, Item>;
 }
 
+/** Answers an HTTP request as its body asks for: by one body, or by a stream. */
+export async function respond<Body, Item>(
+  deps: RouteDeps,
+  request: FastifyRequest<{ Body: { stream?: boolean | null | undefined } }>,
+  reply: FastifyReply,
+  asked: Asked<Body, Item>,
+): Promise<Body | FastifyReply> {
+  return request.body.stream ? respondStream(deps, request, reply, asked) : respondWhole(deps, request, reply, asked);
+}
+
 /**
  * Answers an HTTP request by one body. The headers tell who answers; the client's going away ends the work. Rejects with
  * whatever failed, in the names of the dialect, and keeps its true status so.
  */
-export async function respondWhole<Body, Item>(
+async function respondWhole<Body, Item>(
   deps: RouteDeps,
   request: FastifyRequest,
   reply: FastifyReply,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '../../core/errors.ts';
+import { count } from '../fields/answer-values.ts';
 import { keepAliveField } from '../fields/keep-alive.ts';
 import { modelNameField } from '../fields/model-name.ts';
 
@@ -27,8 +28,6 @@ export const rerankBody = z
     id: 'RerankRequest',
     examples: [{ model: 'bge-reranker-v2-m3', query: 'What is GGUF?', documents: ['A file format.', 'A fish.'] }],
   });
-
-const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 export const rerankAnswer = z
   .object({

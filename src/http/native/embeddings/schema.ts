@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { count } from '../../fields/answer-values.ts';
 import { inputField } from '../../fields/embedding-input.ts';
 import { keepAliveField } from '../../fields/keep-alive.ts';
 import { modelNameField } from '../../fields/model-name.ts';
@@ -7,8 +8,6 @@ import { modelNameField } from '../../fields/model-name.ts';
 export const embeddingBody = z
   .strictObject({ input: inputField, model: modelNameField.optional(), keep_alive: keepAliveField.optional() })
   .meta({ id: 'EmbedRequest', examples: [{ input: 'The quick brown fox', model: 'all-minilm-l6-v2' }] });
-
-const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 export const embeddingAnswer = z
   .object({

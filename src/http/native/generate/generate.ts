@@ -3,7 +3,7 @@ import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import type { AppError } from '../../../core/errors.ts';
 import type { Answer, StreamEvent } from '../../../core/events.ts';
 import type { Begun } from '../../answer/answer.ts';
-import { respondStream, respondWhole, sseFraming } from '../../answer/answer.ts';
+import { respond, respondStream, sseFraming } from '../../answer/answer.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { workErrorAnswers } from '../../mount/describe.ts';
 import type { NativeMount } from '../mounts/mounts.ts';
@@ -45,11 +45,7 @@ export function addGenerateRoutes(
         ...errors,
       },
     },
-    handler: async (request, reply) => {
-      const asked = toAsked(request.body, deps, mount);
-      if (request.body.stream) return respondStream(deps, request, reply, asked);
-      return respondWhole(deps, request, reply, asked);
-    },
+    handler: async (request, reply) => respond(deps, request, reply, toAsked(request.body, deps, mount)),
   });
 
   app.post('/generate/stream', {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { count } from '../../fields/answer-values.ts';
 import { cachePromptField } from '../../fields/cache-prompt.ts';
 import { keepAliveField } from '../../fields/keep-alive.ts';
 import { modelNameField } from '../../fields/model-name.ts';
@@ -47,8 +48,6 @@ export const generateBody = z
   .meta({ id: 'GenerateRequest', examples: [{ prompt: 'What is Hearth?', max_tokens: 64, temperature: 0 }] });
 
 export type GenerateBody = z.infer<typeof generateBody>;
-
-const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 const nativeUsage = z
   .object({

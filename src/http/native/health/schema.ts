@@ -1,7 +1,5 @@
 import { z } from 'zod';
-
-const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
-const timestamp = z.string().meta({ description: 'ISO 8601, UTC' });
+import { count, timestamp } from '../../fields/answer-values.ts';
 
 const health = z.enum(['healthy', 'degraded', 'unhealthy']);
 

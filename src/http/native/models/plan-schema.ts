@@ -1,6 +1,5 @@
 import { z } from 'zod';
-
-const bytes = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
+import { count as bytes } from '../../fields/answer-values.ts';
 
 const expectedBytes = z
   .object({

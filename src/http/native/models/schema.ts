@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { count, timestamp } from '../../fields/answer-values.ts';
 import { keepAliveField } from '../../fields/keep-alive.ts';
 import { modelNameInPath } from '../../fields/model-name.ts';
 import { nativePlan } from './plan-schema.ts';
@@ -24,9 +25,6 @@ export type LoadBody = z.infer<typeof loadBody>;
 export const unloadBody = z.strictObject({}).meta({ id: 'UnloadRequest' });
 
 export const modelPath = z.object({ name: modelNameInPath });
-
-const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
-const timestamp = z.string().meta({ description: 'ISO 8601, UTC' });
 
 const variant = z.object({
   quantization: z.string(),

@@ -1,10 +1,9 @@
 import { z } from 'zod';
 import { availableModel, pullInfo, pullWish, storedModel } from '../../../core/pull.ts';
 import { snakeCaseSchema } from '../../../wire/snake-case.ts';
+import { count } from '../../fields/answer-values.ts';
 
 /** Bodies and answers of the routes that bring models and take them away. */
-
-const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 export const pullBody = pullWish.meta({
   id: 'PullRequest',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { count, finishReason, usage } from '../objects/answer-schema.ts';
+import { count } from '../../fields/answer-values.ts';
+import { finishReason, usage } from '../objects/answer-schema.ts';
 import { toolCall } from './schema.ts';
 
 const tokenChoice = z.object({

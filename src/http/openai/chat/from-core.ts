@@ -8,24 +8,15 @@ import {
   type StreamOptions,
   toFinishReason,
   toRecords,
+  toWhole,
 } from '../objects/records.ts';
-import { toUsage } from '../objects/usage.ts';
 
 /** A whole chat answer. */
 export function toChatCompletion(head: AnswerHead, answer: Answer, hasLogprobs: boolean) {
-  return {
-    id: head.id,
-    object: 'chat.completion' as const,
-    created: head.created,
-    model: head.model,
-    choices: answer.choices.map(({ blocks, logprobs, reason }, index) => ({
-      index,
-      message: toMessage(blocks),
-      logprobs: hasLogprobs ? toChatLogprobs(logprobs) : null,
-      finish_reason: toFinishReason(reason),
-    })),
-    usage: toUsage(answer.usage),
-  };
+  return toWhole({ ...head, object: 'chat.completion' }, answer, ({ blocks, logprobs }) => ({
+    message: toMessage(blocks),
+    logprobs: hasLogprobs ? toChatLogprobs(logprobs) : null,
+  }));
 }
 
 function toMessage(blocks: readonly AssistantPart[]) {

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import type { Answer, StreamEvent } from '../../../core/events.ts';
 import type { Begun } from '../../answer/answer.ts';
-import { respondStream, respondWhole } from '../../answer/answer.ts';
+import { respond } from '../../answer/answer.ts';
 import { type FieldNames, sharedNames } from '../../fields/field-names.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { workErrorAnswers } from '../../mount/describe.ts';
@@ -36,11 +36,7 @@ export function addCompletionRoute(instance: FastifyInstance, deps: RouteDeps, t
         ...workErrorAnswers(openaiError),
       },
     },
-    handler: async (request, reply) => {
-      const asked = toAsked(request.body, deps);
-      if (request.body.stream) return respondStream(deps, request, reply, asked);
-      return respondWhole(deps, request, reply, asked);
-    },
+    handler: async (request, reply) => respond(deps, request, reply, toAsked(request.body, deps)),
   });
 }
 

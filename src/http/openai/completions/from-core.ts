@@ -8,24 +8,15 @@ import {
   type StreamOptions,
   toFinishReason,
   toRecords,
+  toWhole,
 } from '../objects/records.ts';
-import { toUsage } from '../objects/usage.ts';
 
 /** A whole answer of `/completions`. */
 export function toCompletion(head: AnswerHead, answer: Answer, hasLogprobs: boolean) {
-  return {
-    id: head.id,
-    object: 'text_completion' as const,
-    created: head.created,
-    model: head.model,
-    choices: answer.choices.map(({ blocks, logprobs, reason }, index) => ({
-      index,
-      text: textOf(blocks),
-      logprobs: hasLogprobs ? createCompletionLogprobs()(logprobs) : null,
-      finish_reason: toFinishReason(reason),
-    })),
-    usage: toUsage(answer.usage),
-  };
+  return toWhole({ ...head, object: 'text_completion' }, answer, ({ blocks, logprobs }) => ({
+    text: textOf(blocks),
+    logprobs: hasLogprobs ? createCompletionLogprobs()(logprobs) : null,
+  }));
 }
 
 /** An answer of `/completions` as records of one event stream. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { count } from '../../fields/answer-values.ts';
 import { inputField } from '../../fields/embedding-input.ts';
 import { keepAliveField } from '../../fields/keep-alive.ts';
 import { modelNameField } from '../../fields/model-name.ts';
@@ -23,8 +24,6 @@ export const embeddingBody = z
   .meta({ id: 'EmbeddingRequest', examples: [{ model: 'all-minilm-l6-v2', input: 'The quick brown fox' }] });
 
 export type EmbeddingBody = z.infer<typeof embeddingBody>;
-
-const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 export const embeddingAnswer = z
   .object({

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { count } from '../../fields/answer-values.ts';
 import { modelNameInPath } from '../../fields/model-name.ts';
-import { count } from '../objects/answer-schema.ts';
 
 export const modelPath = z.object({ model: modelNameInPath });
 

@@ -1,8 +1,7 @@
 import { z } from 'zod';
+import { count } from '../../fields/answer-values.ts';
 
 /** What the answers of several endpoints hold. */
-
-export const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
 export const usage = z
   .object({

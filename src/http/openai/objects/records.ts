@@ -1,4 +1,11 @@
-import { coarseReason, type Ending, type FinishReason, type StreamEvent } from '../../../core/events.ts';
+import {
+  type Answer,
+  type AnswerChoice,
+  coarseReason,
+  type Ending,
+  type FinishReason,
+  type StreamEvent,
+} from '../../../core/events.ts';
 import type { SseItem } from '../../answer/answer.ts';
 import { toUsage } from './usage.ts';
 
@@ -20,6 +27,26 @@ type ChoiceEvent = Exclude<StreamEvent, { type: 'progress' | 'finish' | 'choice-
 
 /** Words one choice: the entries of `choices` that an event of it becomes, one record each. */
 export type ChoiceWriter = (event: ChoiceEvent) => object[];
+
+/** A whole answer. `wordChoice`: what a choice holds beside its place and its end. */
+export function toWhole<ObjectName extends string, Content>(
+  { id, object, created, model }: AnswerHead & { object: ObjectName },
+  answer: Answer,
+  wordChoice: (choice: AnswerChoice) => Content,
+) {
+  return {
+    id,
+    object,
+    created,
+    model,
+    choices: answer.choices.map((choice, index) => ({
+      index,
+      ...wordChoice(choice),
+      finish_reason: toFinishReason(choice.reason),
+    })),
+    usage: toUsage(answer.usage),
+  };
+}
 
 /**
  * The choices of one answer as records of its event stream, in the order in which their events come; the usage of all at
