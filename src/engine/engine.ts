@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import { AppError } from '../core/errors.ts';
+import type { AppError } from '../core/errors.ts';
 import type { Operation } from '../core/model.ts';
 import type { PlanInfo } from '../core/plan.ts';
 import type { ProviderStatus } from '../core/provider.ts';
@@ -14,6 +14,7 @@ import { type LoadWish, type LocalModel, toLocalModel } from './models/models.ts
 import { assertPurpose, type Planning } from './planning/planning.ts';
 import { createRequests, type Requests } from './requests/requests.ts';
 import type { CrashGuard, Manager } from './residents/residents.ts';
+import { createRunning } from './running.ts';
 
 export type { LoadWish, LocalModel, ModelCalibration } from './models/models.ts';
 
@@ -60,10 +61,7 @@ export function createEngine(deps: {
   calibrator?: Pick<Calibrator, 'resultOf'> | null;
 }): Engine {
   const { catalog, manager, planning, clock } = deps;
-  const drained = new AbortController();
-  let draining = false;
-  let running = 0;
-  let idle = Promise.withResolvers<void>();
+  const running = createRunning(clock);
 
   const isLoaded = (model: CatalogModel) =>
     manager.residents().some(({ id }) => model.variants.some((variant) => variant.id === id));
@@ -85,22 +83,6 @@ export function createEngine(deps: {
       choose: (of) => chooseVariant(of, undefined),
       expect,
     });
-
-  const refuseWhenDraining = () => {
-    if (draining) throw new AppError('shutting_down', 'The server is shutting down.', { retryAfterSeconds: 5 });
-  };
-
-  /** Counts a request as running until the returned function is called; refuses it when the server drains. */
-  const enter = (): (() => void) => {
-    refuseWhenDraining();
-    running++;
-    return () => {
-      running--;
-      if (running > 0) return;
-      idle.resolve();
-      idle = Promise.withResolvers<void>();
-    };
-  };
 
   /** `default` is the default model of the kind that is asked for: where the chat model cannot do it, the first that can. */
   const findFor = async (purpose: Operation, name: string) => {
@@ -126,8 +108,8 @@ export function createEngine(deps: {
     },
     isLoaded: (id) => manager.residents().some((resident) => resident.id === id && resident.state === 'loaded'),
     lease: manager.lease,
-    enter,
-    ended: drained.signal,
+    enter: running.enter,
+    ended: running.ended,
     clock,
     bus: deps.bus,
   });
@@ -142,7 +124,7 @@ export function createEngine(deps: {
       return info((await find(name)).model);
     },
     async load(name, wish) {
-      refuseWhenDraining();
+      running.refuseWhenDraining();
       const { model, variant } = await find(name);
       await deps.gpu.choose(model.name, planning.gpuWish(wish));
       const { ref, settings } = planning.select(model, variant, wish);
@@ -173,24 +155,13 @@ export function createEngine(deps: {
       return facts && purposeOf(facts);
     },
     status() {
-      if (draining) return { state: 'unavailable', reason: 'The server is shutting down.' };
+      if (running.isDraining()) return { state: 'unavailable', reason: 'The server is shutting down.' };
       const refusal = deps.refusal('load');
       return refusal ? { state: 'degraded', reason: refusal.message } : { state: 'ready', reason: null };
     },
     memory: deps.memory,
     gpu: deps.gpu.status,
-    async drain(deadlineMs) {
-      draining = true;
-      if (running === 0) return;
-      const allEnded = idle.promise;
-      const deadline = clock.after(deadlineMs, () => {
-        drained.abort(
-          new AppError('shutting_down', 'The server is shutting down and ended this answer.', { retryAfterSeconds: 5 }),
-        );
-      });
-      await allEnded;
-      deadline.cancel();
-    },
+    drain: running.drain,
     close: () => manager.close(),
   };
 }
