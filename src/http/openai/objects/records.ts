@@ -65,28 +65,29 @@ export async function* toRecords(
   const write = (index: number, event: ChoiceEvent): SseItem[] =>
     writers[index]!(event).map((choice) => ({ data: { id, object, created, model, choices: [choice], ...usage } }));
   let finished = false;
-  for await (const event of events) {
+  const toItems = (event: StreamEvent): SseItem[] => {
     switch (event.type) {
       case 'progress':
-        break;
+        return [];
       case 'start':
-        for (const index of writers.keys()) yield* write(index, event);
-        break;
+        return writers.flatMap((_writer, index) => write(index, event));
       case 'choice-end':
         ended.add(event.choice);
-        yield* write(event.choice, { ...event, type: 'end' });
-        break;
+        return write(event.choice, { ...event, type: 'end' });
       case 'finish':
         finished = true;
-        if (!ended.has(0)) yield* write(0, { ...event, type: 'end' });
-        if (options.includeUsage) {
-          yield { data: { id, object, created, model, choices: [], usage: toUsage(event.usage) } };
-        }
-        break;
+        return [
+          ...(ended.has(0) ? [] : write(0, { ...event, type: 'end' })),
+          ...(options.includeUsage
+            ? [{ data: { id, object, created, model, choices: [], usage: toUsage(event.usage) } }]
+            : []),
+        ];
       default:
-        yield* write(event.choice ?? 0, event);
+        return write(event.choice ?? 0, event);
     }
-  }
+  };
+  // One by one: `yield*` of a list costs an asynchronous generator several turns for each item.
+  for await (const event of events) for (const item of toItems(event)) yield item;
   if (!finished) throw new Error('the event stream ended without a finish event');
   yield { data: '[DONE]' };
 }
