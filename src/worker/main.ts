@@ -62,6 +62,7 @@ async function load(options: WorkerOptions): Promise<void> {
   void pool.use(options.libuvThreads);
   if (options.purpose !== 'generate') return loadEmbedder(options);
   const runtime = await createRuntime(options);
+  send({ type: 'probing' });
   const template = createChatTemplate({
     source: runtime.templateSource,
     architecture: runtime.architecture,
@@ -71,8 +72,6 @@ async function load(options: WorkerOptions): Promise<void> {
     bosText: runtime.bosText,
     eosText: runtime.eosText,
   });
-  send({ type: 'probing' });
-  probe(template);
   const nowMs = () => performance.now();
   const log = (line: string) => process.stderr.write(`${line}\n`);
   const prefixes =
@@ -140,18 +139,6 @@ async function loadEmbedder(options: WorkerOptions): Promise<void> {
       warnings: [],
     },
   });
-}
-
-/** Renders the shortest conversation once, so that a broken or endless template fails the load and not a request. */
-function probe(template: ChatTemplate): void {
-  try {
-    template.render({ messages: [{ role: 'user', content: [{ type: 'text', text: 'Hello' }] }], tools: [] });
-  } catch (error) {
-    throw new AppError('invalid_model_file', "The model's chat template fails on a simple greeting.", {
-      details: { reason: 'template_probe' },
-      cause: error,
-    });
-  }
 }
 
 function generate(message: Extract<ToWorker, { type: 'generate' }>): void {

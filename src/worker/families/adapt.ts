@@ -26,6 +26,16 @@ const systemIntoUser: Rewrite = (messages) => {
   return [{ role: 'user', content: system.content }, ...(next ? [next] : []), ...rest];
 };
 
+/** Stands for what was said before the first thing that is left of a conversation. */
+const before: TemplateMessage = { role: 'user', content: [{ type: 'text', text: '[...]' }] };
+
+/** A turn of the user before an assistant's that comes first: a greeting, or the rest of a history that was cut. */
+const userFirst: Rewrite = (messages) => {
+  const first = messages.findIndex(({ role }) => role !== 'system');
+  if (messages[first]?.role !== 'assistant') return null;
+  return [...messages.slice(0, first), before, ...messages.slice(first)];
+};
+
 /** Messages of one role in a row as one. */
 const mergeTurns: Rewrite = (messages) => {
   const merged: TemplateMessage[] = [];
@@ -67,11 +77,11 @@ const plainTools: Rewrite = (messages) =>
     ? toolsAsText(messages)
     : null;
 
-const rewrites: readonly Rewrite[] = [hoistSystem, singleCalls, plainTools, systemIntoUser, mergeTurns];
+const rewrites: readonly Rewrite[] = [hoistSystem, singleCalls, plainTools, userFirst, systemIntoUser, mergeTurns];
 
 /**
  * The conversation as it is, then in other words for a template that refuses it: the fewest changes first. Many
- * templates know no system role, insist on turns, or take one call at a time.
+ * templates know no system role, insist on turns or on a user's turn first, or take one call at a time.
  */
 export function* adaptations(messages: readonly TemplateMessage[]): Generator<readonly TemplateMessage[]> {
   const subsets = Array.from({ length: 2 ** rewrites.length }, (_, bits) =>

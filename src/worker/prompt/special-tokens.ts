@@ -22,6 +22,18 @@ export function breakUp(text: string, pattern: RegExp | null, mark: string): str
   return result + text.slice(copied);
 }
 
+/** How often a pattern is found in a text, overlapping matches included. */
+export function countMatches(text: string, pattern: RegExp | null): number {
+  if (!pattern) return 0;
+  let count = 0;
+  pattern.lastIndex = 0;
+  for (let match = pattern.exec(text); match; match = pattern.exec(text)) {
+    count++;
+    pattern.lastIndex = match.index + 1;
+  }
+  return count;
+}
+
 /** A private-use character that the conversation does not contain. */
 export function unusedMark(conversation: string): string {
   for (let code = 0xe000; code <= 0xf8ff; code++) {

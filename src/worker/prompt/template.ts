@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { Template } from '@huggingface/jinja';
 import type { ToolDefinition } from '../../core/chat.ts';
 import { textOf } from '../../core/content.ts';
 import { AppError } from '../../core/errors.ts';
@@ -16,7 +15,8 @@ import {
   toolsAsText,
   withToolInstructions,
 } from '../families/families.ts';
-import { breakUp, literalPattern, unusedMark } from './special-tokens.ts';
+import { createTemplate, JinjaError, type JinjaTemplate } from '../jinja/jinja.ts';
+import { breakUp, countMatches, literalPattern, unusedMark } from './special-tokens.ts';
 
 /** Largest rendered prompt in characters; a template that writes more is broken or hostile. */
 const maxRenderedCharacters = 4 * 1024 * 1024;
@@ -26,6 +26,8 @@ interface RenderInput {
   tools: ToolDefinition[];
   /** Switches of the template's own, such as `enable_thinking`; they never replace what is rendered. */
   options?: Record<string, unknown>;
+  /** How long a rendering may take, where that is less than usual. */
+  milliseconds?: number;
 }
 
 /** A prompt in pieces: inside a piece control tokens are real, none can form across two. */
@@ -36,12 +38,18 @@ interface RenderedPrompt {
 export interface ChatTemplate {
   /** The template itself. */
   readonly source: string;
-  /** What stands in for a template that the file does not have, or null; for the model's record. */
+  /**
+   * What stands in for a template that the file does not have, or why the file's own cannot be used; null otherwise.
+   * For the model's record.
+   */
   readonly warning: string | null;
   /** How tool calls are written. */
   readonly form: ToolCallForm;
   readonly reasoning: ReasoningTags;
-  /** Throws `invalid_request` with the template's own words when it refuses the conversation in every form. */
+  /**
+   * Throws `invalid_request` with the template's own words when it refuses the conversation in every form,
+   * `invalid_model_file` where the template is at fault: it cannot be read, or fails on a plain greeting too.
+   */
   render(input: RenderInput): RenderedPrompt;
 }
 
@@ -51,7 +59,7 @@ export interface ChatTemplate {
  * `userDefinedTexts`: added tokens such as `<tool_response>`; those that the template itself writes are broken in
  * everything but the assistant's own words, so that no user can fake them. `architecture` and `tokenizerModel`: as the
  * file has them, for one without a template.
- * Throws `invalid_model_file` when the template does not compile.
+ * It never throws: with a template that cannot be read a model still continues raw text.
  */
 export function createChatTemplate(deps: {
   source: string | null;
@@ -67,7 +75,7 @@ export function createChatTemplate(deps: {
       ? fallbackTemplate({ ...deps, specialTexts: [...deps.controlTexts, ...deps.userDefinedTexts] })
       : null;
   const source = deps.source ?? fallback?.source ?? '';
-  const template = compile(source);
+  const compiled = compile(source);
   const ownForm = detectForm(source);
   const markup = deps.userDefinedTexts.filter((text) => text.trim() !== '' && source.includes(text));
   const controlPattern = literalPattern(deps.controlTexts);
@@ -77,19 +85,30 @@ export function createChatTemplate(deps: {
 
   const renderMessages = (
     messages: readonly TemplateMessage[],
-    { tools, options = {} }: Omit<RenderInput, 'messages'>,
+    { tools, options = {}, milliseconds }: Omit<RenderInput, 'messages'>,
     mark: string,
     noTools: null | [] = null,
   ): string => {
     const neutral = (text: string) => breakUp(text, untrustedPattern, mark);
     const own = (text: string) => breakUp(text, controlPattern, mark);
-    const rendered = template.render({
+    if (compiled instanceof JinjaError) throw compiled;
+    const variables = {
       ...(mapStrings(options, neutral) as Record<string, unknown>),
       messages: messages.map((message) => toTemplateMessage(message, { neutral, own, mapId })),
       tools: tools.length === 0 ? noTools : tools.map((tool) => toTemplateTool(tool, neutral)),
       add_generation_prompt: true,
       bos_token: deps.bosText,
       eos_token: deps.eosText,
+    };
+    const rendered = compiled.render(variables, {
+      ...(milliseconds !== undefined && { milliseconds }),
+      // A mark that a template prints within a list stays the mark.
+      invisible: mark,
+      // What a filter leaves out of a text must not bring the halves of a control token together.
+      rejoined: (text, ...from) =>
+        countMatches(text, untrustedPattern) > from.reduce((sum, part) => sum + countMatches(part, untrustedPattern), 0)
+          ? breakUp(text, untrustedPattern, mark)
+          : text,
     });
     if (rendered.length > maxRenderedCharacters) {
       throw new AppError('template_failed', "The model's chat template writes more than 4 MiB for this conversation.");
@@ -107,54 +126,135 @@ export function createChatTemplate(deps: {
     };
   };
 
+  /** Renders a conversation in the first of its forms that the template takes. Throws what the template throws. */
+  const renderAny = (input: RenderInput): RenderedPrompt => {
+    const mark = unusedMark(JSON.stringify([input.messages, input.tools, input.options]));
+    const prepared = prepare(input);
+    const { messages: _asGiven, ...given } = input;
+    const wishes = { ...given, tools: prepared.tools };
+    let failure: unknown;
+    let incomplete: string | null = null;
+    for (const messages of adaptations(prepared.messages)) {
+      const attempted = attempt(() => renderMessages(messages, wishes, mark));
+      if (attempted.ok) {
+        if (hasSystemTexts(attempted.text.replaceAll(mark, ''), prepared.messages)) {
+          return { pieces: attempted.text.split(mark) };
+        }
+        incomplete ??= attempted.text;
+        continue;
+      }
+      failure ??= attempted.error;
+      if (isFinal(attempted.error)) throw attempted.error;
+    }
+    // A template may put a system text in words of its own.
+    if (incomplete !== null) return { pieces: incomplete.split(mark) };
+    // A template for tools alone walks through a list that is not there.
+    if (wishes.tools.length === 0) {
+      const attempted = attempt(() => renderMessages(prepared.messages, wishes, mark, []));
+      if (attempted.ok) return { pieces: attempted.text.split(mark) };
+    }
+    throw failure;
+  };
+
+  const fault =
+    compiled instanceof JinjaError
+      ? { text: `cannot be read: ${firstLine(compiled)}`, isFinal: true }
+      : faultOnGreeting(renderAny, deps);
+  const faulty = (cause?: unknown) =>
+    new AppError('invalid_model_file', `The chat template in the model's file ${fault?.text}.`, {
+      fix: 'Use the raw text endpoints, or a file with a working template.',
+      details: { reason: compiled instanceof JinjaError ? 'template_syntax' : 'template_probe' },
+      cause,
+    });
+
   return {
     source,
     warning:
-      fallback && `the file has no chat template; ${fallback.name} is used${fallback.isGuess ? ' as a guess' : ''}`,
+      fault !== null
+        ? `no chat: the chat template in the file ${fault.text}`
+        : fallback && `the file has no chat template; ${fallback.name} is used${fallback.isGuess ? ' as a guess' : ''}`,
     form: ownForm ?? hermesForm,
     reasoning: reasoningTags(source),
     render(input) {
-      const mark = unusedMark(JSON.stringify([input.messages, input.tools, input.options]));
-      const prepared = prepare(input);
-      const wishes = { tools: prepared.tools, ...(input.options && { options: input.options }) };
-      let failure: unknown;
-      let incomplete: string | null = null;
-      for (const messages of adaptations(prepared.messages)) {
-        const attempted = attempt(() => renderMessages(messages, wishes, mark));
-        if (attempted.ok) {
-          if (hasSystemTexts(attempted.text.replaceAll(mark, ''), prepared.messages)) {
-            return { pieces: attempted.text.split(mark) };
-          }
-          incomplete ??= attempted.text;
-          continue;
+      if (fault?.isFinal) throw faulty();
+      let rendered: RenderedPrompt;
+      try {
+        rendered = renderAny(input);
+      } catch (error) {
+        if (error instanceof AppError) throw error;
+        if (error instanceof JinjaError && error.kind === 'TemplateError') {
+          throw new AppError(
+            'invalid_request',
+            `The model's chat template refuses this conversation: ${firstLine(error)}`,
+            { field: 'input.messages', cause: error },
+          );
         }
-        failure = attempted.error;
-        if (failure instanceof AppError) throw failure;
+        if (fault !== null) throw faulty(error);
+        if (error instanceof JinjaError && error.kind === 'BudgetError') {
+          throw new AppError(
+            'template_failed',
+            `The model's chat template does not render this conversation: ${firstLine(error)}.`,
+            { cause: error },
+          );
+        }
+        throw new AppError(
+          'invalid_request',
+          `The model's chat template fails on this conversation: ${firstLine(error)}`,
+          {
+            field: 'input.messages',
+            cause: error,
+          },
+        );
       }
-      // A template may put a system text in words of its own.
-      if (incomplete !== null) return { pieces: incomplete.split(mark) };
-      // A template for tools alone walks through a list that is not there.
-      if (wishes.tools.length === 0) {
-        const attempted = attempt(() => renderMessages(prepared.messages, wishes, mark, []));
-        if (attempted.ok) return { pieces: attempted.text.split(mark) };
-      }
-      throw new AppError(
-        'invalid_request',
-        `The model's chat template refuses this conversation: ${firstLine(failure)}`,
-        { field: 'input.messages', cause: failure },
-      );
+      if (fault !== null && isNothing(rendered, deps)) throw faulty();
+      return rendered;
     },
   };
 }
 
-function compile(source: string): Template {
+const greeting: RenderInput = {
+  messages: [{ role: 'user', content: [{ type: 'text', text: 'Hello' }] }],
+  tools: [],
+  // It takes a millisecond; the server waits two seconds before it gives a file up.
+  milliseconds: 1_000,
+};
+
+/**
+ * What is wrong with a template that cannot render a plain greeting, or null. One that refuses it in words of its own
+ * may want a conversation of another kind. `isFinal`: it is not to be tried again.
+ */
+function faultOnGreeting(
+  render: (input: RenderInput) => RenderedPrompt,
+  frame: { bosText: string; eosText: string },
+): { text: string; isFinal: boolean } | null {
   try {
-    return new Template(source);
+    return isNothing(render(greeting), frame) ? { text: 'renders nothing for a plain greeting', isFinal: false } : null;
   } catch (error) {
-    throw new AppError('invalid_model_file', "The model's chat template cannot be read.", {
-      details: { reason: 'template_syntax' },
-      cause: error,
-    });
+    const kind = error instanceof JinjaError ? error.kind : null;
+    if (kind === 'TemplateError') return null;
+    return { text: `fails on a plain greeting: ${firstLine(error)}`, isFinal: kind === 'BudgetError' };
+  }
+}
+
+/** True for a prompt without a text: nothing, or no more than the marks of its beginning and end. */
+function isNothing({ pieces }: RenderedPrompt, { bosText, eosText }: { bosText: string; eosText: string }): boolean {
+  const text = pieces.join('');
+  return (
+    [bosText, eosText].reduce((rest, mark) => (mark === '' ? rest : rest.replaceAll(mark, '')), text).trim() === ''
+  );
+}
+
+/** True where other words for the same conversation would not help. */
+const isFinal = (error: unknown): boolean =>
+  error instanceof AppError ||
+  (error instanceof JinjaError && ['BudgetError', 'TemplateSyntaxError'].includes(error.kind));
+
+function compile(source: string): JinjaTemplate | JinjaError {
+  try {
+    return createTemplate(source);
+  } catch (error) {
+    if (error instanceof JinjaError) return error;
+    throw error;
   }
 }
 

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { chatToCore } from '../../../src/http/openai/chat/to-core.ts';
 import { type TemplateMessage, toTemplateMessages } from '../../../src/worker/conversation/conversation.ts';
+import { createTemplate, JinjaError } from '../../../src/worker/jinja/jinja.ts';
 import { type ChatTemplate, createChatTemplate } from '../../../src/worker/prompt/template.ts';
 import { referenceModels } from '../../support/reference.ts';
 import { repositoryRoot } from '../../support/server.ts';
@@ -123,6 +124,33 @@ describe.skipIf('skip' in reference)(
 
     it('are compared with Jinja2 in at least ten cases', () => {
       expect(Object.keys(recorded).length).toBeGreaterThanOrEqual(10);
+    });
+  },
+);
+
+interface Renderings {
+  /** What the clock says. */
+  now: string;
+  contexts: Record<string, unknown>[];
+  renderings: { template: string; case: string; context: number; text?: string; error?: string }[];
+}
+
+describe.skipIf('skip' in reference || !existsSync(join(folder, '../renderings.json')))(
+  'templates rendered with the variables of the reference implementation',
+  () => {
+    const path = join(folder, '../renderings.json');
+    const { now, contexts, renderings }: Renderings = existsSync(path)
+      ? JSON.parse(readFileSync(path, 'utf8'))
+      : { now: '', contexts: [], renderings: [] };
+    const files = [...new Set(renderings.map(({ template }) => template))];
+
+    it.each(files)('%s: every text is the same, and every failure a failure', (file) => {
+      const template = createTemplate(readFileSync(join(folder, file), 'utf8'));
+      for (const row of renderings.filter((rendering) => rendering.template === file)) {
+        const render = () => template.render(contexts[row.context]!, { now: new Date(now) });
+        if (row.text !== undefined) expect(render(), row.case).toBe(row.text);
+        else expect(render, `${row.case}: ${row.error}`).toThrow(JinjaError);
+      }
     });
   },
 );

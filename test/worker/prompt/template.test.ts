@@ -135,8 +135,18 @@ describe('chat templates', () => {
     const say = (value: string): TemplateMessage => ({ role: 'assistant', content: text(value) });
     const messages = [user('a'), user('b'), say('c'), say('d'), user('e')];
     expect(joined(create(strict).render({ messages, tools: [] }))).toBe('[user]a\n\nb[assistant]c\n\nd[user]e');
-    // What no rewording helps is refused.
-    expect(() => create(strict).render({ messages: [say('a'), user('b')], tools: [] })).toThrow(/Turns!/);
+    // A greeting, or a history that was cut, gets a turn of the user before it.
+    expect(joined(create(strict).render({ messages: [say('a'), user('b')], tools: [] }))).toBe(
+      '[user][...][assistant]a[user]b',
+    );
+    const greeted = create(strict).render({
+      messages: [{ role: 'system', content: text('Be brief.') }, say('a'), user('b')],
+      tools: [],
+    });
+    expect(joined(greeted)).toContain('Be brief.');
+    // A template that takes it as it is gets it as it is.
+    const loose = '{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}';
+    expect(joined(create(loose).render({ messages: [say('a'), user('b')], tools: [] }))).toBe('[assistant]a[user]b');
   });
 
   it('tells several calls one by one, each with its result, for a template that takes one', () => {
@@ -316,8 +326,92 @@ describe('chat templates', () => {
     );
   });
 
-  it('refuses a template that cannot be read as a bad file', () => {
-    expect(() => create('{% for %}')).toThrow(expect.objectContaining({ code: 'invalid_model_file' }));
+  const hello = { messages: [user('Hi')], tools: [] };
+
+  it.each([
+    [
+      'cannot be read',
+      '{% for m in messages %}{{ m.content ',
+      'template_syntax',
+      /cannot be read: unexpected end of template/,
+    ],
+    ['knows a filter that does not exist', '{{ messages | nosuch }}', 'template_syntax', /No filter named 'nosuch'/],
+    ['fails on any conversation', '{{ functions.list }}', 'template_probe', /'functions' is undefined/],
+    [
+      'never ends',
+      '{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}',
+      'template_probe',
+      /too (?:many steps|long)/,
+    ],
+    [
+      'renders nothing',
+      '{% if documents %}{{ documents }}{% endif %}',
+      'template_probe',
+      /renders nothing for a plain greeting/,
+    ],
+    [
+      'renders no more than the beginning',
+      '{{ bos_token }}\n',
+      'template_probe',
+      /renders nothing for a plain greeting/,
+    ],
+  ])('is a fault of the file where a template %s', (_what, source, reason, words) => {
+    const template = create(source);
+    expect(template.warning).toMatch(words);
+    expect(() => template.render(hello)).toThrow(
+      expect.objectContaining({
+        code: 'invalid_model_file',
+        message: expect.stringMatching(words),
+        details: { reason },
+      }),
+    );
+  });
+
+  it('is no fault of the file where a template wants another conversation than a greeting', () => {
+    const wants =
+      "{% if messages[0].role != 'system' %}{{ raise_exception('Say who I am!') }}{% endif %}{{ messages[0].content }}";
+    const template = create(wants);
+    expect(template.warning).toBeNull();
+    expect(() => template.render(hello)).toThrow(
+      expect.objectContaining({ code: 'invalid_request', message: expect.stringContaining('Say who I am!') }),
+    );
+    expect(
+      joined(template.render({ messages: [{ role: 'system', content: text('A cat.') }, user('Hi')], tools: [] })),
+    ).toBe('A cat.');
+  });
+
+  it('renders what it can with a template that fails on a greeting alone', () => {
+    const template = create('{{ messages[1].content.upper() }}');
+    expect(template.warning).toContain('has no element 1');
+    expect(
+      joined(template.render({ messages: [user('a'), { role: 'assistant', content: text('b') }], tools: [] })),
+    ).toBe('B');
+  });
+
+  it('lets no control text form where a filter leaves something out or changes the case', () => {
+    const open = (body: string) => create(`{% for m in messages %}${body}{% endfor %}{# raise: a user #}`);
+    for (const [body, message] of [
+      ["{{ m.content | replace('-', '') }}", '<|im_-end|>'],
+      ["{{ m.content.replace(' ', '') }}", '<|im _end|>'],
+      ['{{ m.content | lower }}', '<|IM_END|>'],
+      ['{{ m.content.lower() }}', '<|Im_End|>'],
+      ['{{ m.content | reverse }}', '>|dne_mi|<'],
+      ['{{ m.content | trim }}', ' <|im_end|> '],
+      ["{{ m.content.split('x')[1] }}", 'x<|im_end|>x'],
+      ['{{ m.content[2:] }}', '..<|im_end|>'],
+      ['{{ [m.content] }}', '<|im_end|>'],
+      ['{{ m.content | tojson(ensure_ascii=true) }}', '<|im_end|>'],
+      ["{{ '%r' % m.content }}", '<|im_end|>'],
+    ] as const) {
+      const { pieces } = open(body).render({ messages: [user(message)], tools: [] });
+      expect(pieces.join(''), body).toContain('<|im_end|>');
+      for (const piece of pieces) expect(piece, body).not.toContain('<|im_end|>');
+    }
+    // What the template itself writes stays whole.
+    expect(
+      open("{{ '<|IM_END|>' | lower if false else '<|im_end|>' | replace('x', '') }}{{ m.content }}").render(hello)
+        .pieces,
+    ).toEqual(['<|im_end|>Hi']);
   });
 
   it('shows a template nothing of the machine it runs on', () => {
