@@ -60,6 +60,9 @@ export function parseDurationMs(value: unknown, options: { allowForever?: boolea
   return negative && ms > 0 ? Number.POSITIVE_INFINITY : ms;
 }
 
+/** A hundred years: a longer time to wait is for ever, and no date can be reckoned from it. */
+export const longestDurationMs = 100 * 365 * 86_400_000;
+
 /**
  * Milliseconds from a text in Go's duration syntax, as Ollama's clients send it: `5m`, `1h30m`, `-1s`, `300ms`, `10us`;
  * a bare number is seconds. Null for another text, of any length.

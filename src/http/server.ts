@@ -8,7 +8,7 @@ import { clientErrorHandler } from './mount/client-errors.ts';
 import type { HttpDeps, HttpServer, RouteDeps } from './mount/deps.ts';
 import { createErrorHandler, type ErrorBody } from './mount/error-handler.ts';
 import { requestIdOf } from './mount/request-id.ts';
-import { addUnknownUrls, answerFrameworkError, type ByPrefix } from './mount/unknown-url.ts';
+import { addUnknownUrls, answerFrameworkError, type ByPrefix, pathOf } from './mount/unknown-url.ts';
 import { apiMount, rootMount } from './native/mounts/mounts.ts';
 import { nativeRoutes, webSocketPaths } from './native/native.ts';
 import type { Session } from './native/sockets/sockets.ts';
@@ -48,7 +48,8 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
     frameworkErrors: answerFrameworkError(handlers),
     genReqId: requestIdOf,
     bodyLimit: config.server.bodyLimitBytes,
-    routerOptions: { maxParamLength: 256 },
+    // Base addresses are configured with a slash at their end more often than not.
+    routerOptions: { maxParamLength: 256, ignoreTrailingSlash: true, ignoreDuplicateSlashes: true },
     trustProxy: false,
     forceCloseConnections: 'idle',
     // Fastify's own 503 has no dialect; the drain hook has said it before, in all of them.
@@ -126,7 +127,7 @@ function createNodeServer(handler: (request: IncomingMessage, response: never) =
 }
 
 function isWebSocketUpgrade(request: IncomingMessage): boolean {
-  const path = (request.url ?? '').split('?', 1)[0]!;
+  const path = pathOf(request.url);
   const isKnownPath = [rootMount, apiMount].some(
     ({ prefix }) => path.startsWith(prefix) && webSocketPaths.test(path.slice(prefix.length)),
   );

@@ -145,8 +145,8 @@ describe.skipIf('skip' in real)(`all-MiniLM-L6-v2, against the original weights$
     expect(chat.status).toBe(400);
     expect(chat.body).toMatchObject({ error: { param: 'model', message: expect.stringContaining('only makes') } });
     const rank = await postJson(`${server.baseUrl}/v1/rerank`, { model, query: 'a', documents: ['b'] });
-    expect(rank.body).toMatchObject({ error: { code: 'not_supported', param: 'model' } });
+    expect(rank.body).toMatchObject({ error: { code: 'invalid_request', param: 'model' } });
     const embedding = await postJson(`${server.baseUrl}/v1/embeddings`, { model: 'hearth-guide-3m', input: 'a' });
-    expect(embedding.body).toMatchObject({ error: { code: 'not_supported', param: 'model' } });
+    expect(embedding.body).toMatchObject({ error: { code: 'invalid_request', param: 'model' } });
   });
 });

@@ -77,7 +77,7 @@ describe('a reranking model, of which "good" raises the score and "bad" lowers i
 
   it('makes no embeddings and no text', async () => {
     const embedding = await postJson(`${server.baseUrl}/v1/embeddings`, { model: 'tiny-ranker', input: 'tea' });
-    expect(embedding.body).toMatchObject({ error: { code: 'not_supported', param: 'model' } });
+    expect(embedding.body).toMatchObject({ error: { code: 'invalid_request', param: 'model' } });
     const text = await postJson(`${server.baseUrl}/generate`, { model: 'tiny-ranker', prompt: 'tea' });
     expect(text.status).toBe(400);
     expect(text.body).toMatchObject({ error: { message: expect.stringContaining('only ranks') } });

@@ -175,9 +175,9 @@ describe('the engine asked to rank', () => {
 describe('a model asked for what it was not made for', () => {
   it('is refused without being loaded', async () => {
     const { workers, embed, rank, talk } = setup();
-    await expect(embed({ model: 'chat' })).rejects.toMatchObject({ code: 'not_supported', field: 'model' });
-    await expect(embed({ model: 'ranker' })).rejects.toMatchObject({ code: 'not_supported', field: 'model' });
-    await expect(rank('encoder')).rejects.toMatchObject({ code: 'not_supported', field: 'model' });
+    await expect(embed({ model: 'chat' })).rejects.toMatchObject({ code: 'invalid_request', field: 'model' });
+    await expect(embed({ model: 'ranker' })).rejects.toMatchObject({ code: 'invalid_request', field: 'model' });
+    await expect(rank('encoder')).rejects.toMatchObject({ code: 'invalid_request', field: 'model' });
     await expect(talk('encoder')).rejects.toMatchObject({ code: 'invalid_request', field: 'model' });
     await expect(talk('ranker')).rejects.toMatchObject({ code: 'invalid_request', field: 'model' });
     expect(workers).toEqual([]);

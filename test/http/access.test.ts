@@ -261,7 +261,7 @@ describe('URLs without a route', () => {
     ],
     ['/v1x', (body: never) => expect(body).toMatchObject({ error: { code: 'NOT_FOUND' } })],
     ['/Models', (body: never) => expect(body).toMatchObject({ error: { code: 'NOT_FOUND' } })],
-    ['/generate/', (body: never) => expect(body).toMatchObject({ error: { code: 'NOT_FOUND' } })],
+    ['/generate/x', (body: never) => expect(body).toMatchObject({ error: { code: 'NOT_FOUND' } })],
   ])('give 404 at %s in the dialect of the prefix', async (url, check) => {
     const { send } = await serve();
     const response = await send('GET', url);
@@ -287,6 +287,36 @@ describe('URLs without a route', () => {
     const response = await send(method, url);
     expect(response.statusCode).toBe(405);
     expect(response.headers.allow).toBe(allow);
+  });
+
+  it.each([
+    ['GET', '/v1/models/'],
+    ['GET', '//v1/models'],
+    ['GET', '/v1//models?page=1'],
+    ['GET', '/v1/models/tiny/'],
+    ['GET', '/api/v1//models'],
+    ['GET', '/livez/'],
+  ])('%s %s is answered as without its extra slashes', async (method, url) => {
+    const { send } = await serve();
+    expect((await send(method, url)).statusCode).toBe(200);
+  });
+
+  it.each([
+    ['POST', '//v1/models', 405],
+    ['GET', '//v1/nowhere/', 404],
+  ])('%s %s is refused in the dialect that its slashes hide', async (method, url, status) => {
+    const { send } = await serve();
+    const response = await send(method, url);
+    expect(response.statusCode).toBe(status);
+    expect(response.json().error.type).toBe('invalid_request_error');
+  });
+
+  it('take a JSON content type without a body for no body, where none is wanted', async () => {
+    const { send } = await serve();
+    const json = { 'content-type': 'application/json' };
+    expect((await send('DELETE', '/models/pull/none', undefined, json)).statusCode).toBe(404);
+    expect((await send('POST', '/models/tiny/unload', undefined, json)).statusCode).toBe(200);
+    expect((await send('POST', '/generate', undefined, json)).statusCode).toBe(400);
   });
 
   it('words a 405 in the dialect of the prefix', async () => {

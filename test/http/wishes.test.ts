@@ -56,6 +56,27 @@ describe.each(Object.keys(valid))('POST %s', (url) => {
     expect(lastRequest().promptCache).toBe(expected);
   });
 
+  it.each([
+    [{ top_p: 0, top_k: 40 }, { topK: 1 }],
+    [
+      { top_k: -1, top_p: 0.5 },
+      { topK: 0, topP: 0.5 },
+    ],
+  ])('reads %j as other servers do', async (fields, expected) => {
+    expect((await send(url, fields)).statusCode).toBe(200);
+    expect(lastRequest().sampling).toEqual(expected);
+  });
+
+  it.each(['', [''], []])('takes the stop string %j for none', async (stop) => {
+    expect((await send(url, { stop })).statusCode).toBe(200);
+    expect(lastRequest().stop).toEqual([]);
+  });
+
+  it('keeps a model for ever when asked to keep it for longer than anyone lives', async () => {
+    expect((await send(url, { keep_alive: 9e12 })).statusCode).toBe(200);
+    expect(lastRequest().keepAliveMs).toBe(Number.POSITIVE_INFINITY);
+  });
+
   it('hands the extras of sampling to the core in its own words', async () => {
     const response = await send(url, {
       logit_bias: { '5': -100, '17': 0.5 },

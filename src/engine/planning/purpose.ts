@@ -17,7 +17,7 @@ export function assertPurpose(model: string, made: Operation, asked: Operation):
     asked === 'embed'
       ? ['makes no embeddings', 'an embedding model, such as all-MiniLM-L6-v2']
       : ['cannot rank documents', 'a reranking model, such as bge-reranker-v2-m3'];
-  throw new AppError('not_supported', `"${model}" ${what}.`, {
+  throw new AppError('invalid_request', `"${model}" ${what}.`, {
     field: 'model',
     fix: `Choose ${example}.`,
     details,

@@ -51,7 +51,7 @@ export function warningsFor(request: ChatRequest): Warning[] {
   return warnings;
 }
 
-/** Throws `not_supported` for the first part that no model of this machine reads, naming its place. */
+/** Throws `invalid_request` for the first part that no model of this machine reads, naming its place. */
 export function assertReadable(request: ChatRequest, model: string): void {
   if (request.input.type !== 'chat') return;
   for (const [at, message] of request.input.messages.entries()) {

@@ -1,10 +1,11 @@
 import type { Clock, Timer } from '../../core/clock.ts';
+import { longestDurationMs } from '../../core/parse-units.ts';
 
 /** Waits for the end of a model's keep-alive time. */
 interface IdleTimer {
   /** When it will end; null: it does not run. */
   readonly expiresAt: Date | null;
-  /** Starts it anew; Infinity: it never ends, and does not run. */
+  /** Starts it anew; Infinity, and more than a hundred years: it never ends, and does not run. */
   start(delayMs: number): void;
   stop(): void;
 }
@@ -22,7 +23,7 @@ export function createIdleTimer(deps: { clock: Clock; onExpired: () => void }): 
     },
     start(delayMs) {
       stop();
-      if (delayMs === Number.POSITIVE_INFINITY) return;
+      if (delayMs > longestDurationMs) return;
       const expiresAt = new Date(clock.now().getTime() + delayMs);
       running = { timer: clock.after(delayMs, deps.onExpired), expiresAt };
     },

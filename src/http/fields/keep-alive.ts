@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '../../core/errors.ts';
-import { parseGoDurationMs } from '../../core/parse-units.ts';
+import { longestDurationMs, parseGoDurationMs } from '../../core/parse-units.ts';
 
 /** The request field: seconds, or a duration; how it is read is said at `parseKeepAlive`. */
 export const keepAliveField = z.union([z.number(), z.string().min(1).max(64)]).meta({
@@ -11,7 +11,7 @@ export const keepAliveField = z.union([z.number(), z.string().min(1).max(64)]).m
 });
 
 /**
- * Milliseconds of a keep-alive, Infinity for a negative one. A bare number, also as a string, is seconds; otherwise Go's
+ * Milliseconds of a keep-alive, Infinity for a negative one and for one of more than a hundred years. A bare number, also as a string, is seconds; otherwise Go's
  * duration syntax, as Ollama's clients send it.
  * Throws `invalid_request` naming `keep_alive`.
  */
@@ -23,5 +23,5 @@ export function parseKeepAlive(value: string | number): number {
       fix: 'Send seconds (300), a duration ("5m", "1h30m"), or -1 for ever.',
     });
   }
-  return ms < 0 ? Number.POSITIVE_INFINITY : ms;
+  return ms < 0 || ms > longestDurationMs ? Number.POSITIVE_INFINITY : ms;
 }

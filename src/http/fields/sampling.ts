@@ -7,8 +7,12 @@ const maxInt32 = 2 ** 31 - 1;
 /** Sampling fields under the names that every dialect of ours shares; a dialect says which it takes, and if null is allowed. */
 export const samplingFields = {
   temperature: z.number().min(0).max(2).meta({ description: '0 always takes the likeliest token.' }),
-  top_p: z.number().gt(0).max(1).meta({ description: 'Keep the likeliest tokens up to this share of probability.' }),
-  top_k: z.int().min(0).max(maxInt32).meta({ description: 'Keep this many of the likeliest tokens; 0: all.' }),
+  top_p: z
+    .number()
+    .min(0)
+    .max(1)
+    .meta({ description: 'Keep the likeliest tokens up to this share of probability; 0: only the likeliest.' }),
+  top_k: z.int().min(-1).max(maxInt32).meta({ description: 'Keep this many of the likeliest tokens; 0 or -1: all.' }),
   min_p: z.number().min(0).max(1).meta({ description: 'Drop tokens less likely than this share of the likeliest.' }),
   seed: z.int().min(Number.MIN_SAFE_INTEGER).max(Number.MAX_SAFE_INTEGER).meta({
     description: 'Same seed, same answer. Taken modulo 2^32.',
@@ -25,7 +29,8 @@ export const samplingFields = {
 /** Upper bound of generated tokens. */
 export const maxTokensField = z.int().min(1).max(maxInt32);
 
-const stopString = z.string().min(1).max(256);
+/** An empty one stops nothing; clients with a form field for it send it all the same. */
+const stopString = z.string().max(256);
 
 /** One stop string, or up to 16. */
 export const stopField = z.union([stopString, z.array(stopString).max(16)]).meta({
@@ -46,8 +51,12 @@ export function toSampling(values: SamplingValues): Sampling {
     if (value !== null && value !== undefined) sampling[name] = value;
   };
   set('temperature', values.temperature);
-  set('topP', values.top_p);
-  set('topK', values.top_k);
+  // A share of nothing still holds the first.
+  if (values.top_p === 0) set('topK', 1);
+  else {
+    set('topP', values.top_p);
+    set('topK', values.top_k === -1 ? 0 : values.top_k);
+  }
   set('minP', values.min_p);
   set('repeatPenalty', values.repeat_penalty);
   set('frequencyPenalty', values.frequency_penalty);
@@ -56,10 +65,9 @@ export function toSampling(values: SamplingValues): Sampling {
   return sampling;
 }
 
-/** Stop strings as a list. */
+/** Stop strings as a list, without empty ones. */
 export function toStop(stop: string | string[] | null | undefined): string[] {
-  if (stop === null || stop === undefined) return [];
-  return typeof stop === 'string' ? [stop] : stop;
+  return [stop ?? []].flat().filter((text) => text !== '');
 }
 
 /** Any safe integer to 0 … 2^32 - 1; negative ones count from the top, as two's complement does. */

@@ -41,10 +41,10 @@ function willReadRest(request: FastifyRequest): boolean {
   return Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY) <= maxDroppedBytes;
 }
 
-/** Logs a failure of the server with its cause, a refusal only for those who debug. */
+/** Logs a fault of the server with its cause, a wish that this machine cannot meet in one line, a mistake of the client only for those who debug. */
 export function logError(log: HttpDeps['log'], error: AppError, requestId: string): void {
   const facts = { requestId, code: error.code, field: error.field ?? undefined };
   if (error.status < 500) log.debug(facts, error.message);
-  else if (error.retryable) log.warn({ ...facts, err: error.cause }, error.message);
-  else log.error({ ...facts, err: error.cause ?? error }, error.message);
+  else if (error.code === 'internal_error') log.error({ ...facts, err: error.cause ?? error }, error.message);
+  else log.warn({ ...facts, err: error.cause }, error.message);
 }

@@ -25,26 +25,28 @@ export function addUnknownUrls(app: FastifyInstance, handlers: ByPrefix<ErrorHan
   });
   app.addHook('onRequest', async (request, reply) => {
     if (!request.is404) return;
-    const path = pathOf(request);
+    const path = pathOf(request.raw.url);
     const methods = new Set(routes.filter((route) => route.pattern.test(path)).flatMap((route) => route.methods));
     if (methods.size === 0) throw new AppError('not_found', `There is nothing at ${request.method} ${shown(path)}.`);
     const allowed = [...methods].sort().join(', ');
     reply.header('allow', allowed);
     throw new AppError('method_not_allowed', `${request.method} is not possible here.`, { fix: `Use ${allowed}.` });
   });
-  app.setErrorHandler((error, request, reply) => valueFor(handlers, pathOf(request))(error, request, reply));
+  app.setErrorHandler((error, request, reply) => valueFor(handlers, pathOf(request.raw.url))(error, request, reply));
 }
 
 /** The handler of Fastify's own refusals (a malformed URL), which run no hooks: the id must be sent here. */
 export function answerFrameworkError(handlers: ByPrefix<ErrorHandler>) {
   return (error: Error, request: FastifyRequest, reply: FastifyReply): void => {
     reply.header('x-request-id', request.id);
-    valueFor(handlers, pathOf(request))(error, request, reply);
+    valueFor(handlers, pathOf(request.raw.url))(error, request, reply);
   };
 }
 
-function pathOf(request: FastifyRequest): string {
-  return (request.raw.url ?? '/').split('?', 1)[0]!;
+/** The path of a URL as routes have it: without doubled slashes and one at the end. */
+export function pathOf(url: string | undefined): string {
+  const path = (url ?? '').split('?', 1)[0]!.replace(/\/{2,}/g, '/');
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
 }
 
 /** What a message may repeat of a path: printable, and not endless. */

@@ -23,9 +23,14 @@ export function addJsonBody(app: FastifyInstance): void {
         fix: 'Send "Content-Type: application/json".',
       });
     }
-    if (body.length === 0 && request.routeOptions.config.allowsEmptyBody) return undefined;
+    if (body.length === 0 && mayBeEmpty(request)) return undefined;
     return parseJsonObject(decodeUtf8(body));
   });
+}
+
+/** Clients put the content type on everything they send, a `DELETE` included. */
+function mayBeEmpty({ routeOptions }: FastifyRequest): boolean {
+  return routeOptions.config.allowsEmptyBody === true || routeOptions.schema?.body === undefined;
 }
 
 function charsetOf(contentType: string): string | null {

@@ -15,7 +15,7 @@ export type TemplateMessage =
 /**
  * A conversation in the form of chat templates, turn by turn; a user turn with results of tools becomes several messages,
  * in its own order. What a template cannot show (signatures, redacted reasoning, blocks of another provider) is left out.
- * Throws `not_supported` for images and documents: whoever lets them through to here can read them.
+ * Throws `invalid_request` for images and documents: whoever lets them through to here can read them.
  */
 export function toTemplateMessages(messages: readonly ChatMessage[]): TemplateMessage[] {
   return messages.flatMap((message, index) => toTemplateTurn(message, `input.messages.${index}.content`));
@@ -75,5 +75,7 @@ function toUserMessages(parts: readonly ContentPart[], field: string): TemplateM
 }
 
 function unreadable(part: ContentPart, field: string): AppError {
-  return new AppError('not_supported', `This model reads text; it was sent a part of type "${part.type}".`, { field });
+  return new AppError('invalid_request', `This model reads text; it was sent a part of type "${part.type}".`, {
+    field,
+  });
 }

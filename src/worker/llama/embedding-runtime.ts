@@ -98,5 +98,5 @@ function nonEmpty(model: LlamaModel, tokens: readonly number[]): Token[] {
 
 /** The server asks a model only for what its header says it can do. */
 function refuse(what: string): never {
-  throw new AppError('not_supported', `This model ${what}.`, { field: 'model' });
+  throw new AppError('invalid_request', `This model ${what}.`, { field: 'model' });
 }

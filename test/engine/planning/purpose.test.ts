@@ -11,10 +11,10 @@ describe('what a model is asked for', () => {
   it.each([
     ['embed', 'generate', 'invalid_request', /only makes embeddings/],
     ['rank', 'generate', 'invalid_request', /only ranks documents/],
-    ['generate', 'embed', 'not_supported', /makes no embeddings/],
-    ['rank', 'embed', 'not_supported', /makes no embeddings/],
-    ['generate', 'rank', 'not_supported', /cannot rank/],
-    ['embed', 'rank', 'not_supported', /cannot rank/],
+    ['generate', 'embed', 'invalid_request', /makes no embeddings/],
+    ['rank', 'embed', 'invalid_request', /makes no embeddings/],
+    ['generate', 'rank', 'invalid_request', /cannot rank/],
+    ['embed', 'rank', 'invalid_request', /cannot rank/],
   ] as const)('%s: asked to %s it is %s, with a way out', (made, asked, code, message) => {
     expect(() => assertPurpose('m', made, asked)).toThrow(
       expect.objectContaining({

@@ -19,6 +19,11 @@ describe('parseKeepAlive', () => {
     ['0', 0],
     ['0s', 0],
     [' 5m ', 300_000],
+    [9e12, Number.POSITIVE_INFINITY],
+    [1e308, Number.POSITIVE_INFINITY],
+    ['9000000000000', Number.POSITIVE_INFINITY],
+    ['999999999999h', Number.POSITIVE_INFINITY],
+    ['876000h', 876_000 * 3_600_000],
   ])('reads %j as %d ms', (value, expected) => {
     expect(parseKeepAlive(value)).toBe(expected);
   });
