@@ -43,9 +43,6 @@ export function warningsFor(request: ChatRequest): Warning[] {
     if (request.reasoning.budgetTokens !== undefined) warn('reasoning.budgetTokens', 'is not enforced here');
     if (request.reasoning.effort !== undefined) warn('reasoning.effort', 'makes no difference here');
   }
-  if (request.input.type === 'chat' && request.input.parallelToolCalls === false) {
-    warn('input.parallelToolCalls', 'is not enforced here');
-  }
   if (request.serviceTier !== undefined) warn('serviceTier', 'makes no difference here');
   if (request.prediction !== undefined) warn('prediction', 'is not used here');
   return warnings;

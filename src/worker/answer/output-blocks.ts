@@ -14,6 +14,8 @@ export interface BlockWriter {
   breakCall(): boolean;
   /** Calls begun, not counting ones that may still come to nothing. */
   readonly toolCallCount: number;
+  /** Whether a call was given up of which parts are out. */
+  readonly hasCutCall: boolean;
   /** The events since the last call of this. */
   take(): StreamEvent[];
 }
@@ -26,6 +28,7 @@ export function createBlockWriter(newCallId: () => string): BlockWriter {
   let held: { name: string; argumentsText: string } | null = null;
   let toolCallCount = 0;
   let dropsSpace = false;
+  let hasCutCall = false;
 
   const closeBlock = () => {
     if (!open) return;
@@ -95,11 +98,15 @@ export function createBlockWriter(newCallId: () => string): BlockWriter {
     breakCall() {
       held = null;
       const streamed = liveCall !== null;
+      hasCutCall ||= streamed;
       endLiveCall();
       return streamed;
     },
     get toolCallCount() {
       return toolCallCount;
+    },
+    get hasCutCall() {
+      return hasCutCall;
     },
     take() {
       const events = out;

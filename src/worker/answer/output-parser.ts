@@ -6,12 +6,17 @@ import { createBlockWriter } from './output-blocks.ts';
 
 /** Splits generated text into blocks of text, reasoning and tool calls. */
 export interface OutputParser {
-  push(text: string): StreamEvent[];
+  /** `follows`: whether more of the same token comes behind it. */
+  push(text: string, follows?: boolean): StreamEvent[];
   /** Closes what is open; calls that never became whole are given back as text, unless they were streamed. */
   end(): StreamEvent[];
   /** Whether the text pushed last belongs to reasoning. */
   readonly inReasoning: boolean;
   readonly toolCallCount: number;
+  /** Whether a call ended in the middle of its arguments. */
+  readonly hasCutCall: boolean;
+  /** Whether what comes next belongs to a call, or may: the beginning of one without a marker is in doubt for a while. */
+  readonly inCall: boolean;
   /**
    * Number of the run of calls that is open, from 1, when a grammar sees it from its first character; null outside of
    * calls, and where the token that opened them already carried a part of what follows.
@@ -42,6 +47,7 @@ export function createOutputParser(options: OutputParserOptions): OutputParser {
   /** A call without a marker that was begun for the model. */
   const isBareCall = calls?.begun === true && calls.form.opensBare !== undefined;
   let buffer = '';
+  let moreOfToken = false;
   if (options.startsInReasoning) writer.dropLeadingSpace();
   else if (isBareCall) mode = 'answer-start';
 
@@ -112,8 +118,9 @@ export function createOutputParser(options: OutputParserOptions): OutputParser {
       const shown = before.trimEnd();
       writer.show('text', shown);
       buffer = buffer.slice(found.at + found.marker.length);
+      const isWhole = buffer === '' && !moreOfToken;
       // The prompt's own words come before any grammar, so what they opened is bound all the same.
-      open(found.marker, before.slice(shown.length), buffer === '' || (calls?.begun === true && runs.count === 0));
+      open(found.marker, before.slice(shown.length), isWhole || (calls?.begun === true && runs.count === 0));
       return true;
     }
     if (opens.length > 0) release('text', opens);
@@ -135,8 +142,9 @@ export function createOutputParser(options: OutputParserOptions): OutputParser {
   // A grammar is asked for before the first character.
   if (mode === 'answer-start') advance();
   return {
-    push(text) {
+    push(text, follows = false) {
       buffer += text;
+      moreOfToken = follows;
       if (buffer !== '') while (advance());
       return writer.take();
     },
@@ -156,6 +164,12 @@ export function createOutputParser(options: OutputParserOptions): OutputParser {
     },
     get toolCallCount() {
       return writer.toolCallCount;
+    },
+    get hasCutCall() {
+      return writer.hasCutCall;
+    },
+    get inCall() {
+      return runs.isOpen || (mode === 'answer-start' && buffer.trim() !== '');
     },
     get boundCall() {
       return runs.boundCall;

@@ -35,6 +35,8 @@ interface TaskDeps {
   text: TextStream;
   stops: StopMatcher;
   parser: OutputParser;
+  /** The answer ends with its first call. */
+  singleCall: boolean;
   /** Text that was forced to begin the answer and is part of it (the opening of a required tool call). */
   answerPrefix: string;
   /** Text and exact bytes of a token, for log probabilities. */
@@ -55,20 +57,50 @@ export function createTask(deps: TaskDeps): Task {
   let lastTokenAtMs = 0;
 
   const naturalReason = (stopped: string | null): FinishReason => {
-    if (deps.parser.toolCallCount > 0) return 'tool_calls';
+    // Half a call among others is not to be made, so none is called whole.
+    if (deps.parser.toolCallCount > 0 && !deps.parser.hasCutCall) return 'tool_calls';
     return stopped === null ? 'stop' : 'stop_sequence';
   };
 
+  /**
+   * Text through the stop strings to the parser. Within a call nothing stops an answer: its arguments are for a program,
+   * and half of them are worth nothing.
+   */
+  const show = (text: string): { events: StreamEvent[]; stopped: string | null } => {
+    const { parser, stops } = deps;
+    if (parser.inCall) return { events: parser.push(stops.end() + text), stopped: null };
+    const { text: shown, stopped, rest } = stops.push(text);
+    const events = parser.push(shown, stopped !== null);
+    if (stopped === null) {
+      // What is held back for a stop string belongs to the call that has begun before it.
+      if (parser.inCall) events.push(...parser.push(stops.end()));
+      return { events, stopped };
+    }
+    if (!parser.inCall) return { events, stopped };
+    return { events: [...events, ...parser.push(rest)], stopped: null };
+  };
+
+  const endWithCall = (events: StreamEvent[]): StreamEvent[] => {
+    const end = deps.singleCall ? events.findIndex(({ type }) => type === 'tool-call-end') : -1;
+    return end < 0 ? events : events.slice(0, end + 1);
+  };
+
   const finishWith = (reason: FinishReason, stopSequence: string | null): StreamEvent[] => {
-    const rest = stopSequence === null ? deps.stops.push(deps.text.end()) : { text: '', stopped: null };
-    const events = deps.parser.push(rest.text);
     // A stop string may be completed by the very last bytes.
-    const stopped = stopSequence ?? rest.stopped;
-    if (stopped === null) events.push(...deps.parser.push(deps.stops.end()));
-    events.push(...deps.parser.end());
+    const rest = stopSequence === null ? show(deps.text.end()) : { events: [], stopped: stopSequence };
+    const { stopped } = rest;
+    const events = endWithCall([
+      ...rest.events,
+      ...(stopped === null ? deps.parser.push(deps.stops.end()) : []),
+      ...deps.parser.end(),
+    ]);
+    return [...events, finishEvent(reason, stopped)];
+  };
+
+  const finishEvent = (reason: FinishReason, stopped: string | null): StreamEvent => {
     const natural = reason === 'stop' || (stopped !== null && reason !== 'cancelled');
     if (reason !== 'cancelled') deps.drafts?.keep(generated);
-    events.push({
+    return {
       type: 'finish',
       reason: natural ? naturalReason(stopped) : reason,
       rawReason: null,
@@ -83,8 +115,7 @@ export function createTask(deps: TaskDeps): Task {
         prefillMs: firstTokenAtMs === null ? null : firstTokenAtMs - beganAtMs,
         decodeMs: firstTokenAtMs === null ? null : lastTokenAtMs - firstTokenAtMs,
       },
-    });
-    return events;
+    };
   };
 
   const describeChoice = ({ token, logprob, top }: GeneratedToken): StreamEvent[] => {
@@ -133,9 +164,13 @@ export function createTask(deps: TaskDeps): Task {
       if (deps.isEnd(token)) return { events: finishWith('stop', null), finished: true };
       generated.push(token);
       const logprobs = describeChoice(choice);
-      const { text, stopped } = deps.stops.push(deps.text.push(token));
-      const events = [...logprobs, ...deps.parser.push(text)];
+      const { events: shown, stopped } = show(deps.text.push(token));
+      const untilCall = endWithCall(shown);
+      const events = [...logprobs, ...untilCall];
       if (deps.parser.inReasoning) reasoningTokens++;
+      if (untilCall.at(-1)?.type === 'tool-call-end' && deps.singleCall) {
+        return { events: [...events, finishEvent('stop', null)], finished: true };
+      }
       if (stopped !== null) return { events: [...events, ...finishWith('stop', stopped)], finished: true };
       if (deps.maxTokens !== null && generated.length >= deps.maxTokens) {
         return { events: [...events, ...finishWith('length', null)], finished: true };

@@ -2,8 +2,10 @@ import type { ChatMessage } from '../../core/chat.ts';
 import type { ContentPart, TextPart, ToolCallPart } from '../../core/content.ts';
 import { AppError } from '../../core/errors.ts';
 
-/** A call as chat templates know it. */
-export type ToolCall = Pick<ToolCallPart, 'id' | 'name' | 'arguments'>;
+/** A call as chat templates know it. Arguments are text where the model wrote something else than a JSON object. */
+export interface ToolCall extends Pick<ToolCallPart, 'id' | 'name'> {
+  arguments: Record<string, unknown> | string;
+}
 
 /** A message as chat templates know it: text, with reasoning and calls beside it, and results of tools as a role. */
 export type TemplateMessage =
@@ -39,7 +41,7 @@ function toAssistantMessage(parts: readonly ContentPart[], field: string): Templ
   for (const [index, part] of parts.entries()) {
     if (part.type === 'text') content.push(part);
     else if (part.type === 'reasoning') reasoning += part.text;
-    else if (part.type === 'tool-call') toolCalls.push({ id: part.id, name: part.name, arguments: part.arguments });
+    else if (part.type === 'tool-call') toolCalls.push({ id: part.id, name: part.name, arguments: toArguments(part) });
     else if (part.type !== 'opaque') throw unreadable(part, `${field}.${index}`);
   }
   return {
@@ -48,6 +50,12 @@ function toAssistantMessage(parts: readonly ContentPart[], field: string): Templ
     ...(reasoning !== '' && { reasoning }),
     ...(toolCalls.length > 0 && { toolCalls }),
   };
+}
+
+/** A call that was cut off or written badly is shown as it was: the model can then do better. */
+function toArguments({ arguments: given, argumentsText = '' }: ToolCallPart): ToolCall['arguments'] {
+  const isObject = Object.keys(given).length > 0 || /^\s*(\{\s*\})?\s*$/.test(argumentsText);
+  return isObject ? given : argumentsText;
 }
 
 function toUserMessages(parts: readonly ContentPart[], field: string): TemplateMessage[] {

@@ -1,5 +1,5 @@
 import type { TextPart } from '../../core/content.ts';
-import type { TemplateMessage } from '../conversation/conversation.ts';
+import type { TemplateMessage, ToolCall } from '../conversation/conversation.ts';
 import { toolsAsText } from './generic.ts';
 
 const gap: TextPart = { type: 'text', text: '\n\n' };
@@ -72,12 +72,36 @@ const singleCalls: Rewrite = (messages) => {
   return result;
 };
 
+/** Arguments that are no JSON object as an object that holds them, for templates that walk through it. */
+const wrapBrokenArguments: Rewrite = (messages) => {
+  const isBroken = (call: ToolCall) => typeof call.arguments === 'string';
+  if (!messages.some((message) => message.role === 'assistant' && message.toolCalls?.some(isBroken))) return null;
+  return messages.map((message) =>
+    message.role === 'assistant' && message.toolCalls
+      ? {
+          ...message,
+          toolCalls: message.toolCalls.map((call) =>
+            isBroken(call) ? { ...call, arguments: { arguments: call.arguments } } : call,
+          ),
+        }
+      : message,
+  );
+};
+
 const plainTools: Rewrite = (messages) =>
   messages.some((message) => message.role === 'tool' || (message.role === 'assistant' && message.toolCalls?.length))
     ? toolsAsText(messages)
     : null;
 
-const rewrites: readonly Rewrite[] = [hoistSystem, singleCalls, plainTools, userFirst, systemIntoUser, mergeTurns];
+const rewrites: readonly Rewrite[] = [
+  wrapBrokenArguments,
+  hoistSystem,
+  singleCalls,
+  plainTools,
+  userFirst,
+  systemIntoUser,
+  mergeTurns,
+];
 
 /**
  * The conversation as it is, then in other words for a template that refuses it: the fewest changes first. Many

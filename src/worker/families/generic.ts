@@ -74,6 +74,10 @@ export function callsAsText(
 }
 
 const hermesCalls = (calls: readonly ToolCall[]) =>
-  calls
-    .map(({ name, arguments: given }) => `<tool_call>\n${JSON.stringify({ name, arguments: given })}\n</tool_call>`)
-    .join('\n');
+  calls.map((call) => `<tool_call>\n${callAsJson(call)}\n</tool_call>`).join('\n');
+
+/** Arguments that are no JSON stand in it as the model wrote them. */
+function callAsJson({ name, arguments: given }: ToolCall): string {
+  const written = typeof given === 'string' ? given : JSON.stringify(given);
+  return `{"name":${JSON.stringify(name)},"arguments":${written}}`;
+}

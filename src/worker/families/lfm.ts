@@ -35,6 +35,7 @@ export const lfmForm: ToolCallForm = {
   },
   writeCalls(calls) {
     const written = calls.map(({ name, arguments: given }) => {
+      if (typeof given === 'string') return `${name}(${given})`;
       const pairs = Object.entries(given).map(([key, value]) => `${key}=${JSON.stringify(value)}`);
       return `${name}(${pairs.join(', ')})`;
     });

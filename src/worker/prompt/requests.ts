@@ -86,6 +86,7 @@ export function prepareTask(
     text: createTextStream(showControls(runtime.vocabulary, shown), runtime.detokenize),
     stops: createStopMatcher(request.stop),
     parser,
+    singleCall: request.input.type === 'chat' && request.input.parallelToolCalls === false,
     answerPrefix,
     describe: (token) => describeToken(token, runtime),
     nowMs: deps.nowMs,

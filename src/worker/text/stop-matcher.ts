@@ -1,7 +1,10 @@
 /** Finds stop strings in streamed text and never lets a part of one out before it is decided. */
 export interface StopMatcher {
-  /** Text that is safe to show, and the stop string that was met (nothing may be pushed after that). */
-  push(text: string): { text: string; stopped: string | null };
+  /**
+   * Text that is safe to show, the stop string that was met, and from there on what was pushed; nothing may be pushed
+   * after that, unless the stop string is not to count.
+   */
+  push(text: string): { text: string; stopped: string | null; rest: string };
   /** The text held back, when the answer ends without a stop string. */
   end(): string;
 }
@@ -12,7 +15,7 @@ export function createStopMatcher(stops: readonly string[]): StopMatcher {
   let held = '';
   return {
     push(text) {
-      if (byLength.length === 0) return { text, stopped: null };
+      if (byLength.length === 0) return { text, stopped: null, rest: '' };
       const all = held + text;
       let at = -1;
       let stopped: string | null = null;
@@ -25,11 +28,11 @@ export function createStopMatcher(stops: readonly string[]): StopMatcher {
       }
       if (stopped !== null) {
         held = '';
-        return { text: all.slice(0, at), stopped };
+        return { text: all.slice(0, at), stopped, rest: all.slice(at) };
       }
       const hold = longestPartialMatch(all, byLength);
       held = all.slice(all.length - hold);
-      return { text: all.slice(0, all.length - hold), stopped: null };
+      return { text: all.slice(0, all.length - hold), stopped: null, rest: '' };
     },
     end() {
       const rest = held;

@@ -37,17 +37,10 @@ describe('what crosses to a worker', () => {
     const fields = warningsFor({
       ...request,
       reasoning: { mode: 'on', budgetTokens: 100, effort: 'low' },
-      input: { ...request.input, parallelToolCalls: false } as ChatRequest['input'],
       serviceTier: 'fast',
       prediction: 'text',
     }).map(({ field }) => field);
-    expect(fields).toEqual([
-      'reasoning.budgetTokens',
-      'reasoning.effort',
-      'input.parallelToolCalls',
-      'serviceTier',
-      'prediction',
-    ]);
+    expect(fields).toEqual(['reasoning.budgetTokens', 'reasoning.effort', 'serviceTier', 'prediction']);
   });
 });
 

@@ -147,6 +147,9 @@ describe('chat templates', () => {
     // A template that takes it as it is gets it as it is.
     const loose = '{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}';
     expect(joined(create(loose).render({ messages: [say('a'), user('b')], tools: [] }))).toBe('[assistant]a[user]b');
+    // What no rewording helps is refused.
+    const never = "{{ raise_exception('Turns!') }}";
+    expect(() => create(never).render({ messages: [user('b')], tools: [] })).toThrow(/Turns!/);
   });
 
   it('tells several calls one by one, each with its result, for a template that takes one', () => {

@@ -26,8 +26,8 @@ describe('stop strings', () => {
 
   it('never shows a part of a stop string before it is decided', () => {
     const matcher = createStopMatcher(['\n\n']);
-    expect(matcher.push('a\n')).toEqual({ text: 'a', stopped: null });
-    expect(matcher.push('b')).toEqual({ text: '\nb', stopped: null });
+    expect(matcher.push('a\n')).toEqual({ text: 'a', stopped: null, rest: '' });
+    expect(matcher.push('b')).toEqual({ text: '\nb', stopped: null, rest: '' });
   });
 
   it('takes the earliest stop string, and of two at one place the longer', () => {

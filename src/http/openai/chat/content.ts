@@ -20,6 +20,18 @@ export function toTexts(content: BodyContent, field: string, firstIndex = 0): Te
   });
 }
 
+/**
+ * Content of an assistant's message: what it said, in the words of either of OpenAI's APIs, refusals included. Parts that
+ * are no text (its voice, blocks of other services) are left out, as no model could read them.
+ */
+export function toAssistantTexts(content: BodyContent): TextPart[] {
+  if (typeof content === 'string') return content === '' ? [] : [{ type: 'text', text: content }];
+  return content.flatMap((part) => {
+    const text = part.text ?? (part.type === 'refusal' ? textAt(part, 'refusal') : null);
+    return text === null || text === undefined ? [] : [{ type: 'text', text }];
+  });
+}
+
 /** Content of a user's message. Whether the model can read an image or a file is for its provider to say. */
 export function toUserContent(content: BodyContent, field: string): UserPart[] {
   if (typeof content === 'string') return [{ type: 'text', text: content }];

@@ -13,19 +13,20 @@ import {
 
 /** A whole chat answer. */
 export function toChatCompletion(head: AnswerHead, answer: Answer, hasLogprobs: boolean) {
-  return toWhole({ ...head, object: 'chat.completion' }, answer, ({ blocks, logprobs }) => ({
-    message: toMessage(blocks),
+  return toWhole({ ...head, object: 'chat.completion' }, answer, ({ blocks, logprobs, reason }) => ({
+    message: toMessage(blocks, toFinishReason(reason)),
     logprobs: hasLogprobs ? toChatLogprobs(logprobs) : null,
   }));
 }
 
-function toMessage(blocks: readonly AssistantPart[]) {
+function toMessage(blocks: readonly AssistantPart[], reason: ReturnType<typeof toFinishReason>) {
   const text = textOf(blocks);
   const reasoning = reasoningOf(blocks);
   const calls = toolCallsOf(blocks).map((call) => ({
     id: call.id,
     type: 'function' as const,
-    function: { name: call.name, arguments: call.argumentsText || '{}' },
+    // Of a call that was cut off before them it must not look as if there were none.
+    function: { name: call.name, arguments: call.argumentsText || (reason === 'tool_calls' ? '{}' : '') },
   }));
   return {
     role: 'assistant' as const,

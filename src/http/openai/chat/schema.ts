@@ -8,35 +8,57 @@ const contentPart = z
   .looseObject({ type: z.string().max(64), text: z.string().optional() })
   .meta({ description: 'Only {"type":"text","text":…}: local models read text.' });
 
-const content = z.union([z.string(), z.array(contentPart).min(1).max(1024)]);
+const content = z.union([z.string(), z.array(contentPart).max(1024)]);
 
 const toolName = z
   .string()
   .regex(/^[a-zA-Z0-9_-]{1,64}$/, { error: 'only letters, digits, _ and - are allowed, 1 to 64 of them' });
 
-/** A call as requests and answers hold it. */
+/** A call as answers hold it. */
 export const toolCall = z.object({
   id: z.string().min(1).max(256),
-  type: z.literal('function', { error: 'only "function" is supported' }),
+  type: z.literal('function'),
   function: z.object({ name: toolName, arguments: z.string().meta({ description: 'A JSON object as text.' }) }),
+});
+
+/** What a call of an earlier turn was; some services send the arguments as an object, some without an id. */
+const calledFunction = z.object({
+  name: z.string(),
+  arguments: z
+    .union([z.string(), z.record(z.string(), z.unknown())])
+    .nullish()
+    .meta({ description: 'As the model wrote them; what is no JSON object is shown to the model as it is.' }),
+});
+
+const earlierCall = z.object({
+  id: z.string().nullish(),
+  type: z.literal('function', { error: 'only "function" is supported' }).nullish(),
+  function: calledFunction,
 });
 
 const message = z
   .discriminatedUnion(
     'role',
     [
-      z.object({ role: z.literal('system'), content }),
-      z.object({ role: z.literal('developer'), content }),
-      z.object({ role: z.literal('user'), content }),
+      z.object({ role: z.literal('system'), content: content.nullable() }),
+      z.object({ role: z.literal('developer'), content: content.nullable() }),
+      z.object({ role: z.literal('user'), content: content.nullable() }),
       z.object({
         role: z.literal('assistant'),
         content: content.nullish(),
         reasoning_content: z.string().nullish(),
-        tool_calls: z.array(toolCall).max(128).nullish(),
+        tool_calls: z.array(earlierCall).max(1024).nullish(),
+        function_call: calledFunction.nullish(),
       }),
-      z.object({ role: z.literal('tool'), content, tool_call_id: z.string().min(1).max(256) }),
+      z.object({
+        role: z.literal('tool'),
+        content: content.nullish(),
+        tool_call_id: z.string().nullish(),
+        name: z.string().nullish(),
+      }),
+      z.object({ role: z.literal('function'), content: content.nullish(), name: z.string().nullish() }),
     ],
-    { error: 'role must be one of system, developer, user, assistant, tool' },
+    { error: 'role must be one of system, developer, user, assistant, tool, function' },
   )
   .meta({ id: 'ChatMessage' });
 
@@ -68,6 +90,10 @@ export const chatBody = z
     max_completion_tokens: maxTokensField.nullish(),
     tools: z.array(tool).max(128).nullish(),
     tool_choice: toolChoice.nullish(),
+    parallel_tool_calls: z
+      .boolean()
+      .nullish()
+      .meta({ description: 'Whether an answer may hold several calls; false ends it with the first.' }),
     response_format: responseFormatField.nullish(),
     chat_template_kwargs: templateOptions.nullish(),
     logprobs: z.boolean().nullish().meta({ description: 'Log probabilities of the tokens of the answer.' }),
