@@ -66,10 +66,17 @@ export interface Sampling {
   dry?: { multiplier: number; base?: number; allowedLength?: number; lastTokens?: number; sequenceBreakers?: string[] };
 }
 
-/** What the text of an answer must be. A schema that cannot be kept is refused before anything is decoded. */
-export type OutputFormat = { type: 'text' } | { type: 'json' } | { type: 'json-schema'; schema: unknown };
+/**
+ * What the text of an answer must be. A schema that cannot be kept is refused before anything is decoded. `gbnf`: a
+ * grammar in llama.cpp's notation whose rule `root` is the whole answer.
+ */
+export type OutputFormat =
+  | { type: 'text' }
+  | { type: 'json' }
+  | { type: 'json-schema'; schema: unknown }
+  | { type: 'grammar'; gbnf: string };
 
-/** A conversation for the model's chat template, or text that is continued as it stands. */
+/** A conversation for the model's chat template, or text (as tokens of the model, too) that is continued as it stands. */
 export type ChatInput =
   | {
       type: 'chat';
@@ -78,10 +85,12 @@ export type ChatInput =
       toolChoice: ToolChoice;
       /** Whether one turn may hold several calls; left out: it may. */
       parallelToolCalls?: boolean;
+      /** The answer goes on where the last message, an assistant's without calls, ends; left out: it is a turn of its own. */
+      continuesLast?: boolean;
       /** Switches that the model's template knows, such as `enable_thinking`. */
       templateOptions?: Record<string, unknown>;
     }
-  | { type: 'text'; prompt: string };
+  | { type: 'text'; prompt: string | readonly number[] };
 
 /** A request as it came, so that a provider of the same dialect can pass it on without losing what we do not know. */
 export interface OriginalRequest {

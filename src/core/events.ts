@@ -108,6 +108,8 @@ export type StreamEvent =
       /** What is known of the prompt by now. */
       usage: Usage;
       warnings: readonly Warning[];
+      /** Names the software and the weights that answer: equal ones answer a seed alike. Left out: unknown. */
+      fingerprint?: string;
     }
   /** Tokens just generated, in order, when the request asked for log probabilities; comes before their text. */
   | { type: 'logprobs'; tokens: TokenLogprob[]; choice?: number }

@@ -1,3 +1,4 @@
+import type { OutputFormat } from './chat.ts';
 import type { ContentPart } from './content.ts';
 
 /** What can be asked of a model: to continue text, to make vectors of texts, to rate documents against a query. */
@@ -10,7 +11,7 @@ export interface Capabilities {
   reads: readonly ContentPart['type'][];
   tools: boolean;
   /** How an answer can be held to a form. */
-  formats: readonly ('text' | 'json' | 'json-schema')[];
+  formats: readonly OutputFormat['type'][];
   logprobs: boolean;
   /** Most answers to one request. */
   choices: number;

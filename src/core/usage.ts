@@ -88,6 +88,20 @@ export function sumChoices(usages: readonly Usage[]): Usage {
   };
 }
 
+/** The usage of several requests: all of their tokens. Null where one of them is unknown; what cannot be added is the first's. */
+export function sumRequests(usages: readonly Usage[]): Usage {
+  const [first = unknownUsage] = usages;
+  const sum = (of: (usage: Usage) => number | null) =>
+    usages.map(of).reduce((a, b) => (a === null || b === null ? null : a + b), 0);
+  return {
+    ...first,
+    inputTokens: sum((usage) => usage.inputTokens),
+    cacheReadTokens: sum((usage) => usage.cacheReadTokens),
+    outputTokens: sum((usage) => usage.outputTokens),
+    reasoningTokens: sum((usage) => usage.reasoningTokens),
+  };
+}
+
 /** Where the time of a request went, in milliseconds; null where a phase did not happen or is unknown. */
 export interface Timings {
   /** Waiting for a free slot (and for the model to load). */
@@ -99,3 +113,14 @@ export interface Timings {
 }
 
 export const unknownTimings: Timings = { queueMs: null, prefillMs: null, decodeMs: null };
+
+/** Of answers that were given side by side: the longest of each phase, of those that are known. */
+export function longestTimings(all: readonly Timings[]): Timings {
+  const longest = (of: (timings: Timings) => number | null) =>
+    all.map(of).reduce((most, value) => (value === null ? most : Math.max(most ?? 0, value)), null);
+  return {
+    queueMs: longest(({ queueMs }) => queueMs),
+    prefillMs: longest(({ prefillMs }) => prefillMs),
+    decodeMs: longest(({ decodeMs }) => decodeMs),
+  };
+}

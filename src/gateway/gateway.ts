@@ -16,6 +16,8 @@ import { type GatewayTarget, targetsOf } from './targets.ts';
 export interface BegunAnswer {
   providerId: string;
   model: string;
+  /** As its provider tells it; null: it does not. */
+  fingerprint: string | null;
   events: AsyncIterableIterator<StreamEvent>;
 }
 
@@ -87,7 +89,12 @@ export function createGateway(deps: {
           context.signal,
         );
         meter.committed(provider.id, start.model);
-        return { providerId: provider.id, model: start.model, events: meter.watch(events) };
+        return {
+          providerId: provider.id,
+          model: start.model,
+          fingerprint: start.fingerprint ?? null,
+          events: meter.watch(events),
+        };
       } catch (error) {
         throw meter.failed(error);
       }

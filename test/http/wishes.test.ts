@@ -123,7 +123,7 @@ describe('the form of an answer', () => {
   const schema = { type: 'object', properties: { a: { const: 1 } } };
 
   it.each([
-    [{ type: 'text' }, { type: 'text' }],
+    [{ type: 'text' }, undefined],
     [{ type: 'json_object' }, { type: 'json' }],
     [
       { type: 'json_schema', json_schema: { name: 'a', schema, strict: true, description: 'b' } },
@@ -138,6 +138,43 @@ describe('the form of an answer', () => {
     expect((await send('/v1/chat/completions', { response_format })).statusCode).toBe(200);
     expect(lastRequest().format).toEqual(format);
   });
+
+  it.each(['/v1/chat/completions', '/v1/completions'])('is taken from each field of %s that says it', async (url) => {
+    const gbnf = 'root ::= "yes" | "no"';
+    for (const [fields, format] of [
+      [{ json_schema: schema }, { type: 'json-schema', schema }],
+      [{ grammar: gbnf }, { type: 'grammar', gbnf }],
+      [
+        { grammar: gbnf, response_format: { type: 'text' } },
+        { type: 'grammar', gbnf },
+      ],
+      [{ response_format: { type: 'json_object' } }, { type: 'json' }],
+    ] as const) {
+      expect((await send(url, fields)).statusCode).toBe(200);
+      expect(lastRequest().format).toEqual(format);
+    }
+    const both = await send(url, { grammar: gbnf, json_schema: schema });
+    expect([both.statusCode, both.json().error.param]).toEqual([400, 'grammar']);
+  });
+
+  it.each(['json_schema', 'grammar'])('is refused under the name of its field: %s', async (field) => {
+    harness.gateway.play(() => {
+      throw new AppError('invalid_request', 'No.', { field: 'format' });
+    });
+    const response = await send('/v1/completions', { [field]: field === 'grammar' ? 'root' : schema });
+    expect(response.json().error.param).toBe(field);
+  });
+
+  it.each(['guided_json', 'guided_regex', 'guided_choice', 'guided_grammar', 'structured_outputs', 'format'])(
+    'is not dropped where we do not know its field: %s',
+    async (field) => {
+      for (const url of ['/v1/chat/completions', '/v1/completions']) {
+        const response = await send(url, { [field]: 'json' });
+        expect([response.statusCode, response.json().error.param]).toEqual([400, field]);
+        expect((await send(url, { [field]: null })).statusCode).toBe(200);
+      }
+    },
+  );
 
   it.each(['/generate', '/generate/stream', '/api/v1/generate'])('is taken from the format of %s', async (url) => {
     await send(url, { format: 'json' });

@@ -1,9 +1,9 @@
 import { AppError, toAppError } from '../../core/errors.ts';
 import { type BlockEvent, createChoiceTagger, type StreamEvent } from '../../core/events.ts';
-import { sumChoices, type Timings, type Usage } from '../../core/usage.ts';
+import { inOrderOfArrival } from '../../core/in-order-of-arrival.ts';
+import { longestTimings, sumChoices } from '../../core/usage.ts';
 
 type Finish = Extract<StreamEvent, { type: 'finish' }>;
-type Settled = { index: number } & ({ result: IteratorResult<StreamEvent> } | { error: unknown });
 
 /**
  * Several streams, one for each choice, as the stream of one answer: one start, events as they come with the number of
@@ -21,7 +21,7 @@ export async function* mergeChoices(
   let started = false;
   let whole = false;
   try {
-    for await (const { index, event } of inOrderOfArrival(iterators)) {
+    for await (const { index, item: event } of inOrderOfArrival(iterators)) {
       switch (event.type) {
         case 'start':
           if (!started) yield event;
@@ -66,51 +66,9 @@ function finishOf(finishes: readonly (Finish | undefined)[]): Finish {
   const all = finishes.filter((finish) => finish !== undefined);
   const [first] = all;
   if (!first || all.length < finishes.length) throw new Error('a choice ended without a finish event');
-  const usages: Usage[] = all.map(({ usage }) => usage);
-  const longest = (of: (timings: Timings) => number | null) =>
-    all.reduce<number | null>((most, { timings }) => {
-      const value = of(timings);
-      return value === null ? most : Math.max(most ?? 0, value);
-    }, null);
   return {
     ...first,
-    usage: sumChoices(usages),
-    timings: {
-      queueMs: longest(({ queueMs }) => queueMs),
-      prefillMs: longest(({ prefillMs }) => prefillMs),
-      decodeMs: longest(({ decodeMs }) => decodeMs),
-    },
+    usage: sumChoices(all.map(({ usage }) => usage)),
+    timings: longestTimings(all.map(({ timings }) => timings)),
   };
-}
-
-async function* inOrderOfArrival(
-  iterators: readonly AsyncIterator<StreamEvent>[],
-): AsyncGenerator<{ index: number; event: StreamEvent }> {
-  const settled: Settled[] = [];
-  let wake = () => {};
-  const ask = (index: number) => {
-    const settle = (outcome: Settled) => {
-      settled.push(outcome);
-      wake();
-    };
-    iterators[index]!.next().then(
-      (result) => settle({ index, result }),
-      (error: unknown) => settle({ index, error }),
-    );
-  };
-  let open = iterators.length;
-  for (const index of iterators.keys()) ask(index);
-  while (open > 0) {
-    const next = settled.shift();
-    if (next === undefined) {
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    } else if ('error' in next) throw next.error;
-    else if (next.result.done) open--;
-    else {
-      yield { index: next.index, event: next.result.value };
-      ask(next.index);
-    }
-  }
 }

@@ -6,9 +6,10 @@ import { type Answer, foldEvents, type StreamEvent } from '../../core/events.ts'
 import { type FieldNames, inDialect } from '../fields/field-names.ts';
 import type { RouteDeps } from '../mount/deps.ts';
 import { logError } from '../mount/error-handler.ts';
-import { type Begun, beginAnswer, contextOf } from './begin.ts';
+import { type Begun, contextOf } from './begin.ts';
 import type { Framing } from './framing.ts';
 import { clientGone, sendStream } from './reply.ts';
+import { beginAnswers } from './several.ts';
 
 export { type Begun, beginAnswer } from './begin.ts';
 export { type SseItem, sseFraming } from './framing.ts';
@@ -26,7 +27,8 @@ interface AnswerForm<Body, Item> {
 
 /** What an HTTP request asks for. */
 interface Asked<Body, Item> {
-  chat: ChatRequest;
+  /** Several prompts become one answer: the choices of the first come first. */
+  chats: readonly [ChatRequest, ...ChatRequest[]];
   names: FieldNames;
   /** Called once the answer has begun. */
   formOf(begun: Begun): AnswerForm<Body, Item>;
@@ -89,10 +91,10 @@ async function begin<Body, Item>(
   deps: RouteDeps,
   request: FastifyRequest,
   reply: FastifyReply,
-  { chat, names }: Asked<Body, Item>,
+  { chats, names }: Asked<Body, Item>,
   { signal }: AbortController,
 ): Promise<Begun> {
-  const begun = await beginAnswer(deps, { requestId: request.id, principal: request.principal, signal, names }, chat);
+  const begun = await beginAnswers(deps, { requestId: request.id, principal: request.principal, signal, names }, chats);
   nameAnswerer(reply, begun);
   return begun;
 }

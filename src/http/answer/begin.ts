@@ -6,7 +6,7 @@ import { type FieldNames, inDialect } from '../fields/field-names.ts';
 import type { RouteDeps } from '../mount/deps.ts';
 
 /** Who asks, over HTTP or on a socket, and what the dialect calls the fields of the core. */
-interface Asker {
+export interface Asker {
   requestId: string;
   principal: Principal;
   /** Aborted when the asker is gone. */

@@ -36,7 +36,7 @@ const capabilitiesOf: Record<LocalModel['purpose'], Capabilities> = {
     operations: ['generate'],
     reads: text,
     tools: true,
-    formats: ['text', 'json', 'json-schema'],
+    formats: ['text', 'json', 'json-schema', 'grammar'],
     logprobs: true,
     choices: 8,
   },

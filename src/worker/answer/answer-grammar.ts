@@ -1,15 +1,23 @@
 import type { OutputFormat } from '../../core/chat.ts';
-import { anyJsonGrammar, schemaToGrammar } from '../grammar/grammar.ts';
+import { anyJsonGrammar, checkGivenGrammar, schemaToGrammar } from '../grammar/grammar.ts';
 import type { GrammarSource } from '../sequence/sequence.ts';
 import type { OutputParser } from './output-parser.ts';
 
 /**
  * The grammar of a whole answer, or null for free text. `nowMs`: a steady clock, for the budget of the conversion.
- * Throws `invalid_request` naming the keyword of the schema that cannot be kept.
+ * Throws `invalid_request` naming the keyword of the schema that cannot be kept, or what is wrong with a grammar.
  */
 export function formatGrammar(format: OutputFormat, nowMs: () => number): string | null {
-  if (format.type === 'text') return null;
-  return format.type === 'json' ? anyJsonGrammar() : schemaToGrammar(format.schema, { now: nowMs });
+  switch (format.type) {
+    case 'text':
+      return null;
+    case 'json':
+      return anyJsonGrammar();
+    case 'json-schema':
+      return schemaToGrammar(format.schema, { now: nowMs });
+    case 'grammar':
+      return checkGivenGrammar(format.gbnf);
+  }
 }
 
 /** Binds the answer from its first token, once reasoning is over. */

@@ -25,6 +25,8 @@ export interface Task {
 interface TaskDeps {
   id: number;
   model: string;
+  /** Of the software and the weights. */
+  fingerprint: string;
   prompt: number[];
   cache: CacheUse;
   sampling: Sampling;
@@ -153,6 +155,7 @@ export function createTask(deps: TaskDeps): Task {
           responseId: null,
           usage: promptUsage(deps.prompt.length, cachedTokens),
           warnings: [],
+          fingerprint: deps.fingerprint,
         },
         ...deps.parser.push(deps.answerPrefix),
       ];

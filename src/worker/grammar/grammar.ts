@@ -2,6 +2,7 @@ import { convertRoot } from './convert.ts';
 import { createRefuse, createRuleBook, limits } from './gbnf/gbnf.ts';
 
 export { charClass, limits, literal } from './gbnf/gbnf.ts';
+export { checkGivenGrammar } from './given.ts';
 
 interface GrammarOptions {
   /** Field of the request that carried the schema, for errors; left out: `format`. */

@@ -1,10 +1,11 @@
-import { getModuleVersion, type LlamaContext, type LlamaModel, type Token } from 'node-llama-cpp';
+import { getModuleVersion, type LlamaContext, LlamaGrammar, type LlamaModel, type Token } from 'node-llama-cpp';
 import type { WorkerOptions } from '../../ipc/protocol.ts';
 import type { StateFormat } from '../prefix/prefix.ts';
 import type { Sequence } from '../sequence/sequence.ts';
 import { createVocabulary, type Vocabulary } from '../text/text.ts';
 import { checkpointOptions } from './checkpoints.ts';
 import { DraftPredictor } from './draft-predictor.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { acceptsSeveralGuesses, findEvaluateOnly } from './internals.ts';
 import { loadFailure, loadModel, startLibrary } from './library.ts';
 import { toSequence } from './slot-sequence.ts';
@@ -23,12 +24,16 @@ export interface Runtime {
   readonly tokenizerModel: string;
   readonly bosText: string;
   readonly eosText: string;
+  /** See `fingerprintOf`. */
+  readonly fingerprint: string;
   /** Token ids of a prompt in pieces, with the start token exactly once if the model wants one. */
   tokenize(pieces: readonly string[]): number[];
   /** Tokens of text that goes on where other text stands before it. */
   tokenizeFurther(text: string): number[];
   detokenize(tokens: number[]): string;
   isEnd(token: number): boolean;
+  /** Whether llama.cpp can read a grammar. */
+  acceptsGrammar(gbnf: string): boolean;
   setThreads(threads: number): void;
   /** Evaluates tokens at the end of a slot's sequence and samples nothing; null: the library has no way to. */
   readonly evaluate: ((slot: number, tokens: number[], logits: 'all' | 'last') => Promise<void>) | null;
@@ -85,6 +90,7 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
     tokenizerModel: ggml?.model ?? '',
     bosText: model.tokens.bosString ?? '',
     eosText: model.tokens.eosString ?? '',
+    fingerprint: await fingerprintOf(options.modelPath, llama.llamaCppRelease.release),
     tokenize(pieces) {
       const tokens: number[] = [];
       pieces.forEach((piece, index) => {
@@ -97,6 +103,15 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
     tokenizeFurther: (text) => [...model.tokenize(text, true, 'trimLeadingSpace')],
     detokenize: (tokens) => model.detokenize(tokens as Token[]),
     isEnd: (token) => model.isEogToken(token as Token),
+    acceptsGrammar(gbnf) {
+      try {
+        new LlamaGrammar(llama, { grammar: gbnf });
+        return true;
+      } catch {
+        // Its own words name a place in native code, and say nothing that a client could use.
+        return false;
+      }
+    },
     setThreads(threads) {
       llama.maxThreads = Math.max(1, Math.min(threads, options.maxThreads));
     },

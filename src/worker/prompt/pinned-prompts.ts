@@ -31,7 +31,7 @@ export function countPinned(
 const atLeast = (tokens: number): number => (tokens < minPinnedTokens ? 0 : tokens);
 
 function beginningOf({ input }: WorkerRequest): string {
-  if (input.type === 'text') return input.prompt;
+  if (input.type === 'text') return typeof input.prompt === 'string' ? input.prompt : '';
   const [first] = input.messages;
   return first ? textOf(first.content) : '';
 }

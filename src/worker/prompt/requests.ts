@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { ChatInput, ToolChoice, ToolDefinition } from '../../core/chat.ts';
+import { textOf } from '../../core/content.ts';
 import { AppError } from '../../core/errors.ts';
 import type { WorkerRequest } from '../../ipc/protocol.ts';
 import {
@@ -10,7 +11,7 @@ import {
   formatGrammar,
   type Task,
 } from '../answer/answer.ts';
-import { toTemplateMessages } from '../conversation/conversation.ts';
+import { type TemplateMessage, toTemplateMessages } from '../conversation/conversation.ts';
 import type { DraftFactory } from '../draft/draft.ts';
 import type { Opening, ReasoningTags } from '../families/families.ts';
 import { turnEndTexts } from '../families/families.ts';
@@ -45,8 +46,14 @@ export function prepareTask(
   const { runtime, template } = deps;
   const { pieces, answerPrefix, startsInReasoning, opening, tools } = renderInput(request.input, template, deps.nowMs);
   const answerGbnf = formatGrammar(request.format, deps.nowMs);
+  if (request.format.type === 'grammar' && !runtime.acceptsGrammar(request.format.gbnf)) {
+    throw new AppError('invalid_request', 'The grammar cannot be read.', {
+      field: 'format',
+      fix: "Write it in llama.cpp's GBNF, with a rule root and without left recursion.",
+    });
+  }
   refuseMixes(request, tools);
-  const prompt = tokenizePrompt(pieces, runtime);
+  const prompt = promptTokens(request.input, pieces, runtime);
   if (prompt.length === 0) throw new AppError('invalid_request', 'The prompt is empty.', { field: 'input' });
   // One cell of the context stays free, and at least one token has to be generated.
   if (prompt.length > runtime.contextTokens - 1) throw contextLengthError(prompt.length, runtime.contextTokens);
@@ -67,6 +74,7 @@ export function prepareTask(
   return createTask({
     id,
     model: request.model,
+    fingerprint: runtime.fingerprint,
     prompt,
     cache: {
       owner: request.owner ?? sharedOwner,
@@ -100,7 +108,22 @@ export function countPrompt(
   deps: Pick<Parameters<typeof prepareTask>[2], 'runtime' | 'template' | 'nowMs'>,
 ): number {
   const { pieces } = renderInput(request.input, deps.template, deps.nowMs);
-  return tokenizePrompt(pieces, deps.runtime).length;
+  return promptTokens(request.input, pieces, deps.runtime).length;
+}
+
+/** Tokens that a client sends are the prompt as it stands, but for what the vocabulary does not have. */
+function promptTokens(
+  input: ChatInput,
+  pieces: readonly string[],
+  runtime: Pick<Runtime, 'contextTokens' | 'tokenize' | 'vocabulary'>,
+): number[] {
+  if (input.type !== 'text' || typeof input.prompt === 'string') return tokenizePrompt(pieces, runtime);
+  const { size } = runtime.vocabulary;
+  const unknown = input.prompt.find((token) => token >= size);
+  if (unknown === undefined) return [...input.prompt];
+  throw new AppError('invalid_request', `The prompt has token ${unknown}; this model has ${size} tokens.`, {
+    field: 'input.prompt',
+  });
 }
 
 function tokenizePrompt(pieces: readonly string[], runtime: Pick<Runtime, 'contextTokens' | 'tokenize'>): number[] {
@@ -152,17 +175,21 @@ interface RenderedInput {
 function renderInput(input: ChatInput, template: ChatTemplate, nowMs: () => number): RenderedInput {
   // Raw text is the client's own prompt format: control tokens in it are meant.
   if (input.type === 'text') {
-    return { pieces: [input.prompt], answerPrefix: '', startsInReasoning: false, opening: null, tools: [] };
+    const pieces = typeof input.prompt === 'string' ? [input.prompt] : [];
+    return { pieces, answerPrefix: '', startsInReasoning: false, opening: null, tools: [] };
   }
   const { form, reasoning } = template;
   const { toolChoice } = input;
   const offered = toolChoice.type === 'none' ? [] : input.tools;
-  const { pieces } = template.render({
-    messages: toTemplateMessages(input.messages),
+  const messages = toTemplateMessages(input.messages);
+  const last = messages.at(-1);
+  const begun = input.continuesLast && last?.role === 'assistant' ? last : null;
+  const rendered = template.render({
+    messages: begun ? messages.slice(0, -1) : messages,
     tools: offered,
     ...(input.templateOptions && { options: input.templateOptions }),
   });
-  const startsInReasoning = (pieces.at(-1) ?? '').trimEnd().endsWith(reasoning.open.trimEnd());
+  const { pieces, startsInReasoning } = goOn(rendered.pieces, begun, template);
   const named = toolChoice.type === 'tool' ? (offered.find(({ name }) => name === toolChoice.name) ?? null) : null;
   const callable =
     toolChoice.type === 'allowed' ? offered.filter(({ name }) => toolChoice.names.includes(name)) : offered;
@@ -171,14 +198,41 @@ function renderInput(input: ChatInput, template: ChatTemplate, nowMs: () => numb
   const opening = isRequired ? form.requireCall({ tools: callable, named, nowMs }) : null;
   // A call does not stand within reasoning: what the prompt opened is closed first.
   const answerPrefix = opening ? (startsInReasoning ? `${reasoning.close}\n\n` : '') + opening.prefix : '';
-  const last = pieces.length - 1;
+  const lastPiece = pieces.length - 1;
   return {
-    pieces: pieces.map((piece, index) => (index === last ? piece + answerPrefix : piece)),
+    pieces: pieces.map((piece, index) => (index === lastPiece ? piece + answerPrefix : piece)),
     answerPrefix,
     startsInReasoning,
     opening,
     tools: named ? [named] : callable,
   };
+}
+
+/** The prompt with what the assistant has begun to say behind it, and whether the answer begins within reasoning. */
+function goOn(
+  rendered: readonly string[],
+  begun: Extract<TemplateMessage, { role: 'assistant' }> | null,
+  { reasoning, piecesOf }: ChatTemplate,
+): { pieces: string[]; startsInReasoning: boolean } {
+  const last = rendered.at(-1) ?? '';
+  const opened = last.trimEnd().endsWith(reasoning.open.trimEnd());
+  if (!begun) return { pieces: [...rendered], startsInReasoning: opened };
+  const said = textOf(begun.content);
+  const thought = begun.reasoning ?? '';
+  const closing = `\n${reasoning.close}\n\n`;
+  if (opened && said === '') return { pieces: append(rendered, piecesOf(thought)), startsInReasoning: true };
+  // Tags are ours, whatever stands between them is not.
+  const withThought = opened
+    ? append(append(rendered, piecesOf(thought)), [closing])
+    : thought === ''
+      ? rendered
+      : append(append(append(rendered, [`${reasoning.open}\n`]), piecesOf(thought)), [closing]);
+  return { pieces: append(withThought, piecesOf(said)), startsInReasoning: false };
+}
+
+/** More pieces behind those; what was one text stays one. */
+function append(pieces: readonly string[], [first = '', ...others]: readonly string[]): string[] {
+  return [...pieces.slice(0, -1), (pieces.at(-1) ?? '') + first, ...others];
 }
 
 const mustCall = (choice: ToolChoice) =>

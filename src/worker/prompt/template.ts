@@ -51,6 +51,8 @@ export interface ChatTemplate {
    * `invalid_model_file` where the template is at fault: it cannot be read, or fails on a plain greeting too.
    */
   render(input: RenderInput): RenderedPrompt;
+  /** What an assistant said, in pieces as in a prompt. */
+  piecesOf(said: string): string[];
 }
 
 /**
@@ -175,6 +177,10 @@ export function createChatTemplate(deps: {
         : fallback && `the file has no chat template; ${fallback.name} is used${fallback.isGuess ? ' as a guess' : ''}`,
     form: ownForm ?? hermesForm,
     reasoning: reasoningTags(source),
+    piecesOf(said) {
+      const mark = unusedMark(said);
+      return breakUp(said, controlPattern, mark).split(mark);
+    },
     render(input) {
       if (fault?.isFinal) throw faulty();
       let rendered: RenderedPrompt;

@@ -21,6 +21,7 @@ function jobOf(maxTokens: number | null = null) {
   const task = createTask({
     id: 1,
     model: 'm',
+    fingerprint: 'b1-0',
     prompt: [0, 1],
     cache: { owner: 'shared', mode: 'keep', pinTokens: 0 },
     sampling: {},
@@ -83,6 +84,7 @@ function answer(
   const task = createTask({
     id: 1,
     model: 'm',
+    fingerprint: 'b1-0',
     prompt: [0],
     cache: { owner: 'shared', mode: 'keep', pinTokens: 0 },
     sampling: {},

@@ -71,7 +71,7 @@ export function addGenerateRoutes(
 
 function toAsked(body: GenerateBody, { clock }: RouteDeps, mount: NativeMount) {
   return {
-    chat: generateToCore(body),
+    chats: [generateToCore(body)] as const,
     names: generateNames,
     formOf: ({ model, providerId, requestId, latencyMs }: Begun) => {
       const facts: AnswerFacts = { model, provider: providerId, requestId, latencyMs };

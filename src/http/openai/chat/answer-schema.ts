@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { count } from '../../fields/answer-values.ts';
-import { finishReason, usage } from '../objects/answer-schema.ts';
+import { finishReason, promptProgress, systemFingerprint, usage } from '../objects/answer-schema.ts';
 import { toolCall } from './schema.ts';
 
 const tokenChoice = z.object({
@@ -22,6 +22,7 @@ export const chatAnswer = z
     object: z.literal('chat.completion'),
     created: count,
     model: z.string(),
+    system_fingerprint: systemFingerprint,
     choices: z.array(
       z.object({
         index: count,
@@ -31,6 +32,7 @@ export const chatAnswer = z
           refusal: z.null(),
           reasoning_content: z.string().optional(),
           tool_calls: z.array(toolCall).optional(),
+          function_call: toolCall.shape.function.optional(),
         }),
         logprobs: chatLogprobs.nullable(),
         finish_reason: finishReason,
@@ -46,6 +48,7 @@ export const chatChunk = z
     object: z.literal('chat.completion.chunk'),
     created: count,
     model: z.string(),
+    system_fingerprint: systemFingerprint,
     choices: z.array(
       z.object({
         index: count,
@@ -63,11 +66,13 @@ export const chatChunk = z
               }),
             )
             .optional(),
+          function_call: z.object({ name: z.string().optional(), arguments: z.string() }).optional(),
         }),
         logprobs: chatLogprobs.nullable(),
         finish_reason: finishReason.nullable(),
       }),
     ),
     usage: usage.nullable().optional(),
+    prompt_progress: promptProgress,
   })
   .meta({ id: 'ChatCompletionChunk' });

@@ -7,15 +7,15 @@ import { type FieldNames, sharedNames } from '../../fields/field-names.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { workErrorAnswers } from '../../mount/describe.ts';
 import { openaiError } from '../objects/answer-schema.ts';
+import { namesOf } from '../objects/common-to-core.ts';
 import { newHead, streamForm, toStreamOptions } from '../objects/stream.ts';
 import { chatAnswer, chatChunk } from './answer-schema.ts';
 import { toChatCompletion, toChatRecords } from './from-core.ts';
 import { type ChatBody, chatBody } from './schema.ts';
-import { chatToCore } from './to-core.ts';
+import { chatToCore, isOlderForm } from './to-core.ts';
 
 const names: FieldNames = {
   ...sharedNames,
-  format: 'response_format',
   'logprobs.top': 'top_logprobs',
   'input.messages': 'messages',
   'input.tools': 'tools',
@@ -23,6 +23,8 @@ const names: FieldNames = {
   'input.templateOptions': 'chat_template_kwargs',
   'input.*': 'messages',
 };
+
+const olderNames: FieldNames = { ...names, 'input.tools': 'functions', 'input.toolChoice': 'function_call' };
 
 /** `POST /chat/completions`. */
 export function addChatRoute(instance: FastifyInstance, deps: RouteDeps, tags: string[]): void {
@@ -49,14 +51,19 @@ export function addChatRoute(instance: FastifyInstance, deps: RouteDeps, tags: s
 
 function toAsked(body: ChatBody, { clock }: RouteDeps) {
   return {
-    chat: chatToCore(body),
-    names,
-    formOf: ({ model }: Begun) => {
-      const head = newHead('chatcmpl', model, clock);
+    chats: [chatToCore(body)] as const,
+    names: namesOf(body, isOlderForm(body) ? olderNames : names),
+    formOf: (begun: Begun) => {
+      const head = newHead('chatcmpl', begun, clock);
       return {
         ...streamForm,
-        toBody: (answer: Answer) => toChatCompletion(head, answer, body.logprobs ?? false),
-        toRecords: (events: AsyncIterable<StreamEvent>) => toChatRecords(head, events, toStreamOptions(body)),
+        toBody: (answer: Answer) =>
+          toChatCompletion(head, answer, {
+            hasLogprobs: body.logprobs ?? false,
+            isOlderForm: isOlderForm(body),
+          }),
+        toRecords: (events: AsyncIterable<StreamEvent>) =>
+          toChatRecords(head, events, { ...toStreamOptions(body, clock), isOlderForm: isOlderForm(body) }),
       };
     },
   };

@@ -11,15 +11,26 @@ import {
   toWhole,
 } from '../objects/records.ts';
 
-/** A whole chat answer. */
-export function toChatCompletion(head: AnswerHead, answer: Answer, hasLogprobs: boolean) {
+/** A whole chat answer. `isOlderForm`: its call is a `function_call`. */
+export function toChatCompletion(
+  head: AnswerHead,
+  answer: Answer,
+  { hasLogprobs, isOlderForm }: { hasLogprobs: boolean; isOlderForm: boolean },
+) {
   return toWhole({ ...head, object: 'chat.completion' }, answer, ({ blocks, logprobs, reason }) => ({
-    message: toMessage(blocks, toFinishReason(reason)),
+    message: toMessage(blocks, toFinishReason(reason), isOlderForm),
     logprobs: hasLogprobs ? toChatLogprobs(logprobs) : null,
+    finish_reason: inForm(toFinishReason(reason), isOlderForm),
   }));
 }
 
-function toMessage(blocks: readonly AssistantPart[], reason: ReturnType<typeof toFinishReason>) {
+type OpenAiReason = ReturnType<typeof toFinishReason>;
+
+function inForm(reason: OpenAiReason, isOlderForm: boolean): OpenAiReason | 'function_call' {
+  return reason === 'tool_calls' && isOlderForm ? 'function_call' : reason;
+}
+
+function toMessage(blocks: readonly AssistantPart[], reason: OpenAiReason, isOlderForm: boolean) {
   const text = textOf(blocks);
   const reasoning = reasoningOf(blocks);
   const calls = toolCallsOf(blocks).map((call) => ({
@@ -33,7 +44,7 @@ function toMessage(blocks: readonly AssistantPart[], reason: ReturnType<typeof t
     content: text === '' && calls.length > 0 ? null : text,
     refusal: null,
     ...(reasoning !== '' && { reasoning_content: reasoning }),
-    ...(calls.length > 0 && { tool_calls: calls }),
+    ...(calls.length > 0 && (isOlderForm ? { function_call: calls[0]!.function } : { tool_calls: calls })),
   };
 }
 
@@ -41,12 +52,14 @@ function toMessage(blocks: readonly AssistantPart[], reason: ReturnType<typeof t
 export function toChatRecords(
   head: AnswerHead,
   events: AsyncIterable<StreamEvent>,
-  options: StreamOptions,
+  options: StreamOptions & { isOlderForm: boolean },
 ): AsyncGenerator<SseItem> {
-  return toRecords({ ...head, object: 'chat.completion.chunk' }, events, options, createChatWriter);
+  return toRecords({ ...head, object: 'chat.completion.chunk' }, events, options, (index) =>
+    createChatWriter(index, options.isOlderForm),
+  );
 }
 
-function createChatWriter(index: number): ChoiceWriter {
+function createChatWriter(index: number, isOlderForm: boolean): ChoiceWriter {
   // Tokens wait for the chunk that shows what they wrote; the text of several may come at once.
   let waiting: TokenLogprob[] = [];
   // Counts tool calls, not blocks: text before a call must not shift its index.
@@ -56,11 +69,14 @@ function createChatWriter(index: number): ChoiceWriter {
     waiting = [];
     return { index, delta, logprobs, finish_reason: finish };
   };
-  const toolChunk = (call: Record<string, unknown>) => chunk({ tool_calls: [{ index: toolIndex, ...call }] });
+  const toolChunk = (named: Record<string, unknown>, called: { name?: string; arguments: string }) =>
+    chunk(isOlderForm ? { function_call: called } : { tool_calls: [{ index: toolIndex, ...named, function: called }] });
   return (event) => {
     switch (event.type) {
       case 'start':
         return [chunk({ role: 'assistant', content: '' })];
+      case 'progress':
+        return [chunk({})];
       case 'logprobs':
         waiting.push(...event.tokens);
         return [];
@@ -70,11 +86,14 @@ function createChatWriter(index: number): ChoiceWriter {
         return event.text === '' ? [] : [chunk({ reasoning_content: event.text })];
       case 'tool-call-start':
         toolIndex++;
-        return [toolChunk({ id: event.id, type: 'function', function: { name: event.name, arguments: '' } })];
+        return [toolChunk({ id: event.id, type: 'function' }, { name: event.name, arguments: '' })];
       case 'tool-call-delta':
-        return event.argumentsText === '' ? [] : [toolChunk({ function: { arguments: event.argumentsText } })];
+        return event.argumentsText === '' ? [] : [toolChunk({}, { arguments: event.argumentsText })];
       case 'end':
-        return [...(waiting.length > 0 ? [chunk({ content: '' })] : []), chunk({}, toFinishReason(event.reason))];
+        return [
+          ...(waiting.length > 0 ? [chunk({ content: '' })] : []),
+          chunk({}, inForm(toFinishReason(event.reason), isOlderForm)),
+        ];
       default:
         return [];
     }

@@ -1,7 +1,5 @@
 import { z } from 'zod';
-import { maxTokensField } from '../../fields/sampling.ts';
-import { commonFields } from '../objects/common-fields.ts';
-import { responseFormatField } from './response-format.ts';
+import { commonFields, openMaxTokens } from '../objects/common-fields.ts';
 
 /** Parts other than text are refused in `to-core.ts`, where the error can name the part. */
 const contentPart = z
@@ -62,14 +60,16 @@ const message = z
   )
   .meta({ id: 'ChatMessage' });
 
+const functionDefinition = z.object({
+  name: toolName,
+  description: z.string().nullish(),
+  parameters: z.record(z.string(), z.unknown()).nullish(),
+});
+
 const tool = z
   .object({
     type: z.literal('function', { error: 'only "function" is supported' }),
-    function: z.object({
-      name: toolName,
-      description: z.string().nullish(),
-      parameters: z.record(z.string(), z.unknown()).nullish(),
-    }),
+    function: functionDefinition,
   })
   .meta({ id: 'ChatTool' });
 
@@ -87,14 +87,24 @@ export const chatBody = z
   .object({
     ...commonFields,
     messages: z.array(message).min(1).max(4096),
-    max_completion_tokens: maxTokensField.nullish(),
+    max_completion_tokens: openMaxTokens,
     tools: z.array(tool).max(128).nullish(),
     tool_choice: toolChoice.nullish(),
     parallel_tool_calls: z
       .boolean()
       .nullish()
       .meta({ description: 'Whether an answer may hold several calls; false ends it with the first.' }),
-    response_format: responseFormatField.nullish(),
+    functions: z
+      .array(functionDefinition)
+      .max(128)
+      .nullish()
+      .meta({ description: "OpenAI's older form of tools; the answer then has function_call." }),
+    function_call: z.union([z.enum(['auto', 'none']), z.object({ name: toolName })]).nullish(),
+    continue_final_message: z
+      .boolean()
+      .nullish()
+      .meta({ description: "The answer goes on where the last message, an assistant's, ends." }),
+    add_generation_prompt: z.boolean().nullish().meta({ description: 'false: only with continue_final_message.' }),
     chat_template_kwargs: templateOptions.nullish(),
     logprobs: z.boolean().nullish().meta({ description: 'Log probabilities of the tokens of the answer.' }),
     top_logprobs: z

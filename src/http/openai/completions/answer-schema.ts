@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { count } from '../../fields/answer-values.ts';
-import { finishReason, usage } from '../objects/answer-schema.ts';
+import { finishReason, promptProgress, systemFingerprint, usage } from '../objects/answer-schema.ts';
 
 const completionLogprobs = z
   .object({
@@ -19,6 +19,7 @@ export const completionAnswer = z
     object: z.literal('text_completion'),
     created: count,
     model: z.string(),
+    system_fingerprint: systemFingerprint,
     choices: z.array(
       z.object({
         index: count,
@@ -28,5 +29,6 @@ export const completionAnswer = z
       }),
     ),
     usage: usage.nullable().optional(),
+    prompt_progress: promptProgress,
   })
   .meta({ id: 'Completion', description: 'The answer, and each item of its stream.' });

@@ -7,8 +7,10 @@ import { type FieldNames, sharedNames } from '../../fields/field-names.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { workErrorAnswers } from '../../mount/describe.ts';
 import { openaiError } from '../objects/answer-schema.ts';
+import { namesOf } from '../objects/common-to-core.ts';
 import { newHead, streamForm, toStreamOptions } from '../objects/stream.ts';
 import { completionAnswer } from './answer-schema.ts';
+import { keepBest } from './best-of.ts';
 import { toCompletion, toCompletionRecords } from './from-core.ts';
 import { type CompletionBody, completionBody } from './schema.ts';
 import { completionToCore } from './to-core.ts';
@@ -22,7 +24,9 @@ export function addCompletionRoute(instance: FastifyInstance, deps: RouteDeps, t
     config: { startsWork: true },
     schema: {
       summary: 'Continue text',
-      description: 'Continues the prompt as it stands, without the chat template of the model.',
+      description:
+        'Continues the prompt as it stands, without the chat template of the model. With several prompts the choices of ' +
+        'the first come first.',
       tags,
       body: completionBody,
       response: {
@@ -41,15 +45,24 @@ export function addCompletionRoute(instance: FastifyInstance, deps: RouteDeps, t
 }
 
 function toAsked(body: CompletionBody, { clock }: RouteDeps) {
+  const { chats, candidates, wanted, echoes } = completionToCore(body);
+  const hasLogprobs = (body.logprobs ?? null) !== null;
+  const echoOf = (choice: number) => echoes[Math.floor(choice / wanted)] ?? '';
   return {
-    chat: completionToCore(body),
-    names,
-    formOf: ({ model }: Begun) => {
-      const head = newHead('cmpl', model, clock);
+    chats,
+    names: namesOf(body, names),
+    formOf: (begun: Begun) => {
+      const head = newHead('cmpl', begun, clock);
       return {
         ...streamForm,
-        toBody: (answer: Answer) => toCompletion(head, answer, (body.logprobs ?? null) !== null),
-        toRecords: (events: AsyncIterable<StreamEvent>) => toCompletionRecords(head, events, toStreamOptions(body)),
+        toBody: (answer: Answer) =>
+          toCompletion(head, keepBest(answer, { candidates, wanted }), { hasLogprobs, echoOf }),
+        toRecords: (events: AsyncIterable<StreamEvent>) =>
+          toCompletionRecords(head, events, {
+            ...toStreamOptions(body, clock),
+            choices: chats.length * wanted,
+            echoOf,
+          }),
       };
     },
   };

@@ -11,11 +11,16 @@ import {
   toWhole,
 } from '../objects/records.ts';
 
-/** A whole answer of `/completions`. */
-export function toCompletion(head: AnswerHead, answer: Answer, hasLogprobs: boolean) {
-  return toWhole({ ...head, object: 'text_completion' }, answer, ({ blocks, logprobs }) => ({
-    text: textOf(blocks),
+/** A whole answer of `/completions`. `echoOf`: what stands before the text of a choice. */
+export function toCompletion(
+  head: AnswerHead,
+  answer: Answer,
+  { hasLogprobs, echoOf }: { hasLogprobs: boolean; echoOf: (choice: number) => string },
+) {
+  return toWhole({ ...head, object: 'text_completion' }, answer, ({ blocks, logprobs, reason }, index) => ({
+    text: echoOf(index) + textOf(blocks),
     logprobs: hasLogprobs ? createCompletionLogprobs()(logprobs) : null,
+    finish_reason: toFinishReason(reason),
   }));
 }
 
@@ -23,12 +28,14 @@ export function toCompletion(head: AnswerHead, answer: Answer, hasLogprobs: bool
 export function toCompletionRecords(
   head: AnswerHead,
   events: AsyncIterable<StreamEvent>,
-  options: StreamOptions,
+  options: StreamOptions & { echoOf: (choice: number) => string },
 ): AsyncGenerator<SseItem> {
-  return toRecords({ ...head, object: 'text_completion' }, events, options, createCompletionWriter);
+  return toRecords({ ...head, object: 'text_completion' }, events, options, (index) =>
+    createCompletionWriter(index, options.echoOf(index)),
+  );
 }
 
-function createCompletionWriter(index: number): ChoiceWriter {
+function createCompletionWriter(index: number, echo: string): ChoiceWriter {
   const describe = createCompletionLogprobs();
   let waiting: TokenLogprob[] = [];
   const item = (text: string, finish: string | null) => {
@@ -38,6 +45,10 @@ function createCompletionWriter(index: number): ChoiceWriter {
   };
   return (event) => {
     switch (event.type) {
+      case 'start':
+        return echo === '' ? [] : [item(echo, null)];
+      case 'progress':
+        return [item('', null)];
       case 'logprobs':
         waiting.push(...event.tokens);
         return [];

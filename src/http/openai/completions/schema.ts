@@ -1,17 +1,40 @@
 import { z } from 'zod';
-import { maxTokensField } from '../../fields/sampling.ts';
-import { commonFields } from '../objects/common-fields.ts';
+import { commonFields, openMaxTokens } from '../objects/common-fields.ts';
 
 export const completionBody = z
   .object({
     ...commonFields,
     prompt: z.union([z.string().min(1), z.array(z.unknown()).min(1).max(65_536)]).meta({
-      description: 'Text to continue, as a string or an array of one string. Token arrays: not supported yet.',
+      description: 'Text to continue, its token numbers, or an array of up to 256 of these.',
+      override: {
+        anyOf: [
+          { type: 'string', minLength: 1 },
+          {
+            type: 'array',
+            minItems: 1,
+            maxItems: 65_536,
+            items: {
+              anyOf: [
+                { type: 'string', minLength: 1 },
+                { type: 'integer', minimum: 0 },
+                { type: 'array', items: { type: 'integer', minimum: 0 }, minItems: 1 },
+              ],
+            },
+          },
+        ],
+      },
     }),
-    max_tokens: maxTokensField.nullish().meta({ description: 'At most this many tokens; 16 when left out.' }),
-    echo: z.boolean().nullish().meta({ description: 'Not supported.' }),
-    suffix: z.string().nullish().meta({ description: 'Not supported.' }),
-    best_of: z.int().min(1).max(128).nullish().meta({ description: 'Only the same as n.' }),
+    max_tokens: openMaxTokens.meta({
+      description: 'At most this many tokens; 16 when left out, -1: until the end of the context.',
+    }),
+    echo: z.boolean().nullish().meta({ description: 'The prompt before its answer; not with logprobs.' }),
+    suffix: z.string().nullish().meta({ description: 'Not supported, unless it is empty.' }),
+    best_of: z
+      .int()
+      .min(1)
+      .max(8)
+      .nullish()
+      .meta({ description: 'So many are made, and the n likeliest given; not with stream.' }),
     logprobs: z
       .int()
       .min(0)

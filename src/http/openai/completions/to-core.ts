@@ -1,39 +1,65 @@
 import type { ChatRequest } from '../../../core/chat.ts';
 import { AppError } from '../../../core/errors.ts';
 import { toCommon } from '../objects/common-to-core.ts';
+import { formatOf } from '../objects/response-format.ts';
+import { type Prompt, toPrompts } from './prompts.ts';
 import type { CompletionBody } from './schema.ts';
 
 /** OpenAI's own default for `/completions`; chat has none. */
 const defaultMaxTokens = 16;
 
-/** A body of `/completions`: text that is continued as it stands, without the chat template. */
-export function completionToCore(body: CompletionBody): ChatRequest {
-  if (body.echo) throw notYet('echo', 'Repeating the prompt');
-  if (body.suffix !== null && body.suffix !== undefined) throw notYet('suffix', 'Filling in before a suffix');
-  const choices = body.n ?? 1;
-  if ((body.best_of ?? choices) !== choices) {
-    throw notYet('best_of', 'Choosing among more candidates than "n"', 'Leave it out.');
-  }
-  const top = body.logprobs ?? null;
-  return {
-    ...toCommon(body, body.max_tokens ?? defaultMaxTokens),
-    input: { type: 'text', prompt: toPrompt(body.prompt) },
+/** A body of `/completions` in the words of the core, and what its answer needs to be written. */
+export interface CompletionWish {
+  /** One for each prompt: text that is continued as it stands, without the chat template. */
+  chats: [ChatRequest, ...ChatRequest[]];
+  /** Choices that are made for each prompt, and those of them that are shown. */
+  candidates: number;
+  wanted: number;
+  /** What stands before the text of an answer, for each prompt. */
+  echoes: string[];
+}
+
+/** Throws `invalid_request` for what the schema cannot see or we do not have. */
+export function completionToCore(body: CompletionBody): CompletionWish {
+  if (body.suffix) throw notYet('suffix', 'Filling in before a suffix');
+  const prompts = toPrompts(body.prompt);
+  const wanted = body.n ?? 1;
+  const candidates = toCandidates(body, wanted);
+  // The best are found by them.
+  const top = body.logprobs ?? (candidates > wanted ? 0 : null);
+  const common = {
+    ...toCommon(body, { otherwise: defaultMaxTokens }),
+    ...(candidates > 1 && { choices: candidates }),
     ...(top !== null && { logprobs: { top } }),
   };
+  const toChat = (prompt: Prompt): ChatRequest => ({ ...common, input: { type: 'text', prompt } });
+  const [first, ...others] = prompts;
+  return {
+    chats: [toChat(first), ...others.map(toChat)],
+    candidates,
+    wanted,
+    echoes: prompts.map((prompt) => (body.echo ? toEcho(prompt, body) : '')),
+  };
+}
+
+function toCandidates(body: CompletionBody, wanted: number): number {
+  const candidates = body.best_of ?? wanted;
+  const refuse = (problem: string) => new AppError('invalid_request', `"best_of" ${problem}.`, { field: 'best_of' });
+  if (candidates < wanted) throw refuse('must be at least "n"');
+  if (candidates === wanted) return candidates;
+  if (body.stream) throw refuse('above "n" excludes "stream": the best is known at the end');
+  const other = formatOf(body)?.field ?? null;
+  if (other !== null) throw refuse(`above "n" excludes "${other}"`);
+  return candidates;
+}
+
+function toEcho(prompt: Prompt, body: CompletionBody): string {
+  if ((body.logprobs ?? null) !== null) throw notYet('echo', 'The log probabilities of the prompt');
+  if (typeof prompt === 'string') return prompt;
+  throw notYet('echo', 'Repeating a prompt of token numbers', 'Leave it out, or send the prompt as text.');
 }
 
 /** `what` of the field we do not have. */
 function notYet(field: string, what: string, fix = 'Leave it out.'): AppError {
   return new AppError('invalid_request', `"${field}": ${what} is not supported yet.`, { field, fix });
-}
-
-function toPrompt(prompt: CompletionBody['prompt']): string {
-  if (typeof prompt === 'string') return prompt;
-  const [only] = prompt;
-  if (typeof only === 'string' && prompt.length === 1) {
-    if (only === '') throw new AppError('invalid_request', '"prompt.0" is empty.', { field: 'prompt.0' });
-    return only;
-  }
-  const what = typeof only === 'string' ? 'More than one prompt' : 'A prompt of token numbers';
-  throw notYet('prompt', what, 'Send one string.');
 }

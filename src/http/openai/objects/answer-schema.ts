@@ -13,7 +13,7 @@ export const usage = z
   })
   .meta({ id: 'CompletionUsage' });
 
-export const finishReason = z.enum(['stop', 'length', 'tool_calls', 'content_filter']);
+export const finishReason = z.enum(['stop', 'length', 'tool_calls', 'content_filter', 'function_call']);
 
 export const openaiError = z
   .object({
@@ -26,3 +26,14 @@ export const openaiError = z
     detail: z.string(),
   })
   .meta({ id: 'OpenAiError' });
+
+/** llama.cpp's build and a hash of the model's file. */
+export const systemFingerprint = z
+  .string()
+  .optional()
+  .meta({ examples: ['b0.5.0-0f3a9c51e2d4'] });
+
+export const promptProgress = z
+  .object({ total: count, cache: count, processed: count, time_ms: count })
+  .optional()
+  .meta({ description: 'With return_progress, while the prompt is read.' });

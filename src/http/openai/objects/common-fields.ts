@@ -4,6 +4,14 @@ import { keepAliveField } from '../../fields/keep-alive.ts';
 import { modelNameField } from '../../fields/model-name.ts';
 import { maxTokensField, samplingFields, stopField } from '../../fields/sampling.ts';
 import { extraSamplingFields } from '../../fields/sampling-extras.ts';
+import { refusedFields } from './refused-fields.ts';
+import { formatFields } from './response-format.ts';
+
+/** llama.cpp's clients write "as many as there is room for" as -1. */
+export const openMaxTokens = z
+  .union([z.literal(-1), maxTokensField])
+  .nullish()
+  .meta({ description: 'At most this many tokens; -1: until the end of the context.' });
 
 /**
  * Fields that chat and completions have. Fields that we do not know are dropped, as compatible servers do, and null means
@@ -29,11 +37,18 @@ export const commonFields = {
   dry_allowed_length: extraSamplingFields.dry_allowed_length.nullish(),
   dry_penalty_last_n: extraSamplingFields.dry_penalty_last_n.nullish(),
   dry_sequence_breakers: extraSamplingFields.dry_sequence_breakers.nullish(),
-  max_tokens: maxTokensField.nullish(),
+  max_tokens: openMaxTokens,
+  n_predict: openMaxTokens.meta({ description: "llama.cpp's name for max_tokens." }),
+  ...formatFields,
+  ...refusedFields,
   stop: stopField.nullish(),
   n: z.int().min(1).max(8).nullish().meta({ description: 'How many answers; the prompt is computed once.' }),
   stream: z.boolean().nullish(),
   stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
+  return_progress: z
+    .boolean()
+    .nullish()
+    .meta({ description: 'With stream: chunks with prompt_progress tell how far the prompt is read.' }),
   keep_alive: keepAliveField.nullish(),
   cache_prompt: cachePromptField.nullish(),
 };

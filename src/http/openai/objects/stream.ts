@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../../core/clock.ts';
 import type { AppError } from '../../../core/errors.ts';
-import { type SseItem, sseFraming } from '../../answer/answer.ts';
+import { type Begun, type SseItem, sseFraming } from '../../answer/answer.ts';
 import type { CommonValues } from './common-fields.ts';
 import { errorObject } from './errors.ts';
 import type { AnswerHead, StreamOptions } from './records.ts';
@@ -13,15 +13,24 @@ export const streamForm = {
 };
 
 /** The head of a new answer; `prefix` is that of its id. */
-export function newHead(prefix: 'chatcmpl' | 'cmpl', model: string, clock: Clock): AnswerHead {
+export function newHead(
+  prefix: 'chatcmpl' | 'cmpl',
+  { model, fingerprint }: Pick<Begun, 'model' | 'fingerprint'>,
+  clock: Clock,
+): AnswerHead {
   return {
     id: `${prefix}-${randomBytes(12).toString('hex')}`,
     created: Math.floor(clock.now().getTime() / 1000),
     model,
+    ...(fingerprint !== null && { system_fingerprint: fingerprint }),
   };
 }
 
 /** What a body says of its stream; null and absent are one. */
-export function toStreamOptions(body: CommonValues): StreamOptions {
-  return { choices: body.n ?? 1, includeUsage: body.stream_options?.include_usage ?? false };
+export function toStreamOptions(body: CommonValues, clock: Clock): StreamOptions {
+  return {
+    choices: body.n ?? 1,
+    includeUsage: body.stream_options?.include_usage ?? false,
+    progressClock: body.return_progress ? () => clock.monotonicMs() : null,
+  };
 }
