@@ -1,10 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { AppError } from '../core/errors.ts';
 
-/** Every value of the two headers that may carry a key, in the order in which they were sent. */
+/** Every value of the headers that may carry a key, in the order in which they were sent. */
 export interface KeyHeaders {
   authorization: readonly string[];
   apiKey: readonly string[];
+  /** Keys among the subprotocols of a WebSocket's handshake. */
+  subprotocol?: readonly string[];
 }
 
 /**
@@ -35,7 +37,8 @@ function ownerOf(key: string): string {
 /** The one key that the headers carry, or null. A scheme other than Bearer carries none. */
 function readKey(headers: KeyHeaders): string | null {
   const bearers = headers.authorization.map((value) => /^bearer +(\S+) *$/i.exec(value)?.[1] ?? '');
-  const [first, ...others] = [...bearers, ...headers.apiKey].filter((key) => key !== '');
+  const all = [...bearers, ...headers.apiKey, ...(headers.subprotocol ?? [])];
+  const [first, ...others] = all.filter((key) => key !== '');
   if (first === undefined) return null;
   if (others.some((key) => !equalKeys(key, first))) {
     throw new AppError('invalid_request', 'The headers carry different keys.', { fix: 'Send one.' });

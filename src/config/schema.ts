@@ -18,7 +18,7 @@ export function toConfig({ server, models, engine, data_folder, log }: MergedSet
       url: server.url,
       /** Host names (beside loopback names and IP addresses) that a `Host` header may carry. */
       allowedHosts: server.allowed_hosts,
-      /** Origins that browsers may call from (CORS, WebSocket); `*` allows all. */
+      /** Origins that browsers may call from (CORS, WebSocket), as `isListedOrigin` reads them; `*` allows all. */
       origins: server.origins,
       /** Clients send one of them as `Authorization: Bearer` or `X-API-Key`; empty: no key is asked for. */
       apiKeys: server.api_key ?? [],

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseBytes, parseDailyHours, parseDurationMs } from '../core/parse-units.ts';
+import { isOriginPattern } from './origins.ts';
 import * as value from './values.ts';
 
 /**
@@ -84,13 +85,13 @@ const server = {
       z
         .string()
         .refine(
-          (origin) => origin === '*' || value.isOrigin(origin),
-          'must be an origin such as https://nas.local:8443, or *',
+          isOriginPattern,
+          'must be an origin such as https://nas.local:8443, https://*.example.com, app://obsidian.md, null or *',
         ),
     ),
     env: { name: 'HEARTH_ORIGINS' },
     default: [],
-    help: 'origins of web pages that browsers may call from; `*` is all',
+    help: 'origins of pages and apps that may call from a browser: `https://nas.local:8443`, `https://*.example.com`, `http://localhost:*`, `app://obsidian.md`, `null`; `*` is all',
     example: "['https://nas.local:8443']",
   },
   body_limit: {

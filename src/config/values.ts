@@ -113,11 +113,6 @@ export function isProxyAddress(text: string): boolean {
   return isReadable && pathname === '/' && search + hash === '';
 }
 
-/** An origin as browsers send it. */
-export function isOrigin(text: string): boolean {
-  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text;
-}
-
 /** The address of a proxy with its scheme; null for `none`. */
 export function proxyAddress(text: string): string | null {
   if (text === 'none') return null;

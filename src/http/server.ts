@@ -2,6 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import websocket from '@fastify/websocket';
 import fastify from 'fastify';
+import { chooseSubprotocol } from '../auth/subprotocol.ts';
+import { createTickets } from '../auth/tickets.ts';
 import { addDocs, addDocument } from './docs/docs.ts';
 import { requestValidator } from './fields/validation.ts';
 import { clientErrorHandler } from './mount/client-errors.ts';
@@ -34,7 +36,8 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   const sockets = new Set<Socket>();
   const openResponses = new WeakMap<Socket, Set<ServerResponse>>();
   const sessions = new Set<Session>();
-  const routeDeps: RouteDeps = { ...deps, activeConnections: () => sockets.size };
+  const tickets = createTickets(clock);
+  const routeDeps: RouteDeps = { ...deps, tickets, activeConnections: () => sockets.size };
   const errorBodies: ByPrefix<ErrorBody> = [
     [rootMount.prefix, rootMount.errorBody],
     [apiMount.prefix, apiMount.errorBody],
@@ -64,7 +67,11 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   // 1. What every request passes, in this order. The WebSocket plugin marks upgrades, and ends the sockets only of the
   // marked ones: it comes before whatever may refuse one.
   await app.register(websocket, {
-    options: { maxPayload: webSocketMessageBytes, perMessageDeflate: false },
+    options: {
+      maxPayload: webSocketMessageBytes,
+      perMessageDeflate: false,
+      handleProtocols: (offered) => chooseSubprotocol([...offered]) ?? false,
+    },
     preClose: async () => {
       await Promise.all([...sessions].map((session) => session.shutdown()));
       app.websocketServer.close();
@@ -74,7 +81,7 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   addMetrics(app, deps);
   addHostCheck(app, config);
   addCors(app, config);
-  addAuth(app, config);
+  addAuth(app, config, tickets);
   addDrain(app, deps);
   addJsonBody(app);
   addUnknownUrls(app, handlers);

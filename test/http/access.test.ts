@@ -79,6 +79,42 @@ describe('the API key', () => {
   });
 });
 
+describe('a ticket', () => {
+  const key = { authorization: 'Bearer secret-key' };
+  const ticketFor = async (url: string) => (await harness.send('POST', url, undefined, key)).json().ticket as string;
+
+  it.each(['/tickets', '/api/v1/tickets'])('of POST %s opens an event stream once', async (url) => {
+    const { send } = await serve({ apiKeys: ['secret-key'] });
+    expect((await send('POST', url)).statusCode).toBe(401);
+    const ticket = await ticketFor(url);
+    const path = `/models/pull/pull-9/events?ticket=${ticket}`;
+    // There is no such pull: the ticket was good, and is used.
+    expect((await send('GET', path)).statusCode).toBe(404);
+    expect((await send('GET', path)).statusCode).toBe(401);
+  });
+
+  it('is good for a minute', async () => {
+    const { send, clock } = await serve({ apiKeys: ['secret-key'] });
+    const response = await send('POST', '/tickets', undefined, key);
+    expect(response.json()).toEqual({
+      ticket: expect.stringMatching(/^tkt_/),
+      expires_in: 60,
+      expires_at: new Date(clock.now().getTime() + 60_000).toISOString(),
+    });
+    expect(response.headers['cache-control']).toBe('no-store');
+    clock.advance(60_000);
+    const path = `/models/pull/pull-9/events?ticket=${response.json().ticket}`;
+    expect((await send('GET', path)).statusCode).toBe(401);
+  });
+
+  it('opens nothing but what a page opens without headers, and a key in an address opens nothing', async () => {
+    const { send } = await serve({ apiKeys: ['secret-key'] });
+    const ticket = await ticketFor('/tickets');
+    expect((await send('GET', `/models?ticket=${ticket}`)).statusCode).toBe(401);
+    expect((await send('GET', '/models/pull/pull-9/events?ticket=secret-key')).statusCode).toBe(401);
+  });
+});
+
 describe('the owner of a request', () => {
   const routes: [string, object][] = [
     ['/generate', { prompt: 'Hi' }],
@@ -172,6 +208,23 @@ describe('origins', () => {
     const response = await send('POST', '/generate', { prompt: 'Hi' }, { origin: 'https://any.example' });
     expect(response.statusCode).toBe(200);
     expect(response.headers['access-control-allow-origin']).toBe('*');
+  });
+
+  it.each([
+    ['app://obsidian.md', 'app://obsidian.md'],
+    ['tauri://localhost', 'tauri://localhost'],
+    ['chrome-extension://abcdef', 'chrome-extension://*'],
+    ['null', 'null'],
+    ['https://chat.example.com', 'https://*.example.com'],
+    ['http://localhost:5174', 'http://localhost:*'],
+  ])('such as %s may call when %s is listed, also with the headers of SDKs', async (origin, listed) => {
+    const { send } = await serve({ origins: [listed] });
+    const asked = { ...preflight, 'access-control-request-headers': 'authorization,x-stainless-os' };
+    const answered = await send('OPTIONS', '/v1/chat/completions', undefined, { origin, ...asked });
+    expect(answered.statusCode).toBe(204);
+    expect(answered.headers['access-control-allow-origin']).toBe(origin);
+    expect(answered.headers['access-control-allow-headers']).toContain('x-stainless-os');
+    expect((await send('POST', '/generate', { prompt: 'Hi' }, { origin })).statusCode).toBe(200);
   });
 
   it.each(['https://evil.example', 'null', 'file://', 'chrome-extension://abc'])(

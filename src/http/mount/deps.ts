@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import type { Tickets } from '../../auth/tickets.ts';
 import type { Config } from '../../config/schema.ts';
 import type { RoutingConfig } from '../../core/call.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -33,6 +34,7 @@ export interface HttpDeps {
 
 /** What routes see: the same, and what the server itself counts. */
 export interface RouteDeps extends HttpDeps {
+  tickets: Tickets;
   /** Open sockets of the server, WebSockets included. */
   activeConnections(): number;
 }
@@ -58,7 +60,9 @@ declare module 'fastify' {
     startsWork?: boolean;
     /** A missing or empty body counts as no body instead of broken JSON. */
     allowsEmptyBody?: boolean;
-    /** Speaks WebSocket: an upgrade from a foreign origin is refused. */
+    /** Speaks WebSocket: an upgrade from a foreign origin is refused, and a ticket or a subprotocol may stand for a key. */
     isWebSocket?: boolean;
+    /** A ticket in the address may stand for a key: a page opens it without headers of its own. */
+    takesTicket?: boolean;
   }
 }

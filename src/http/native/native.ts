@@ -11,6 +11,7 @@ import type { NativeMount } from './mounts/mounts.ts';
 import { addProbeRoutes } from './probes/probes.ts';
 import type { Session } from './sockets/sockets.ts';
 import { addStoreRoutes } from './store/store.ts';
+import { addTicketRoute } from './tickets/tickets.ts';
 
 /** Paths that may be upgraded to a WebSocket, under any mount. */
 export const webSocketPaths = /^\/ws\/(?:generate|pull\/[^/]+)$/;
@@ -27,6 +28,7 @@ export function nativeRoutes(deps: RouteDeps, mount: NativeMount, sessions: Set<
     addStoreRoutes(app, deps, mount, sessions);
     addHealthRoute(app, deps, mount);
     addMachineRoute(app, deps, mount);
+    addTicketRoute(app, deps, mount);
     if (mount.prefix === '/api/v1') addEmbeddingRoute(app, deps, mount);
     if (mount.prefix === '') {
       addRerankRoute(app, deps, mount);

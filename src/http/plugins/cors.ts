@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { isListedOrigin } from '../../config/origins.ts';
 import type { Config } from '../../config/schema.ts';
 import { AppError } from '../../core/errors.ts';
 
@@ -16,7 +17,7 @@ export function addCors(app: FastifyInstance, config: Config): void {
     const origin = request.headers.origin;
     if (origin === undefined) return;
     if (origins.length > 0) reply.header('vary', 'Origin');
-    if (isListed(origin, origins)) {
+    if (isListedOrigin(origin, origins)) {
       reply.header('access-control-allow-origin', origins.includes('*') ? '*' : origin);
       reply.header('access-control-expose-headers', exposedHeaders);
       if (isPreflight(request)) return answerPreflight(request, reply);
@@ -30,10 +31,6 @@ export function addCors(app: FastifyInstance, config: Config): void {
       });
     }
   });
-}
-
-function isListed(origin: string, origins: string[]): boolean {
-  return origins.includes('*') || origins.includes(origin);
 }
 
 /** The origin's scheme is taken for ours: a proxy in front may speak https while it asks us in http. */

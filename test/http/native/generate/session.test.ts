@@ -377,6 +377,41 @@ describe('an upgrade', () => {
     expect(await upgrade('Host: localhost\r\nAuthorization: Bearer secret-key\r\n')).toContain(' 101 ');
   });
 
+  it.each([
+    ['bearer', 'secret-key'],
+    ['hearth', 'bearer.secret-key'],
+    ['realtime', 'openai-insecure-api-key.secret-key'],
+  ])('takes the key among the subprotocols %s, %s, and names the other one', async (...protocols) => {
+    await serve({ apiKeys: ['secret-key'] });
+    const socket = new WebSocket(`${base}/ws/generate`, protocols);
+    clients.push(socket);
+    await once(socket, 'open');
+    expect(socket.protocol).toBe(protocols[0]);
+  });
+
+  it.each([
+    'Sec-WebSocket-Protocol: bearer, wrong\r\n',
+    'Sec-WebSocket-Protocol: secret-key\r\n',
+    'Sec-WebSocket-Protocol: bearer\r\n',
+    'Sec-WebSocket-Protocol: bearer, secret-key, bearer.other\r\n',
+  ])('with %j is refused', async (header) => {
+    await serve({ apiKeys: ['secret-key'] });
+    expect(await upgrade(`Host: localhost\r\n${header}`)).toMatch(/ 40[01] /);
+  });
+
+  it('takes a ticket for the key that asked for it', async () => {
+    await serve({ apiKeys: ['secret-1', 'secret-2'] });
+    const headers = { 'x-api-key': 'secret-2' };
+    await harness.send('POST', '/generate', { prompt: 'Hi' }, headers);
+    const { ticket } = (await harness.send('POST', '/tickets', undefined, headers)).json();
+    const client = await open(`/ws/generate?ticket=${ticket}`);
+    client.send({ action: 'generate', prompt: 'Hi' });
+    await client.until('done');
+    const [overHttp, overSocket] = harness.gateway.calls.map(({ context }) => context.principal.id);
+    expect(overSocket).toBe(overHttp);
+    expect(await upgrade('Host: localhost\r\n', `/ws/generate?ticket=${ticket}`)).toContain(' 401 ');
+  });
+
   it('generates for the owner of its key', async () => {
     await serve({ apiKeys: ['secret-1', 'secret-2'] });
     const body = { prompt: 'Hi' };
