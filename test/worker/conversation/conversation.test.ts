@@ -62,7 +62,7 @@ describe('a template that insists on turns', () => {
   it('takes a conversation that the assistant begins', () => {
     const [hi] = history;
     const hello = { role: 'assistant' as const, content: [{ type: 'text' as const, text: 'Hello' }] };
-    expect(render(strict, [hello, hi!])).toBe('user:;assistant:Hello;user:Hi;');
+    expect(render(strict, [hello, hi!])).toBe('user:[...];assistant:Hello;user:Hi;');
   });
 
   it('takes instructions alone as what the user says', () => {
