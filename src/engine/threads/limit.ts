@@ -20,8 +20,8 @@ export interface LimitState {
   readonly calmMs: number;
   /** Time without strain, room or not. */
   readonly unstrainedMs: number;
-  /** Calm that a thread is given back after. */
-  readonly patienceMs: number;
+  /** How many times the usual calm a thread is given back after: 1, doubled with each one that was taken away again. */
+  readonly patience: number;
   /** Working time since a thread was given back; null: that one has proved itself, or there was none. */
   readonly probationMs: number | null;
   /** A drop for which step times were the only sure sign, until it is known whether it helped. */
@@ -44,7 +44,10 @@ interface LimitDecision {
 
 /** In a row: six seconds at an interval of two. */
 const strainedReadings = 3;
-const firstPatienceMs = 30_000;
+/** Calm that a thread is given back after: as many readings of room for it as cost it. */
+const calmWithRoomMs = 6_000;
+/** The same where nothing tells of idle processors, so that only a try shows whether there is room. */
+const calmUnseenMs = 30_000;
 const maxPatienceMs = 8 * 60_000;
 const probationMs = 60_000;
 /** Half a thread's worth of time frozen costs more than a thread less: those that still run spin meanwhile. */
@@ -69,7 +72,7 @@ export function initialLimit(cores: number): LimitState {
     strained: 0,
     calmMs: 0,
     unstrainedMs: 0,
-    patienceMs: firstPatienceMs,
+    patience: 1,
     probationMs: null,
     trial: null,
   };
@@ -77,7 +80,7 @@ export function initialLimit(cores: number): LimitState {
 
 /**
  * Decides how many threads may decode, from one reading after the other: one less after three strained readings, one
- * more after thirty seconds of calm, never less than one. Pure.
+ * more after six seconds of calm with a processor to spare, never less than one. Pure.
  * See the folder's README for what counts as strain and why.
  */
 export function decideLimit(state: LimitState, reading: ContentionReading): LimitDecision {
@@ -111,7 +114,7 @@ export function decideLimit(state: LimitState, reading: ContentionReading): Limi
       {
         ...dropped,
         // The thread given back last was taken away again at once: whoever needs the cores is still there.
-        patienceMs: next.probationMs === null ? next.patienceMs : Math.min(maxPatienceMs, next.patienceMs * 2),
+        patience: next.probationMs === null ? next.patience : next.patience * 2,
         probationMs: null,
         trial:
           !sure && reading.slowdown !== null
@@ -124,7 +127,8 @@ export function decideLimit(state: LimitState, reading: ContentionReading): Limi
   }
 
   // 3. Calm. Room may be hidden for ever (hyper-threads, cores of another set), so in the end it is tried without.
-  if (next.limit < next.cores && (next.calmMs >= next.patienceMs || next.unstrainedMs >= maxPatienceMs)) {
+  const calmMs = (reading.idleCores === null ? calmUnseenMs : calmWithRoomMs) * next.patience;
+  if (next.limit < next.cores && (next.calmMs >= calmMs || next.unstrainedMs >= maxPatienceMs)) {
     const reason = `no pressure for ${Math.round(next.unstrainedMs / 1000)} s`;
     return go({ ...next, calmMs: 0, unstrainedMs: 0, probationMs: 0, trial: null }, next.limit + 1, reason);
   }
@@ -163,7 +167,7 @@ function advance(state: LimitState, reading: ContentionReading, strained: boolea
     strained: busy ? (strained ? state.strained + 1 : 0) : state.strained,
     calmMs: strained || !hasRoom(state, reading) ? 0 : state.calmMs + intervalMs,
     unstrainedMs: strained ? 0 : state.unstrainedMs + intervalMs,
-    patienceMs: proved ? firstPatienceMs : state.patienceMs,
+    patience: proved ? 1 : state.patience,
     probationMs: proved ? null : probation,
     trial: judges ? { ...state.trial!, readings: state.trial!.readings + 1 } : state.trial,
   };

@@ -87,11 +87,16 @@ describe('strain', () => {
 describe('calm', () => {
   const dropped = run(initialLimit(4), times(6, strained)).state;
 
-  it('gives one thread back after thirty seconds', () => {
+  it('gives one thread back after thirty seconds where nothing tells of idle processors', () => {
     const { limits } = run(dropped, times(30, calm));
     expect(limits.indexOf(3)).toBe(14);
     expect(limits.indexOf(4)).toBe(29);
     expect(run(dropped, times(100, calm)).limits.at(-1)).toBe(4);
+  });
+
+  it('gives one back after three readings that show an idle processor for it', () => {
+    const { limits } = run(dropped, times(6, { ...calm, idleCores: 1 }));
+    expect(limits).toEqual([2, 2, 3, 3, 3, 4]);
   });
 
   it('begins anew after one reading of strain', () => {
@@ -127,12 +132,12 @@ describe('calm', () => {
   it('is as quick as ever again once a thread given back has worked for a minute', () => {
     const cycle = [...times(15, calm), ...times(3, strained)];
     const impatient = run(run(initialLimit(2), times(3, strained)).state, cycle).state;
-    expect(impatient.patienceMs).toBe(60_000);
+    expect(impatient.patience).toBe(2);
     const proved = run(impatient, times(60, calm)).state;
-    expect(proved).toMatchObject({ limit: 2, patienceMs: 30_000 });
+    expect(proved).toMatchObject({ limit: 2, patience: 1 });
     // A minute of idling proves nothing.
     const rested = run(impatient, [...times(30, calm), ...times(60, idle), ...times(3, strained)]).state;
-    expect(rested).toMatchObject({ limit: 1, patienceMs: 120_000 });
+    expect(rested).toMatchObject({ limit: 1, patience: 4 });
   });
 });
 
