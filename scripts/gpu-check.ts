@@ -76,6 +76,7 @@ async function run(name: string, plan: LoadPlan, on: GpuDevice | null) {
     worker,
     options: {
       purpose: 'generate',
+      model: 'm',
       modelPath,
       contextTokens: plan.contextTokens,
       slots: 1,

@@ -44,6 +44,7 @@ export function engineSide(deps: { env: NodeJS.ProcessEnv; cores: number }): Eng
         worker: forkWorker({ env: deps.env, libuvThreads: libuvThreads(deps.cores) }),
         options: {
           purpose: 'generate',
+          model: 'm',
           modelPath,
           contextTokens,
           slots: streams,

@@ -31,7 +31,9 @@ import {
   type CrashGuard,
   createCrashGuard,
   createLauncher,
+  createLoadFailures,
   createManager,
+  fileStamp,
   type Manager,
   type ModelRef,
   quarantineFile,
@@ -142,12 +144,14 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
   });
   // 5. The loaded models.
   const crashes = crashGuardFor(deps);
+  const failures = createLoadFailures(fileStamp);
   const manager: Manager = createManager({
     launcher,
     gpu,
     memory: { plan: planner.plan, refusal: watch.refusal, residentBytes, measure },
     calibrator,
     crashes,
+    failures,
     maxQueue: config.models.maxQueue,
     clock,
     log,
@@ -162,6 +166,7 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
     catalog,
     manager,
     crashes,
+    failures,
     gpu,
     planning: createPlanning({ planner, gpu, residents: manager.residents, residentBytes, defaults }),
     clock,

@@ -13,7 +13,7 @@ import type { GpuSelector, GpuStatus } from './gpu/gpu.ts';
 import { type LoadWish, type LocalModel, toLocalModel } from './models/models.ts';
 import { assertPurpose, type Planning } from './planning/planning.ts';
 import { createRequests, type Requests } from './requests/requests.ts';
-import type { CrashGuard, Manager } from './residents/residents.ts';
+import type { CrashGuard, LoadFailures, Manager } from './residents/residents.ts';
 import { createRunning } from './running.ts';
 
 export type { LoadWish, LocalModel, ModelCalibration } from './models/models.ts';
@@ -49,6 +49,8 @@ export function createEngine(deps: {
   catalog: Catalog;
   manager: Manager;
   crashes: CrashGuard;
+  /** Why loads failed. */
+  failures: Pick<LoadFailures, 'reasonFor'>;
   gpu: Pick<GpuSelector, 'choose' | 'forgive' | 'status'>;
   planning: Planning;
   clock: Clock;
@@ -78,6 +80,7 @@ export function createEngine(deps: {
     toLocalModel(model, {
       residents: manager.residents(),
       quarantineReason: deps.crashes.reasonFor,
+      failureReason: deps.failures.reasonFor,
       residentBytes: deps.residentBytes,
       calibrationOf: (id) => deps.calibrator?.resultOf(id) ?? null,
       choose: (of) => chooseVariant(of, undefined),
@@ -161,7 +164,10 @@ export function createEngine(deps: {
     },
     memory: deps.memory,
     gpu: deps.gpu.status,
-    drain: running.drain,
+    async drain(deadlineMs) {
+      manager.stopLoading();
+      await running.drain(deadlineMs);
+    },
     close: () => manager.close(),
   };
 }

@@ -1,4 +1,4 @@
-import { AppError, toAppError } from '../core/errors.ts';
+import { AppError, toAppError, type WireError } from '../core/errors.ts';
 import type { StreamEvent } from '../core/events.ts';
 import { type Calls, createCalls } from './calls.ts';
 import type { FromWorker, StepReport, ToWorker, WorkerItem, WorkerRequest, WorkerStep } from './protocol.ts';
@@ -35,15 +35,20 @@ interface Inbox {
 
 /**
  * Matches requests and events by id over one port. Every request races the channel's close, so none can hang on a
- * dead worker. `onStep` sees the report of each step.
+ * dead worker. `onStep` sees the report of each step, `onFailure` each failure, before the request that it ends.
  */
-export function createChannel(deps: { port: Port; onStep: (report: StepReport) => void }): Channel {
+export function createChannel(deps: {
+  port: Port;
+  onStep: (report: StepReport) => void;
+  onFailure?: (error: WireError) => void;
+}): Channel {
   const inboxes = new Map<number, Inbox>();
   let nextId = 1;
   let closed: AppError | null = null;
   const calls = createCalls({ send: deps.port.send, newId: () => nextId++ });
 
   const deliver = (item: WorkerItem) => {
+    if ('error' in item) deps.onFailure?.(item.error);
     const inbox = inboxes.get(item.id);
     if (!inbox) return;
     inbox.queue.push(item);
@@ -65,7 +70,10 @@ export function createChannel(deps: { port: Port; onStep: (report: StepReport) =
   deps.port.onMessage((message) => {
     if (message.type === 'step') takeStep(message);
     else if (message.type === 'steps') for (const step of message.steps) takeStep(step);
-    else if ('id' in message) calls.deliver(message);
+    else if ('id' in message) {
+      if (message.type === 'refused') deps.onFailure?.(message.error);
+      calls.deliver(message);
+    }
   });
 
   async function* generate(

@@ -10,6 +10,8 @@ export interface WorkerOptions
   extends Pick<PlannedSettings, 'contextTokens' | 'slots' | 'batchTokens' | 'useMmap' | 'kvType' | 'flashAttention'> {
   /** The one operation that the worker serves. */
   purpose: Operation;
+  /** Its name, for errors that a client sees. */
+  model: string;
   /** Absolute path of the model file (first part of a split set). */
   modelPath: string;
   /** Where states of prompts are kept beyond the process, and which from the first time on; null: nowhere. */

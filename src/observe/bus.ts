@@ -71,8 +71,8 @@ export type AppEvent =
   /** `result`: done, cancelled or an error code. */
   | { type: 'pull-ended'; id: string; model: string; result: string };
 
-/** Why a model went; `pressure`: others need the memory. */
-export type UnloadReason = 'request' | 'idle' | 'room' | 'pressure' | 'shutdown' | 'crash';
+/** Why a model went; `pressure`: others need the memory; `damaged`: what it computes is of no use. */
+export type UnloadReason = 'request' | 'idle' | 'room' | 'pressure' | 'shutdown' | 'damaged' | 'crash';
 
 /** Hands events on to whoever wants them, at once and in order. */
 export interface Bus {

@@ -2,6 +2,7 @@
  * Entry of a worker process: one model, driven over IPC by `engine/residents`. It never writes to stdout; stderr is
  * kept by the parent for its log. When the parent is gone it exits. Its one argument is the size of its libuv pool.
  */
+import { setTimeout } from 'node:timers/promises';
 import { AppError, toAppError } from '../core/errors.ts';
 import { canParkThreads, gateDescriptor } from '../ipc/gate.ts';
 import type { FromWorker, StepReport, ToWorker, WorkerItem, WorkerOptions } from '../ipc/protocol.ts';
@@ -43,6 +44,9 @@ interface LoadedEmbedder {
   embedder: Embedder;
 }
 
+/** Within it, lines of the library are on stderr. */
+const logDelayMs = 50;
+
 let loaded: Loaded | null = null;
 let loadedEmbedder: LoadedEmbedder | null = null;
 
@@ -60,7 +64,8 @@ const pool = createThreadPool({
 
 async function load(options: WorkerOptions): Promise<void> {
   void pool.use(options.libuvThreads);
-  if (options.purpose !== 'generate') return loadEmbedder(options);
+  const { purpose } = options;
+  if (purpose !== 'generate') return loadEmbedder(options, purpose);
   const runtime = await createRuntime(options);
   send({ type: 'probing' });
   const template = createChatTemplate({
@@ -126,9 +131,14 @@ async function load(options: WorkerOptions): Promise<void> {
   });
 }
 
-async function loadEmbedder(options: WorkerOptions): Promise<void> {
+async function loadEmbedder(options: WorkerOptions, purpose: 'embed' | 'rank'): Promise<void> {
   const runtime = await createEmbeddingRuntime(options);
-  const embedder = createEmbedder({ model: runtime.model, log: (line) => process.stderr.write(`${line}\n`) });
+  const embedder = createEmbedder({
+    name: options.model,
+    model: runtime.model,
+    log: (line) => process.stderr.write(`${line}\n`),
+  });
+  await embedder.probe(purpose);
   loadedEmbedder = { runtime, embedder };
   send({
     type: 'ready',
@@ -198,9 +208,11 @@ async function shutdown(): Promise<void> {
 process.on('message', (message: ToWorker) => {
   switch (message.type) {
     case 'load':
-      load(message.options).catch((error: unknown) => {
+      load(message.options).catch(async (error: unknown) => {
         const cause = error instanceof AppError ? (error.cause ?? error) : error;
         process.stderr.write(`load: ${cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)}\n`);
+        // The library hands its log lines over late, and this process ends as soon as it has told.
+        await setTimeout(logDelayMs);
         send({ type: 'load-failed', error: toAppError(error).toWire() });
       });
       break;

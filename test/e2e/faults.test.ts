@@ -202,6 +202,26 @@ describe('SIGTERM', () => {
     await server.stop();
   });
 
+  it('answers at once who waits for a load, and ends the loader', async () => {
+    const server = await startServer();
+    const messages = [{ role: 'user', content: 'Hello!' }];
+    const waiting = [
+      postJson(`${server.baseUrl}/models/default/load`, {}),
+      postJson(`${server.baseUrl}/v1/chat/completions`, { model: 'default', messages }),
+    ];
+    await eventually(() => Promise.resolve(workerPids(server.pid).length === 1));
+    const [worker] = workerPids(server.pid);
+    server.child.kill('SIGTERM');
+    for (const { status, body } of await Promise.all(waiting)) {
+      expect(status).toBe(503);
+      expect(JSON.stringify(body)).toMatch(/"shutting_down"/i);
+    }
+    expect(await server.ended).toEqual({ code: 0, signal: null });
+    expect(isAlive(worker!)).toBe(false);
+    expect(server.stderr()).not.toContain('model loaded');
+    await server.stop();
+  });
+
   it('ends streams with an error event at the deadline', async () => {
     const server = await startServer({ env: { HEARTH_DRAIN: '200ms' } });
     await postJson(`${server.baseUrl}/models/default/load`, { parallel: 1 });

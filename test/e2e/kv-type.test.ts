@@ -13,6 +13,7 @@ import { cleanEnvironment } from '../support/server.ts';
 
 const options: WorkerOptions = {
   purpose: 'generate',
+  model: 'm',
   modelPath: join(builtInModels, 'hearth-guide-3m-q8_0.gguf'),
   contextTokens: 512,
   slots: 1,

@@ -38,6 +38,7 @@ async function errorsOf(filePath: string, wish: Partial<LoadShape>, lettersPerTo
     {
       ...shape,
       purpose,
+      model: 'm',
       modelPath: filePath,
       vault: null,
       libuvThreads: 1,

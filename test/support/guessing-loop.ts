@@ -31,6 +31,7 @@ export interface GuessingOutput {
 const [modelPath, slots, guesses] = [process.argv[2]!, Number(process.argv[3]), Number(process.argv[4])];
 const runtime = await createRuntime({
   purpose: 'generate',
+  model: 'm',
   modelPath,
   contextTokens: 1024,
   slots,

@@ -35,6 +35,7 @@ export async function startRealWorker(how: {
   const reports: StepReport[] = [];
   const options: WorkerOptions = {
     purpose: 'generate',
+    model: 'm',
     modelPath: join(builtInModels, `${builtInModel}-q8_0.gguf`),
     contextTokens: 2048,
     slots: how.slots,

@@ -3,6 +3,7 @@ import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import type { Planner } from '../../src/engine/memory/planner.ts';
 import { createPlanning, type EngineDefaults } from '../../src/engine/planning/planning.ts';
 import { createLauncher } from '../../src/engine/residents/launcher.ts';
+import { createLoadFailures } from '../../src/engine/residents/load-failures.ts';
 import { createManager, type Manager } from '../../src/engine/residents/manager.ts';
 import { createThreadArbiter } from '../../src/engine/threads/arbiter.ts';
 import type { MemoryBudget } from '../../src/machine/memory-budget.ts';
@@ -43,6 +44,7 @@ export function testEngine(
   const log = createLogger('silent');
   const workers: FakeWorker[] = [];
   const crashes = testCrashGuard(clock);
+  const failures = createLoadFailures(() => null);
   const gpu = fakeGpu();
   let scans = 0;
   const catalog: Catalog = {
@@ -76,6 +78,7 @@ export function testEngine(
     gpu,
     memory: { plan, residentBytes: () => 77, measure: () => null, refusal: () => null },
     crashes,
+    failures,
     maxQueue: 8,
     clock,
     log,
@@ -87,6 +90,7 @@ export function testEngine(
     catalog,
     manager,
     crashes,
+    failures,
     gpu,
     planning: createPlanning({
       planner,

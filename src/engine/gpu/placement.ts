@@ -1,4 +1,5 @@
 import { type AppError, toAppError } from '../../core/errors.ts';
+import { isDamaged } from '../../ipc/damaged.ts';
 import type { GpuDevice, GpuWish } from '../../machine/gpu/device.ts';
 import type { Logger } from '../../observe/logger.ts';
 import type { GpuChoice, GpuSelector } from './select.ts';
@@ -11,7 +12,7 @@ interface Placement {
 }
 
 /** Failures of a load that another device cannot mend. */
-const notOfTheGpu = new Set(['timeout', 'no_binary']);
+const notOfTheGpu = new Set(['timeout', 'no_binary', 'file_changed']);
 
 /**
  * The GPU that suits the wish comes first. When less video memory is free than was thought, it is planned once more with
@@ -28,7 +29,7 @@ export function createPlacement(
     first,
     async next({ device }, thrown) {
       const failure = toAppError(thrown);
-      if (device === null || failure.code !== 'model_load_failed') throw failure;
+      if (device === null || !(failure.code === 'model_load_failed' || isDamaged(failure))) throw failure;
       const reason = failure.details?.['reason'];
       if (notOfTheGpu.has(`${reason}`)) throw failure;
       const freeBytes = failure.details?.['free_bytes'];

@@ -13,6 +13,8 @@ export function toLocalModel(
   now: {
     residents: ResidentView[];
     quarantineReason: (id: string) => string | null;
+    /** Why its last load failed. */
+    failureReason: (id: string) => string | null;
     residentBytes: (pid: number) => number;
     choose: (model: CatalogModel) => CatalogVariant;
     calibrationOf: CalibrationOf;
@@ -32,13 +34,18 @@ export function toLocalModel(
       : quarantine !== null
         ? 'quarantined'
         : 'unloaded';
+  const reasonOf = (of: ModelState): string | null => {
+    if (of === 'invalid') return shown.invalidReason;
+    if (of === 'quarantined') return quarantine;
+    return of === 'unloaded' ? now.failureReason(shown.id) : null;
+  };
   return {
     name: model.name,
     aliases: model.aliases,
     format: 'gguf',
     purpose: shown.facts ? purposeOf(shown.facts) : 'generate',
     state,
-    reason: state === 'invalid' ? shown.invalidReason : state === 'quarantined' ? quarantine : null,
+    reason: reasonOf(state),
     architecture: shown.facts?.architecture ?? null,
     parameterCount: shown.facts?.parameterCount ?? null,
     trainedContextTokens: shown.facts?.trainedContextTokens ?? null,

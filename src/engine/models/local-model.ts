@@ -31,7 +31,7 @@ export interface LocalModel {
   /** What it was made for: to continue text, to make vectors of texts, or to rate documents. */
   purpose: Operation;
   state: ModelState;
-  /** Why it is invalid or quarantined, or null. */
+  /** Why it is invalid or quarantined, or why its last load failed; else null. */
   reason: string | null;
   architecture: string | null;
   parameterCount: number | null;

@@ -1,15 +1,18 @@
-import { statSync } from 'node:fs';
 import { z } from 'zod';
 import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import type { StateFile } from '../../files/state-file.ts';
+import { type FileStamp, fileStamp } from './file-stamp.ts';
 
-/** A model's process that ended by itself. */
+/** A model's process that ended by itself, or a model that is of no use. */
 export interface Crash {
   id: string;
   filePath: string;
-  /** A file that cannot be loaded is to blame itself; what happens later may have other reasons. */
-  during: 'load' | 'run';
+  /**
+   * A file whose process died in its load is to blame itself; what happens later may have other reasons. `damaged`: it
+   * was seen to be.
+   */
+  during: 'load' | 'run' | 'damaged';
   /** What is known of it, for the operator. */
   reason: string;
 }
@@ -29,20 +32,29 @@ const maxRunCrashes = 3;
 const maxLoadDeaths = 2;
 const windowMs = 10 * 60_000;
 
-const loadDeaths = z.object({ filePath: z.string(), stamp: z.string(), deaths: z.int().min(1), reason: z.string() });
+const badFile = z.object({
+  filePath: z.string(),
+  stamp: z.string(),
+  /** Loads in which its process died. */
+  deaths: z.int().min(0),
+  /** It was seen to be damaged. */
+  damaged: z.boolean().default(false),
+  reason: z.string(),
+});
 
-/** What outlives the process: files that ended the process that loaded them, by id. */
-export const quarantineFile = z.object({ version: z.literal(1), files: z.record(z.string(), loadDeaths) });
+/** What outlives the process: files that ended the process that loaded them, and damaged ones, by id. */
+export const quarantineFile = z.object({ version: z.literal(1), files: z.record(z.string(), badFile) });
 
 /**
- * Two rules. A file whose process died twice while it was loaded is refused until the file changes, also after a restart.
+ * Two rules. A file that is damaged, or whose process died twice while it was loaded, is refused until the file changes,
+ * also after a restart.
  * A model that crashed three times within ten minutes while it answered rests until the first of these is ten minutes ago.
- * `stored`: where the former is kept. `stampOf`: changes when a file does; throws when it is gone.
+ * `stored`: where the former is kept. `stampOf`: changes when a file does.
  */
 export function createCrashGuard(deps: {
   clock: Clock;
   stored: StateFile<z.infer<typeof quarantineFile>>;
-  stampOf?: (filePath: string) => string;
+  stampOf?: FileStamp;
 }): CrashGuard {
   const { clock, stored, stampOf = fileStamp } = deps;
   const files = new Map(Object.entries(stored.read()?.files ?? {}));
@@ -59,21 +71,14 @@ export function createCrashGuard(deps: {
   const deathsOf = (id: string) => {
     const known = files.get(id);
     if (!known) return null;
-    if (stampOrNull(known.filePath) === known.stamp) return known;
+    if (stampOf(known.filePath) === known.stamp) return known;
     files.delete(id);
     save();
     return null;
   };
-  const stampOrNull = (filePath: string) => {
-    try {
-      return stampOf(filePath);
-    } catch {
-      return null;
-    }
-  };
   const bad = (id: string) => {
     const known = deathsOf(id);
-    return known && known.deaths >= maxLoadDeaths ? known : null;
+    return known && (known.damaged || known.deaths >= maxLoadDeaths) ? known : null;
   };
 
   return {
@@ -82,22 +87,21 @@ export function createCrashGuard(deps: {
         runCrashesAtMs.set(id, [...recentCrashes(id), clock.monotonicMs()]);
         return;
       }
-      const stamp = stampOrNull(filePath);
+      const stamp = stampOf(filePath);
       if (stamp === null) return;
-      files.set(id, { filePath, stamp, deaths: (deathsOf(id)?.deaths ?? 0) + 1, reason });
+      const known = deathsOf(id)?.deaths ?? 0;
+      const deaths = during === 'load' ? known + 1 : known;
+      files.set(id, { filePath, stamp, deaths, damaged: during === 'damaged', reason });
       save();
     },
     check(id) {
       const file = bad(id);
       if (file) {
-        throw new AppError(
-          'model_quarantined',
-          `Loading this model ended its process ${file.deaths} times: ${file.reason}`,
-          {
-            fix: 'Replace the file; an explicit load of the model tries it once more.',
-            details: { deaths: file.deaths, reason: 'file' },
-          },
-        );
+        const what = file.damaged ? '' : `Loading this model ended its process ${file.deaths} times: `;
+        throw new AppError('model_quarantined', `${what}${file.reason}`, {
+          fix: 'Replace the file; an explicit load of the model tries it once more.',
+          details: { deaths: file.deaths, reason: 'file' },
+        });
       }
       const crashes = recentCrashes(id);
       if (crashes.length < maxRunCrashes) return;
@@ -113,6 +117,7 @@ export function createCrashGuard(deps: {
     },
     reasonFor(id) {
       const file = bad(id);
+      if (file?.damaged) return file.reason;
       if (file) return `its process died ${file.deaths} times while it was loaded: ${file.reason}`;
       return recentCrashes(id).length >= maxRunCrashes ? 'its process keeps crashing' : null;
     },
@@ -121,10 +126,4 @@ export function createCrashGuard(deps: {
       if (files.delete(id)) save();
     },
   };
-}
-
-/** Size and time of the last change. */
-function fileStamp(filePath: string): string {
-  const { size, mtimeMs } = statSync(filePath);
-  return `${size}-${mtimeMs}`;
 }

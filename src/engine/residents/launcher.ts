@@ -21,6 +21,8 @@ interface Launch {
   slots: number | undefined;
   /** What is known of the model on this machine, or null. */
   calibration: Pick<Calibration, 'libuvThreads'> | null;
+  /** Aborted: the load is not wanted any more. */
+  signal: AbortSignal;
 }
 
 /** A worker that has loaded its model, and its share of the threads. */
@@ -58,6 +60,7 @@ export function createLauncher(deps: {
     const purpose = purposeOf(ref.facts);
     return {
       purpose,
+      model: ref.model,
       modelPath: ref.filePath,
       contextTokens: plan.contextTokens,
       slots: slotsFor(purpose, plan.slots, slots),
@@ -92,6 +95,7 @@ export function createLauncher(deps: {
           worker: deps.fork(gpu.device?.environment ?? {}),
           options: optionsOf(launch, share.threads),
           loadTimeoutMs: deps.loadTimeoutMs,
+          signal: launch.signal,
           clock: deps.clock,
           log: deps.log,
           onStep,

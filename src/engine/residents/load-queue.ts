@@ -9,12 +9,10 @@ export interface Grant extends Disposable {
 
 /** The line of loads: one at a time, in the order they were asked for. */
 export interface LoadQueue {
-  /** Waits for the turn and the memory. Rejects with what `refuse` makes of a refusal, or with the reason of `close`. */
-  enter(plan: Waiter['plan'], refuse: Waiter['refuse']): Promise<Grant>;
+  /** Waits for the turn and the memory. Rejects with what `refuse` makes of a refusal, or with the reason of the signal. */
+  enter(plan: Waiter['plan'], refuse: Waiter['refuse'], signal: AbortSignal): Promise<Grant>;
   /** Room may have appeared, or a model has become idle. */
   roomChanged(): void;
-  /** Turns everyone away who waits. */
-  close(reason: Error): void;
 }
 
 interface Waiter {
@@ -98,15 +96,21 @@ export function createLoadQueue(deps: {
   };
 
   return {
-    enter(plan, refuse) {
+    enter(plan, refuse, signal) {
       const waiter: Waiter = { plan, refuse, granted: Promise.withResolvers<Grant>(), overtaken: 0 };
+      if (signal.aborted) return Promise.reject(toAppError(signal.reason));
       line.push(waiter);
+      const onAbort = () => {
+        // It may have got its turn in this very moment.
+        if (!line.includes(waiter)) return;
+        turnAway(waiter, toAppError(signal.reason));
+        advance();
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      const granted = waiter.granted.promise.finally(() => signal.removeEventListener('abort', onAbort));
       advance();
-      return waiter.granted.promise;
+      return granted;
     },
     roomChanged: advance,
-    close(reason) {
-      for (const waiter of line.splice(0)) waiter.granted.reject(reason);
-    },
   };
 }

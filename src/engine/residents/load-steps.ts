@@ -1,13 +1,16 @@
 import type { Clock } from '../../core/clock.ts';
+import { AppError } from '../../core/errors.ts';
 import type { GpuDevice } from '../../machine/gpu/device.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { purposeOf } from '../../store/gguf/gguf.ts';
 import { type Calibrator, calibratedBatch } from '../calibration/calibration.ts';
 import { createPlacement, type GpuChoice, type GpuSelector, type ResidentGpu, residentGpu } from '../gpu/gpu.ts';
 import { type LoadOutcome, type LoadPlan, refusalError } from '../memory/memory.ts';
+import { type FileStamp, fileStamp } from './file-stamp.ts';
 import type { Launched, Launcher } from './launcher.ts';
 import type { LoadQueue } from './load-queue.ts';
 import type { LoadSettings, ModelRef } from './model-ref.ts';
+import { withSignal } from './with-signal.ts';
 
 /** How far a load has come. */
 export type LoadStep =
@@ -26,23 +29,30 @@ export interface LoadDeps {
   };
   /** Left out: models are not calibrated. */
   calibrator?: Pick<Calibrator, 'begin'> | null;
+  /** Left out: of files on disk. */
+  stampOf?: FileStamp;
   clock: Clock;
   log: Logger;
 }
 
-/** Loads a model: from place to place, until one takes it or the failure is final, which is thrown. */
+/**
+ * Loads a model: from place to place, until one takes it or the failure is final, which is thrown. An abort of `signal`
+ * ends the loader and is thrown as its reason.
+ */
 export async function* loadSteps(
   deps: LoadDeps,
   ref: ModelRef,
   settings: LoadSettings,
+  signal: AbortSignal,
 ): AsyncGenerator<LoadStep, void, void> {
   const placement = createPlacement(deps, { id: ref.id, wish: settings.gpu });
-  let place = await placement.first();
+  let place = await withSignal(placement.first(), signal);
   while (true) {
     try {
-      return yield* loadAt(deps, ref, settings, place);
+      return yield* loadAt(deps, ref, settings, place, signal);
     } catch (error) {
-      place = await placement.next(place, error);
+      signal.throwIfAborted();
+      place = await withSignal(placement.next(place, error), signal);
     }
   }
 }
@@ -52,6 +62,7 @@ async function* loadAt(
   ref: ModelRef,
   settings: LoadSettings,
   place: GpuChoice,
+  signal: AbortSignal,
 ): AsyncGenerator<LoadStep, void, void> {
   const { clock } = deps;
   // 1. The turn, and the memory. Held until the model is loaded, so that no other load counts on it.
@@ -64,6 +75,7 @@ async function* loadAt(
       return deps.memory.plan(ref, settings, reclaimableBytes, deviceNow);
     },
     (refusal) => refusalError(ref.model, refusal),
+    signal,
   );
   // 2. What was measured of it on this machine.
   const startedMs = clock.monotonicMs();
@@ -73,6 +85,35 @@ async function* loadAt(
   const plan = { ...grant.plan, batchTokens: calibratedBatch(grant.plan.batchTokens, calibration) };
   // 3. A process with the model in it.
   yield { phase: 'starting', plan };
-  const launched = await deps.launcher.launch({ ref, plan, gpu, slots: settings.slots, calibration });
+  const launched = await steadily(deps, ref, () =>
+    deps.launcher.launch({ ref, plan, gpu, slots: settings.slots, calibration, signal }),
+  );
   yield { phase: 'loaded', launched, plan, gpu, loadMs: clock.monotonicMs() - startedMs };
+}
+
+/**
+ * Launches a model from a file that stays as it is meanwhile. Of one that is still being written, parts of two contents
+ * would be loaded, and whatever comes of it, also a failure, says nothing of the file.
+ */
+async function steadily(
+  { stampOf = fileStamp }: Pick<LoadDeps, 'stampOf'>,
+  ref: ModelRef,
+  launch: () => Promise<Launched>,
+): Promise<Launched> {
+  const before = stampOf(ref.filePath);
+  const outcome = await launch().then(
+    (launched) => ({ launched }),
+    (error: unknown) => ({ error }),
+  );
+  const isSteady = stampOf(ref.filePath) === before;
+  if (isSteady && 'launched' in outcome) return outcome.launched;
+  if (isSteady && 'error' in outcome) throw outcome.error;
+  if ('launched' in outcome) {
+    await outcome.launched.worker.stop();
+    outcome.launched.release();
+  }
+  throw new AppError('model_load_failed', `The file of the model "${ref.model}" changed while it was loaded.`, {
+    fix: 'Ask again when it is written to its end.',
+    details: { reason: 'file_changed' },
+  });
 }

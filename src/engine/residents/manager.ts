@@ -1,4 +1,4 @@
-import { AppError } from '../../core/errors.ts';
+import type { AppError } from '../../core/errors.ts';
 import type { CrashGuard } from './crash-guard.ts';
 import type { Lease } from './lease.ts';
 import { createLoadQueue } from './load-queue.ts';
@@ -10,6 +10,7 @@ import {
   type Resident,
   type ResidentDeps,
   type ResidentMemory,
+  shuttingDown,
 } from './resident.ts';
 import type { ResidentView } from './resident-state.ts';
 import type { OnPlace } from './scheduler.ts';
@@ -36,6 +37,8 @@ export interface Manager {
   /** Ends the idle model that was not used for longest, if there is one. */
   relieve(): void;
   residents(): ResidentView[];
+  /** Begins no load any more and ends those under way: nobody is to wait for a model that is not there. */
+  stopLoading(): void;
   /** Ends all workers at once. */
   close(): Promise<void>;
 }
@@ -85,6 +88,13 @@ export function createManager(deps: ManagerDeps): Manager {
     }
   };
 
+  const stopLoading = () => {
+    closing.abort();
+    for (const resident of residents.values()) {
+      if (resident.phase === 'waiting-for-memory' || resident.phase === 'starting') void resident.unload('shutdown');
+    }
+  };
+
   return {
     async lease(ref, settings, signal, keepAliveMs, onPlace) {
       while (true) {
@@ -114,14 +124,10 @@ export function createManager(deps: ManagerDeps): Manager {
       void oldest?.unload('pressure');
     },
     residents: () => [...residents.values()].map((resident) => resident.view()),
+    stopLoading,
     async close() {
-      closing.abort();
-      loadQueue.close(shuttingDown());
+      stopLoading();
       await Promise.all([...residents.values()].map((resident) => resident.unload('shutdown')));
     },
   };
-}
-
-function shuttingDown(): AppError {
-  return new AppError('shutting_down', 'The server is shutting down.', { retryAfterSeconds: 5 });
 }

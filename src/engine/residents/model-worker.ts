@@ -1,9 +1,11 @@
 import type { Clock } from '../../core/clock.ts';
-import { AppError } from '../../core/errors.ts';
+import { AppError, toAppError } from '../../core/errors.ts';
 import type { StreamEvent } from '../../core/events.ts';
 import type { Calls } from '../../ipc/calls.ts';
 import { createChannel, type RequestHooks } from '../../ipc/channel.ts';
+import { isDamaged } from '../../ipc/damaged.ts';
 import type { WorkerExit, WorkerProcess } from '../../ipc/fork.ts';
+import { nativeCause } from '../../ipc/native-cause.ts';
 import type { StepReport, WorkerOptions, WorkerReady, WorkerRequest } from '../../ipc/protocol.ts';
 import type { Logger } from '../../observe/logger.ts';
 import type { Calibration } from '../calibration/calibration.ts';
@@ -17,6 +19,8 @@ export interface ModelWorker extends Calls {
   readonly ready: WorkerReady;
   /** Resolves when the process is gone, before any of its requests is told. */
   readonly ended: Promise<EndReason>;
+  /** Resolves when an answer showed that the model is damaged, before its request is told. */
+  readonly damaged: Promise<AppError>;
   generate(request: WorkerRequest, signal: AbortSignal, hooks: RequestHooks): AsyncIterable<StreamEvent>;
   /** `prefillThreads`: for steps that read a prompt; left out: as many. */
   setThreads(threads: number, prefillThreads?: number): void;
@@ -35,21 +39,31 @@ const probeMs = 2_000;
 
 /**
  * Starts a worker and loads a model into it. Rejects with what the worker said, or `model_load_failed` when it died,
- * hung or took longer than `loadTimeoutMs`; the process is gone by then.
+ * hung or took longer than `loadTimeoutMs`, or with the reason of `signal`; the process is gone by then.
  */
 export async function startWorker(deps: {
   worker: WorkerProcess;
   options: WorkerOptions;
   loadTimeoutMs: number;
+  /** Aborted while it loads: it is ended. Left out: nobody does. */
+  signal?: AbortSignal;
   clock: Clock;
   log: Logger;
   onStep: (report: StepReport) => void;
 }): Promise<ModelWorker> {
   const { worker, clock, log } = deps;
-  const channel = createChannel({ port: worker, onStep: deps.onStep });
+  const damaged = Promise.withResolvers<AppError>();
+  const channel = createChannel({
+    port: worker,
+    onStep: deps.onStep,
+    onFailure(error) {
+      if (isDamaged(error)) damaged.resolve(AppError.fromWire(error));
+    },
+  });
   const ended = Promise.withResolvers<EndReason>();
   const loading = Promise.withResolvers<WorkerReady>();
-  let hasExited = false;
+  /** `exit`: null until the process is gone. */
+  const last: { exit: WorkerExit | null } = { exit: null };
   let killedFor: 'hung' | 'asked' | null = null;
   /** Heartbeats since its last message. */
   let silentTicks = 0;
@@ -63,7 +77,7 @@ export async function startWorker(deps: {
   });
   worker.onExit((exit) => {
     const reason: EndReason = killedFor ?? (exit.signal === 'SIGKILL' ? 'killed' : 'crash');
-    hasExited = true;
+    last.exit = exit;
     heartbeat.cancel();
     if (reason !== 'asked') log.error({ pid: worker.pid, reason, ...exit }, 'worker ended');
     // Its owner first: a request that is tried again must not find this worker.
@@ -82,7 +96,7 @@ export async function startWorker(deps: {
   });
 
   const stop = async () => {
-    if (hasExited) return;
+    if (last.exit) return;
     killedFor ??= 'asked';
     worker.send({ type: 'shutdown' });
     const kill = clock.after(stopGraceMs, () => worker.kill('SIGKILL'));
@@ -92,6 +106,9 @@ export async function startWorker(deps: {
 
   worker.send({ type: 'load', options: deps.options });
   const timers = [clock.after(deps.loadTimeoutMs, () => loading.reject(loadTimeout(deps.loadTimeoutMs)))];
+  const onAbort = () => loading.reject(toAppError(deps.signal?.reason));
+  if (deps.signal?.aborted) onAbort();
+  deps.signal?.addEventListener('abort', onAbort);
   let ready: WorkerReady;
   try {
     ready = await loading.promise;
@@ -100,16 +117,18 @@ export async function startWorker(deps: {
     // A worker that failed to load holds nothing worth an orderly end.
     worker.kill('SIGKILL');
     await ended.promise;
-    throw error;
+    throw withCause(error, last.exit?.stderrTail ?? [], deps.options.modelPath);
   } finally {
     for (const timer of timers) timer.cancel();
+    deps.signal?.removeEventListener('abort', onAbort);
   }
   // The process may have died between its `ready` and this turn.
-  if (hasExited) throw loadError('crash', { code: null, signal: null, stderrTail: [] });
+  if (last.exit) throw loadError('crash', last.exit);
   return {
     pid: worker.pid,
     ready,
     ended: ended.promise,
+    damaged: damaged.promise,
     generate: channel.generate,
     embed: channel.embed,
     rank: channel.rank,
@@ -123,7 +142,7 @@ export async function startWorker(deps: {
 
 function loadTimeout(afterMs: number): AppError {
   return new AppError('model_load_failed', `The model was not loaded within ${Math.round(afterMs / 1000)} s.`, {
-    fix: 'Allow more time to load if the disk is slow.',
+    fix: 'Allow more time to load if the disk is slow (models.load_timeout).',
     details: { reason: 'timeout' },
   });
 }
@@ -132,6 +151,22 @@ function endlessTemplate(): AppError {
   return new AppError('invalid_model_file', "The model's chat template does not come to an end on a simple greeting.", {
     fix: 'Use another file of this model.',
     details: { reason: 'template_endless' },
+  });
+}
+
+/** Failures of a load that say all there is to say. */
+const saysItself = new Set(['timeout', 'gpu_memory', 'hung', 'killed']);
+
+/** The error of a load with the library's own words for it; all of them are there when the process is gone. */
+function withCause(thrown: unknown, stderrTail: readonly string[], modelPath: string): AppError {
+  const error = toAppError(thrown);
+  if (error.code !== 'model_load_failed' || saysItself.has(`${error.details?.['reason']}`)) return error;
+  const words = nativeCause(stderrTail, modelPath);
+  const message = words === null ? error.message : `${error.message.replace(/\.$/, '')}: ${words}.`;
+  return new AppError(error.code, message, {
+    ...(error.fix !== null && { fix: error.fix }),
+    ...(error.details !== null && { details: error.details }),
+    cause: stderrTail.join('\n'),
   });
 }
 

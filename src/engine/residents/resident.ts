@@ -1,10 +1,12 @@
-import { AppError, toAppError } from '../../core/errors.ts';
+import { AppError, type ErrorCode, toAppError } from '../../core/errors.ts';
+import { isDamaged } from '../../ipc/damaged.ts';
 import type { Bus, UnloadReason } from '../../observe/bus.ts';
 import type { Calibrator } from '../calibration/calibration.ts';
 import type { LoadPlan } from '../memory/memory.ts';
 import type { CrashGuard } from './crash-guard.ts';
 import { createIdleTimer } from './idle-timer.ts';
 import { type Lease, leaseOn } from './lease.ts';
+import type { LoadFailures } from './load-failures.ts';
 import type { LoadQueue } from './load-queue.ts';
 import { type LoadDeps, type LoadStep, loadSteps } from './load-steps.ts';
 import type { LoadSettings, ModelRef } from './model-ref.ts';
@@ -34,7 +36,10 @@ export interface Resident {
   meets(wished: LoadSettings): boolean;
   /** Takes over what a load may change of a loaded model: how long it stays. */
   keep(wished: Pick<LoadSettings, 'keepAliveMs' | 'pin'>): void;
-  /** Lets a load and running requests finish, then ends the worker; resolves when its process is gone. */
+  /**
+   * Lets running requests finish, then ends the worker; resolves when its process is gone. A load under way is ended at
+   * once, and whoever waits for it is told.
+   */
   unload(reason: OrderlyEnd): Promise<void>;
   view(): ResidentView;
   /** The model as loads that need room see it; null while it has no process. */
@@ -55,6 +60,8 @@ export interface ResidentDeps extends LoadDeps {
   memory: ResidentMemory;
   calibrator?: Calibrator | null;
   crashes: Pick<CrashGuard, 'record'>;
+  /** Is told why a load failed, and that one went well. */
+  failures: Pick<LoadFailures, 'note' | 'forget'>;
   maxQueue: number;
   bus: Pick<Bus, 'publish'>;
   /** Aborted: what is still loaded from then on is ended at once. */
@@ -68,11 +75,24 @@ export const movedOn = new AppError('worker_crashed', 'The model was unloaded be
   retryAfterSeconds: 1,
 });
 
+/** What they are told who wait for a load that is not to go on. */
+function notWanted(reason: OrderlyEnd): AppError {
+  if (reason === 'shutdown') return shuttingDown();
+  return new AppError('model_busy', 'The model was unloaded before it was loaded.', { retryAfterSeconds: 1 });
+}
+
+/** The server takes nothing new, and ends what did not begin. */
+export function shuttingDown(): AppError {
+  return new AppError('shutting_down', 'The server is shutting down.', { retryAfterSeconds: 5 });
+}
+
 /** Begins to load a model. State is only changed synchronously: by the steps of its load, by the slots, and by the end of its worker. */
 export function beginResident(deps: ResidentDeps, ref: ModelRef, settings: LoadSettings): Resident {
   const { clock, log, bus, calibrator } = deps;
   const names = { model: ref.model, variant: ref.id };
   const gone = Promise.withResolvers<void>();
+  /** Ends the load, with what its waiters are told. */
+  const unwanted = new AbortController();
   let state: ResidentState = { phase: 'waiting-for-memory' };
   let keepAliveMs = settings.keepAliveMs;
   let pinned = settings.pin ?? false;
@@ -94,24 +114,25 @@ export function beginResident(deps: ResidentDeps, ref: ModelRef, settings: LoadS
   };
 
   const load = async (): Promise<void> => {
-    for await (const step of loadSteps(deps, ref, settings)) {
+    for await (const step of loadSteps(deps, ref, settings, unwanted.signal)) {
       if (step.phase === 'loaded') becomeLoaded(step);
       else state = step;
     }
   };
 
   const becomeLoaded = ({ launched, plan, gpu, loadMs }: Extract<LoadStep, { phase: 'loaded' }>) => {
-    const { ready, ended } = launched.worker;
+    const { ready, ended, damaged } = launched.worker;
     const scheduler = createScheduler({ slots: ready.slots, maxQueue: deps.maxQueue, clock, onChange: onSlotsChange });
     const notes = [...(settings.notes ?? []), ...plan.notes, ...ready.warnings];
     const running: Running = { ...launched, scheduler, plan, gpu, notes, loadedAt: clock.now(), loadMs };
     state = { phase: 'loaded', running };
     usedAtMs = clock.monotonicMs();
     void ended.then((reason) => onWorkerEnd(running, reason));
+    void damaged.then((error) => onDamage(running, error));
     tellLoaded(deps, ref, running);
     if (deps.closing.aborted) beginUnload(running, 'shutdown');
-    // The request that asked for the load takes its slot first; without one the idle time starts now.
-    else if (keepAliveMs > 0) startIdleTime();
+    // The request that asked for the load takes its slot before any timer; it may be gone by now.
+    else startIdleTime();
   };
 
   const onSlotsChange = () => {
@@ -160,6 +181,11 @@ export function beginResident(deps: ResidentDeps, ref: ModelRef, settings: LoadS
     bus.publish({ type: 'model-gone', ...names, reason: 'crash' });
   };
 
+  const onDamage = (running: Running, error: AppError) => {
+    tellDamage(deps, ref, running, error);
+    if (state.phase === 'loaded') beginUnload(running, 'damaged');
+  };
+
   const leave = (running: Running | null) => {
     state = { phase: 'gone' };
     idleTimer.stop();
@@ -172,7 +198,8 @@ export function beginResident(deps: ResidentDeps, ref: ModelRef, settings: LoadS
   const onLoadFailure = (thrown: unknown): never => {
     const error = toAppError(thrown);
     leave(null);
-    tellFailure(deps, ref, error);
+    if (unwanted.signal.aborted) log.info({ model: ref.model }, `load ended: ${error.message}`);
+    else tellFailure(deps, ref, error);
     throw error;
   };
 
@@ -204,7 +231,10 @@ export function beginResident(deps: ResidentDeps, ref: ModelRef, settings: LoadS
       startIdleTime();
     },
     async unload(reason) {
-      if (state.phase === 'waiting-for-memory' || state.phase === 'starting') await whenLoaded.catch(() => {});
+      if (state.phase === 'waiting-for-memory' || state.phase === 'starting') {
+        unwanted.abort(notWanted(reason));
+        await whenLoaded.catch(() => {});
+      }
       if (state.phase === 'loaded') beginUnload(state.running, reason);
       else if (state.phase === 'unloading' && reason === 'shutdown') state.drained.resolve();
       await gone.promise;
@@ -220,7 +250,9 @@ export function beginResident(deps: ResidentDeps, ref: ModelRef, settings: LoadS
 }
 
 /** Tells everyone concerned of a model that was loaded, nothing having run on it yet. */
-function tellLoaded({ memory, bus, log, calibrator }: ResidentDeps, ref: ModelRef, running: Running): void {
+function tellLoaded(deps: ResidentDeps, ref: ModelRef, running: Running): void {
+  const { memory, bus, log, calibrator } = deps;
+  deps.failures.forget(ref.id);
   const { worker, share, plan, gpu, notes, loadMs } = running;
   const { model, id: variant } = ref;
   const { ready, pid } = worker;
@@ -246,10 +278,23 @@ function tellLoaded({ memory, bus, log, calibrator }: ResidentDeps, ref: ModelRe
   });
 }
 
-function tellFailure({ bus, crashes, log }: ResidentDeps, ref: ModelRef, error: AppError): void {
+/** What fails a load and is of the file; memory, time and the end of the server are of the moment. */
+const ofTheFile: readonly ErrorCode[] = ['invalid_model_file', 'model_load_failed'];
+
+function tellFailure({ bus, crashes, failures, log }: ResidentDeps, ref: ModelRef, error: AppError): void {
   bus.publish({ type: 'model-load-failed', model: ref.model, variant: ref.id, code: error.code });
+  if (ofTheFile.includes(error.code)) failures.note(ref, error.message);
+  if (isDamaged(error)) crashes.record({ ...ref, during: 'damaged', reason: error.message });
   if (error.details?.['reason'] === 'crash') crashes.record({ ...ref, during: 'load', reason: error.message });
   log.error({ model: ref.model, err: error.cause ?? error }, `load failed: ${error.message}`);
+}
+
+/** On a GPU it may be the driver that computes wrongly: the CPU has the next try, and the last word. */
+function tellDamage({ gpu, crashes, log }: ResidentDeps, ref: ModelRef, running: Running, error: AppError): void {
+  const { device } = running.gpu;
+  log.error({ model: ref.model, gpu: device?.name ?? null }, error.message);
+  if (device) gpu.blame(ref.id, `it computed values that are not finite on ${device.name} (${device.backend})`);
+  else crashes.record({ ...ref, during: 'damaged', reason: error.message });
 }
 
 function tellDeath({ bus, gpu, crashes }: ResidentDeps, ref: ModelRef, running: Running, reason: EndReason): void {

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { packVector } from '../../core/embedding.ts';
 import { AppError, toAppError } from '../../core/errors.ts';
+import { damagedError } from '../../ipc/damaged.ts';
 import type { WorkerAnswer, WorkerEmbedRequest, WorkerRankRequest } from '../../ipc/protocol.ts';
 
 /** What the library does for one text at a time; `embedding-runtime.ts` has the real one. */
@@ -25,6 +26,8 @@ export interface Embedder {
   embed(id: number, request: WorkerEmbedRequest): Promise<WorkerAnswer>;
   /** Answers exactly once, never rejects. */
   rank(id: number, request: WorkerRankRequest): Promise<WorkerAnswer>;
+  /** Computes one short text. Rejects when what comes of it is of no use: better the load fails than each request. */
+  probe(purpose: 'embed' | 'rank'): Promise<void>;
   /** Ends a request after the text under way; unknown ids are ignored. */
   cancel(id: number): void;
   /** Ends every request with `reason`; resolves when the last text under way is done. */
@@ -37,10 +40,10 @@ const maxCharactersPerToken = 64;
 /**
  * Vectors and scores, text by text. Requests take turns by the text, as the library serves its callers in order, so a
  * short one does not wait for all of a long one. Everything of a request is checked before any of it is computed.
- * `log` takes a line for the operator; the library's own words never reach a client.
+ * `name`: the model's, for errors that a client sees. `log` takes a line for the operator; the library's own words never reach a client.
  */
-export function createEmbedder(deps: { model: TextModel; log: (line: string) => void }): Embedder {
-  const { model } = deps;
+export function createEmbedder(deps: { name: string; model: TextModel; log: (line: string) => void }): Embedder {
+  const { model, name } = deps;
   const running = new Map<number, { ended: AppError | null; done: Promise<unknown> }>();
 
   const run = (id: number, work: (step: () => Promise<void>) => Promise<WorkerAnswer>): Promise<WorkerAnswer> => {
@@ -77,7 +80,7 @@ export function createEmbedder(deps: { model: TextModel; log: (line: string) => 
         const packed: string[] = [];
         for (const tokens of texts) {
           await step();
-          const vector = normalise(await model.vectorOf(tokens));
+          const vector = normalise(await model.vectorOf(tokens), name);
           if (dimensions !== null && vector.length !== dimensions) throw dimensionsError(vector.length, dimensions);
           packed.push(packVector(vector));
         }
@@ -96,10 +99,14 @@ export function createEmbedder(deps: { model: TextModel; log: (line: string) => 
         const scores: number[] = [];
         for (const document of documents) {
           await step();
-          scores.push(await model.scoreOf(query, document));
+          scores.push(finite(await model.scoreOf(query, document), name));
         }
         return { type: 'ranked', id, scores, promptTokens };
       }),
+    async probe(purpose) {
+      if (purpose === 'rank') finite(await model.scoreOf('Hello', 'Hello'), name);
+      else normalise(await model.vectorOf(model.tokenize('Hello')), name);
+    },
     cancel(id) {
       const request = running.get(id);
       if (request) request.ended ??= new AppError('client_closed_request', 'The request was cancelled.');
@@ -137,10 +144,15 @@ export function createEmbedder(deps: { model: TextModel; log: (line: string) => 
 }
 
 /** Of length 1, in 32-bit floats. Throws when a model gives no direction at all, which only a broken file does. */
-function normalise(vector: readonly number[]): number[] {
-  const length = Math.hypot(...vector);
-  if (!Number.isFinite(length) || length === 0) throw new Error(`the model gave a vector of length ${length}`);
+function normalise(vector: readonly number[], name: string): number[] {
+  const length = finite(Math.hypot(...vector), name);
+  if (length === 0) throw damagedError(name, 'gives vectors without a direction');
   return vector.map((value) => Math.fround(value / length));
+}
+
+function finite(value: number, name: string): number {
+  if (!Number.isFinite(value)) throw damagedError(name);
+  return value;
 }
 
 /** A model reads a text at once or not at all; cutting it silently would give the vector of another text. */

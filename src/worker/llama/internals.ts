@@ -3,7 +3,7 @@
  * a private member; README.md beside it lists each with the test that guards it. A part is looked for and never taken
  * for granted: where it is gone, what it is for is gone, and nothing else.
  */
-import { LlamaContextSequence, type Token, type TokenMeter } from 'node-llama-cpp';
+import { type LlamaContext, LlamaContextSequence, type Token, type TokenMeter } from 'node-llama-cpp';
 
 /**
  * Whether the installed library carries our two-line patch of its speculative evaluation (`patches/`). As published, the
@@ -22,7 +22,8 @@ interface DecodeSource {
     evaluationPriority: number,
     tokenMeter: TokenMeter,
     contextShift: object,
-    mapLogits: () => undefined,
+    mapLogits: (batchLogitIndex: number, tokenIndex: number) => unknown,
+    ...rest: unknown[]
   ) => Promise<unknown>;
 }
 
@@ -83,7 +84,116 @@ export async function withFirstCellCovered(
 }
 
 function contextOf(llamaSequence: LlamaContextSequence): object | null {
-  const context: unknown = Reflect.get(llamaSequence.context, '_ctx');
-  if (typeof context !== 'object' || context === null) return null;
-  return typeof Reflect.get(context, firstCellMethod) === 'function' ? context : null;
+  const context = nativeContextOf(llamaSequence.context);
+  return context !== null && typeof Reflect.get(context, firstCellMethod) === 'function' ? context : null;
+}
+
+function nativeContextOf(llamaContext: LlamaContext): object | null {
+  const context: unknown = Reflect.get(llamaContext, '_ctx');
+  return typeof context === 'object' && context !== null ? context : null;
+}
+
+/** Chooses a token, with what else was asked for behind it: probabilities, confidence, logits, their total weight. */
+type SampleToken = (batchLogitIndex: number, sampler: object, ...wanted: unknown[]) => Promise<number | unknown[]>;
+
+/** What the library takes for "no token could be chosen": it fails that one evaluation. */
+const noToken = -1;
+
+/**
+ * Why no token could be chosen. `not-finite`: the model's own scores are no numbers; else what the library threw, or
+ * that a request's wishes left no token a finite score.
+ */
+export type SamplingFault = { type: 'not-finite' } | { type: 'no-score' } | { type: 'failed'; error: unknown };
+
+/** Is told what comes of the choice at an index of the batch under way. */
+type Watchers = Map<number, (fault: SamplingFault) => void>;
+
+/** By context. */
+const watchersOf = new WeakMap<object, Watchers>();
+
+/**
+ * Looks at what the samplers of a sequence see. The weight of the candidates that are left to choose from is one number,
+ * and no number where one of them is none; nothing else is looked at, so it costs no pass over the vocabulary. An error of
+ * a sampler is told in the same way: the library forgets the evaluation then, and ends the process.
+ * Returns what takes the first fault since its last call; null where the library cannot be watched.
+ */
+export function watchSampling(llamaSequence: LlamaContextSequence): (() => SamplingFault | null) | null {
+  const source = llamaSequence as DecodeSource;
+  const watchers = watchersIn(llamaSequence.context);
+  if (watchers === null || typeof source._decodeTokens !== 'function') return null;
+  let fault: SamplingFault | null = null;
+  const decode = source._decodeTokens.bind(llamaSequence);
+  const watched: typeof decode = (tokens, logits, evaluationPriority, tokenMeter, contextShift, mapLogits, ...rest) => {
+    const mapWatched = (batchLogitIndex: number, tokenIndex: number) => {
+      watchers.set(batchLogitIndex, (found) => {
+        fault ??= found;
+      });
+      return mapLogits(batchLogitIndex, tokenIndex);
+    };
+    return decode(tokens, logits, evaluationPriority, tokenMeter, contextShift, mapWatched, ...rest);
+  };
+  Object.defineProperty(llamaSequence, '_decodeTokens', { value: watched, configurable: true });
+  return () => {
+    const taken = fault;
+    fault = null;
+    return taken;
+  };
+}
+
+/** Covers the choice of tokens in a context, once. */
+function watchersIn(llamaContext: LlamaContext): Watchers | null {
+  const context = nativeContextOf(llamaContext);
+  const sample: unknown = context && Reflect.get(context, 'sampleToken');
+  if (context === null || typeof sample !== 'function') return null;
+  const known = watchersOf.get(context);
+  if (known) return known;
+  const watchers: Watchers = new Map();
+  const value = lookedAt(sample.bind(context), watchers, () => bareSampler(llamaContext));
+  Object.defineProperty(context, 'sampleToken', { value, configurable: true });
+  watchersOf.set(context, watchers);
+  return watchers;
+}
+
+/** `newBare`: a sampler without anybody's wishes, or null. */
+function lookedAt(sample: SampleToken, watchers: Watchers, newBare: () => BareSampler | null): SampleToken {
+  const weigh = async (index: number, sampler: object, ...wanted: unknown[]) => {
+    const [probabilities = false, confidence = false, logits = false] = wanted;
+    const found = await sample(index, sampler, probabilities, confidence, logits, true);
+    const [token, weight] = Array.isArray(found) ? [found[0], found[4]] : [found, undefined];
+    return { found, token: Number(token), isSound: token !== noToken && Number.isFinite(weight ?? 0) };
+  };
+  /** Whether the model itself gives a token a finite score, whatever a request made of it. */
+  const hasScores = async (index: number) => {
+    const bare = newBare();
+    if (bare === null) return true;
+    try {
+      return (await weigh(index, bare)).isSound;
+    } finally {
+      bare.dispose();
+    }
+  };
+  return async (index, sampler, ...wanted): Promise<number | unknown[]> => {
+    let fault: SamplingFault = { type: 'no-score' };
+    try {
+      const { found, token, isSound } = await weigh(index, sampler, ...wanted);
+      if (isSound) return wanted.length === 0 ? token : found;
+    } catch (error) {
+      fault = { type: 'failed', error };
+    }
+    watchers.get(index)?.((await hasScores(index)) ? fault : { type: 'not-finite' });
+    return noToken;
+  };
+}
+
+interface BareSampler {
+  applyConfig(config: object): void;
+  dispose(): void;
+}
+
+function bareSampler({ model }: LlamaContext): BareSampler | null {
+  const Sampler: unknown = Reflect.get(Reflect.get(model.llama, '_bindings') ?? {}, 'AddonSampler');
+  if (typeof Sampler !== 'function') return null;
+  const sampler: BareSampler = Reflect.construct(Sampler, [Reflect.get(model, '_model')]);
+  sampler.applyConfig({ temperature: 1, topK: 40, topP: 1, minP: 0, seed: 1 });
+  return sampler;
 }

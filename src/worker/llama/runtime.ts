@@ -56,9 +56,10 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
       ...(predictor && { tokenPredictor: predictor }),
     });
     evaluators.push(findEvaluateOnly(llamaSequence));
-    return toSequence(llamaSequence, slot, llama, predictor);
+    return toSequence(llamaSequence, slot, llama, predictor, options.model);
   });
   llama.maxThreads = options.threads;
+  await probe(sequences[0]!, model);
 
   const metadata = model.fileInfo.metadata;
   const ggml = metadata.tokenizer?.ggml;
@@ -124,6 +125,23 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
       await llama.dispose();
     },
   };
+}
+
+/** Runs one step, so that a model whose weights are no numbers fails its load and not a request. */
+async function probe(sequence: Sequence, model: LlamaModel): Promise<void> {
+  const tokens = model.tokenize('Hello', true).slice(0, 8);
+  const generation = sequence.generate(tokens.length > 0 ? tokens : [0], {
+    sampling: { temperature: 0 },
+    generated: [],
+    topLogprobs: null,
+    grammar: null,
+  });
+  try {
+    await generation.next();
+  } finally {
+    await generation.stop();
+    await sequence.reset();
+  }
 }
 
 /**

@@ -17,6 +17,9 @@ export const samplingDefaults = { temperature: 0.8, topP: 0.95, topK: 40, minP: 
 /** "No limit" for top_k: 0 would sort the whole vocabulary for every token, 1024 candidates cost nothing extra. */
 const unlimitedTopK = 1024;
 
+/** Below it the best candidate is always taken, and a division of the scores by it could overflow. */
+const leastTemperature = 1e-6;
+
 /** A seed for requests that give none; the library's own default is the clock in seconds. */
 export function randomSeed(): number {
   return randomInt(2 ** 32);
@@ -33,10 +36,11 @@ export function evaluateOptions(
   llamaSequence: LlamaContextSequence,
 ): SequenceEvaluateOptions {
   const temperature = sampling.temperature ?? samplingDefaults.temperature;
-  const greedy = temperature === 0;
+  const greedy = temperature < leastTemperature;
   const topK = sampling.topK ?? samplingDefaults.topK;
   return {
-    temperature,
+    // The library's greedy sampler leaves the whole vocabulary to look at; of one candidate every draw is the same.
+    temperature: greedy ? (sampling.xtc ? 0 : 1) : temperature,
     // Greedy needs only the best candidate; bias and penalties come before this cut.
     topK: greedy ? 1 : topK <= 0 ? unlimitedTopK : topK,
     topP: greedy ? 1 : (sampling.topP ?? samplingDefaults.topP),

@@ -1,23 +1,44 @@
 import type { Llama, LlamaContextSequence, LlamaModel, Token } from 'node-llama-cpp';
+import { AppError } from '../../core/errors.ts';
+import { damagedError } from '../../ipc/damaged.ts';
 import type { Generation, GenerationSettings, Sequence } from '../sequence/sequence.ts';
 import { type Checkpoints, createCheckpoints } from './checkpoints.ts';
 import type { DraftPredictor } from './draft-predictor.ts';
 import { createGrammarFollower, type FollowedGrammar } from './grammar-follower.ts';
-import { findStateCopy } from './internals.ts';
+import { findStateCopy, watchSampling } from './internals.ts';
 import { createPicker, seededRandom } from './picker.ts';
 import { candidateOptions, evaluateOptions, randomSeed } from './sampler.ts';
 
 /** Sequences by the interface that the loop sees, to find the library's one of a neighbour. */
 const knownOf = new WeakMap<Sequence, { llamaSequence: LlamaContextSequence; checkpoints: Checkpoints }>();
 
-/** A slot over one sequence of the library. `slot`: its id in the context, which orders the batch. */
+/**
+ * A slot over one sequence of the library. `slot`: its id in the context, which orders the batch; `modelName`: for errors
+ * that a client sees.
+ */
 export function toSequence(
   llamaSequence: LlamaContextSequence,
   slot: number,
   llama: Llama,
   predictor: DraftPredictor | null,
+  modelName: string,
 ): Sequence {
   const { model } = llamaSequence;
+  const takeFault = watchSampling(llamaSequence) ?? (() => null);
+  /** One evaluation of the library: what its sampler could not do is thrown as what it was. */
+  const looked = async <Result>(evaluation: Promise<Result>): Promise<Result> => {
+    takeFault();
+    const outcome = await evaluation.then(
+      (value) => ({ value }),
+      (error: unknown) => ({ error }),
+    );
+    // A guess may have met it, and the token before it be sound; what the sequence holds is not known then.
+    const fault = takeFault();
+    if (fault?.type === 'failed') throw fault.error;
+    if (fault) throw fault.type === 'no-score' ? noScoreError() : damagedError(modelName);
+    if ('error' in outcome) throw outcome.error;
+    return outcome.value;
+  };
   // Any number is handed through to the strategy unchanged: the slot index orders the batch.
   const evaluationPriority = slot as 1;
   const checkpoints = createCheckpoints(llamaSequence);
@@ -57,11 +78,15 @@ export function toSequence(
       // What our own code chooses may differ from what the library sampled, and its guesses were verified by that.
       if (predictor) predictor.source = picks ? null : (how.drafts ?? null);
       hasSwitched = () => false;
-      if (picks) return generatePicked(llamaSequence, evaluationPriority, tokens as Token[], how);
+      const guarded = (generation: Generation): Generation => ({
+        next: () => looked(generation.next()),
+        stop: generation.stop,
+      });
+      if (picks) return guarded(generatePicked(llamaSequence, evaluationPriority, tokens as Token[], how));
       const grammar = how.grammar && follow(how.grammar);
       const generation = generateSampled(llamaSequence, evaluationPriority, tokens as Token[], how, grammar, guesses);
       hasSwitched = generation.hasSwitched;
-      return generation;
+      return guarded(generation);
     },
     draft: predictor && {
       get limit() {
@@ -88,6 +113,14 @@ export function toSequence(
   };
   knownOf.set(sequence, { llamaSequence, checkpoints });
   return sequence;
+}
+
+/** The wishes of a request left no token a finite score. */
+function noScoreError(): AppError {
+  return new AppError('invalid_request', 'With these sampling settings no token has a finite score.', {
+    field: 'sampling',
+    fix: 'Use smaller penalties and biases.',
+  });
 }
 
 /** What the library's sampler cannot do, or only at a forbidding price. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createCalibrator } from '../../../src/engine/calibration/calibrator.ts';
 import type { Calibration } from '../../../src/engine/calibration/run-calibration.ts';
 import { createLauncher } from '../../../src/engine/residents/launcher.ts';
+import { createLoadFailures } from '../../../src/engine/residents/load-failures.ts';
 import { createManager, type ModelRef } from '../../../src/engine/residents/manager.ts';
 import { createThreadArbiter } from '../../../src/engine/threads/arbiter.ts';
 import { createLogger } from '../../../src/observe/logger.ts';
@@ -69,6 +70,7 @@ function setup(options: { behaviour?: FakeWorkerBehaviour; tuneThreads?: boolean
       refusal: () => null,
     },
     calibrator,
+    failures: createLoadFailures(() => null),
     crashes: testCrashGuard(clock),
     maxQueue: 8,
     clock,

@@ -83,3 +83,20 @@ describe('a file whose process dies while it is loaded', () => {
     expect(refusal(() => testCrashGuard(manualClock(), { stored }).check('a:q4_0'))).toBeNull();
   });
 });
+
+describe('a file that is seen to be damaged', () => {
+  it('is refused at once, also after a restart, until it changes', () => {
+    const stored = memoryStateFile();
+    const stamps = new Map<string, string>();
+    testCrashGuard(manualClock(), { stored, stamps }).record(crash('damaged'));
+    const guard = testCrashGuard(manualClock(), { stored, stamps });
+    expect(refusal(() => guard.check('a:q4_0'))).toMatchObject({
+      code: 'model_quarantined',
+      message: 'it ended with signal SIGABRT',
+      details: { reason: 'file' },
+    });
+    expect(guard.reasonFor('a:q4_0')).toBe('it ended with signal SIGABRT');
+    stamps.set('/models/a.gguf', 'replaced');
+    expect(refusal(() => guard.check('a:q4_0'))).toBeNull();
+  });
+});

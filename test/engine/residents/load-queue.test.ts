@@ -38,9 +38,9 @@ function setup(models: Record<string, { bytes: number; state: Occupant['state'];
     failures,
     queue,
     /** Asks for memory and holds it when it is granted. */
-    async load(id: string, bytes: number) {
+    async load(id: string, bytes: number, signal = new AbortController().signal) {
       queue
-        .enter(planFor(bytes), () => new AppError('insufficient_memory', id))
+        .enter(planFor(bytes), () => new AppError('insufficient_memory', id), signal)
         .then(
           (grant) => {
             granted.push(id);
@@ -135,11 +135,16 @@ describe('the line of loads', () => {
     expect(failures.has('large')).toBe(false);
   });
 
-  it('turns everyone away when it closes', async () => {
-    const { load, failures, queue } = setup({ busy: { bytes: 600, state: 'busy' } });
-    await load('large', 900);
-    queue.close(new AppError('shutting_down', 'now'));
+  it('lets those out of the line who do not want to wait any more, and goes on with the next', async () => {
+    const { load, failures, granted } = setup({ busy: { bytes: 600, state: 'busy' } });
+    const leaving = new AbortController();
+    await load('large', 900, leaving.signal);
+    for (let index = 0; index < 9; index++) await load(`next-${index}`, 10);
+    leaving.abort(new AppError('shutting_down', 'now'));
     await settle();
     expect(failures.get('large')).toMatchObject({ code: 'shutting_down' });
+    expect(granted).toEqual(['next-0']);
+    await load('late', 10, leaving.signal);
+    expect(failures.get('late')).toMatchObject({ code: 'shutting_down' });
   });
 });

@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
 import { createLauncher } from '../../../src/engine/residents/launcher.ts';
 import type { Lease } from '../../../src/engine/residents/lease.ts';
+import { createLoadFailures } from '../../../src/engine/residents/load-failures.ts';
 import { createManager, type LoadSettings, type ModelRef } from '../../../src/engine/residents/manager.ts';
 import { createThreadArbiter } from '../../../src/engine/threads/arbiter.ts';
+import { damagedError } from '../../../src/ipc/damaged.ts';
 import type { GpuDevice } from '../../../src/machine/gpu/device.ts';
 import { createLogger } from '../../../src/observe/logger.ts';
 import type { GgufFacts } from '../../../src/store/gguf/gguf.ts';
@@ -42,6 +44,7 @@ function setup(
     gpu?: GpuDevice;
     measuredBytes?: number;
     refusal?: (of: 'load' | 'request') => AppError | null;
+    stampOf?: (filePath: string) => string;
   } = {},
 ) {
   const clock = manualClock();
@@ -50,6 +53,7 @@ function setup(
   const workers: FakeWorker[] = [];
   const alive = () => workers.filter((worker) => !worker.exited);
   const crashes = testCrashGuard(clock);
+  const failures = createLoadFailures(() => null);
   const gpu = fakeGpu(options.gpu);
   const environments: Record<string, string>[] = [];
   /** Processes that were left whenever a model was told to be gone. */
@@ -101,12 +105,14 @@ function setup(
       refusal: (of) => options.refusal?.(of) ?? null,
     },
     crashes,
+    failures,
+    ...(options.stampOf && { stampOf: options.stampOf }),
     maxQueue: options.maxQueue ?? 8,
     clock,
     log,
     bus,
   });
-  return { clock, metrics, events, workers, alive, manager, crashes, gpu, environments, ends };
+  return { clock, metrics, events, workers, alive, manager, crashes, failures, gpu, environments, ends };
 }
 
 /** Starts a request on a lease and leaves it running. */
@@ -344,6 +350,54 @@ describe('the manager of loaded models', () => {
     (await manager.lease(ref('a'), settings, never)).release();
   });
 
+  it('ends a model that computes no numbers and refuses its file, on a GPU only the GPU', async () => {
+    for (const gpu of [undefined, someGpu]) {
+      const { manager, workers, crashes, gpu: selector } = setup(gpu ? { gpu } : {});
+      const wished: LoadSettings = { ...settings, gpu: gpu ? 'auto' : 'off' };
+      const lease = await manager.lease(ref('a'), wished, never);
+      const answer = lease.generate(anyRequest, never, () => {})[Symbol.asyncIterator]();
+      const failed = expect(answer.next()).rejects.toMatchObject({ code: 'invalid_model_file' });
+      await settle();
+      workers[0]!.step({ id: workers[0]!.running[0]!.id, error: damagedError('a').toWire() });
+      await failed;
+      await settle();
+      expect(workers[0]!.exited).toBe(true);
+      if (gpu) {
+        expect(crashes.reasonFor('a:q4_0')).toBeNull();
+        expect(selector.told).toContainEqual(expect.stringContaining('blame'));
+      } else {
+        await expect(manager.lease(ref('a'), wished, never)).rejects.toMatchObject({ code: 'model_quarantined' });
+      }
+    }
+  });
+
+  it('remembers why a load failed, in the library’s own words, until it loads', async () => {
+    const { manager, workers, failures } = setup({ behaviour: [{ readyAtOnce: false }] });
+    const error = new AppError('model_load_failed', 'It cannot be loaded.', { details: { reason: 'native_load' } });
+    const failed = expect(manager.load(ref('a'), settings)).rejects.toMatchObject({
+      message: 'It cannot be loaded: missing tensor.',
+    });
+    await settle();
+    workers[0]!.kill = () => workers[0]!.exit({ signal: 'SIGKILL', stderrTail: ['error: missing tensor'] });
+    workers[0]!.emit({ type: 'load-failed', error: error.toWire() });
+    await failed;
+    expect(failures.reasonFor('a:q4_0')).toBe('It cannot be loaded: missing tensor.');
+    await manager.load(ref('a'), settings);
+    expect(failures.reasonFor('a:q4_0')).toBeNull();
+  });
+
+  it('does not go on with a model whose file changed while it was loaded', async () => {
+    let stamp = 0;
+    const { manager, workers, crashes } = setup({ stampOf: () => `${stamp++}` });
+    await expect(manager.load(ref('a'), settings)).rejects.toMatchObject({
+      code: 'model_load_failed',
+      details: { reason: 'file_changed' },
+    });
+    expect(workers.map(({ exited }) => exited)).toEqual([true]);
+    expect(crashes.reasonFor('a:q4_0')).toBeNull();
+    expect(manager.residents()).toEqual([]);
+  });
+
   it('counts and reports a failed load, and forgets it', async () => {
     const { manager, workers, metrics } = setup({ behaviour: [{ readyAtOnce: false }] });
     const lease = manager.lease(ref('a'), settings, never);
@@ -365,14 +419,46 @@ describe('the manager of loaded models', () => {
     await expect(manager.lease(ref('c'), settings, never)).rejects.toMatchObject({ code: 'shutting_down' });
   });
 
-  it('turns those away who wait for a load when it closes, and ends the model as soon as it is loaded', async () => {
-    const { manager, workers } = setup({ behaviour: [{ readyAtOnce: false }] });
-    const waiting = expect(manager.lease(ref('a'), settings, never)).rejects.toMatchObject({ code: 'shutting_down' });
+  it('ends loads at once when the server stops, those that wait for memory too, while answers go on', async () => {
+    const { manager, workers, failures } = setup({ memoryBytes: 200, behaviour: [{}, { readyAtOnce: false }] });
+    await begin(await manager.lease(ref('busy'), settings, never));
+    const turnedAway = ['a', 'b'].map((name) =>
+      expect(manager.lease(ref(name), settings, never)).rejects.toMatchObject({ code: 'shutting_down' }),
+    );
     await settle();
-    const closed = manager.close();
+    manager.stopLoading();
+    await Promise.all(turnedAway);
+    expect(workers.map((worker) => worker.exited)).toEqual([false, true]);
+    expect(manager.residents().map(({ model }) => model)).toEqual(['busy']);
+    expect(failures.reasonFor('a:q4_0')).toBeNull();
+    await expect(manager.lease(ref('c'), settings, never)).rejects.toMatchObject({ code: 'shutting_down' });
+    await manager.close();
+  });
+
+  it('ends a load that is unloaded, tells who waits for it, and blames nobody', async () => {
+    const { manager, workers, events, failures } = setup({ behaviour: [{ readyAtOnce: false }] });
+    const waiting = expect(manager.lease(ref('a'), settings, never)).rejects.toMatchObject({ code: 'model_busy' });
+    await settle();
+    await Promise.all([manager.unload('a:q4_0', 'request'), waiting]);
+    expect(workers[0]!.exited).toBe(true);
+    expect(events.filter(({ type }) => type === 'model-load-failed')).toEqual([]);
+    expect(failures.reasonFor('a:q4_0')).toBeNull();
+    (await manager.lease(ref('a'), settings, never)).release();
+  });
+
+  it('goes on with a load whose client went away, and keeps the model no longer than it is to be kept idle', async () => {
+    const { manager, clock, workers } = setup({ behaviour: [{ readyAtOnce: false }] });
+    const client = new AbortController();
+    const asked = expect(manager.lease(ref('a'), { ...settings, keepAliveMs: 0 }, client.signal)).rejects.toBeDefined();
+    await settle();
+    client.abort(new AppError('client_closed_request', 'gone'));
+    await asked;
+    expect(workers[0]!.exited).toBe(false);
     workers[0]!.emit({ type: 'ready', ready: { contextTokens: 512, slots: 1, threads: 1, warnings: [] } });
-    await Promise.all([waiting, closed]);
-    expect(workers.map((worker) => worker.exited)).toEqual([true]);
+    await settle();
+    clock.advance(1);
+    await settle();
+    expect(workers[0]!.exited).toBe(true);
   });
 
   it('does not wait for the requests of a model that is being unloaded when it closes', async () => {

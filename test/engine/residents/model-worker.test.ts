@@ -19,6 +19,7 @@ function setup(behaviour: FakeWorkerBehaviour = {}) {
     worker,
     options: {
       purpose: 'generate',
+      model: 'm',
       modelPath: 'm.gguf',
       contextTokens: 512,
       slots: 2,

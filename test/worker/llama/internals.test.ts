@@ -50,6 +50,13 @@ describe('the private parts of node-llama-cpp', () => {
     expect(clones).toHaveLength(5);
   });
 
+  it('choose a token by the call that is watched, and fail the one evaluation that has none', () => {
+    for (const member of ['_evaluate', '_speculativeEvaluate']) {
+      expect(sourceOf(member)).toMatch(/this\._context\._ctx\.sampleToken\(batchLogitIndex, sampler\._sampler\)/);
+      expect(sourceOf(member)).toMatch(/=== -1\)\s*throw new Error\("Failed to sample next token"\)/);
+    }
+  });
+
   it('are named in one file of the worker', () => {
     const folder = join(repositoryRoot, 'src/worker');
     const naming = sourceFiles(folder).filter((file) =>

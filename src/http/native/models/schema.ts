@@ -58,7 +58,10 @@ export const nativeModel = z
     quantization: z.string(),
     loaded: z.boolean(),
     state: z.enum(['unloaded', 'loading', 'loaded', 'unloading', 'quarantined', 'invalid']),
-    reason: z.string().nullable().meta({ description: 'Why it is invalid or quarantined.' }),
+    reason: z
+      .string()
+      .nullable()
+      .meta({ description: 'Why it is invalid or quarantined, or why its last load failed.' }),
     memory_usage: z.string().nullable(),
     memory_bytes: count.nullable(),
     architecture: z.string().nullable(),
