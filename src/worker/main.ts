@@ -16,6 +16,7 @@ import {
   type MeasureStep,
   parkAt,
   type StepThreads,
+  steadyPortionTokens,
 } from './batch/batch.ts';
 import { createDraftController, createDraftFactory, type DraftController, type DraftFactory } from './draft/draft.ts';
 import { createEmbedder, type Embedder } from './embedder/embedder.ts';
@@ -90,6 +91,7 @@ async function load(options: WorkerOptions): Promise<void> {
     sequences: runtime.sequences,
     contextTokens: runtime.contextTokens,
     batchTokens: runtime.batchTokens,
+    steadyTokens: steadyPortionTokens(runtime.modelBytes, runtime.batchTokens),
     pacer: createPrefillPacer(runtime.batchTokens),
     drafts: draftController,
     nowMs,

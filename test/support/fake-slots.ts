@@ -1,3 +1,4 @@
+import type { Sampling } from '../../src/core/chat.ts';
 import type { FinishReason, StreamEvent } from '../../src/core/events.ts';
 import { promptUsage, unknownUsage } from '../../src/core/usage.ts';
 import type { StepReport, WorkerItem } from '../../src/ipc/protocol.ts';
@@ -55,6 +56,7 @@ export function createFakeSlots(options: {
     sequences: model.sequences,
     contextTokens: 4096,
     batchTokens,
+    steadyTokens: 64,
     pacer: { chunkTokens: (decoding) => (decoding === 0 ? batchTokens : 64), observe: () => {} },
     threads: { use: () => {} },
     drafts: { limit: () => 0, observe: () => {} },
@@ -91,7 +93,13 @@ export function createFakeSlots(options: {
 const shown = ({ slot, type, tokens }: FakeCall) => `${slot}:${type} ${tokens}`;
 
 /** A request for `answerTokens` tokens. */
-export function fakeRequest(id: number, prompt: number[], answerTokens: number, cache: Partial<CacheUse> = {}): Task {
+export function fakeRequest(
+  id: number,
+  prompt: number[],
+  answerTokens: number,
+  cache: Partial<CacheUse> = {},
+  sampling: Sampling = {},
+): Task {
   const generated: number[] = [];
   const usage = () => ({ ...unknownUsage, inputTokens: prompt.length, outputTokens: generated.length });
   const finish = (reason: FinishReason): StreamEvent[] => [
@@ -108,7 +116,7 @@ export function fakeRequest(id: number, prompt: number[], answerTokens: number, 
     id,
     prompt,
     cache: { owner: 'shared', mode: 'keep', pinTokens: 0, ...cache },
-    settings: { sampling: {}, generated, topLogprobs: null, grammar: null },
+    settings: { sampling, generated, topLogprobs: null, grammar: null },
     begin: (cached) => [
       { type: 'start', responseId: null, model: 'm', usage: promptUsage(prompt.length, cached), warnings: [] },
     ],

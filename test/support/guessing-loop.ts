@@ -60,6 +60,7 @@ const drafts = createDraftFactory(runtime);
 const running = new Map<number, { events: StreamEvent[]; end: (failure: Error | null) => void }>();
 const counts = { proposed: 0, accepted: 0, steps: 0 };
 const loop = createBatchLoop({
+  steadyTokens: 64,
   sequences: runtime.sequences,
   contextTokens: runtime.contextTokens,
   batchTokens: runtime.batchTokens,

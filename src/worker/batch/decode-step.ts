@@ -6,6 +6,7 @@ import type { GeneratedToken } from '../sequence/sequence.ts';
 import type { PrefillPacer } from './pacer.ts';
 import { isAtStop, prefillOrder, sharePrefill } from './portions.ts';
 import { freeSlot, type Slot } from './slots.ts';
+import { isSteady } from './steady.ts';
 import type { StepThreads } from './step-threads.ts';
 import type { TaskReports } from './task-reports.ts';
 
@@ -32,6 +33,8 @@ export function createDecodeStep(deps: {
   slots: readonly Slot[];
   /** Largest decode call. */
   batchTokens: number;
+  /** Prompt tokens of a portion that is not to follow the time. */
+  steadyTokens: number;
   pacer: PrefillPacer;
   drafts: Pick<DraftController, 'limit' | 'observe'>;
   /** Is told what kind of step comes next. */
@@ -42,22 +45,36 @@ export function createDecodeStep(deps: {
 }): DecodeStep {
   const { slots, pacer, drafts, reports } = deps;
   let portions = 0;
+  /** The last step was a prompt's portion alone: those who decode come next. */
+  let wasAlone = false;
 
   const plan = (): StepPlan => {
     const suspect = slots.find((slot) => slot.suspect);
-    const taking = suspect ? [suspect] : slots.filter((slot) => slot.task);
-    const decoding = taking.filter((slot) => slot.generation).length;
+    if (suspect) return planOf([suspect], new Map([[suspect, Math.min(suspect.pending.length, deps.batchTokens)]]));
+    const taking = slots.filter((slot) => slot.task);
+    const decoding = taking.filter((slot) => slot.generation);
     const order = prefillOrder(slots, portions + 1);
-    const shares = suspect
-      ? new Map([[suspect, Math.min(suspect.pending.length, deps.batchTokens)]])
-      : sharePrefill(slots, order, pacer.chunkTokens(decoding, order[0]?.sequence.length ?? 0));
+    const [first] = order;
+    // Its rows are a pass of their own beside decoders too, so that a step of its own costs them next to nothing.
+    if (first?.task && isSteady(first.task)) {
+      if (wasAlone && decoding.length > 0) return planOf(decoding, new Map());
+      return planOf([first], sharePrefill(slots, [first], deps.steadyTokens));
+    }
+    const others = order.filter(({ task }) => task && !isSteady(task));
+    const budget = pacer.chunkTokens(decoding.length, first?.sequence.length ?? 0);
+    return planOf(taking, sharePrefill(slots, others, budget));
+  };
+
+  const planOf = (taking: readonly Slot[], shares: StepPlan['shares']): StepPlan => {
+    const decoding = taking.filter((slot) => slot.generation).length;
     if (shares.size > 0) portions++;
+    wasAlone = decoding === 0;
     const depth = Math.max(0, ...[...shares.keys()].map(({ sequence }) => sequence.length));
     return { taking, shares, decoding, depth };
   };
 
-  const draftLimit = (slot: Slot, decoding: number): number =>
-    slot.generation && slot.task && allowsDrafts(slot.task.settings) ? drafts.limit(decoding) : 0;
+  const draftLimit = ({ generation, task }: Slot, decoding: number): number =>
+    generation && task && allowsDrafts(task.settings) && !isSteady(task) ? drafts.limit(decoding) : 0;
 
   /** Issues one slot's part of the step; null when it has none. */
   const issue = (slot: Slot, share: number, report: StepReport): Promise<GeneratedToken | null> | null => {

@@ -39,6 +39,8 @@ export function createBatchLoop(deps: {
   contextTokens: number;
   /** Largest decode call. */
   batchTokens: number;
+  /** As `steadyPortionTokens`. */
+  steadyTokens: number;
   pacer: PrefillPacer;
   drafts: Pick<DraftController, 'limit' | 'observe'>;
   /** Is told what kind of step comes next. */

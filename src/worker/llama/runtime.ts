@@ -15,6 +15,8 @@ export interface Runtime {
   readonly sequences: readonly Sequence[];
   readonly contextTokens: number;
   readonly batchTokens: number;
+  /** Bytes of its weights. */
+  readonly modelBytes: number;
   /** What decides whether a stored state fits. */
   readonly stateFormat: StateFormat;
   readonly vocabulary: Vocabulary;
@@ -69,6 +71,7 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
     sequences,
     contextTokens: options.contextTokens,
     batchTokens: context.batchSize,
+    modelBytes: model.size,
     stateFormat: {
       // A GPU rounds otherwise than the CPU, and its layers lie otherwise.
       engineVersion: [await getModuleVersion(), llama.llamaCppRelease.release, options.gpu?.backend ?? []]

@@ -202,6 +202,7 @@ function setup(options: SetupOptions) {
   const kinds: string[] = [];
   let onPublish: () => void = () => {};
   const loop = createBatchLoop({
+    steadyTokens: 64,
     sequences,
     contextTokens: options.contextTokens ?? 4096,
     batchTokens: options.batchTokens ?? 512,

@@ -185,6 +185,7 @@ async function run(schedule: Schedule, onStep: (report: StepReport | null, items
     leave();
   });
   const loop = createBatchLoop({
+    steadyTokens: 64,
     sequences,
     contextTokens: 4096,
     batchTokens: schedule.batchTokens,
