@@ -24,7 +24,7 @@ interface MemoryOptions {
 type MemorySource = 'cgroup-v2' | 'cgroup-v1' | 'host' | 'process' | 'config';
 
 /** One bound on memory, before the reserve. */
-interface MemoryLimit {
+export interface MemoryLimit {
   source: MemorySource;
   totalBytes: number;
   availableBytes: number;

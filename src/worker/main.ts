@@ -5,7 +5,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { AppError, toAppError } from '../core/errors.ts';
 import { canParkThreads, gateDescriptor } from '../ipc/gate.ts';
-import type { FromWorker, StepReport, ToWorker, WorkerItem, WorkerOptions } from '../ipc/protocol.ts';
+import type { FromWorker, StepReport, ToWorker, WorkerItem, WorkerOptions, WorkerRequest } from '../ipc/protocol.ts';
+import { createAnswerCheck } from './answer/answer.ts';
 import {
   type BatchLoop,
   createBatchLoop,
@@ -18,6 +19,7 @@ import {
   type StepThreads,
   steadyPortionTokens,
 } from './batch/batch.ts';
+import { type CheckedAnswers, createCheckedAnswers } from './checked-answers.ts';
 import { createDraftController, createDraftFactory, type DraftController, type DraftFactory } from './draft/draft.ts';
 import { createEmbedder, type Embedder } from './embedder/embedder.ts';
 import { createEmbeddingRuntime, createRuntime, type EmbeddingRuntime, probeGpu, type Runtime } from './llama/llama.ts';
@@ -31,6 +33,7 @@ interface Loaded {
   runtime: Runtime;
   template: ChatTemplate;
   loop: BatchLoop;
+  checkedAnswers: CheckedAnswers;
   threads: StepThreads;
   /** Null: the library cannot run a step for its time alone. */
   measureStep: MeasureStep | null;
@@ -85,7 +88,11 @@ async function load(options: WorkerOptions): Promise<void> {
     (await openPrefixStore({ ...options.vault, modelPath: options.modelPath }, runtime.stateFormat, log));
   const threads = createStepThreads({ threads: options.threads, apply: runtime.setThreads });
   const draftController = createDraftController();
-  const loop = createBatchLoop({
+  const checkedAnswers = createCheckedAnswers({
+    loop: () => loop,
+    publish: (items: WorkerItem[], report: StepReport | null) => outbox.post({ items, report }),
+  });
+  const loop: BatchLoop = createBatchLoop({
     threads,
     prefixes,
     sequences: runtime.sequences,
@@ -95,7 +102,7 @@ async function load(options: WorkerOptions): Promise<void> {
     pacer: createPrefillPacer(runtime.batchTokens),
     drafts: draftController,
     nowMs,
-    publish: (items: WorkerItem[], report: StepReport | null) => outbox.post({ items, report }),
+    publish: checkedAnswers.publish,
     log,
   });
   const { evaluate, stateFormat } = runtime;
@@ -115,6 +122,7 @@ async function load(options: WorkerOptions): Promise<void> {
     runtime,
     template,
     loop,
+    checkedAnswers,
     threads,
     measureStep,
     pinnedPrompts: options.vault?.pinnedPrompts ?? [],
@@ -156,12 +164,43 @@ async function loadEmbedder(options: WorkerOptions, purpose: 'embed' | 'rank'): 
 function generate(message: Extract<ToWorker, { type: 'generate' }>): void {
   try {
     if (!loaded) throw new AppError('internal_error', 'The worker has no model.');
-    loaded.loop.add(prepareTask(message.id, message.request, loaded));
+    startAnswer(message, loaded);
   } catch (error) {
     const failure = toAppError(error);
     if (failure.code === 'internal_error') process.stderr.write(`request: ${String(failure.cause ?? failure)}\n`);
     send({ type: 'step', items: [{ id: message.id, error: failure.toWire() }], report: null });
   }
+}
+
+function startAnswer({ id, request }: Extract<ToWorker, { type: 'generate' }>, ready: Loaded): void {
+  const { task, checked } = prepareTask(id, request, ready);
+  if (checked === null) {
+    ready.loop.add(task);
+    return;
+  }
+  ready.checkedAnswers.add({
+    task,
+    check: createAnswerCheck(checked),
+    holds: checked.format === null ? 'calls' : 'all',
+    again({ repeated }, tries) {
+      const other = repeated === null ? otherwise(request) : request;
+      // Each list is cut where one of them began to repeat; if another did so earlier, where none can.
+      const mostUnique = repeated !== null && tries > 1 ? 1 : repeated;
+      return {
+        task: prepareTask(id, other, ready, mostUnique).task,
+        check: createAnswerCheck(checked),
+      };
+    },
+  });
+}
+
+/** The request with another run of the dice: the same ones would give the same answer. */
+function otherwise(request: WorkerRequest): WorkerRequest {
+  const { temperature = 0.8, seed = 0 } = request.sampling;
+  return {
+    ...request,
+    sampling: { ...request.sampling, temperature: Math.max(0.8, temperature), seed: seed + 1 },
+  };
 }
 
 function count({ id, request }: Extract<ToWorker, { type: 'count' }>): void {
@@ -238,7 +277,7 @@ process.on('message', (message: ToWorker) => {
       void measure(message);
       break;
     case 'cancel':
-      loaded?.loop.cancel(message.id);
+      loaded?.checkedAnswers.cancel(message.id);
       loadedEmbedder?.embedder.cancel(message.id);
       break;
     case 'threads':

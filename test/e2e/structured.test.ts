@@ -100,7 +100,7 @@ describe('structured output', () => {
   });
 
   it('refuses a keyword that it cannot keep, by name and in the field that the client wrote', async () => {
-    const schema = { type: 'object', properties: { a: { not: { type: 'string' } } }, required: ['a'] };
+    const schema = { type: 'object', properties: { a: { type: 'string', pattern: '^(a|b)\\1$' } }, required: ['a'] };
     const failure = await failureOf(
       client.chat.completions.create({
         ...greedy,
@@ -109,7 +109,7 @@ describe('structured output', () => {
       }),
     );
     expect(failure).toBeInstanceOf(OpenAI.BadRequestError);
-    expect(failure).toMatchObject({ param: 'response_format', message: expect.stringContaining('not') });
+    expect(failure).toMatchObject({ param: 'response_format', message: expect.stringContaining('"pattern"') });
     const native = await generate({ prompt: 'Hello!', format: schema });
     expect(native.status).toBe(400);
     expect(native.body).toMatchObject({ error: { code: 'INVALID_REQUEST', details: { field: 'format' } } });
@@ -117,6 +117,49 @@ describe('structured output', () => {
     expect(mixed.body).toMatchObject({
       error: { message: expect.stringContaining('cannot be combined'), details: { field: 'format' } },
     });
+  });
+
+  it('gives a set of texts, which only a check can tell, and streams it at its end', async () => {
+    const schema = {
+      type: 'object',
+      properties: { words: { type: 'array', items: { type: 'string', maxLength: 8 }, uniqueItems: true } },
+      required: ['words'],
+      additionalProperties: false,
+    };
+    const asked = {
+      ...greedy,
+      max_tokens: 200,
+      messages: ask('List three colours.'),
+      response_format: { type: 'json_schema' as const, json_schema: { name: 'a', schema } },
+    };
+    const whole = await client.chat.completions.create(asked);
+    const { words } = JSON.parse(whole.choices[0]!.message.content!) as { words: string[] };
+    expect(new Set(words).size).toBe(words.length);
+    expect(whole.choices[0]!.finish_reason).toBe('stop');
+    const streamed = await collect(await client.chat.completions.create({ ...asked, stream: true }));
+    expect(streamed.map(({ choices }) => choices[0]?.delta.content ?? '').join('')).toBe(
+      whole.choices[0]!.message.content,
+    );
+  });
+
+  it('answers with a call or with text of the format where a request has both', async () => {
+    const schema = {
+      type: 'object',
+      properties: { text: { type: 'string', maxLength: 20 } },
+      required: ['text'],
+      additionalProperties: false,
+    };
+    for (const content of ['Switch the light in the kitchen off.', 'Thanks!']) {
+      const { choices } = await client.chat.completions.create({
+        ...greedy,
+        messages: ask(content),
+        tools,
+        response_format: { type: 'json_schema', json_schema: { name: 'a', schema } },
+      });
+      const { message } = choices[0]!;
+      if (message.tool_calls?.length) expect(message.content).toBeNull();
+      else expect(JSON.parse(message.content!)).toEqual({ text: expect.any(String) });
+    }
   });
 
   it.each([

@@ -91,7 +91,7 @@ async function answer(request: WorkerRequest): Promise<string> {
   const events: StreamEvent[] = [];
   const ended = Promise.withResolvers<void>();
   running.set(id, { events, end: (failure) => (failure ? ended.reject(failure) : ended.resolve()) });
-  loop.add(prepareTask(id, request, { runtime, template, drafts, pinnedPrompts: [], nowMs: () => 0 }));
+  loop.add(prepareTask(id, request, { runtime, template, drafts, pinnedPrompts: [], nowMs: () => 0 }).task);
   await ended.promise;
   return whatMatters(await foldFlat(replay(events)));
 }

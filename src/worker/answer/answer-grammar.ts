@@ -1,23 +1,45 @@
-import type { OutputFormat } from '../../core/chat.ts';
-import { anyJsonGrammar, checkGivenGrammar, schemaToGrammar } from '../grammar/grammar.ts';
+import type { OutputFormat, ToolDefinition } from '../../core/chat.ts';
+import { AppError } from '../../core/errors.ts';
+import { createGrammarParts, type GrammarDeps, quoted, type ToolCallForm } from '../families/families.ts';
+import { anyJsonGrammar, checkGivenGrammar, convertSchema, limits } from '../grammar/grammar.ts';
 import type { GrammarSource } from '../sequence/sequence.ts';
 import type { OutputParser } from './output-parser.ts';
 
 /**
- * The grammar of a whole answer, or null for free text. `nowMs`: a steady clock, for the budget of the conversion.
- * Throws `invalid_request` naming the keyword of the schema that cannot be kept, or what is wrong with a grammar.
+ * The grammar of a whole answer, or null for free text. `nowMs`: a steady clock, for the budget of the conversion;
+ * `mostUnique`: as `GrammarOptions` has it. `isOpen`: the answer has to be checked. Throws `invalid_request` naming the
+ * keyword of the schema that can be neither kept nor checked, or what is wrong with a grammar.
  */
-export function formatGrammar(format: OutputFormat, nowMs: () => number): string | null {
-  switch (format.type) {
-    case 'text':
-      return null;
-    case 'json':
-      return anyJsonGrammar();
-    case 'json-schema':
-      return schemaToGrammar(format.schema, { now: nowMs });
-    case 'grammar':
-      return checkGivenGrammar(format.gbnf);
+export function formatGrammar(
+  format: OutputFormat,
+  how: { nowMs: () => number; mostUnique: number | null },
+): { gbnf: string; isOpen: boolean } | null {
+  if (format.type === 'text') return null;
+  if (format.type === 'json') return { gbnf: anyJsonGrammar(), isOpen: false };
+  if (format.type === 'grammar') return { gbnf: checkGivenGrammar(format.gbnf), isOpen: false };
+  const { gbnf, open } = convertSchema(format.schema, { now: how.nowMs, mostUnique: how.mostUnique });
+  return { gbnf, isOpen: open.length > 0 };
+}
+
+/** The grammar of an answer that is either text of a format, or calls as the family writes them. */
+export function formatOrCalls(
+  gbnf: string,
+  form: ToolCallForm,
+  tools: readonly ToolDefinition[],
+  how: GrammarDeps,
+): string {
+  const { prefix, gbnf: call } = form.requireCall({ tools, named: null, how });
+  if (gbnf.length + call.length > limits.outputCharacters) {
+    throw new AppError('invalid_request', 'The grammar of the format and the tools together is too large.', {
+      field: 'format',
+      fix: 'Use fewer tools, or a smaller schema.',
+    });
   }
+  const parts = createGrammarParts(how);
+  const begun = prefix === '' ? '' : `${quoted(prefix)} `;
+  const one = parts.add(`${begun}${parts.embed(call)}`);
+  const several = prefix === '' ? one : `${one} ("\\n"? ${one})*`;
+  return parts.print(`${parts.embed(gbnf)} | ${several}`);
 }
 
 /** Binds the answer from its first token, once reasoning is over. */

@@ -1,4 +1,6 @@
 /** From generated tokens to events. */
-export { bindAnswer, bindToolCalls, formatGrammar } from './answer-grammar.ts';
+
+export { type AnswerCheck, type CheckedParts, createAnswerCheck, type Finding } from './answer-check.ts';
+export { bindAnswer, bindToolCalls, formatGrammar, formatOrCalls } from './answer-grammar.ts';
 export { createOutputParser } from './output-parser.ts';
 export { createTask, type Task } from './task.ts';

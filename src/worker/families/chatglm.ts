@@ -38,8 +38,8 @@ export function chatGlmForm(written: 'json' | 'python'): ToolCallForm {
     createReader: ({ sink }) => createLineReader(sink),
     // A call has no marker of its own, so one that the model begins itself is read and not bound.
     callGrammar: () => null,
-    requireCall({ tools, named, nowMs }) {
-      const parts = createGrammarParts(nowMs);
+    requireCall({ tools, named, how }) {
+      const parts = createGrammarParts(how);
       const candidates = named ? [named] : tools;
       const head = (tool: ToolDefinition) => (named ? '' : `${quoted(`${tool.name}\n`)} `);
       if (written === 'json') {

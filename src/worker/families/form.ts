@@ -33,12 +33,21 @@ export interface Opening {
   gbnf: string;
 }
 
+/** What the grammars of calls are made with. */
+export interface GrammarDeps {
+  /** A steady clock in milliseconds, for the budget of schema conversions. */
+  nowMs: () => number;
+  /** Is told of a tool whose calls have to be checked: the grammar does not keep all of its schema. */
+  leaveOpen: (tool: ToolDefinition) => void;
+  /** As `GrammarOptions.mostUnique`. */
+  mostUnique: number | null;
+}
+
 /** Which tool a required call is for: null means any. */
 interface OpeningWish {
   tools: readonly ToolDefinition[];
   named: ToolDefinition | null;
-  /** A steady clock in milliseconds, for the budget of schema conversions. */
-  nowMs: () => number;
+  how: GrammarDeps;
 }
 
 /** How a family of models writes tool calls. */
@@ -55,7 +64,7 @@ export interface ToolCallForm {
   /** `opened`: the marker that began the calls; empty for a bare one. */
   createReader(deps: { opened: string; tools: readonly ToolDefinition[]; sink: CallSink }): CallReader;
   /** The grammar of what follows an opening marker, or null when calls that the model begins itself stay free. */
-  callGrammar(tools: readonly ToolDefinition[], nowMs: () => number): string | null;
+  callGrammar(tools: readonly ToolDefinition[], how: GrammarDeps): string | null;
   requireCall(wish: OpeningWish): Opening;
   /** Calls as text, for a template that leaves the calls of earlier turns to their content. */
   readonly writeCalls?: (calls: readonly ToolCall[]) => string;

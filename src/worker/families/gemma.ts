@@ -1,6 +1,6 @@
 import type { ToolDefinition } from '../../core/chat.ts';
 import { createBufferedReader, type ParsedCall } from './buffered-reader.ts';
-import type { ToolCallForm } from './form.ts';
+import type { GrammarDeps, ToolCallForm } from './form.ts';
 import { choice, createGrammarParts, type GrammarParts, quoted } from './grammar-parts.ts';
 import { parseJson } from './json-text.ts';
 import { type KeywordNotation, keywordArguments } from './keyword-grammar.ts';
@@ -16,20 +16,16 @@ export const gemmaForm: ToolCallForm = {
   opens: [open],
   markers: [open, close, quote],
   createReader: ({ sink }) => createBufferedReader({ sink, close, parse }),
-  callGrammar: (tools, nowMs) => grammar(tools, ({ name }) => `call:${name}{`, nowMs),
-  requireCall({ tools, named, nowMs }) {
-    if (named) return { prefix: `${open}call:${named.name}{`, gbnf: grammar([named], () => '', nowMs) };
-    return { prefix: `${open}call:`, gbnf: grammar(tools, ({ name }) => `${name}{`, nowMs) };
+  callGrammar: (tools, how) => grammar(tools, ({ name }) => `call:${name}{`, how),
+  requireCall({ tools, named, how }) {
+    if (named) return { prefix: `${open}call:${named.name}{`, gbnf: grammar([named], () => '', how) };
+    return { prefix: `${open}call:`, gbnf: grammar(tools, ({ name }) => `${name}{`, how) };
   },
 };
 
 /** One of the tools, with its own parameters. */
-function grammar(
-  tools: readonly ToolDefinition[],
-  headOf: (tool: ToolDefinition) => string,
-  nowMs: () => number,
-): string {
-  const parts = createGrammarParts(nowMs);
+function grammar(tools: readonly ToolDefinition[], headOf: (tool: ToolDefinition) => string, how: GrammarDeps): string {
+  const parts = createGrammarParts(how);
   const notation = gemmaNotation(parts);
   const calls = tools.map((tool) => {
     const head = headOf(tool);

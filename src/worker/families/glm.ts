@@ -1,4 +1,4 @@
-import type { ToolCallForm } from './form.ts';
+import type { GrammarDeps, ToolCallForm } from './form.ts';
 import { type TaggedLayout, taggedGrammar } from './tagged-grammar.ts';
 import { createTaggedReader, type TaggedSyntax } from './tagged-reader.ts';
 
@@ -28,19 +28,19 @@ export function glmForm(line: '\n' | ''): ToolCallForm {
     afterString: line,
     tail: close,
   };
-  const anyCall = (tools: Parameters<ToolCallForm['callGrammar']>[0], nowMs: () => number) =>
-    taggedGrammar({ layout, tools, nowMs, headOf: ({ name }) => layout.head(name) });
+  const anyCall = (tools: Parameters<ToolCallForm['callGrammar']>[0], how: GrammarDeps) =>
+    taggedGrammar({ layout, tools, how, headOf: ({ name }) => layout.head(name) });
   return {
     name: 'glm',
     opens: [open],
     markers: [open, close, '<arg_key>', '</arg_key>', '<arg_value>', '</arg_value>'],
     createReader: ({ tools, sink }) => createTaggedReader({ syntax, tools, sink }),
     callGrammar: anyCall,
-    requireCall({ tools, named, nowMs }) {
-      if (!named) return { prefix: open, gbnf: anyCall(tools, nowMs) };
+    requireCall({ tools, named, how }) {
+      if (!named) return { prefix: open, gbnf: anyCall(tools, how) };
       return {
         prefix: open + layout.head(named.name),
-        gbnf: taggedGrammar({ layout, tools: [named], nowMs, headOf: () => '' }),
+        gbnf: taggedGrammar({ layout, tools: [named], how, headOf: () => '' }),
       };
     },
   };

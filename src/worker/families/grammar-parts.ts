@@ -1,11 +1,18 @@
 import type { ToolDefinition } from '../../core/chat.ts';
-import { AppError } from '../../core/errors.ts';
-import { charClass, limits, literal, schemaToGrammar } from '../grammar/grammar.ts';
+import { charClass, convertSchema, limits, literal, schemaToGrammar } from '../grammar/grammar.ts';
+import type { GrammarDeps } from './form.ts';
 
 /** Puts a grammar together from schemas, literals and rules of its own. Bodies are GBNF. */
 export interface GrammarParts {
-  /** Rule for JSON that keeps to a schema, or for any JSON object when the schema cannot be kept. */
-  schema(schema: unknown): string;
+  /** Rule of a whole grammar. */
+  embed(gbnf: string): string;
+  /**
+   * Rule for JSON that keeps to a schema of a tool. Throws `invalid_request` naming what can neither be
+   * kept nor checked. `entry`: pointer to the part that counts, without it all of it.
+   */
+  schema(schema: unknown, tool: ToolDefinition, entry?: string): string;
+  /** Notes that calls of a tool have to be checked. */
+  leaveOpen(tool: ToolDefinition): void;
   /** Rule for a tool's arguments as a JSON object. */
   argumentsOf(tool: ToolDefinition): string;
   /** Rule with a body; gives its name. */
@@ -15,8 +22,7 @@ export interface GrammarParts {
   print(root: string): string;
 }
 
-/** `nowMs`: a steady clock, for the budget of the conversions. */
-export function createGrammarParts(nowMs: () => number): GrammarParts {
+export function createGrammarParts(how: GrammarDeps): GrammarParts {
   const lines: string[] = [];
   const untils = new Map<string, string>();
   let count = 0;
@@ -26,31 +32,35 @@ export function createGrammarParts(nowMs: () => number): GrammarParts {
     lines.push(`${name} ::= ${body}`);
     return name;
   };
-  const convert = (schema: unknown): string | null => {
-    try {
-      const text = schemaToGrammar(schema, { field: 'input.tools', now: nowMs });
-      // The engine's limit holds for all schemas of a grammar together.
-      return characters + text.length > limits.outputCharacters ? null : text;
-    } catch (error) {
-      if (error instanceof AppError) return null;
-      throw error;
-    }
+  const embed = (gbnf: string) => {
+    characters += gbnf.length;
+    const prefix = `s${count++}-`;
+    lines.push(
+      ...gbnf
+        .trimEnd()
+        .split('\n')
+        .map((line) => renameRules(line, prefix)),
+    );
+    return `${prefix}root`;
   };
   const parts: GrammarParts = {
     add,
-    schema(schema) {
-      const text = convert(schema) ?? schemaToGrammar({ type: 'object' }, { field: 'input.tools' });
-      characters += text.length;
-      const prefix = `s${count++}-`;
-      lines.push(
-        ...text
-          .trimEnd()
-          .split('\n')
-          .map((line) => renameRules(line, prefix)),
-      );
-      return `${prefix}root`;
+    embed,
+    schema(schema, tool, entry = '#') {
+      const { gbnf, open } = convertSchema(schema, {
+        field: 'input.tools',
+        subject: `The JSON schema of the tool "${tool.name}"`,
+        now: how.nowMs,
+        mostUnique: how.mostUnique,
+        entry,
+      });
+      // The engine's limit holds for all schemas of a grammar together; what is left out is checked.
+      const isTooLarge = characters + gbnf.length > limits.outputCharacters;
+      if (open.length > 0 || isTooLarge) how.leaveOpen(tool);
+      return embed(isTooLarge ? schemaToGrammar(entry === '#' ? { type: 'object' } : true) : gbnf);
     },
-    argumentsOf: (tool) => parts.schema({ type: 'object', ...tool.parameters, $id: `tool:${tool.name}` }),
+    leaveOpen: how.leaveOpen,
+    argumentsOf: (tool) => parts.schema({ ...tool.parameters, type: 'object', nullable: false }, tool),
     textUntil(end) {
       const known = untils.get(end);
       if (known) return known;

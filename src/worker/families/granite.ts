@@ -12,14 +12,14 @@ export const graniteForm: ToolCallForm = {
   opens: [open],
   markers: [open, close],
   createReader: ({ sink }) => createClosingReader(createRowReader({ sink, shape: 'list' }), close),
-  callGrammar(tools, nowMs) {
-    const parts = createGrammarParts(nowMs);
+  callGrammar(tools, how) {
+    const parts = createGrammarParts(how);
     const call = callObject(parts, tools, 'arguments');
     return parts.print(`"[" ${call} (", " ${call})* "]"`);
   },
-  requireCall({ tools, named, nowMs }) {
-    const parts = createGrammarParts(nowMs);
-    if (!named) return { prefix: open, gbnf: this.callGrammar(tools, nowMs)! };
+  requireCall({ tools, named, how }) {
+    const parts = createGrammarParts(how);
+    if (!named) return { prefix: open, gbnf: this.callGrammar(tools, how)! };
     return {
       prefix: `${open}[{"name": ${JSON.stringify(named.name)}, "arguments": `,
       gbnf: parts.print(`${parts.argumentsOf(named)} "}]"`),

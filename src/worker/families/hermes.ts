@@ -13,12 +13,12 @@ export const hermesForm: ToolCallForm = {
   opens: [open],
   markers: [open, close],
   createReader: ({ sink }) => createClosingReader(createJsonCallReader({ sink }), close),
-  callGrammar(tools, nowMs) {
-    const parts = createGrammarParts(nowMs);
+  callGrammar(tools, how) {
+    const parts = createGrammarParts(how);
     return parts.print(`"\\n"? ${callObject(parts, tools, 'arguments')} ${closing}`);
   },
-  requireCall({ tools, named, nowMs }) {
-    const parts = createGrammarParts(nowMs);
+  requireCall({ tools, named, how }) {
+    const parts = createGrammarParts(how);
     if (named) {
       return {
         prefix: `${open}\n{"name": ${JSON.stringify(named.name)}, "arguments": `,

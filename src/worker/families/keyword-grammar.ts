@@ -1,6 +1,8 @@
 import type { ToolDefinition } from '../../core/chat.ts';
+import { listedValues } from '../grammar/grammar.ts';
 import { typesOf } from './argument-types.ts';
 import { choice, type GrammarParts, quoted } from './grammar-parts.ts';
+import { isHeldByParts, isHeldByType, pointerTo } from './held.ts';
 import { isObject } from './json-text.ts';
 
 /** A notation of named arguments that is not JSON: Python's, or Gemma's. Rules are names or bodies of GBNF. */
@@ -28,8 +30,13 @@ export function keywordArguments(parts: GrammarParts, notation: KeywordNotation,
   const root = tool.parameters ?? {};
   const properties = isObject(root['properties']) ? Object.entries(root['properties']) : [];
   const required = new Set(Array.isArray(root['required']) ? root['required'] : []);
-  const pair = ([key, schema]: [string, unknown]) =>
-    parts.add(`${quoted(key + notation.afterKey)} ${valueRule(parts, notation, schema, root)}`);
+  if (!isHeldByParts(root)) parts.leaveOpen(tool);
+  const pair = ([key, schema]: [string, unknown]) => {
+    const values = listedValues(root, pointerTo(key));
+    if (values === null && !isHeldByType(schema)) parts.leaveOpen(tool);
+    const given = values === null || values.length === 0 ? schema : { enum: values };
+    return parts.add(`${quoted(key + notation.afterKey)} ${valueRule(parts, notation, given, root)}`);
+  };
   const musts = properties.filter(([key]) => required.has(key)).map(pair);
   const mays = properties.filter(([key]) => !required.has(key)).map(pair);
   const comma = quoted(notation.separator);

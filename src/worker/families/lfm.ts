@@ -21,15 +21,15 @@ export const lfmForm: ToolCallForm = {
         return list ? readPythonCalls(list[1]!) : null;
       },
     }),
-  callGrammar(tools, nowMs) {
-    const parts = createGrammarParts(nowMs);
+  callGrammar(tools, how) {
+    const parts = createGrammarParts(how);
     const notation = pythonNotation(parts, '"');
     const calls = tools.map((tool) => `${quoted(`${tool.name}(`)} ${keywordArguments(parts, notation, tool)} ")"`);
     return parts.print(`"[" ${choice(calls)} "]" ${quoted(close)}`);
   },
-  requireCall({ tools, named, nowMs }) {
-    if (!named) return { prefix: open, gbnf: this.callGrammar(tools, nowMs)! };
-    const parts = createGrammarParts(nowMs);
+  requireCall({ tools, named, how }) {
+    if (!named) return { prefix: open, gbnf: this.callGrammar(tools, how)! };
+    const parts = createGrammarParts(how);
     const given = keywordArguments(parts, pythonNotation(parts, '"'), named);
     return { prefix: `${open}[${named.name}(`, gbnf: parts.print(`${given} ")]" ${quoted(close)}`) };
   },

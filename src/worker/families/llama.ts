@@ -34,8 +34,8 @@ export const llamaForm: ToolCallForm = {
     return createRowReader({ sink, shape: 'row', isKnown: (name) => names.has(name) });
   },
   callGrammar: () => null,
-  requireCall({ tools, named, nowMs }) {
-    const parts = createGrammarParts(nowMs);
+  requireCall({ tools, named, how }) {
+    const parts = createGrammarParts(how);
     if (named) {
       return {
         prefix: `{"name": ${JSON.stringify(named.name)}, "parameters": `,

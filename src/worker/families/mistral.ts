@@ -16,25 +16,25 @@ const partialHead = /^\s*[\w.:/-]*(?:\[[A-Z_]*\]?[\w-]*)?(?:\[[A-Z_]*)?$/;
  */
 export function mistralForm(written: 'list' | 'named'): ToolCallForm {
   const named: Pick<ToolCallForm, 'callGrammar' | 'requireCall'> = {
-    callGrammar(tools, nowMs) {
-      const parts = createGrammarParts(nowMs);
+    callGrammar(tools, how) {
+      const parts = createGrammarParts(how);
       return parts.print(choice(tools.map((tool) => `${quoted(tool.name + args)} ${parts.argumentsOf(tool)}`)));
     },
-    requireCall({ tools, named: tool, nowMs }) {
-      const parts = createGrammarParts(nowMs);
-      if (!tool) return { prefix: open, gbnf: this.callGrammar(tools, nowMs)! };
+    requireCall({ tools, named: tool, how }) {
+      const parts = createGrammarParts(how);
+      if (!tool) return { prefix: open, gbnf: this.callGrammar(tools, how)! };
       return { prefix: open + tool.name + args, gbnf: parts.print(parts.argumentsOf(tool)) };
     },
   };
   const list: typeof named = {
-    callGrammar(tools, nowMs) {
-      const parts = createGrammarParts(nowMs);
+    callGrammar(tools, how) {
+      const parts = createGrammarParts(how);
       const call = callObject(parts, tools, 'arguments');
       return parts.print(`"[" ${call} (", " ${call})* "]"`);
     },
-    requireCall({ tools, named: tool, nowMs }) {
-      const parts = createGrammarParts(nowMs);
-      if (!tool) return { prefix: open, gbnf: this.callGrammar(tools, nowMs)! };
+    requireCall({ tools, named: tool, how }) {
+      const parts = createGrammarParts(how);
+      if (!tool) return { prefix: open, gbnf: this.callGrammar(tools, how)! };
       return {
         prefix: `${open}[{"name": ${JSON.stringify(tool.name)}, "arguments": `,
         gbnf: parts.print(`${parts.argumentsOf(tool)} "}]"`),

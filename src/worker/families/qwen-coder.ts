@@ -39,18 +39,17 @@ export const qwenCoderForm: ToolCallForm = {
     const reader = createClosingReader(createTaggedReader({ syntax, tools, sink }), close);
     return opened === bareOpen ? withBegun(reader, bareOpen) : reader;
   },
-  callGrammar: (tools, nowMs) =>
-    taggedGrammar({ layout, tools, nowMs, headOf: ({ name }) => `\n${layout.head(name)}` }),
-  requireCall({ tools, named, nowMs }) {
+  callGrammar: (tools, how) => taggedGrammar({ layout, tools, how, headOf: ({ name }) => `\n${layout.head(name)}` }),
+  requireCall({ tools, named, how }) {
     if (named) {
       return {
         prefix: `${open}\n${layout.head(named.name)}`,
-        gbnf: taggedGrammar({ layout, tools: [named], nowMs, headOf: () => '' }),
+        gbnf: taggedGrammar({ layout, tools: [named], how, headOf: () => '' }),
       };
     }
     return {
       prefix: `${open}\n`,
-      gbnf: taggedGrammar({ layout, tools, nowMs, headOf: ({ name }) => layout.head(name) }),
+      gbnf: taggedGrammar({ layout, tools, how, headOf: ({ name }) => layout.head(name) }),
     };
   },
 };

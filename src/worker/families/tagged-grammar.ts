@@ -1,6 +1,9 @@
 import type { ToolDefinition } from '../../core/chat.ts';
+import { listedValues } from '../grammar/grammar.ts';
 import { isOnlyString, typesOf } from './argument-types.ts';
+import type { GrammarDeps } from './form.ts';
 import { choice, createGrammarParts, type GrammarParts, quoted } from './grammar-parts.ts';
+import { isHeldByParts, isHeldByType, pointerTo } from './held.ts';
 import { isObject } from './json-text.ts';
 
 /** How tagged arguments are written, for a grammar. */
@@ -24,9 +27,9 @@ export function taggedGrammar(deps: {
   layout: TaggedLayout;
   tools: readonly ToolDefinition[];
   headOf: (tool: ToolDefinition) => string;
-  nowMs: () => number;
+  how: GrammarDeps;
 }): string {
-  const parts = createGrammarParts(deps.nowMs);
+  const parts = createGrammarParts(deps.how);
   const calls = deps.tools.map((tool) => {
     const body = argumentRules(parts, deps.layout, tool);
     const head = deps.headOf(tool);
@@ -39,29 +42,33 @@ function argumentRules(parts: GrammarParts, layout: TaggedLayout, tool: ToolDefi
   const root = tool.parameters ?? {};
   const properties = isObject(root['properties']) ? root['properties'] : {};
   const required = new Set(Array.isArray(root['required']) ? root['required'] : []);
+  if (!isHeldByParts(root)) parts.leaveOpen(tool);
   return Object.entries(properties).map(([key, schema]) => {
-    const rule = parts.add(`${quoted(layout.argument(key))} ${valueRule(parts, layout, schema, root)}`);
+    const rule = parts.add(`${quoted(layout.argument(key))} ${valueRule(parts, layout, key, schema, tool)}`);
     return required.has(key) ? rule : `${rule}?`;
   });
 }
 
-function valueRule(parts: GrammarParts, layout: TaggedLayout, schema: unknown, root: Record<string, unknown>): string {
+function valueRule(
+  parts: GrammarParts,
+  layout: TaggedLayout,
+  key: string,
+  schema: unknown,
+  tool: ToolDefinition,
+): string {
+  const root = tool.parameters ?? {};
   const closing = quoted(layout.afterValue + layout.valueEnd + layout.afterString);
-  if (isObject(schema)) {
-    const values = 'const' in schema ? [schema['const']] : schema['enum'];
-    if (Array.isArray(values) && values.length > 0) {
-      const texts = values.map((value) => quoted(typeof value === 'string' ? value : JSON.stringify(value)));
-      return `${choice(texts)} ${closing}`;
-    }
+  const entry = pointerTo(key);
+  const values = listedValues(root, entry);
+  if (values !== null && values.length > 0) {
+    const texts = values.map((value) => quoted(typeof value === 'string' ? value : JSON.stringify(value)));
+    return `${choice(texts)} ${closing}`;
   }
   const types = typesOf(schema, root);
   // A union with strings is written bare as well: what it is shows when it is read.
   if (types === null || types.has('string') || isOnlyString(types)) {
+    if (!isHeldByType(schema)) parts.leaveOpen(tool);
     return `${parts.textUntil(layout.valueEnd)} ${quoted(layout.afterString)}`;
   }
-  const definitions = {
-    ...('$defs' in root && { $defs: root['$defs'] }),
-    ...('definitions' in root && { definitions: root['definitions'] }),
-  };
-  return `${parts.schema({ ...definitions, ...(isObject(schema) ? schema : {}) })} ${closing}`;
+  return `${parts.schema(root, tool, entry)} ${closing}`;
 }

@@ -1,7 +1,9 @@
 import type { Conversion, Place, SchemaObject } from './context.ts';
+import { finiteValues } from './finite.ts';
 import type { Atom } from './gbnf/gbnf.ts';
 import { limits, step } from './gbnf/gbnf.ts';
 import { createReader, isNever } from './keywords.ts';
+import { uniqueArray } from './unique.ts';
 
 /**
  * The array schema's rule. Without `minItems`, all `prefixItems` are generated: a tuple that may be cut short is valid,
@@ -27,7 +29,7 @@ export function convertArray(schema: SchemaObject, place: Place, conversion: Con
   // Without a word about further items, a tuple ends with its prefix.
   const endless = most === Number.POSITIVE_INFINITY;
   const capped = endless ? (prefix.length > 0 && rest === undefined ? Math.max(prefix.length, min) : null) : most;
-  const max = capped === null ? null : Math.min(capped, limits.maximumCount);
+  let max = capped === null ? null : Math.min(capped, limits.maximumCount);
   const ws = rules.shared('ws');
   if (max === 0) return rules.add('empty-array', `"[" ${ws} "]"`);
 
@@ -42,6 +44,19 @@ export function convertArray(schema: SchemaObject, place: Place, conversion: Con
       ...inner(isDraft7Tuple ? 'items' : 'prefixItems', `item-${index + 1}`),
       path: step(step(place.path, isDraft7Tuple ? 'items' : 'prefixItems'), index),
     });
+  if (read.value('uniqueItems') === true && (max === null || max > 1)) {
+    const values = prefix.length > 0 ? null : finiteValues(rest, inner('items', 'item'), conversion);
+    const size = { min, max: Math.min(max ?? Number.POSITIVE_INFINITY, values?.length ?? 0) };
+    if (values !== null && values.length < min)
+      refuse(place.path, `it has fewer different items than "minItems" asks for.`);
+    const atom = values === null ? null : uniqueArray(values, size, place.hint, rules);
+    if (atom !== null) return atom;
+    conversion.leaveOpen(place, 'uniqueItems');
+    // Longer ones have shown that their items repeat.
+    const { mostUnique } = conversion;
+    if (mostUnique !== null && mostUnique >= min && mostUnique < (max ?? Number.POSITIVE_INFINITY)) max = mostUnique;
+    if (max === 0) return rules.add('empty-array', `"[" ${ws} "]"`);
+  }
   const fixedCount = Math.min(prefix.length, max ?? prefix.length);
   const fixed = Array.from({ length: fixedCount }, (_, index) => item(index));
   const leftMax = max === null ? null : max - fixedCount;

@@ -1,5 +1,4 @@
-import type { Pattern } from './pattern/pattern.ts';
-import { parsePattern } from './pattern/pattern.ts';
+import { parseSyntax, type Syntax } from './pattern/pattern.ts';
 
 const hour = '(?:[01]\\d|2[0-3])';
 const time = `${hour}:[0-5]\\d:[0-5]\\d(?:\\.\\d{1,9})?(?:Z|[+-]${hour}:[0-5]\\d)`;
@@ -21,6 +20,8 @@ const label = '[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*';
 const host = `(?:${byte}(?:\\.${byte}){3}|(?:${label}\\.)*[A-Za-z][A-Za-z0-9]*(?:-[A-Za-z0-9]+)*)`;
 const urlCharacter = "[A-Za-z0-9._~!$&'()*+,;=:@-]";
 
+const pathCharacter = "[A-Za-z0-9._~!$&'()*+,;=:@/-]";
+
 /** `::` stands for the groups that are missing, so there is one form for each count before it. */
 function ipv6(): string {
   const compressed = Array.from({ length: 7 }, (_, before) => {
@@ -41,18 +42,18 @@ const sources: Readonly<Record<string, string>> = {
   email: `[A-Za-z0-9_+-]+(?:\\.[A-Za-z0-9_+-]+)*@(?:${label}\\.)+[A-Za-z]{2,24}`,
   ipv4: `${byte}(?:\\.${byte}){3}`,
   ipv6: ipv6(),
-  uri: `https?://${host}(?::[1-9]\\d{0,3})?(?:/${urlCharacter}*)*(?:\\?${urlCharacter}*)?(?:#${urlCharacter}*)?`,
+  uri: `https?://${host}(?::[1-9]\\d{0,3})?(?:/${pathCharacter}*)?(?:\\?${urlCharacter}*)?(?:#${urlCharacter}*)?`,
 };
 
-const parsed = new Map<string, Pattern>();
+const parsed = new Map<string, Syntax>();
 
 /** What a `format` allows, or null for one that is not enforced. */
-export function formatPattern(format: string): Pattern | null {
+export function formatSyntax(format: string): Syntax | null {
   if (!Object.hasOwn(sources, format)) return null;
-  let pattern = parsed.get(format);
-  if (pattern === undefined) {
-    pattern = parsePattern(`^(?:${sources[format]})$`);
-    parsed.set(format, pattern);
+  let syntax = parsed.get(format);
+  if (syntax === undefined) {
+    syntax = parseSyntax(`^(?:${sources[format]})$`);
+    parsed.set(format, syntax);
   }
-  return pattern;
+  return syntax;
 }

@@ -11,56 +11,56 @@ const annotations = new Set([
 const assertions = new Set([
   ...['type', 'enum', 'const'],
   ...['properties', 'required', 'additionalProperties', 'propertyNames', 'minProperties', 'maxProperties'],
-  ...['items', 'prefixItems', 'additionalItems', 'minItems', 'maxItems'],
+  ...['patternProperties', 'items', 'prefixItems', 'additionalItems', 'minItems', 'maxItems', 'uniqueItems'],
   ...['minLength', 'maxLength', 'pattern', 'format'],
-  ...['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'],
+  ...['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'],
 ]);
 
 const combiners = new Set(['allOf', 'anyOf', 'oneOf', '$ref']);
 
+/**
+ * Keywords that no grammar keeps as they are: `conditions.ts` says what is done about each. What is left of them is
+ * checked once a value is written.
+ */
+const conditions = new Set([
+  ...['not', 'if', 'then', 'else', 'dependentRequired', 'dependentSchemas', 'dependencies'],
+  ...['contains', 'minContains', 'maxContains'],
+]);
+
 /** Refused whatever their value; the text says what to do about it. */
 const refused: Readonly<Record<string, string>> = {
-  not: 'Say what is allowed instead.',
-  if: 'Use "anyOf" with one branch for each case.',
-  else: 'Use "anyOf" with one branch for each case.',
-  dependentRequired: 'Use "anyOf" with one branch for each case.',
-  dependentSchemas: 'Use "anyOf" with one branch for each case.',
-  dependencies: 'Use "anyOf" with one branch for each case.',
-  patternProperties: 'List the names under "properties", or allow all with "additionalProperties".',
-  contains: 'Describe all items with "items".',
-  minContains: 'Describe all items with "items".',
-  maxContains: 'Describe all items with "items".',
-  multipleOf: 'Leave it out, and check the number afterwards.',
   $dynamicRef: 'Use "$ref" with a pointer into this schema.',
   $recursiveRef: 'Use "$ref" with a pointer into this schema.',
 };
 
-/** Refused unless the value asks for nothing. */
+/** Refused unless the value asks for nothing: nothing but declared properties and items is generated then. */
 const harmlessValues: Readonly<Record<string, readonly unknown[]>> = {
-  uniqueItems: [false],
-  // Nothing but declared properties and items is generated where these two would matter.
   unevaluatedProperties: [false, true],
   unevaluatedItems: [false, true],
 };
 
 /**
- * The keywords of a schema that count. Refuses by name what cannot be kept. Names that JSON Schema does not know are
- * annotations, as the standard has it.
+ * The keywords of a schema that count, and its conditions apart. Refuses by name what can neither be kept nor checked.
+ * Names that JSON Schema does not know are annotations, as the standard has it.
  */
-export function assertionsOf(schema: SchemaObject, path: string, refuse: Refuse): SchemaObject {
+export function assertionsOf(
+  schema: SchemaObject,
+  path: string,
+  refuse: Refuse,
+): { kept: SchemaObject; conditions: SchemaObject } {
   const kept: [string, unknown][] = [];
+  const apart: [string, unknown][] = [];
   for (const [keyword, value] of Object.entries(schema)) {
     if (annotations.has(keyword) || value === undefined) continue;
     if (assertions.has(keyword) || combiners.has(keyword)) kept.push([keyword, value]);
-    // Not in the table: an object with a property `then` is taken for a promise.
-    const entry = keyword === 'then' ? 'else' : keyword;
-    if (Object.hasOwn(refused, entry)) refuse(path, `the keyword "${keyword}" is not supported.`, refused[entry]);
+    if (conditions.has(keyword)) apart.push([keyword, value]);
+    if (Object.hasOwn(refused, keyword)) refuse(path, `the keyword "${keyword}" is not supported.`, refused[keyword]);
     const harmless = Object.hasOwn(harmlessValues, keyword) ? harmlessValues[keyword] : undefined;
     if (harmless !== undefined && !harmless.includes(value)) {
       refuse(path, `the keyword "${keyword}" is not supported.`, 'Leave it out, and check the value afterwards.');
     }
   }
-  return Object.fromEntries(kept);
+  return { kept: Object.fromEntries(kept), conditions: Object.fromEntries(apart) };
 }
 
 /** A value as a JSON object, or null. */

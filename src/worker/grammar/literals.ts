@@ -5,7 +5,7 @@ import { limits, literal } from './gbnf/gbnf.ts';
 const trieDepth = 24;
 
 /** One given JSON value, in the white space that a model may choose. */
-function constant(value: unknown, rules: RuleBook, depth = 0): Atom | null {
+export function constant(value: unknown, rules: RuleBook, depth = 0): Atom | null {
   if (value === null || typeof value !== 'object') return literal(JSON.stringify(value));
   if (depth > limits.depth) return null;
   const [open, close] = Array.isArray(value) ? ['"["', '"]"'] : ['"{"', '"}"'];

@@ -1,5 +1,7 @@
 import type { SchemaObject } from './context.ts';
 import { asObject, isNever } from './keywords.ts';
+import { commonMultiple } from './multiples.ts';
+import { several } from './several.ts';
 
 /** Two schemas contradict each other, or need what a grammar cannot say. `keyword`: where. */
 export class MergeError extends Error {
@@ -34,6 +36,10 @@ const intersection: Combine = (a, b) => {
 const combiners: Readonly<Record<string, Combine>> = {
   type: (a, b) => commonTypes(listOf(a), listOf(b)),
   enum: intersection,
+  pattern: several,
+  format: several,
+  uniqueItems: (a, b) => a === true || b === true,
+  multipleOf: (a, b) => (typeof a === 'number' && typeof b === 'number' ? commonMultiple([a, b]) : same(a, b)),
   required: union,
   propertyNames: both,
   items: both,
@@ -57,12 +63,22 @@ const combiners: Readonly<Record<string, Combine>> = {
 export function mergeSchemas(a: SchemaObject, b: SchemaObject): SchemaObject {
   const merged = new Map<string, unknown>(Object.entries(a));
   for (const [keyword, value] of Object.entries(b)) {
-    if (keyword === 'properties' || keyword === 'additionalProperties') continue;
+    if (keyword === 'properties' || keyword === 'additionalProperties' || keyword === 'patternProperties') continue;
     if (!merged.has(keyword)) merged.set(keyword, value);
     else merged.set(keyword, combine(keyword, merged.get(keyword), value));
   }
+  for (const [one, other] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    // Which of the other's names a pattern takes would have to be known.
+    if ('patternProperties' in one && 'additionalProperties' in one && 'properties' in other)
+      throw new MergeError('patternProperties');
+  }
   const properties = mergeProperties(a, b);
   if (properties !== null) merged.set('properties', properties);
+  const patterns = mergeByName(asObject(a['patternProperties']), asObject(b['patternProperties']));
+  if (patterns !== null) merged.set('patternProperties', patterns);
   const additional: unknown[] = [a, b]
     .map((schema) => schema['additionalProperties'])
     .filter((value) => value !== undefined);
@@ -102,6 +118,15 @@ function mergeProperties(a: SchemaObject, b: SchemaObject): SchemaObject | null 
       return [name, given.length === 0 ? true : given.reduce((a, b) => both(a, b))];
     }),
   );
+}
+
+/** The schemas of both sides; where a name is in both, both schemas. */
+function mergeByName(a: SchemaObject | null, b: SchemaObject | null): SchemaObject | null {
+  if (a === null || b === null) return a ?? b;
+  const names = [...new Set([...Object.keys(a), ...Object.keys(b)])];
+  const ofName = (name: string): unknown =>
+    !Object.hasOwn(a, name) ? b[name] : !Object.hasOwn(b, name) ? a[name] : both(a[name], b[name]);
+  return Object.fromEntries(names.map((name) => [name, ofName(name)]));
 }
 
 function commonTypes(a: readonly unknown[], b: readonly unknown[]): unknown[] {

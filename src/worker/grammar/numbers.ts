@@ -6,7 +6,7 @@ interface Bound {
   exclusive: boolean;
 }
 
-interface NumberRange {
+export interface NumberRange {
   low: Bound | null;
   high: Bound | null;
 }

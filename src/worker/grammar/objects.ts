@@ -1,37 +1,46 @@
 import type { Conversion, Place, SchemaObject } from './context.ts';
+import { countedRecord } from './counted-record.ts';
 import type { Atom, Member as ShapeMember } from './gbnf/gbnf.ts';
 import { limits, literal, step } from './gbnf/gbnf.ts';
-import { asObject, assertionsOf, createReader, isNever } from './keywords.ts';
-import { otherNames } from './other-names.ts';
+import { createReader, isNever } from './keywords.ts';
+import { type Further, furtherMembers, readNames } from './names.ts';
 
-interface Member extends ShapeMember {
+export interface Member extends ShapeMember {
   /** Rule for `"name": value`. */
   atom: Atom;
 }
 
+/** How many members an object has. */
+export interface Counts {
+  min: number;
+  max: number | null;
+}
+
 /**
  * The object schema's rule. Declared properties come in the order of the schema, each at most once. Further ones are
- * generated only where `additionalProperties` asks for them, or nothing is declared at all.
+ * generated where `additionalProperties` or `patternProperties` asks for them, or nothing is declared that may be there.
  */
 export function convertObject(schema: SchemaObject, place: Place, conversion: Conversion): Atom {
   const { rules } = conversion;
   const read = createReader(schema, place, conversion);
   const declared = read.object('properties') ?? {};
   const required = new Set(read.texts('required'));
-  const hasDeclared = Object.keys(declared).length + required.size > 0;
-  const names = listedNames(read.object('propertyNames'), place, conversion, hasDeclared);
+  const names = readNames(schema, place, conversion);
   const additional = read.value('additionalProperties');
-  const allNames = [...new Set([...Object.keys(declared), ...required, ...(names ?? [])])];
-  // A listed or required name without a schema of its own has that of the additional properties.
-  const schemaOf = (name: string): unknown => (Object.hasOwn(declared, name) ? declared[name] : (additional ?? true));
+  const allNames = [...new Set([...Object.keys(declared), ...required, ...(names.listed ?? [])])];
+  // A listed or required name without a schema of its own has that of the patterns, or of the additional properties.
+  const schemaOf = (name: string): unknown => {
+    const parts = [...(Object.hasOwn(declared, name) ? [declared[name]] : []), ...names.schemasOf(name)];
+    if (parts.length === 0) return additional ?? true;
+    return parts.length === 1 ? parts[0] : parts.some(isNever) ? false : { allOf: parts };
+  };
   const possible = allNames.filter((name) => {
-    const never = isNever(schemaOf(name)) || (names !== null && !names.includes(name));
+    const never = isNever(schemaOf(name)) || !names.allows(name);
     if (never && required.has(name)) {
       conversion.refuse(place.path, `the property ${JSON.stringify(name)} is required, but not allowed.`);
     }
     return !never;
   });
-  const open = allNames.length === 0 ? !isNever(additional) : additional !== undefined && !isNever(additional);
   const members = possible.map((name): Member => {
     const inner = {
       root: place.root,
@@ -48,46 +57,45 @@ export function convertObject(schema: SchemaObject, place: Place, conversion: Co
       required: required.has(name),
     };
   });
-  const counts = countsOf(schema, place, conversion, members, open && names === null);
-  const further = open && names === null ? furtherMember(schema, allNames, place, conversion) : null;
-  const atom =
-    further !== null && members.length === 0
-      ? mapOf(further.atom, counts, place, conversion)
-      : record(members, further?.atom ?? null, place, conversion);
-  return rules.describe(atom, { type: 'object', members, further: further?.value ?? null });
+  const isFree = possible.length === 0 ? !isNever(additional) : additional !== undefined && !isNever(additional);
+  const further = furtherMembers(schema, { names, declared: allNames, isFree }, place, conversion);
+  return rules.describe(written(members, further, countsOf(schema, place, conversion), place, conversion), {
+    type: 'object',
+    members,
+    further: further?.value ?? null,
+  });
 }
 
-/** `"name": value` for a property that is not declared. */
-function furtherMember(
-  schema: SchemaObject,
-  declared: readonly string[],
+function written(
+  members: readonly Member[],
+  further: Further | null,
+  counts: Counts,
   place: Place,
   conversion: Conversion,
-): { atom: Atom; value: Atom } {
-  const { rules } = conversion;
-  const inner = (keyword: string, hint: string) => ({
-    root: place.root,
-    path: step(place.path, keyword),
-    hint: `${place.hint}-${hint}`,
-    depth: place.depth + 1,
-  });
-  const value = conversion.convert(schema['additionalProperties'] ?? true, inner('additionalProperties', 'value'));
-  const nameSchema = asObject(schema['propertyNames']);
-  const key =
-    declared.length > 0
-      ? rules.add(`${place.hint}-other`, `"\\"" ${otherNames(declared, rules)}`)
-      : nameSchema === null
-        ? rules.shared('string')
-        : conversion.convert({ ...nameSchema, type: 'string' }, inner('propertyNames', 'name'));
-  return { atom: rules.add(`${place.hint}-further`, `${key} ${rules.shared('colon')} ${value}`), value };
+): Atom {
+  const surely = members.filter((member) => member.required).length;
+  const { min, max } = counts;
+  const most = further === null ? members.length : Number.POSITIVE_INFINITY;
+  if (min > most || (max !== null && max < surely)) {
+    conversion.refuse(place.path, 'no object has as many properties as it asks for.');
+  }
+  // A name that is not declared may come twice, and two of the same are one property.
+  if (min > Math.max(1, members.length)) conversion.leaveOpen(place, 'minProperties');
+  if (further !== null && members.length === 0) return mapOf(further.atom, counts, place, conversion);
+  if (min <= surely && (max === null || max >= most)) return record(members, further?.atom ?? null, place, conversion);
+  const counted = countedRecord(members, further?.atom ?? null, counts, place, conversion);
+  if (counted !== null) return counted;
+  if (min > surely) conversion.leaveOpen(place, 'minProperties');
+  if (max !== null && max < most) conversion.leaveOpen(place, 'maxProperties');
+  return record(members, further?.atom ?? null, place, conversion);
 }
 
 /** An object without declared properties. */
-function mapOf(member: Atom, counts: { min: number; max: number | null }, place: Place, { rules }: Conversion): Atom {
+function mapOf(member: Atom, counts: Counts, place: Place, { rules }: Conversion): Atom {
   const ws = rules.shared('ws');
   if (counts.max === 0) return rules.add('empty-object', `"{" ${ws} "}"`);
   const next = rules.add(`${place.hint}-next`, `"," ${ws} ${member}`);
-  const more = rules.repeat(next, 0, counts.max === null ? null : counts.max - 1);
+  const more = rules.repeat(next, Math.max(0, counts.min - 1), counts.max === null ? null : counts.max - 1);
   const members = sequence(member, more, ws);
   return rules.add(place.hint, `"{" ${ws} ${counts.min === 0 ? `(${members})?` : members} "}"`);
 }
@@ -125,51 +133,10 @@ function sequence(...parts: string[]): string {
   return parts.filter((part) => part !== '').join(' ');
 }
 
-/** `minProperties` and `maxProperties`, refused where the grammar would have to count declared ones. */
-function countsOf(
-  schema: SchemaObject,
-  place: Place,
-  conversion: Conversion,
-  members: readonly Member[],
-  open: boolean,
-): { min: number; max: number | null } {
+function countsOf(schema: SchemaObject, place: Place, conversion: Conversion): Counts {
   const read = createReader(schema, place, conversion);
   const min = read.count('minProperties') ?? 0;
   const max = read.count('maxProperties');
-  const isMap = open && members.length === 0;
-  const surely = members.filter((member) => member.required).length;
-  // A map may repeat a name, and two of the same are one property: only "at least one" can be kept.
-  if (min > (isMap ? 1 : surely)) {
-    conversion.refuse(
-      place.path,
-      `"minProperties" of ${min} is not supported here.`,
-      'List the names under "required".',
-    );
-  }
-  if (max !== null && !isMap && (open || max < members.length)) {
-    conversion.refuse(place.path, `"maxProperties" of ${max} is not supported beside "properties".`);
-  }
   if (max !== null && max < min) conversion.refuse(place.path, '"maxProperties" is below "minProperties".');
   return { min, max: max === null ? null : Math.min(max, limits.maximumCount) };
-}
-
-/** The names that `propertyNames` lists one by one; null when it does not. Refuses other limits on declared names. */
-function listedNames(
-  schema: SchemaObject | null,
-  place: Place,
-  conversion: Conversion,
-  hasDeclared: boolean,
-): readonly string[] | null {
-  if (schema === null) return null;
-  const path = step(place.path, 'propertyNames');
-  const listed = Object.hasOwn(schema, 'const') ? [schema['const']] : schema['enum'];
-  if (!Array.isArray(listed)) {
-    const limitsNames = Object.keys(assertionsOf(schema, path, conversion.refuse)).some(
-      (keyword) => keyword !== 'type',
-    );
-    if (limitsNames && hasDeclared) conversion.refuse(path, '"propertyNames" is not supported beside "properties".');
-    return null;
-  }
-  if (listed.length > limits.enumValues) conversion.refuse(path, `"enum" has over ${limits.enumValues} values.`);
-  return listed.filter((name) => typeof name === 'string');
 }

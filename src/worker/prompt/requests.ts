@@ -6,15 +6,17 @@ import type { WorkerRequest } from '../../ipc/protocol.ts';
 import {
   bindAnswer,
   bindToolCalls,
+  type CheckedParts,
   createOutputParser,
   createTask,
   formatGrammar,
+  formatOrCalls,
   type Task,
 } from '../answer/answer.ts';
 import { type TemplateMessage, toTemplateMessages } from '../conversation/conversation.ts';
 import type { DraftFactory } from '../draft/draft.ts';
-import type { Opening, ReasoningTags } from '../families/families.ts';
-import { turnEndTexts } from '../families/families.ts';
+import type { GrammarDeps, Opening, ReasoningTags } from '../families/families.ts';
+import { turnEndTexts, withObjectSchema } from '../families/families.ts';
 import type { Runtime } from '../llama/llama.ts';
 import { sharedOwner } from '../prefix/prefix.ts';
 import { createStopMatcher, createTextStream, showControls } from '../text/text.ts';
@@ -25,34 +27,45 @@ import type { ChatTemplate } from './template.ts';
 /** Largest prompt in characters that is tokenised at all, per context token: no token of any vocabulary is longer on average. */
 const maxCharactersPerToken = 64;
 
+export interface PrepareDeps {
+  runtime: Runtime;
+  template: ChatTemplate;
+  nowMs: () => number;
+  /** Texts whose prompts are kept from the first time on. */
+  pinnedPrompts: readonly string[];
+  /** Null where guesses are off. */
+  drafts: DraftFactory | null;
+}
+
+/** What a request has become. `checked`: what of its answer the grammar does not hold; null: nothing. */
+export interface Prepared {
+  task: Task;
+  checked: CheckedParts | null;
+}
+
 /**
- * Makes a task of a request: renders, tokenises, counts.
+ * Makes a task of a request: renders, tokenises, counts. `mostUnique`: as `GrammarOptions` has it.
  * Throws `context_length_exceeded` with both numbers before anything is decoded, `invalid_request` when the template
  * refuses the conversation.
  */
 export function prepareTask(
   id: number,
   request: WorkerRequest,
-  deps: {
-    runtime: Runtime;
-    template: ChatTemplate;
-    nowMs: () => number;
-    /** Texts whose prompts are kept from the first time on. */
-    pinnedPrompts: readonly string[];
-    /** Null where guesses are off. */
-    drafts: DraftFactory | null;
-  },
-): Task {
+  deps: PrepareDeps,
+  mostUnique: number | null = null,
+): Prepared {
   const { runtime, template } = deps;
-  const { pieces, answerPrefix, startsInReasoning, opening, tools } = renderInput(request.input, template, deps.nowMs);
-  const answerGbnf = formatGrammar(request.format, deps.nowMs);
+  const openTools = new Set<ToolDefinition>();
+  const how: GrammarDeps = { nowMs: deps.nowMs, leaveOpen: (tool) => openTools.add(tool), mostUnique };
+  const { pieces, answerPrefix, startsInReasoning, opening, tools } = renderInput(request.input, template, how);
+  const answer = formatGrammar(request.format, how);
   if (request.format.type === 'grammar' && !runtime.acceptsGrammar(request.format.gbnf)) {
     throw new AppError('invalid_request', 'The grammar cannot be read.', {
       field: 'format',
       fix: "Write it in llama.cpp's GBNF, with a rule root and without left recursion.",
     });
   }
-  refuseMixes(request, tools);
+  refuseMixes(request);
   const prompt = promptTokens(request.input, pieces, runtime);
   if (prompt.length === 0) throw new AppError('invalid_request', 'The prompt is empty.', { field: 'input' });
   // One cell of the context stays free, and at least one token has to be generated.
@@ -61,7 +74,7 @@ export function prepareTask(
   const { form, reasoning } = template;
   // Log probabilities come from our own choice among candidates, which knows no grammar: calls are then only read.
   const bindsCalls = tools.length > 0 && request.topLogprobs === null && !endsLate(request);
-  const callGbnf = bindsCalls ? form.callGrammar(tools, deps.nowMs) : null;
+  const callGbnf = bindsCalls ? form.callGrammar(tools, how) : null;
   const isBound = bindsCalls && (callGbnf !== null || opening !== null);
   const parser = createOutputParser({
     calls: tools.length > 0 ? { form, tools, bound: isBound, begun: opening !== null } : null,
@@ -71,7 +84,7 @@ export function prepareTask(
   });
   const ends = new Set(endsLate(request) ? [] : turnEndTexts(template.source, runtime.vocabulary.controlTexts));
   const shown = [...(tools.length > 0 ? [...form.opens, ...form.markers] : []), ...tagTexts(reasoning)];
-  return createTask({
+  const task = createTask({
     id,
     model: request.model,
     fingerprint: runtime.fingerprint,
@@ -84,8 +97,8 @@ export function prepareTask(
     sampling: request.sampling,
     topLogprobs: request.topLogprobs,
     grammar:
-      answerGbnf !== null
-        ? bindAnswer(answerGbnf, parser)
+      answer !== null && opening === null
+        ? bindAnswer(tools.length > 0 ? formatOrCalls(answer.gbnf, form, tools, how) : answer.gbnf, parser)
         : isBound
           ? bindToolCalls({ opened: opening?.gbnf ?? null, gbnf: callGbnf }, parser)
           : null,
@@ -100,14 +113,15 @@ export function prepareTask(
     nowMs: deps.nowMs,
     ...(deps.drafts && { drafts: deps.drafts(request, prompt) }),
   });
+  const format = answer?.isOpen && opening === null ? request.format : null;
+  const checkedTools = tools.filter((tool) => bindsCalls && openTools.has(tool));
+  return { task, checked: format === null && checkedTools.length === 0 ? null : { format, tools: checkedTools } };
 }
 
 /** Tokens of a request's prompt as `prepareTask` would have it, however many they are. Throws as it does for the rest. */
-export function countPrompt(
-  request: WorkerRequest,
-  deps: Pick<Parameters<typeof prepareTask>[2], 'runtime' | 'template' | 'nowMs'>,
-): number {
-  const { pieces } = renderInput(request.input, deps.template, deps.nowMs);
+export function countPrompt(request: WorkerRequest, deps: Pick<PrepareDeps, 'runtime' | 'template' | 'nowMs'>): number {
+  const how: GrammarDeps = { nowMs: deps.nowMs, leaveOpen: () => {}, mostUnique: null };
+  const { pieces } = renderInput(request.input, deps.template, how);
   return promptTokens(request.input, pieces, deps.runtime).length;
 }
 
@@ -138,14 +152,13 @@ function tokenizePrompt(pieces: readonly string[], runtime: Pick<Runtime, 'conte
 const endsLate = ({ sampling }: WorkerRequest) => sampling.ignoreEnd === true || (sampling.minTokens ?? 0) > 0;
 
 /** Wishes that exclude each other are refused, not dropped. */
-function refuseMixes(request: WorkerRequest, tools: readonly ToolDefinition[]): void {
+function refuseMixes(request: WorkerRequest): void {
   if (request.format.type === 'text') return;
   const refuse = (other: string) =>
     new AppError('invalid_request', `A structured answer cannot be combined with ${other}.`, {
       field: 'format',
       fix: 'Leave out one of the two.',
     });
-  if (tools.length > 0) throw refuse('tools');
   if (request.topLogprobs !== null) throw refuse('log probabilities');
   if (endsLate(request)) throw refuse('an answer that must not end by itself');
 }
@@ -172,7 +185,7 @@ interface RenderedInput {
   tools: readonly ToolDefinition[];
 }
 
-function renderInput(input: ChatInput, template: ChatTemplate, nowMs: () => number): RenderedInput {
+function renderInput(input: ChatInput, template: ChatTemplate, how: GrammarDeps): RenderedInput {
   // Raw text is the client's own prompt format: control tokens in it are meant.
   if (input.type === 'text') {
     const pieces = typeof input.prompt === 'string' ? [input.prompt] : [];
@@ -180,7 +193,7 @@ function renderInput(input: ChatInput, template: ChatTemplate, nowMs: () => numb
   }
   const { form, reasoning } = template;
   const { toolChoice } = input;
-  const offered = toolChoice.type === 'none' ? [] : input.tools;
+  const offered = toolChoice.type === 'none' ? [] : input.tools.map(withObjectSchema);
   const messages = toTemplateMessages(input.messages);
   const last = messages.at(-1);
   const begun = input.continuesLast && last?.role === 'assistant' ? last : null;
@@ -195,7 +208,7 @@ function renderInput(input: ChatInput, template: ChatTemplate, nowMs: () => numb
     toolChoice.type === 'allowed' ? offered.filter(({ name }) => toolChoice.names.includes(name)) : offered;
   const isRequired = named !== null || (mustCall(toolChoice) && callable.length > 0);
   // A required call is begun for the model: it can only go on with a tool, or with the arguments of the named one.
-  const opening = isRequired ? form.requireCall({ tools: callable, named, nowMs }) : null;
+  const opening = isRequired ? form.requireCall({ tools: callable, named, how }) : null;
   // A call does not stand within reasoning: what the prompt opened is closed first.
   const answerPrefix = opening ? (startsInReasoning ? `${reasoning.close}\n\n` : '') + opening.prefix : '';
   const lastPiece = pieces.length - 1;

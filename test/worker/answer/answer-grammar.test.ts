@@ -1,9 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { bindAnswer, bindToolCalls, formatGrammar } from '../../../src/worker/answer/answer-grammar.ts';
+import { bindAnswer, bindToolCalls, formatGrammar, formatOrCalls } from '../../../src/worker/answer/answer-grammar.ts';
+import { gemmaForm } from '../../../src/worker/families/gemma.ts';
 import { hermesForm } from '../../../src/worker/families/hermes.ts';
-import { parserFor as createParser } from '../../support/parse-output.ts';
+import { llamaForm } from '../../../src/worker/families/llama.ts';
+import { mistralForm } from '../../../src/worker/families/mistral.ts';
+import { schemaToGrammar } from '../../../src/worker/grammar/grammar.ts';
+import { randomFrom, readGbnf } from '../../support/gbnf.ts';
+import { grammarDeps } from '../../support/grammar-deps.ts';
+import { parserFor as createParser, readOutput } from '../../support/parse-output.ts';
 
-const now = () => 0;
+const how = { nowMs: () => 0, mostUnique: null };
 const parserFor = (startsInReasoning = false, begun = false) =>
   createParser({ form: hermesForm, bound: true, begun, startsInReasoning });
 const calls = { opened: null, gbnf: 'g' };
@@ -55,11 +61,32 @@ describe('grammars of an answer', () => {
     expect(bindToolCalls({ opened: null, gbnf: null }, parser).current()).toBeNull();
   });
 
-  it('refuses a schema that an answer cannot be held to, by name', () => {
-    expect(formatGrammar({ type: 'text' }, now)).toBeNull();
-    expect(formatGrammar({ type: 'json' }, now)).toContain('root ::=');
-    expect(() => formatGrammar({ type: 'json-schema', schema: { type: 'array', uniqueItems: true } }, now)).toThrow(
-      /uniqueItems/,
-    );
+  it('says of a schema whether its grammar keeps all of it, and refuses by name what nothing keeps', () => {
+    const formatOf = (schema: object) => formatGrammar({ type: 'json-schema', schema }, how);
+    expect(formatGrammar({ type: 'text' }, how)).toBeNull();
+    expect(formatGrammar({ type: 'json' }, how)?.gbnf).toContain('root ::=');
+    expect(formatOf({ type: 'array', items: { enum: [1, 2] }, uniqueItems: true })?.isOpen).toBe(false);
+    expect(formatOf({ type: 'array', uniqueItems: true })?.isOpen).toBe(true);
+    expect(() => formatOf({ type: 'string', pattern: '(a)\\1' })).toThrow(/pattern/);
+  });
+
+  it('lets an answer be text of a format or calls', async () => {
+    const format = schemaToGrammar({ type: 'object', properties: { text: { maxLength: 5 } }, required: ['text'] });
+    const tools = [{ name: 'now', parameters: { type: 'object', properties: { zone: { enum: ['UTC'] } } } }];
+    for (const form of [hermesForm, llamaForm, mistralForm('list'), gemmaForm]) {
+      const gbnf = formatOrCalls(format, form, tools, grammarDeps());
+      const random = randomFrom(3);
+      const grammar = readGbnf(gbnf);
+      const kinds = new Set<string>();
+      for (let count = 0; count < 30; count++) {
+        const written = grammar.generate(random);
+        const { text, calls: made } = await readOutput([written], { form, tools, bound: true });
+        kinds.add(made.length > 0 ? 'calls' : 'text');
+        if (made.length > 0) expect(text, written).toBe('');
+        else expect(JSON.parse(text), written).toHaveProperty('text');
+        for (const { name } of made) expect(name).toBe('now');
+      }
+      expect([...kinds].sort(), form.name).toEqual(['calls', 'text']);
+    }
   });
 });

@@ -9,6 +9,7 @@ import { createGrammarWalker } from '../../../src/worker/draft/walker.ts';
 import { hermesForm } from '../../../src/worker/families/hermes.ts';
 import { schemaToGrammar } from '../../../src/worker/grammar/grammar.ts';
 import { randomFrom, readGbnf } from '../../support/gbnf.ts';
+import { grammarDeps } from '../../support/grammar-deps.ts';
 import { schemaCorpus } from '../../support/schemas.ts';
 
 const person = schemaToGrammar({
@@ -61,7 +62,7 @@ describe('text that a grammar forces', () => {
   });
 
   it('goes on behind the value of a tool call to its closing tag', () => {
-    const gbnf = hermesForm.callGrammar([{ name: 'get_weather', parameters: {} }], () => 0)!;
+    const gbnf = hermesForm.callGrammar([{ name: 'get_weather', parameters: {} }], grammarDeps())!;
     expect(forcedBehind(gbnf, '\n')).toBe('{"name": "get_weather", "arguments": {');
     expect(forcedBehind(gbnf, '\n{"name": "get_weather", "arguments": {}}')).toBe('</tool_call>');
   });
@@ -69,7 +70,7 @@ describe('text that a grammar forces', () => {
   it('is always what the grammar takes, and never a choice but of white space', () => {
     const grammars = [
       ...schemaCorpus().map(({ schema }) => schemaToGrammar(schema)),
-      hermesForm.callGrammar([{ name: 'a', parameters: {} }, { name: 'b' }], () => 0)!,
+      hermesForm.callGrammar([{ name: 'a', parameters: {} }, { name: 'b' }], grammarDeps())!,
     ];
     const solid = (text: string) => text.replace(/[ \t\n]/g, '');
     let forcedCharacters = 0;

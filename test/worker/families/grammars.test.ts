@@ -13,9 +13,10 @@ import { llamaForm } from '../../../src/worker/families/llama.ts';
 import { mistralForm } from '../../../src/worker/families/mistral.ts';
 import { qwenCoderForm } from '../../../src/worker/families/qwen-coder.ts';
 import { randomFrom, readGbnf } from '../../support/gbnf.ts';
+import { grammarDeps } from '../../support/grammar-deps.ts';
 import { readOutput } from '../../support/parse-output.ts';
 
-const nowMs = () => 0;
+const how = grammarDeps();
 const tools: ToolDefinition[] = [
   {
     name: 'set_light',
@@ -78,17 +79,17 @@ describe.each(forms)('the grammars of $name', ({ form, keepsSchema }) => {
   };
 
   it('only write calls of the tools that are read as such, when any call is required', async () => {
-    const { prefix, gbnf } = form.requireCall({ tools, named: null, nowMs });
+    const { prefix, gbnf } = form.requireCall({ tools, named: null, how });
     for (const text of texts(gbnf)) await expectCalls(prefix + text, tools, true);
   });
 
   it.each(tools)('only write calls of $name when it is required', async (named) => {
-    const { prefix, gbnf } = form.requireCall({ tools, named, nowMs });
+    const { prefix, gbnf } = form.requireCall({ tools, named, how });
     for (const text of texts(gbnf)) await expectCalls(prefix + text, [named], true);
   });
 
   it('only write calls behind a marker that the model wrote itself', async () => {
-    const gbnf = form.callGrammar(tools, nowMs);
+    const gbnf = form.callGrammar(tools, how);
     const marker = form.opens[0];
     // Forms without a marker of their own are read and not bound.
     expect(gbnf === null).toBe(form.opensBare !== undefined);
@@ -98,8 +99,10 @@ describe.each(forms)('the grammars of $name', ({ form, keepsSchema }) => {
 });
 
 describe('parts of grammars', () => {
+  const tool = { name: 'any' };
+
   it('read any text up to the first closing tag', () => {
-    const parts = createGrammarParts(nowMs);
+    const parts = createGrammarParts(how);
     const grammar = readGbnf(parts.print(parts.textUntil('</v>')));
     for (const text of ['</v>', 'a</v>', '<</v>', 'a </v </v>', '<b></b>\n</v>', '</</v>', '"é"</v>']) {
       expect(grammar.accepts(text), text).toBe(true);
@@ -108,29 +111,79 @@ describe('parts of grammars', () => {
   });
 
   it('keep several schemas apart', () => {
-    const parts = createGrammarParts(nowMs);
-    const first = parts.schema({ type: 'object', properties: { a: { enum: ['x', 'object'] } }, required: ['a'] });
-    const second = parts.schema({ type: 'object', properties: { a: { type: 'boolean' } }, required: ['a'] });
+    const parts = createGrammarParts(how);
+    const first = parts.schema({ type: 'object', properties: { a: { enum: ['x', 'object'] } }, required: ['a'] }, tool);
+    const second = parts.schema({ type: 'object', properties: { a: { type: 'boolean' } }, required: ['a'] }, tool);
     const grammar = readGbnf(parts.print(`${first} ";" ${second}`));
     expect(grammar.accepts('{"a":"object"};{"a":true}')).toBe(true);
     expect(grammar.accepts('{"a":true};{"a":"x"}')).toBe(false);
   });
 
-  it('leave the arguments of a tool at any object when its schema cannot be kept', () => {
-    const parts = createGrammarParts(nowMs);
-    const odd = parts.argumentsOf({ name: 'odd', parameters: { type: 'object', not: { required: ['x'] } } });
-    expect(readGbnf(parts.print(odd)).accepts('{"x": [1, {"y": null}]}')).toBe(true);
+  it('name the tools whose calls have to be checked', () => {
+    const open: string[] = [];
+    const parts = createGrammarParts(grammarDeps(open));
+    const of = (name: string, set: object) =>
+      parts.argumentsOf({ name, parameters: { type: 'object', properties: { set }, required: ['set'] } });
+    of('listed', { type: 'array', items: { enum: ['a', 'b'] }, uniqueItems: true });
+    const rule = of('free', { type: 'array', items: { type: 'string' }, uniqueItems: true });
+    expect(open).toEqual(['free']);
+    const grammar = readGbnf(parts.print(rule));
+    expect(grammar.accepts('{"set": ["a"]}')).toBe(true);
+    expect(grammar.accepts('{"set": "a"}')).toBe(false);
   });
 
-  it('leave arguments at any object once all schemas together are over the limit of the engine', () => {
-    const parts = createGrammarParts(nowMs);
-    const large = () => ({
+  it('refuse what can neither be kept nor checked, naming the tool and the keyword', () => {
+    const parts = createGrammarParts(how);
+    const odd = { name: 'odd', parameters: { type: 'object', properties: { a: { pattern: '(a)\\1' } } } };
+    expect(() => parts.argumentsOf(odd)).toThrow(/"odd" at #\/properties\/a\/pattern: "pattern" refers back/);
+  });
+
+  it('take a schema behind a reference to itself, and to its own address', () => {
+    const parts = createGrammarParts(how);
+    const parameters = {
+      $id: 'https://example.com/room',
+      $ref: 'https://example.com/room#/definitions/Room',
+      definitions: { Room: { type: 'object', properties: { lamp: { enum: ['on'] } }, required: ['lamp'] } },
+    };
+    const grammar = readGbnf(parts.print(parts.argumentsOf({ name: 'room', parameters })));
+    expect(grammar.accepts('{"lamp": "on"}')).toBe(true);
+    expect(grammar.accepts('{}')).toBe(false);
+  });
+
+  it('leave arguments at any object, to be checked, once all schemas are over the limit of the engine', () => {
+    const open: string[] = [];
+    const parts = createGrammarParts(grammarDeps(open));
+    const large = {
       type: 'object',
       properties: { a: { enum: Array.from({ length: 900 }, (_, n) => `${n}${'x'.repeat(100)}`) } },
-    });
-    const rules = Array.from({ length: 4 }, () => parts.schema(large()));
+    };
+    const rules = Array.from({ length: 4 }, (_, index) => parts.argumentsOf({ name: `t${index}`, parameters: large }));
     const text = parts.print(rules.join(' '));
     expect(text.length).toBeLessThan(300 * 1024);
+    expect(open).toContain('t3');
     expect(readGbnf(parts.print(rules[3]!)).accepts('{"b": 1}')).toBe(true);
+  });
+});
+
+describe('a schema that says more than names and types', () => {
+  const parameters = {
+    type: 'object',
+    properties: {
+      room: { $ref: '#/$defs/room' },
+      title: { type: 'string', minLength: 3 },
+      size: { type: 'integer', minimum: 1 },
+    },
+    required: ['room'],
+    $defs: { room: { enum: ['hall', 'attic'] } },
+  };
+
+  it.each(forms)('is kept or checked in the calls of $name', ({ form }) => {
+    const open: string[] = [];
+    const { gbnf } = form.requireCall({ tools: [{ name: 'a', parameters }], named: null, how: grammarDeps(open) });
+    // Given values are held everywhere, also behind a reference.
+    for (const text of texts(gbnf, 20)) expect(text).toMatch(/hall|attic/);
+    const isOfTags = ['qwen-coder', 'glm', 'chatglm', 'gemma', 'lfm'].includes(form.name);
+    const isJson = form.name === 'chatglm' && !gbnf.includes('python');
+    expect(open.length > 0).toBe(isOfTags && !isJson);
   });
 });

@@ -21,6 +21,13 @@ const tree = {
     },
   },
 };
+/** `if`, `then` and `else`; an object with a `then` of its own would be taken for a promise. */
+const conditional = (condition: object, met: object, unmet: object) =>
+  Object.fromEntries([
+    ['if', condition],
+    ['then', met],
+    ['else', unmet],
+  ]);
 const string = (more: object) => ({ type: 'string', ...more });
 
 const cases: [name: string, schema: unknown, accepted: string[], rejected: string[]][] = [
@@ -124,14 +131,14 @@ const cases: [name: string, schema: unknown, accepted: string[], rejected: strin
   ['enum with a type', { type: ['string', 'null'], enum: ['a', 1, null] }, ['"a"', 'null'], ['1']],
   ['anyOf', { anyOf: [{ type: 'integer' }, { type: 'null' }] }, ['1', 'null'], ['"1"']],
   [
-    'anyOf beside other keywords',
+    'oneOf beside other keywords',
     {
       type: 'object',
       properties: { a: { type: 'integer' }, b: { type: 'integer' } },
       oneOf: [{ required: ['a'] }, { required: ['b'] }],
     },
-    ['{"a":1}', '{"b":1}', '{"a":1,"b":2}'],
-    ['{}', '{"c":1}'],
+    ['{"a":1}', '{"b":1}'],
+    ['{}', '{"c":1}', '{"a":1,"b":2}'],
   ],
   [
     'allOf of objects',
@@ -241,6 +248,201 @@ const cases: [name: string, schema: unknown, accepted: string[], rejected: strin
     ['0.25', '0.2500', '2', '2.0', '0'],
   ],
   ['a draft 4 bound', { type: 'integer', minimum: 1, exclusiveMinimum: true }, ['2'], ['1']],
+  // Keywords beside each other, which each narrow the other.
+  ['an enum beside a length', { enum: ['kitchen', 'hall', ''], minLength: 1 }, ['"hall"'], ['""', '"attic"']],
+  ['an enum beside bounds', { type: 'integer', enum: [1, 2, 3, 9], minimum: 2, maximum: 3 }, ['2', '3'], ['1', '9']],
+  ['an enum beside a pattern', { enum: ['ab', 'cd'], pattern: '^a' }, ['"ab"'], ['"cd"']],
+  ['an enum beside a format', { enum: ['2026-01-01', 'soon'], format: 'date' }, ['"2026-01-01"'], ['"later"']],
+  ['an enum of objects beside required', { enum: [{ a: 1 }, { b: 1 }], required: ['a'] }, ['{"a":1}'], ['{"b":1}']],
+  ['a const beside a type', { const: 'a', type: ['string', 'null'], maxLength: 1 }, ['"a"'], ['null']],
+  ['an enum beside not', { enum: [1, 2], not: { const: 1 } }, ['2'], ['1']],
+  ['two patterns', { allOf: [{ pattern: '^a' }, { pattern: 'b$' }] }, ['"ab"', '"axb"'], ['"a"', '"ba"']],
+  [
+    'a pattern beside a format',
+    string({ format: 'date', pattern: '^2026-' }),
+    ['"2026-02-28"'],
+    ['"2026-02-29"', '"2026-"'],
+  ],
+  [
+    'a pattern that its format excludes',
+    string({ format: 'date', pattern: '^\\d\\d/\\d\\d$' }),
+    ['"01/02"'],
+    ['"2026-01-02"'],
+  ],
+  [
+    'a pattern with a length in several parts',
+    string({ pattern: '^(ab|c)*$', maxLength: 3 }),
+    ['"abc"', '""'],
+    ['"abab"'],
+  ],
+  [
+    'a format with a length',
+    string({ format: 'uri', minLength: 1, maxLength: 2083 }),
+    ['"https://example.com/a?b=c#d"'],
+    ['""', '"x"'],
+  ],
+  ['a format with a short length', string({ format: 'email', maxLength: 7 }), ['"a@b.org"'], ['"aa@b.org"']],
+  ['look-ahead', string({ pattern: '^(?!\\s*$).+' }), ['"a"', '" a"'], ['""', '"  "']],
+  [
+    'the pattern of a decimal',
+    { anyOf: [{ type: 'number' }, string({ pattern: '^(?!^[-+.]*$)[+-]?0*\\d*\\.?\\d*$' })] },
+    ['1.5', '"1.50"', '"-.5"'],
+    ['"."', '""', '"+"'],
+  ],
+  [
+    'several looks ahead',
+    string({ pattern: '^(?=.*[A-Z])(?=.*\\d).{2,8}$' }),
+    ['"A1"', '"a1B"'],
+    ['"AA"', '"a1"', '"A"'],
+  ],
+  ['Unicode classes', string({ pattern: '^\\p{Lu}\\p{L}*$' }), ['"Änne"', '"Ж"'], ['"änne"', '"A1"']],
+  ['texts that must not be', string({ not: { enum: ['a', ''] }, maxLength: 2 }), ['"b"', '"aa"'], ['"a"', '""']],
+  ['multipleOf 1', { type: 'number', multipleOf: 1 }, ['3', '-2'], ['0.5']],
+  ['multiples', { type: 'integer', multipleOf: 5 }, ['0', '-10', '12345'], ['12', '1']],
+  [
+    'multiples in a range',
+    { type: 'integer', multipleOf: 7, minimum: 10, maximum: 100_000 },
+    ['14', '99995'],
+    ['7', '100002', '15'],
+  ],
+  ['cents', { type: 'number', multipleOf: 0.01, minimum: 0 }, ['12.34', '5', '0.07'], ['1.234', '-1']],
+  ['steps of a quarter', { type: 'number', multipleOf: 0.25 }, ['0.25', '3', '-1.50'], ['0.3', '0.125']],
+  [
+    'multiples twice',
+    { allOf: [{ multipleOf: 4 }, { multipleOf: 6 }], maximum: 30, minimum: 1 },
+    ['12', '24'],
+    ['4', '6', '36'],
+  ],
+  [
+    'different items of a list',
+    { items: { enum: ['a', 'b', 'c'] }, uniqueItems: true },
+    ['[]', '["c","a"]', '["b","a","c"]'],
+    ['["a","a"]', '["a","b","a"]'],
+  ],
+  [
+    'different items behind a reference',
+    { items: { $ref: '#/d' }, uniqueItems: true, minItems: 2, d: { type: ['boolean', 'null'] } },
+    ['[true,null]'],
+    ['[true]', '[null,null]'],
+  ],
+  [
+    'many different items, in the order of the list',
+    { items: { type: 'integer', minimum: 1, maximum: 49 }, uniqueItems: true, minItems: 2, maxItems: 3 },
+    ['[1,2]', '[7,30,49]'],
+    ['[1]', '[7,7]', '[1,2,3,4]'],
+  ],
+  ['one different item', { items: { type: 'string' }, uniqueItems: true, maxItems: 1 }, ['["a"]'], ['["a","b"]']],
+  [
+    'properties by pattern',
+    {
+      patternProperties: { '^n': { type: 'integer' }, '^t': { type: 'string' } },
+      properties: { note: { maximum: 3 } },
+      additionalProperties: false,
+    },
+    ['{}', '{"note":2,"nn":7,"t":"x"}'],
+    ['{"note":5}', '{"n":"x"}', '{"t":1}', '{"x":1}', '{"nt":"1"}'],
+  ],
+  [
+    'properties by pattern and any others',
+    { patternProperties: { '^n': { type: 'integer' } }, additionalProperties: { type: 'null' } },
+    ['{"n":1,"a":null}'],
+    ['{"n":null}', '{"a":1}'],
+  ],
+  [
+    'names limited beside properties',
+    { properties: { a: true, abcd: true }, propertyNames: { maxLength: 3 }, additionalProperties: true },
+    ['{"a":1,"abc":2}'],
+    ['{"abcd":1}', '{"abcde":1}'],
+  ],
+  [
+    'at least one of several',
+    { ...person, minProperties: 1, additionalProperties: false },
+    ['{"a":1}', '{"c":null}', '{"b":true,"c":null}'],
+    ['{}'],
+  ],
+  [
+    'exactly one of several',
+    { ...person, minProperties: 1, maxProperties: 1, additionalProperties: false },
+    ['{"a":1}', '{"c":null}'],
+    ['{}', '{"a":1,"b":true}'],
+  ],
+  [
+    'one that another needs',
+    { ...person, dependentRequired: { a: ['b'] } },
+    ['{}', '{"b":true}', '{"a":1,"b":true}'],
+    ['{"a":1}', '{"a":1,"c":null}'],
+  ],
+  [
+    'if, then and else',
+    {
+      type: 'object',
+      properties: { kind: { enum: ['a', 'b'] }, x: { type: 'null' }, y: { type: 'null' } },
+      required: ['kind'],
+      ...conditional({ properties: { kind: { const: 'a' } } }, { required: ['x'] }, { required: ['y'] }),
+    },
+    ['{"kind":"a","x":null}', '{"kind":"b","y":null}'],
+    ['{"kind":"a"}', '{"kind":"b","x":null}', '{"kind":"a","y":null}'],
+  ],
+  ['another type', { not: { type: ['string', 'object'] } }, ['1', '[]', 'null'], ['"a"', '{}']],
+  ['a property that must not be there', { ...person, not: { required: ['a'] } }, ['{}', '{"b":true}'], ['{"a":1}']],
+  ['items that are all of a kind', { type: 'array', contains: { type: 'integer' } }, ['[1]', '[1,2]'], ['[]', '["a"]']],
+  [
+    'a branch that cannot be kept beside others',
+    { anyOf: [{ type: 'integer' }, { pattern: '(a)\\1' }] },
+    ['1'],
+    ['"aa"'],
+  ],
+  [
+    'a branch behind a reference that cannot be kept',
+    {
+      anyOf: [{ $ref: '#/d/x' }, { $ref: '#/d/y' }],
+      d: { x: { properties: { a: { pattern: '(a)\\1' } }, required: ['a'] }, y: { type: 'integer' } },
+    },
+    ['1'],
+    ['{"a":"aa"}', '{}'],
+  ],
+  [
+    'branches that contradict what stands beside them',
+    { type: 'integer', anyOf: [{ type: 'string' }, { minimum: 3, maximum: 4 }] },
+    ['3'],
+    ['"a"', '5'],
+  ],
+  [
+    'oneOf told apart by a property that is not required',
+    { oneOf: [{ properties: { k: { const: 'a' } } }, { properties: { k: { const: 'b' } } }] },
+    ['{"k":"a"}', '{"k":"b"}'],
+    ['{}'],
+  ],
+  [
+    'references by address, relative address and anchor',
+    {
+      $id: 'https://example.com/room.json',
+      prefixItems: [
+        { $ref: 'https://example.com/room.json#/$defs/one' },
+        { $ref: 'parts.json#two' },
+        { $ref: '#three' },
+      ],
+      $defs: {
+        one: { const: 1 },
+        parts: { $id: 'parts.json', $defs: { x: { $anchor: 'two', const: 2 } } },
+        three: { $anchor: 'three', const: 3 },
+      },
+    },
+    ['[1,2,3]'],
+    ['[1,2,2]', '[3,2,1]'],
+  ],
+  [
+    'a reference of draft 4 by id',
+    { items: { $ref: 'lamp' }, definitions: { l: { id: 'lamp', enum: ['on'] } } },
+    ['["on"]'],
+    ['["off"]'],
+  ],
+  [
+    'nullable beside allOf of a reference',
+    { properties: { a: { nullable: true, allOf: [{ $ref: '#/d' }] } }, d: { type: 'integer' } },
+    ['{"a":1}', '{"a":null}'],
+    ['{"a":"x"}'],
+  ],
 ];
 
 describe('the grammar of a schema', () => {

@@ -97,7 +97,9 @@ function toTools(tools: readonly FunctionDefinition[], list: 'tools' | 'function
     }
     names.add(definition.name);
     const parameters = definition.parameters ?? null;
-    if (parameters !== null && Object.keys(parameters).length > 0 && parameters['type'] !== 'object') {
+    // Without a type it may be said elsewhere, behind a `$ref` or in an `allOf`.
+    const types = parameters?.['type'] === undefined ? null : [parameters['type']].flat();
+    if (types !== null && !types.includes('object')) {
       throw new AppError('invalid_request', `"${field}.parameters" must be a JSON Schema of type object.`, {
         field: `${field}.parameters`,
       });

@@ -38,6 +38,22 @@ export function without(set: CharSet, removed: CharSet): CharSet {
   return complement([...complement(set), ...removed]);
 }
 
+/** Ranges that one class of a grammar has at most: the engine compares every token's first character with all of them. */
+const mostRanges = 128;
+/** Latin letters and signs. */
+const commonBelow = 0x0100;
+
+/** A set of so few ranges that the engine can follow it: the common characters, and the longest ranges of the rest. */
+export function narrowed(set: CharSet): CharSet {
+  if (set.length <= mostRanges) return set;
+  const common = set.filter(([first]) => first < commonBelow).slice(0, mostRanges);
+  const rest = set
+    .filter(([first]) => first >= commonBelow)
+    .sort((a, b) => b[1] - b[0] - (a[1] - a[0]))
+    .slice(0, mostRanges - common.length);
+  return [...common, ...rest].sort((a, b) => a[0] - b[0]);
+}
+
 export function includes(set: CharSet, code: number): boolean {
   return set.some(([first, last]) => code >= first && code <= last);
 }

@@ -26,6 +26,8 @@ export const limits = {
   patternCharacters: 1_000,
   patternDepth: 32,
   patternPositions: 1_000,
+  /** Rows of the table of one string that several patterns, look-around or a length shape together. */
+  automatonRows: 2_000,
   /** Parses of one text that the engine may have to follow at a time. */
   openParses: 1_000,
   budgetMs: 500,

@@ -3,10 +3,13 @@ import { AppError } from '../../../core/errors.ts';
 /** Reports a schema that cannot be turned into a grammar. `path`: JSON pointer of the schema at fault (`#/items`). */
 export type Refuse = (path: string, problem: string, fix?: string) => never;
 
-/** Makes the `Refuse` of one conversion. `field`: request field that carried the schema, as the client wrote it. */
-export function createRefuse(field: string): Refuse {
+/**
+ * Makes the `Refuse` of one conversion. `field`: request field that carried the schema, as the client wrote it;
+ * `subject`: what the schema is called.
+ */
+export function createRefuse(field: string, subject = 'The JSON schema'): Refuse {
   return (path, problem, fix) => {
-    throw new AppError('invalid_request', `The JSON schema at ${shorten(path)}: ${problem}`, {
+    throw new AppError('invalid_request', `${subject} at ${shorten(path)}: ${problem}`, {
       field,
       ...(fix !== undefined && { fix }),
       details: { schema_path: shorten(path) },

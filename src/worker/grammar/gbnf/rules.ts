@@ -8,10 +8,14 @@ import type { Atom } from './text.ts';
 export interface RuleBook {
   /** Adds a rule and returns its name; a body that is there already gives the name it has. */
   add(hint: string, body: string): Atom;
-  /** One of several values; a single one is returned as it is. */
-  choose(hint: string, atoms: readonly Atom[]): Atom;
+  /** One of several values; a single one is returned as it is. `spares`: those that are given up later are left out. */
+  choose(hint: string, atoms: readonly Atom[], spares?: boolean): Atom;
   /** A name whose rule is defined later. */
   reserve(hint: string): Atom;
+  /** A reserved name that gets no value: what needs it is refused with `error`, or left out of a choice that can. */
+  giveUp(name: Atom, error: Error): void;
+  /** Gives a reserved name a body that reads at least one character. */
+  complete(name: Atom, body: string): void;
   /** Gives a reserved name its value. */
   define(name: Atom, atom: Atom): void;
   /** `atom`, `min` to `max` times; `max` null means without end. Returns text for a sequence. */
@@ -22,6 +26,8 @@ export interface RuleBook {
   describe(atom: Atom, shape: Shape): Atom;
   /** Refuses when the time budget is spent. */
   tick(): void;
+  /** A limit of size or time was met: no other way to convert a part helps. */
+  readonly isSpent: boolean;
   /**
    * The finished text. Refuses a rule that leads to itself without reading a character, and one that leaves too many
    * parses open.
@@ -40,11 +46,20 @@ export function createRuleBook(deps: { refuse: Refuse; now: () => number }): Rul
   const taken = new Set<string>(['root']);
   const nextSuffix = new Map<string, number>();
   const startedMs = now();
+  const sparing = new Set<Atom>();
+  const givenUp = new Map<Atom, Error>();
   let characters = 0;
   let expanded = 0;
 
-  const tooLarge = (what: string): never =>
-    refuse('#', `its grammar would have over ${what}.`, 'Use a smaller schema, or split it over several requests.');
+  let isSpent = false;
+  const tooLarge = (what: string): never => {
+    isSpent = true;
+    return refuse(
+      '#',
+      `its grammar would have over ${what}.`,
+      'Use a smaller schema, or split it over several requests.',
+    );
+  };
   const spend = (count: number) => {
     expanded += count;
     if (expanded > limits.expandedRules) tooLarge(`${limits.expandedRules} repetitions`);
@@ -77,14 +92,17 @@ export function createRuleBook(deps: { refuse: Refuse; now: () => number }): Rul
       put(name, body);
       return name;
     },
-    choose(hint, atoms) {
+    choose(hint, atoms, spares = false) {
       const different = [...new Set(atoms)];
       if (different.length === 1) return different[0]!;
       const name = book.add(hint, different.join(' | '));
       aliases.set(name, different);
+      if (spares) sparing.add(name);
       return name;
     },
     reserve: fresh,
+    giveUp: (name, error) => givenUp.set(name, error),
+    complete: put,
     define(name, atom) {
       aliases.set(name, [atom]);
       put(name, atom);
@@ -112,10 +130,15 @@ export function createRuleBook(deps: { refuse: Refuse; now: () => number }): Rul
     },
     tick() {
       if (now() - startedMs > limits.budgetMs) {
+        isSpent = true;
         refuse('#', `it takes over ${limits.budgetMs} ms to convert.`, 'Use a smaller schema.');
       }
     },
+    get isSpent() {
+      return isSpent;
+    },
     print(root) {
+      dropGivenUp(root, { bodies, aliases, sparing, givenUp, tick: book.tick });
       if (hasLoop(aliases)) {
         refuse('#', 'a "$ref" leads back to itself without a value on the way.', 'Remove the circular "$ref".');
       }
@@ -148,6 +171,55 @@ function inBlocks(book: RuleBook, atom: Atom, min: number, max: number): string 
   const partly = `${book.repeat(block, 0, count - 1)} ${book.repeat(atom, 0, size - 1)}`;
   const full = `${book.repeat(block, count, count)} ${book.repeat(atom, 0, (max - min) % size)}`;
   return `${head}(${partly} | ${full.trimEnd()})`;
+}
+
+/**
+ * Takes out the rules that need one that was given up, and the alternatives that lead to them. Throws the error of the
+ * first one that the root cannot do without.
+ */
+function dropGivenUp(
+  root: Atom,
+  book: {
+    bodies: Map<Atom, string>;
+    aliases: Map<Atom, readonly Atom[]>;
+    sparing: ReadonlySet<Atom>;
+    givenUp: ReadonlyMap<Atom, Error>;
+    tick: () => void;
+  },
+): void {
+  const gone = new Map(book.givenUp);
+  if (gone.size === 0) return;
+  const uses = new Map([...book.bodies].map(([name, body]) => [name, namesIn(body)]));
+  for (let isNew = true; isNew; ) {
+    isNew = false;
+    for (const [name, used] of uses) {
+      book.tick();
+      if (gone.has(name)) continue;
+      const lost = used.filter((other) => gone.has(other));
+      if (lost.length === 0) continue;
+      if (book.sparing.has(name) && used.some((other) => !gone.has(other) && other !== 'null')) continue;
+      gone.set(name, gone.get(lost[0]!)!);
+      isNew = true;
+    }
+  }
+  const fatal = gone.get(root);
+  if (fatal !== undefined) throw fatal;
+  for (const name of gone.keys()) {
+    book.bodies.delete(name);
+    book.aliases.delete(name);
+  }
+  for (const name of book.sparing) {
+    const kept = book.aliases.get(name)?.filter((atom) => !gone.has(atom));
+    if (kept === undefined) continue;
+    book.aliases.set(name, kept);
+    book.bodies.set(name, kept.join(' | '));
+  }
+}
+
+/** The rules that a body uses. */
+function namesIn(body: string): string[] {
+  const tokens = body.match(/"(?:[^"\\]|\\.)*"|\[(?:[^\]\\]|\\.)*\]|\{[0-9,]*\}|[A-Za-z][A-Za-z0-9-]*/g) ?? [];
+  return tokens.filter((token) => /^[A-Za-z]/.test(token));
 }
 
 /** The shortest spelling: `*`, `+`, `?` or braces. */

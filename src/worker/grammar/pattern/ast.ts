@@ -17,7 +17,7 @@ interface Length {
 export const empty: Pattern = { type: 'sequence', items: [] };
 
 /** The length of what a pattern matches. */
-function lengthOf(pattern: Pattern): Length {
+export function lengthOf(pattern: Pattern): Length {
   switch (pattern.type) {
     case 'set':
       return { min: 1, max: 1 };
@@ -41,19 +41,6 @@ function lengthOf(pattern: Pattern): Length {
       const max = pattern.max === null || item.max === null ? null : pattern.max * item.max;
       return { min: item.min * pattern.min, max };
     }
-  }
-}
-
-/** How many places a match can be in; bounds the work of the engine, which follows all parses at once. */
-export function positionsOf(pattern: Pattern): number {
-  switch (pattern.type) {
-    case 'set':
-      return 1;
-    case 'sequence':
-    case 'choice':
-      return pattern.items.reduce((sum, item) => sum + positionsOf(item), 0);
-    case 'repeat':
-      return positionsOf(pattern.item) * Math.max(1, pattern.max ?? pattern.min + 1);
   }
 }
 
@@ -135,6 +122,38 @@ function narrowRepeat(
   const min = Math.max(pattern.min, minLength);
   const max = pattern.max === null ? maxLength : maxLength === null ? pattern.max : Math.min(pattern.max, maxLength);
   return max !== null && max < min ? null : { ...pattern, min, max };
+}
+
+/**
+ * Texts of a pattern of at most `max` characters, not all of them: what may go on without end shares the characters
+ * that are left. Null when even the shortest text is longer.
+ */
+export function shortened(pattern: Pattern, max: number): Pattern | null {
+  const length = lengthOf(pattern);
+  if (length.max !== null && length.max <= max) return pattern;
+  if (length.min > max) return null;
+  switch (pattern.type) {
+    case 'set':
+      return pattern;
+    case 'choice':
+      return choiceOf(pattern.items.map((item) => shortened(item, max)).filter((item) => item !== null));
+    case 'sequence': {
+      const lengths = pattern.items.map(lengthOf);
+      const variable = lengths.filter((own) => own.max !== own.min).length;
+      const share = Math.floor((max - length.min) / variable);
+      const items = pattern.items.map((item, index) => shortened(item, lengths[index]!.min + share)!);
+      return { type: 'sequence', items };
+    }
+    case 'repeat': {
+      const item = lengthOf(pattern.item);
+      const isFixed = item.min === item.max;
+      // Of a part that varies itself, some repetitions of some characters.
+      const most = isFixed ? Math.floor(max / item.min) : Math.floor(Math.sqrt(max / item.min));
+      const count = Math.max(pattern.min, Math.min(pattern.max ?? most, most));
+      const inner = count === 0 ? null : shortened(pattern.item, Math.floor(max / count));
+      return inner === null ? empty : { type: 'repeat', item: inner, min: pattern.min, max: count };
+    }
+  }
 }
 
 function plus(a: number | null, b: number | null): number | null {

@@ -1,6 +1,7 @@
 import { type CharSet, charSet, classEscapes, complement } from '../gbnf/gbnf.ts';
 import type { Cursor } from './cursor.ts';
 import { PatternError } from './pattern-error.ts';
+import { propertySet } from './properties.ts';
 
 const controlEscapes: Readonly<Record<string, number>> = { t: 0x09, n: 0x0a, v: 0x0b, f: 0x0c, r: 0x0d, '0': 0 };
 
@@ -36,6 +37,10 @@ export function escaped(cursor: Cursor, inClass: boolean): CharSet {
   if (character === undefined) throw new PatternError('ends in a backslash');
   const known = classEscapes[character];
   if (known !== undefined) return known;
+  if (character === 'p' || character === 'P') {
+    const set = property(cursor);
+    return character === 'p' ? set : complement(set);
+  }
   if (inClass && character === 'b') return single(0x08);
   if (character in controlEscapes) {
     if (character === '0' && /^[0-9]$/.test(cursor.peek() ?? '')) throw new PatternError('has an octal escape');
@@ -46,6 +51,15 @@ export function escaped(cursor: Cursor, inClass: boolean): CharSet {
   if (/^[1-9k]$/.test(character)) throw new PatternError('refers back to a group');
   if (/^[A-Za-z]$/.test(character)) throw new PatternError(`has the escape \\${character}`);
   return single(character.codePointAt(0)!);
+}
+
+function property(cursor: Cursor): CharSet {
+  if (!cursor.take('{')) throw new PatternError('has \\p without a property in braces');
+  let name = '';
+  while (cursor.peek() !== undefined && cursor.peek() !== '}') name += cursor.next();
+  const set = cursor.take('}') ? propertySet(name) : null;
+  if (set === null) throw new PatternError(`has the unknown property \\p{${name.slice(0, 40)}}`);
+  return set;
 }
 
 function unicodeEscape(cursor: Cursor): number {

@@ -1,6 +1,9 @@
 import type { Atom, RuleBook } from '../gbnf/gbnf.ts';
-import { type CharSet, charClass, includes, literal, without } from '../gbnf/gbnf.ts';
+import { type CharSet, charClass, charSet, includes, literal, narrowed, without } from '../gbnf/gbnf.ts';
 import type { Pattern } from './ast.ts';
+
+/** A repetition copies what it repeats. */
+const longestInline = 120;
 
 /** Characters that a JSON string cannot hold as they are. */
 const mustEscape: CharSet = [
@@ -40,7 +43,8 @@ export function emitPattern(pattern: Pattern, rules: RuleBook): string | null {
       const item = emitPattern(pattern.item, rules);
       if (item === null) return pattern.min === 0 ? '' : null;
       // A name of its own: the engine multiplies the rules inside a repeated group with the count.
-      const atom: Atom = pattern.item.type === 'set' && item.startsWith('[') ? item : rules.add('part', item);
+      const isClass = pattern.item.type === 'set' && item.startsWith('[') && item.length <= longestInline;
+      const atom: Atom = isClass ? item : rules.add('part', item);
       return rules.repeat(atom, pattern.min, pattern.max);
     }
   }
@@ -74,8 +78,15 @@ function fixedText(set: CharSet): string | null {
   return set.length === 1 && first === last && !includes(mustEscape, first) ? String.fromCodePoint(first) : null;
 }
 
-function emitSet(set: CharSet): string | null {
-  const plain = without(set, mustEscape);
+/** What of a set has a form that is generated. */
+export function writable(set: CharSet): CharSet {
+  const escapes = charSet(shortEscapes.map(([code]) => [code, code]));
+  return without(set, without(mustEscape, escapes));
+}
+
+/** One character of a set inside a JSON string, as GBNF; null when none can be written. */
+export function emitSet(set: CharSet): string | null {
+  const plain = narrowed(without(set, mustEscape));
   const letters = shortEscapes.filter(([code]) => includes(set, code)).map(([, letter]) => letter);
   const escaped = `"\\\\" ${charClass(letters.map((letter) => [letter.charCodeAt(0), letter.charCodeAt(0)]))}`;
   if (letters.length === 0) return plain.length === 0 ? null : charClass(plain);

@@ -1,91 +1,99 @@
-import { dot, everything, limits } from '../gbnf/gbnf.ts';
-import { empty, type Pattern, positionsOf, repeated } from './ast.ts';
+import { dot, limits } from '../gbnf/gbnf.ts';
 import { bracketClass, escaped, single } from './characters.ts';
 import { createCursor } from './cursor.ts';
 import { PatternError } from './pattern-error.ts';
+import { type Syntax, sizeOf } from './syntax.ts';
 
 /**
- * Reads a JSON Schema `pattern` (ECMA-262 with the `u` flag) of the safe subset: literals, classes, `.`, groups,
- * alternatives, quantifiers, `^` first and `$` last in an alternative. What is not anchored has any text around it.
+ * Reads a JSON Schema `pattern` (ECMA-262 with the `u` flag): all but references back to groups and groups with flags.
  * Throws `PatternError`. Never runs the pattern: a client's regular expression can take for ever.
  */
-export function parsePattern(source: string): Pattern {
+export function parseSyntax(source: string): Syntax {
   if (source.length > limits.patternCharacters) {
     throw new PatternError(`is over ${limits.patternCharacters} characters long`);
   }
-  const parser = createParser(source);
-  const pattern = parser.wholePattern();
-  const positions = positionsOf(pattern);
-  if (positions > limits.patternPositions) {
-    throw new PatternError(`unfolds to ${positions} characters, ${limits.patternPositions} are possible`);
+  const syntax = createParser(source).wholePattern();
+  const size = sizeOf(syntax);
+  if (size > limits.patternPositions) {
+    throw new PatternError(`unfolds to ${size} characters, ${limits.patternPositions} are possible`);
   }
-  return pattern;
+  return syntax;
 }
 
 function createParser(source: string) {
   const cursor = createCursor(source);
   const { peek, next, ahead, take } = cursor;
 
-  function wholePattern(): Pattern {
-    const alternatives: Pattern[] = [];
-    do {
-      const around: Pattern = { type: 'repeat', item: { type: 'set', set: everything }, min: 0, max: null };
-      const before = take('^') ? [] : [around];
-      let items = sequence(0);
-      const after = take('$') ? [] : [around];
-      if (after.length === 0 && peek() !== undefined && peek() !== '|') throw new PatternError(unexpected('$'));
-      // `.*` next to any text is that text; as a part of its own it would leave two parses of each character.
-      if (before.length > 0) items = items.slice(items.findIndex((item) => !isAnyNumber(item)));
-      if (after.length > 0) items = items.slice(0, items.findLastIndex((item) => !isAnyNumber(item)) + 1);
-      alternatives.push({ type: 'sequence', items: [...before, ...items, ...after] });
-    } while (take('|'));
+  function wholePattern(): Syntax {
+    const whole = alternatives(0);
     const rest = peek();
     if (rest !== undefined) throw new PatternError(unexpected(rest));
-    return alternatives.length === 1 ? alternatives[0]! : { type: 'choice', items: alternatives };
+    return whole;
   }
 
-  function sequence(depth: number): Pattern[] {
-    const items: Pattern[] = [];
+  function alternatives(depth: number): Syntax {
+    const items: Syntax[] = [];
+    do items.push(sequence(depth));
+    while (take('|'));
+    return items.length === 1 ? items[0]! : { type: 'choice', items };
+  }
+
+  function sequence(depth: number): Syntax {
+    const items: Syntax[] = [];
     for (let character = peek(); character !== undefined && !'|)'.includes(character); character = peek()) {
-      if (character === '$' && depth === 0) break;
       items.push(quantified(atom(depth)));
     }
-    return items;
+    return items.length === 1 ? items[0]! : { type: 'sequence', items };
   }
 
-  function atom(depth: number): Pattern {
+  function atom(depth: number): Syntax {
     const character = next()!;
     if (character === '(') return group(depth + 1);
     if (character === '[') return { type: 'set', set: bracketClass(cursor) };
     if (character === '.') return { type: 'set', set: dot };
-    if (character === '\\') return { type: 'set', set: escaped(cursor, false) };
-    if ('^$*+?{}]'.includes(character)) throw new PatternError(unexpected(character));
+    if (character === '^') return { type: 'start' };
+    if (character === '$') return { type: 'end' };
+    if (character === '\\') {
+      if (take('b')) return { type: 'boundary', negated: false };
+      if (take('B')) return { type: 'boundary', negated: true };
+      return { type: 'set', set: escaped(cursor, false) };
+    }
+    if ('*+?{}]'.includes(character)) throw new PatternError(unexpected(character));
     return { type: 'set', set: single(character.codePointAt(0)!) };
   }
 
-  function group(depth: number): Pattern {
+  function group(depth: number): Syntax {
     if (depth > limits.patternDepth) throw new PatternError(`has over ${limits.patternDepth} groups in each other`);
-    if (['?=', '?!', '?<=', '?<!'].some(ahead)) throw new PatternError('has a look-around group', true);
-    if (take('?<')) {
-      while (peek() !== undefined && peek() !== '>') next();
-      if (!take('>')) throw new PatternError('has a group name without end');
-    } else if (!take('?:') && ahead('?')) throw new PatternError('has a group of an unknown kind');
-    const alternatives: Pattern[] = [];
-    do {
-      const items = sequence(depth);
-      alternatives.push(items.length === 1 ? items[0]! : { type: 'sequence', items });
-    } while (take('|'));
+    const look = lookAround();
+    if (look === null) {
+      if (take('?<')) {
+        while (peek() !== undefined && peek() !== '>') next();
+        if (!take('>')) throw new PatternError('has a group name without end');
+      } else if (!take('?:') && ahead('?')) throw new PatternError('has a group of an unknown kind');
+    }
+    const item = alternatives(depth);
     if (!take(')')) throw new PatternError('has a "(" without its ")"');
-    return alternatives.length === 1 ? (alternatives[0] ?? empty) : { type: 'choice', items: alternatives };
+    if (look?.direction === 'behind' && looksAhead(item)) throw new PatternError('looks ahead within a look behind');
+    return look === null ? item : { type: 'look', ...look, item };
   }
 
-  function quantified(item: Pattern): Pattern {
+  function lookAround(): { direction: 'ahead' | 'behind'; negated: boolean } | null {
+    if (take('?=')) return { direction: 'ahead', negated: false };
+    if (take('?!')) return { direction: 'ahead', negated: true };
+    if (take('?<=')) return { direction: 'behind', negated: false };
+    return take('?<!') ? { direction: 'behind', negated: true } : null;
+  }
+
+  function quantified(item: Syntax): Syntax {
     const bounds = quantifier();
     if (bounds === null) return item;
+    if (item.type !== 'set' && item.type !== 'sequence' && item.type !== 'choice' && item.type !== 'repeat') {
+      throw new PatternError('repeats what matches no character');
+    }
     // Greedy or not, the same texts match.
     take('?');
     if (quantifier() !== null) throw new PatternError('has two quantifiers in a row');
-    return repeated(item, bounds.min, bounds.max);
+    return { type: 'repeat', item, min: bounds.min, max: bounds.max };
   }
 
   function quantifier(): { min: number; max: number | null } | null {
@@ -111,13 +119,14 @@ function createParser(source: string) {
   return { wholePattern };
 }
 
-/** Whether an item is one character, any number of times, also none. */
-function isAnyNumber(item: Pattern): boolean {
-  return item.type === 'repeat' && item.min === 0 && item.max === null && item.item.type === 'set';
+/** Whether a part needs to know what comes behind it. */
+function looksAhead(syntax: Syntax): boolean {
+  if (syntax.type === 'sequence' || syntax.type === 'choice') return syntax.items.some(looksAhead);
+  if (syntax.type === 'repeat') return looksAhead(syntax.item);
+  if (syntax.type === 'look') return syntax.direction === 'ahead' || looksAhead(syntax.item);
+  return syntax.type === 'end' || syntax.type === 'boundary';
 }
 
 function unexpected(character: string): string {
-  return character === '^' || character === '$'
-    ? `has "${character}" where it does not begin or end an alternative`
-    : `has "${character}" where nothing can be repeated or closed`;
+  return `has "${character}" where nothing can be repeated or closed`;
 }

@@ -1,5 +1,7 @@
 /** The shape of strings. */
-export { type Pattern, withLength } from './ast.ts';
-export { emitPattern } from './emit.ts';
-export { parsePattern } from './parse.ts';
+export { lengthOf, type Pattern, shortened, withLength } from './ast.ts';
+export { emitPattern, emitSet, writable } from './emit.ts';
+export { parseSyntax } from './parse.ts';
 export { PatternError } from './pattern-error.ts';
+export { plainPattern } from './plain.ts';
+export type { Syntax } from './syntax.ts';

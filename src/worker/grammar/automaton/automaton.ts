@@ -1,0 +1,6 @@
+/** What several patterns, their opposites and a length allow together. */
+
+export { emitTable } from './emit.ts';
+export { createMachine, type Demand, type Machine } from './machine.ts';
+export { type Table, tableOf } from './table.ts';
+export { TooLargeError } from './too-large.ts';
