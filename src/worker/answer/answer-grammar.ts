@@ -1,7 +1,7 @@
 import type { OutputFormat, ToolDefinition } from '../../core/chat.ts';
 import { AppError } from '../../core/errors.ts';
 import { createGrammarParts, type GrammarDeps, quoted, type ToolCallForm } from '../families/families.ts';
-import { anyJsonGrammar, checkGivenGrammar, convertSchema, limits } from '../grammar/grammar.ts';
+import { anyJsonGrammar, checkGivenGrammar, convertSchema, limits, needsCheck } from '../grammar/grammar.ts';
 import type { GrammarSource } from '../sequence/sequence.ts';
 import type { OutputParser } from './output-parser.ts';
 
@@ -18,7 +18,7 @@ export function formatGrammar(
   if (format.type === 'json') return { gbnf: anyJsonGrammar(), isOpen: false };
   if (format.type === 'grammar') return { gbnf: checkGivenGrammar(format.gbnf), isOpen: false };
   const { gbnf, open } = convertSchema(format.schema, { now: how.nowMs, mostUnique: how.mostUnique });
-  return { gbnf, isOpen: open.length > 0 };
+  return { gbnf, isOpen: needsCheck(open) };
 }
 
 /** The grammar of an answer that is either text of a format, or calls as the family writes them. */

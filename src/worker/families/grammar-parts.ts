@@ -1,5 +1,5 @@
 import type { ToolDefinition } from '../../core/chat.ts';
-import { charClass, convertSchema, limits, literal, schemaToGrammar } from '../grammar/grammar.ts';
+import { charClass, convertSchema, limits, literal, needsCheck, schemaToGrammar } from '../grammar/grammar.ts';
 import type { GrammarDeps } from './form.ts';
 
 /** Puts a grammar together from schemas, literals and rules of its own. Bodies are GBNF. */
@@ -56,7 +56,7 @@ export function createGrammarParts(how: GrammarDeps): GrammarParts {
       });
       // The engine's limit holds for all schemas of a grammar together; what is left out is checked.
       const isTooLarge = characters + gbnf.length > limits.outputCharacters;
-      if (open.length > 0 || isTooLarge) how.leaveOpen(tool);
+      if (needsCheck(open) || isTooLarge) how.leaveOpen(tool);
       return embed(isTooLarge ? schemaToGrammar(entry === '#' ? { type: 'object' } : true) : gbnf);
     },
     leaveOpen: how.leaveOpen,

@@ -26,11 +26,12 @@ const maxSteps = 100_000;
 /**
  * Checks values against a schema: what a grammar leaves open, and which given values keep to what stands beside them.
  * Patterns are read as `texts.ts` reads them; a client's regular expression is never run. `only`: the one keyword that
- * counts, for a value that is not complete yet.
+ * counts, for a value that is not complete yet. `countsBranches`: whether a value that fits several branches of a `oneOf`
+ * is wrong.
  */
 export function createCheck(
   deps: { references: References; refuse: Conversion['refuse'] },
-  only: string | null = null,
+  { only = null, countsBranches = true }: { only?: string | null; countsBranches?: boolean } = {},
 ): (schema: unknown, place: Pick<Place, 'root' | 'path'>, value: unknown) => Violation | null {
   let steps = 0;
 
@@ -84,7 +85,10 @@ export function createCheck(
       branches.filter((branch, index) => fits(branch, value, inside(where, keyword, index))).length;
     if (only === null) {
       if (anyOf !== undefined && matches(listOf(anyOf), 'anyOf') === 0) return fail('anyOf', where);
-      if (oneOf !== undefined && matches(listOf(oneOf), 'oneOf') !== 1) return fail('oneOf', where);
+      if (oneOf !== undefined) {
+        const count = matches(listOf(oneOf), 'oneOf');
+        if (count === 0 || (count > 1 && countsBranches)) return fail('oneOf', where);
+      }
       for (const refused of valuesOf(not)) if (fits(refused, value, inside(where, 'not'))) return fail('not', where);
       if (condition === undefined) return null;
       const branch = fits(condition, value, inside(where, 'if')) ? 'then' : 'else';

@@ -10,6 +10,9 @@ export interface Conditions {
   open: readonly string[];
 }
 
+/** Each dependent name doubles the alternatives. */
+const mostDependent = 4;
+
 const types = ['object', 'array', 'string', 'number', 'boolean', 'null'];
 
 /** Reads `not`, `if`, the dependent ones and `contains`: each becomes alternatives without it where that can be said. */
@@ -42,6 +45,10 @@ export function readConditions(
       case 'dependentRequired':
       case 'dependentSchemas':
       case 'dependencies':
+        if (Object.keys(asObject(value) ?? {}).length > mostDependent) {
+          open.push(keyword);
+          break;
+        }
         for (const [name, demand] of Object.entries(
           asObject(value) ?? refuse(at(keyword), `"${keyword}" must be an object.`),
         )) {

@@ -56,14 +56,26 @@ export function convertSchema(
 }
 
 /**
- * Checks finished values against a schema. `only`: the one keyword that counts, for a value that is not complete yet.
- * Throws `invalid_request` where a value cannot be checked.
+ * Whether a value has to be checked for what its grammar leaves open. A `oneOf` whose branches nothing tells apart counts
+ * as `anyOf`: most who write one mean that, and hardly a value would fit one branch alone.
  */
-export function createValueCheck(schema: unknown, options: Pick<GrammarOptions, 'field' | 'subject'> = {}) {
+export function needsCheck(open: readonly OpenKeyword[]): boolean {
+  return open.some(({ keyword }) => keyword !== 'oneOf');
+}
+
+/**
+ * Checks values against a schema: `whole` finished ones, `unique` those that are not complete yet, of which only a
+ * repeated item counts. Throws `invalid_request` where a value cannot be checked.
+ */
+export function createValueCheck(
+  schema: unknown,
+  options: Pick<GrammarOptions, 'field' | 'subject'> & { countsBranches?: boolean } = {},
+) {
+  const { countsBranches = false } = options;
   const refuse = createRefuse(options.field ?? 'format', options.subject);
   const references = createReferences(schema);
   const checkOf = (only: string | null) => {
-    const check = createCheck({ references, refuse }, only);
+    const check = createCheck({ references, refuse }, { only, countsBranches });
     return (value: unknown) => check(schema, { root: references.whole, path: '#' }, value);
   };
   return { whole: checkOf(null), unique: checkOf('uniqueItems') };

@@ -259,6 +259,18 @@ describe('POST /v1/chat/completions', () => {
     });
   });
 
+  it.each([
+    ['behind a reference', { $ref: '#/definitions/A', definitions: { A: { type: 'object' } } }],
+    ['without a type', { properties: { a: { type: 'string' } } }],
+    ['of an object or null', { type: ['object', 'null'] }],
+  ])('takes parameters of a tool %s', async (_title, parameters) => {
+    await chat({
+      messages: [{ role: 'user', content: 'Hi' }],
+      tools: [{ type: 'function', function: { name: 'time', parameters } }],
+    });
+    expect(harness.gateway.calls[0]!.request.input).toMatchObject({ tools: [{ name: 'time', parameters }] });
+  });
+
   it('leaves it to the provider whether it can read an image or a file, and names the place as the client knows it', async () => {
     const content = [
       { type: 'text', text: 'What is this?' },

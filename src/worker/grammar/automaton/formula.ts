@@ -21,6 +21,9 @@ export function or(formulas: readonly Formula[]): Formula {
 }
 
 export function and(a: Formula, b: Formula): Formula {
+  if (a.length === 0 || b.length === 0) return never;
+  if (a[0]!.length === 0) return b;
+  if (b[0]!.length === 0) return a;
   if (a.length * b.length > maxClauses * 16) throw new TooLargeError();
   return simplified(a.flatMap((left) => b.map((right) => joined(left, right)).filter((clause) => clause !== null)));
 }
