@@ -13,7 +13,7 @@ export function schemaCorpus(): NamedSchema[] {
     .sort()
     .map((name) => ({ name, schema: JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as object }));
   const written = Object.entries(zodTypes()).flatMap(([name, type]) =>
-    (['draft-2020-12', 'draft-7'] as const).map((target) => ({
+    (['draft-2020-12', 'draft-7', 'draft-4', 'openapi-3.0'] as const).map((target) => ({
       name: `zod ${name}, ${target}`,
       schema: z.toJSONSchema(type, { target }) as object,
     })),
@@ -75,6 +75,19 @@ function zodTypes(): Record<string, z.ZodType> {
       d: z.any(),
     }),
     recursive: category,
+    refined: z.object({
+      half: z.number().multipleOf(0.5),
+      dozen: z.int().multipleOf(12).min(0),
+      between: z.string().regex(/^a/).regex(/z$/).max(9),
+      shout: z.string().includes('q').endsWith('!'),
+      host: z.hostname().nullable(),
+      phone: z.e164().optional(),
+      version: z.templateLiteral(['v', z.number()]),
+      either: z.xor([z.string(), z.int()]),
+      some: z.partialRecord(z.enum(['p', 'q']), z.int()),
+      slugs: z.record(z.string().regex(/^[a-z]+$/), z.int()),
+      choice: z.enum(['x', 'y']).nullable(),
+    }),
     intersection: z.intersection(z.object({ a: z.string() }), z.object({ b: z.number() })),
   };
 }

@@ -32,17 +32,37 @@ function ipv6(): string {
   return `(?:${group}:){7}${group}|${compressed.join('|')}`;
 }
 
-/** The `format`s that shape a string; every other one is an annotation, as JSON Schema has it. */
+const uuid = (version: string) =>
+  `[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-${version}[0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}`;
+const ipv4 = `${byte}(?:\\.${byte}){3}`;
+const email = `[A-Za-z0-9_+-]+(?:\\.[A-Za-z0-9_+-]+)*@(?:${label}\\.)+[A-Za-z]{2,24}`;
+const behindHost = `(?:/${pathCharacter}*)?(?:\\?${urlCharacter}*)?(?:#${urlCharacter}*)?`;
+const uri = `https?://${host}(?::[1-9]\\d{0,3})?${behindHost}`;
+const hostname = `(?:${label}\\.)*${label}`;
+
+/**
+ * The `format`s that shape a string, those that pydantic writes among them; every other one is an annotation, as JSON
+ * Schema has it.
+ */
 const sources: Readonly<Record<string, string>> = {
   date,
   time,
   'date-time': `${date}T${time}`,
   duration: `P(?:\\d{1,4}W|${days}(?:T${clock})?|T${clock})`,
-  uuid: '[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-8][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}',
-  email: `[A-Za-z0-9_+-]+(?:\\.[A-Za-z0-9_+-]+)*@(?:${label}\\.)+[A-Za-z]{2,24}`,
-  ipv4: `${byte}(?:\\.${byte}){3}`,
+  uuid: uuid('[1-8]'),
+  ...Object.fromEntries(['1', '3', '4', '5', '6', '7', '8'].map((version) => [`uuid${version}`, uuid(version)])),
+  email,
+  'idn-email': email,
+  hostname,
+  'idn-hostname': hostname,
+  ipv4,
   ipv6: ipv6(),
-  uri: `https?://${host}(?::[1-9]\\d{0,3})?(?:/${pathCharacter}*)?(?:\\?${urlCharacter}*)?(?:#${urlCharacter}*)?`,
+  ipvanyaddress: `${ipv4}|${ipv6()}`,
+  ipv4network: `${ipv4}/32`,
+  ipv6network: `(?:${ipv6()})/128`,
+  uri,
+  iri: uri,
+  'json-pointer': '(?:/(?:[^~/]|~[01])*)*',
 };
 
 const parsed = new Map<string, Syntax>();

@@ -217,7 +217,7 @@ const cases: [name: string, schema: unknown, accepted: string[], rejected: strin
     ['"2024-02-29"', '"1999-12-31"'],
     ['"2023-02-29"', '"2024-04-31"', '"2024-1-1"', '"x"'],
   ],
-  ['an unknown format', string({ format: 'hostname' }), ['"anything"'], ['1']],
+  ['an unknown format', string({ format: 'colour' }), ['"anything"'], ['1']],
   ['a pattern', string({ pattern: '^[A-Z]{2}-\\d+$' }), ['"AB-1"', '"XY-123"'], ['"A-1"', '"AB-"', '"AB-1x"']],
   ['a pattern without anchors', string({ pattern: 'b+' }), ['"b"', '"abc"', '"\\nbb\\""'], ['"a"', '""']],
   [
@@ -282,6 +282,13 @@ const cases: [name: string, schema: unknown, accepted: string[], rejected: strin
     ['""', '"x"'],
   ],
   ['a format with a short length', string({ format: 'email', maxLength: 7 }), ['"a@b.org"'], ['"aa@b.org"']],
+  [
+    'a format of pydantic',
+    string({ format: 'uuid4' }),
+    ['"123e4567-e89b-42d3-a456-426614174000"'],
+    ['"123e4567-e89b-12d3-a456-426614174000"'],
+  ],
+  ['the format hostname', string({ format: 'hostname' }), ['"a-b.example.com"', '"localhost"'], ['"-a"', '"a..b"']],
   ['look-ahead', string({ pattern: '^(?!\\s*$).+' }), ['"a"', '" a"'], ['""', '"  "']],
   [
     'the pattern of a decimal',
