@@ -8,7 +8,7 @@ import { createReferences } from './refs.ts';
 export type { Violation } from './check.ts';
 export type { OpenKeyword } from './convert.ts';
 export { charClass, limits, literal } from './gbnf/gbnf.ts';
-export { checkGivenGrammar } from './given.ts';
+export { checkGivenGrammar, readable as readableGrammar } from './given/given.ts';
 
 interface GrammarOptions {
   /** Field of the request that carried the schema, for errors; left out: `format`. */

@@ -17,6 +17,7 @@ import { type TemplateMessage, toTemplateMessages } from '../conversation/conver
 import type { DraftFactory } from '../draft/draft.ts';
 import type { GrammarDeps, Opening, ReasoningTags } from '../families/families.ts';
 import { turnEndTexts, withObjectSchema } from '../families/families.ts';
+import { readableGrammar } from '../grammar/grammar.ts';
 import type { Runtime } from '../llama/llama.ts';
 import { sharedOwner } from '../prefix/prefix.ts';
 import { createStopMatcher, createTextStream, showControls } from '../text/text.ts';
@@ -62,7 +63,7 @@ export function prepareTask(
   if (request.format.type === 'grammar' && !runtime.acceptsGrammar(request.format.gbnf)) {
     throw new AppError('invalid_request', 'The grammar cannot be read.', {
       field: 'format',
-      fix: "Write it in llama.cpp's GBNF, with a rule root and without left recursion.",
+      fix: readableGrammar,
     });
   }
   refuseMixes(request);
