@@ -11,7 +11,7 @@ export function checkConfig(config: Config): void {
     );
   }
   const { memoryLimitBytes, memoryReserveBytes } = config.engine;
-  if (memoryLimitBytes !== null && memoryLimitBytes <= memoryReserveBytes) {
+  if (memoryLimitBytes !== null && memoryReserveBytes !== null && memoryLimitBytes <= memoryReserveBytes) {
     throw new ConfigError('engine.memory_limit must be larger than engine.memory_reserve, which is taken off it');
   }
   checkAliases(config.models.aliases, config.models.default);

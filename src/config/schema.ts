@@ -91,7 +91,7 @@ export function toConfig({ server, models, engine, data_folder, log }: MergedSet
       gpu: engine.gpu,
       /** Whether tokens are guessed ahead where that pays. */
       drafts: engine.drafts,
-      /** Memory left to others, taken off the budget. */
+      /** Memory left to others, taken off the budget; null: as much as suits the machine. */
       memoryReserveBytes: engine.memory_reserve,
       /** Upper bound of the budget; null: what the machine or container has. */
       memoryLimitBytes: engine.memory_limit,

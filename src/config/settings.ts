@@ -332,8 +332,10 @@ const engine = {
   memory_reserve: {
     schema: value.converted(parseBytes),
     env: { name: 'HEARTH_MEMORY_RESERVE' },
-    default: '256MiB',
+    default: null,
+    unset: 'a quarter of the memory beyond 256MiB, at most 256MiB',
     help: 'memory that is left to other programs',
+    example: '256MiB',
   },
   memory_limit: {
     schema: value.converted(parseBytes).pipe(z.number().min(64 * 2 ** 20, 'must be at least 64MiB')),

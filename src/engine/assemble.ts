@@ -111,7 +111,6 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
   // 3. The division of its memory.
   const { planner, watch, measure } = createEngineMemory({
     memory,
-    reserveBytes: config.engine.memoryReserveBytes,
     dataFolder: config.dataFolder,
     threadsFor: arbiter.limitFor,
     onShort: () => manager.relieve(),

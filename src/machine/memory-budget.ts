@@ -13,8 +13,8 @@ export interface MemoryReader {
 }
 
 interface MemoryOptions {
-  /** Left to others: taken off total and available. */
-  reserveBytes: number;
+  /** Left to others: taken off total and available; null: what suits the machine. */
+  reserveBytes: number | null;
   /** Upper bound set by the operator, or null. */
   limitBytes: number | null;
   /** Physical memory of the server and its workers now; counts against `limitBytes`. Default 0. */
@@ -36,11 +36,18 @@ export interface MemoryBudget {
   totalBytes: number;
   /** Free for new allocations now; files in the page cache count as free. */
   availableBytes: number;
+  /** Taken off both. */
+  reserveBytes: number;
   /** Where the least total comes from. */
   source: MemorySource;
   /** Every bound that was found. */
   limits: MemoryLimit[];
 }
+
+const mostReserveBytes = 256 * 2 ** 20;
+/** The server and a small model take nearly this much; others get a share of what is beyond. */
+const ownBytesAtLeast = 256 * 2 ** 20;
+const reserveShare = 1 / 4;
 
 /**
  * How much memory Hearth may use: the least of host, container (every level of cgroup v2 or v1), what Node sees and
@@ -59,13 +66,20 @@ export function readMemoryBudget(reader: MemoryReader, options: MemoryOptions): 
   if (options.limitBytes !== null) limits.push(limitOver('config', options.limitBytes, ownBytes));
   const least = limits.reduce((best, limit) => (limit.totalBytes < best.totalBytes ? limit : best));
   const leastAvailable = Math.min(...limits.map((limit) => limit.availableBytes));
-  const totalBytes = Math.max(0, least.totalBytes - options.reserveBytes);
+  const reserveBytes = options.reserveBytes ?? defaultReserve(least.totalBytes);
+  const totalBytes = Math.max(0, least.totalBytes - reserveBytes);
   return {
     totalBytes,
-    availableBytes: Math.min(totalBytes, Math.max(0, leastAvailable - options.reserveBytes)),
+    availableBytes: Math.min(totalBytes, Math.max(0, leastAvailable - reserveBytes)),
+    reserveBytes,
     source: least.source,
     limits,
   };
+}
+
+function defaultReserve(totalBytes: number): number {
+  const beyond = Math.max(0, totalBytes - ownBytesAtLeast);
+  return Math.min(mostReserveBytes, Math.floor(beyond * reserveShare));
 }
 
 /** Reads this machine. */

@@ -27,21 +27,22 @@ export interface Memory {
 
 /** `workerPids`: the processes whose memory is the server's own, beside this one. */
 export function createMemory(deps: {
-  memoryReserveBytes: number;
+  memoryReserveBytes: number | null;
   memoryLimitBytes: number | null;
   workerPids: () => number[];
 }): Memory {
   const reader = systemMemoryReader();
-  const { memoryReserveBytes: reserveBytes, memoryLimitBytes: limitBytes } = deps;
+  const { memoryReserveBytes, memoryLimitBytes: limitBytes } = deps;
   const bytesOf = (pid: number) => residentBytes(reader.readFile, pid);
   const usedBytes = () => deps.workerPids().reduce((sum, pid) => sum + bytesOf(pid), process.memoryUsage.rss());
-  const budget = () => readMemoryBudget(reader, { reserveBytes, limitBytes, ownBytes: usedBytes() });
+  const budget = () =>
+    readMemoryBudget(reader, { reserveBytes: memoryReserveBytes, limitBytes, ownBytes: usedBytes() });
   return {
     readFile: reader.readFile,
     residentBytes: bytesOf,
     budget,
     status() {
-      const { totalBytes, availableBytes, source } = budget();
+      const { totalBytes, availableBytes, reserveBytes, source } = budget();
       return { budgetBytes: totalBytes, availableBytes, reserveBytes, source, usedBytes: usedBytes() };
     },
   };

@@ -92,7 +92,7 @@ describe('a plan', () => {
   });
 
   it('that is no plan exits with 1 and the numbers, or the reason', () => {
-    const tight = hearth(['plan', 'default', '--port', '1'], { HEARTH_MEMORY_LIMIT: '380MiB' });
+    const tight = hearth(['plan', 'default', '--port', '1'], { HEARTH_MEMORY_LIMIT: '160MiB' });
     expect(tight.code).toBe(1);
     expect(tight.out).toMatch(/does not fit/);
     expect(tight.out).toMatch(/missing +\d+\.\d MiB/);

@@ -191,6 +191,15 @@ describe('other bounds', () => {
     });
   });
 
+  test('the reserve follows the memory where nobody set it', () => {
+    const reserved = (limitBytes: number | null) =>
+      readMemoryBudget(reader({}), { reserveBytes: null, limitBytes }).reserveBytes;
+    expect(reserved(null)).toBe(256 * mib);
+    expect(reserved(2 * gib)).toBe(256 * mib);
+    expect(reserved(320 * mib)).toBe(16 * mib);
+    expect(reserved(200 * mib)).toBe(0);
+  });
+
   test('garbage in every file leaves the numbers of Node', () => {
     const garbage: MemoryReader = { ...reader({}), readFile: () => '\0 - : 9e9 - \n::::\n0::relative\n' };
     expect(readMemoryBudget(garbage, noReserve)).toMatchObject({ totalBytes: 16 * gib, source: 'host' });

@@ -84,7 +84,7 @@ export function testEngine(
     log,
     bus,
   });
-  const budget = { totalBytes: 1000, availableBytes: 900, source: 'host' as const, limits: [] };
+  const budget = { totalBytes: 1000, availableBytes: 900, reserveBytes: 0, source: 'host' as const, limits: [] };
   const planner: Planner & { budget: MemoryBudget } = { plan, budget, snapshot: () => planner };
   const engine = createEngine({
     catalog,

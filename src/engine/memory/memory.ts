@@ -7,7 +7,7 @@ import type { Logger } from '../../observe/logger.ts';
 import { createFootprints } from './footprints.ts';
 import type { LoadPlan } from './plan.ts';
 import { createPlanner, type PlannedFile, type Planner } from './planner.ts';
-import { createMemoryWatch, createPressureReader, type MemoryWatch } from './pressure.ts';
+import { createMemoryWatch, createPressureReader, lowMark, type MemoryWatch } from './pressure.ts';
 import { repackRulesOf } from './repack.ts';
 
 export { collectGarbage } from './collect-garbage.ts';
@@ -30,7 +30,6 @@ export interface EngineMemory {
 /** `threadsFor`: decoding threads of a model at most, by the bytes of its weights. `onShort`: as of `createMemoryWatch`. */
 export function createEngineMemory(deps: {
   memory: Pick<Memory, 'readFile' | 'budget'>;
-  reserveBytes: number;
   dataFolder: string;
   threadsFor: (weightBytes: number) => number;
   onShort: () => void;
@@ -54,7 +53,7 @@ export function createEngineMemory(deps: {
     }),
     watch: createMemoryWatch({
       read: createPressureReader({ readFile, budget }),
-      reserveBytes: deps.reserveBytes,
+      markBytes: () => lowMark(budget()),
       onShort: deps.onShort,
       clock,
       log,

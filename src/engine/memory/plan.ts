@@ -30,6 +30,13 @@ export interface PlanInput {
     availableBytes: number;
     /** Of server and models in all; decides the default number of slots. */
     totalBytes: number;
+    /** What an operator keeps away from it; named where it would change a refusal. Left out: nothing. */
+    kept?: {
+      /** Left to others. */
+      reserveBytes: number;
+      /** The operator's own limit, where it is the least of all. */
+      limitBytes: number | null;
+    };
   };
   /** What the CPU copies at load. */
   repackRules: RepackRules;
@@ -80,7 +87,7 @@ export function planLoad(input: PlanInput): LoadOutcome {
       notes: describeChanges(start, shape, wish, trained),
     };
   }
-  return refuse(facts, expect, shapes.at(-1)!, trained, budget.availableBytes);
+  return refuse(facts, expect, shapes.at(-1)!, trained, budget);
 }
 
 /** With as much on the GPU as fits there, where there is one; then, should its driver be what is too much, without. */
@@ -161,21 +168,36 @@ function refuse(
   expect: Expect,
   least: LoadShape,
   trained: number,
-  availableBytes: number,
+  { availableBytes, kept }: PlanInput['budget'],
 ): LoadRefusal {
   const neededBytes = expect(least).total;
   const nearest = findNearest(facts, expect, least, trained, availableBytes);
   const way = nearest
-    ? `; it would fit with ${nearest.slots} ${nearest.slots === 1 ? 'slot' : 'slots'} of ${nearest.contextTokens} tokens`
+    ? `; it would fit with ${nearest.slots} ${nearest.slots === 1 ? 'slot' : 'slots'} of ${nearest.contextTokens} tokens (models.parallel, models.context_length)`
     : '; choose a smaller model or quantization, or free memory';
+  const shortfallBytes = neededBytes - availableBytes;
   return {
     type: 'refusal',
     neededBytes,
     availableBytes,
-    shortfallBytes: neededBytes - availableBytes,
+    shortfallBytes,
     nearest,
-    message: `needs ${memorySize(neededBytes)}, ${memorySize(availableBytes)} are available${way}.`,
+    message: `needs ${memorySize(neededBytes)}, ${memorySize(availableBytes)} are available${way}${settings(shortfallBytes, kept)}.`,
   };
+}
+
+/** Settings with another value of which it would fit, or might. */
+function settings(shortfallBytes: number, kept: PlanInput['budget']['kept']): string {
+  if (!kept) return '';
+  const { reserveBytes, limitBytes } = kept;
+  // As one writes them there.
+  const written = (bytes: number) => `${Math.round(bytes / 2 ** 20)}MiB`;
+  return [
+    limitBytes === null ? '' : `; engine.memory_limit allows ${written(limitBytes)}`,
+    reserveBytes > 0 && shortfallBytes <= reserveBytes
+      ? `; engine.memory_reserve leaves ${written(reserveBytes)} to others`
+      : '',
+  ].join('');
 }
 
 /** The largest context, then the most slots, below what was asked for that fit. */

@@ -62,7 +62,7 @@ interface PlannerDeps {
 
 function planWith(
   deps: PlannerDeps,
-  { availableBytes, totalBytes }: MemoryBudget,
+  { availableBytes, totalBytes, reserveBytes, source }: MemoryBudget,
   file: PlannedFile,
   wish: PlanWish,
   reclaimableBytes: number,
@@ -74,7 +74,11 @@ function planWith(
       ...(wish.contextTokens !== undefined && { contextTokens: wish.contextTokens }),
       ...(wish.slots !== undefined && { slots: wish.slots }),
     },
-    budget: { availableBytes: Math.min(totalBytes, availableBytes + reclaimableBytes), totalBytes },
+    budget: {
+      availableBytes: Math.min(totalBytes, availableBytes + reclaimableBytes),
+      totalBytes,
+      kept: { reserveBytes, limitBytes: source === 'config' ? totalBytes + reserveBytes : null },
+    },
     repackRules: deps.repackRules,
     threads: deps.threadsFor(file.facts.tensorBytes),
     gpu: device,

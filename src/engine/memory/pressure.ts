@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import { findCgroups, type ReadFile } from '../../machine/cgroup.ts';
-import type { MemoryBudget } from '../../machine/memory-budget.ts';
+import type { MemoryBudget, MemoryLimit } from '../../machine/memory-budget.ts';
 import type { Bus, MemoryLevel } from '../../observe/bus.ts';
 import type { Logger } from '../../observe/logger.ts';
 
@@ -43,13 +43,24 @@ const stalledMarks = { short: 20, calm: 5 };
 /** Free memory counts as enough again somewhat above the mark, so that the level does not flutter. */
 const calmShare = 1.5;
 const leastMarkBytes = 64 * 2 ** 20;
+/** That least mark on small machines, where a model of theirs leaves little more. */
+const leastMarkShare = 1 / 16;
 const retryAfterSeconds = 10;
 
 const noPressure: PressureState = { level: 'none', shortReadings: 0, calmReadings: 0 };
 
-/** Half of what is to be left to others: a load never goes that far, so others have grown, or a model has. */
-export function lowMark(reserveBytes: number): number {
-  return Math.max(leastMarkBytes, Math.floor(reserveBytes / 2));
+/**
+ * Free memory, in bytes, below which it is short: half of what is to be left to others. A load never goes that far, so
+ * others have grown, or a model has.
+ */
+export function lowMark({ reserveBytes, limits }: Pick<MemoryBudget, 'reserveBytes' | 'limits'>): number {
+  const least = Math.min(leastMarkBytes, Math.floor(Math.min(...physical(limits, 'totalBytes')) * leastMarkShare));
+  return Math.max(least, Math.floor(reserveBytes / 2));
+}
+
+/** The operator's own limit is no shortage. */
+function physical(limits: readonly MemoryLimit[], of: 'totalBytes' | 'availableBytes'): number[] {
+  return limits.filter(({ source }) => source !== 'config').map((limit) => limit[of]);
 }
 
 /** The next state. The level rises while readings stay short and falls to none at once after enough calm ones. Pure. */
@@ -69,17 +80,19 @@ function nextPressure(state: PressureState, reading: MemoryReading, markBytes: n
 /** `onShort` is called with every reading from `shrink` on: time to end an idle model. */
 export function createMemoryWatch(deps: {
   read: () => MemoryReading;
-  reserveBytes: number;
+  /** As of `lowMark`; asked with each reading. */
+  markBytes: () => number;
   clock: Clock;
   log: Pick<Logger, 'warn'>;
   bus: Pick<Bus, 'publish'>;
   onShort: () => void;
 }): MemoryWatch {
-  const markBytes = lowMark(deps.reserveBytes);
+  let markBytes = 0;
   let state = noPressure;
   let last: MemoryReading | null = null;
   const timer = deps.clock.every(intervalMs, () => {
     last = deps.read();
+    markBytes = deps.markBytes();
     const before = state.level;
     state = nextPressure(state, last, markBytes);
     const { level } = state;
@@ -97,7 +110,7 @@ export function createMemoryWatch(deps: {
       if (rank(state.level) < rank(of === 'load' ? 'hold' : 'shed')) return null;
       const what = of === 'load' ? 'no model is loaded' : 'no request is taken';
       return new AppError('memory_pressure', `Memory is short on this machine; ${what} for the moment.`, {
-        fix: 'Try again later, or free memory.',
+        fix: 'Try again later, or free memory. It is short below half of engine.memory_reserve.',
         retryAfterSeconds,
         details: {
           available_bytes: last?.availableBytes ?? 0,
@@ -110,16 +123,15 @@ export function createMemoryWatch(deps: {
   };
 }
 
-/** Reads stalls (PSI, of our own group where it tells them) and what is free. The operator's own limit is no shortage. */
+/** Reads stalls (PSI, of our own group where it tells them) and what is free. */
 export function createPressureReader(deps: { readFile: ReadFile; budget: () => MemoryBudget }): () => MemoryReading {
   const { readFile } = deps;
   const group = findCgroups(readFile, 'memory').find(({ version }) => version === 2)?.folders[0];
   return () => {
     const text = (group && readFile(`${group}/memory.pressure`)) ?? readFile('/proc/pressure/memory') ?? '';
     const stalled = /^some avg10=(\d+(?:\.\d+)?)/m.exec(text);
-    const limits = deps.budget().limits.filter(({ source }) => source !== 'config');
     return {
-      availableBytes: Math.min(...limits.map(({ availableBytes }) => availableBytes)),
+      availableBytes: Math.min(...physical(deps.budget().limits, 'availableBytes')),
       stalledPercent: stalled ? Number(stalled[1]) : null,
     };
   };

@@ -85,7 +85,7 @@ export function createScheduler(deps: {
       if (waiters.length >= deps.maxQueue) {
         return Promise.reject(
           new AppError('queue_full', `${waiters.length} requests already wait for this model.`, {
-            fix: 'Retry later, or load the model with more parallel slots.',
+            fix: 'Retry later, or load the model with more parallel slots (models.parallel).',
             retryAfterSeconds: 5,
             details: { queue_depth: waiters.length, slots: deps.slots },
           }),

@@ -21,9 +21,8 @@ function setup(rollup: string | null) {
   return createEngineMemory({
     memory: {
       readFile: (path) => (path === '/proc/7/smaps_rollup' ? rollup : null),
-      budget: () => ({ totalBytes: 4e9, availableBytes: 4e9, source: 'host', limits: [] }),
+      budget: () => ({ totalBytes: 4e9, availableBytes: 4e9, reserveBytes: 0, source: 'host', limits: [] }),
     },
-    reserveBytes: 0,
     dataFolder: folder,
     threadsFor: () => 1,
     onShort: () => {},

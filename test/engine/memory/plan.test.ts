@@ -242,7 +242,9 @@ describe('the ladder', () => {
     const neededBytes = bytes(2, 8_192, 128, 'q8_0');
     const refused = refusal(qwen7b, neededBytes, { slots: 4, contextTokens: 8_192 });
     expect(refused.nearest).toEqual({ contextTokens: 8_192, slots: 2, neededBytes });
-    expect(refused.message).toBe('needs 6.0 GB, 5.4 GB are available; it would fit with 2 slots of 8192 tokens.');
+    expect(refused.message).toBe(
+      'needs 6.0 GB, 5.4 GB are available; it would fit with 2 slots of 8192 tokens (models.parallel, models.context_length).',
+    );
   });
 
   test('a model larger than the memory is refused without a way to fit', () => {
@@ -253,6 +255,24 @@ describe('the ladder', () => {
       shortfallBytes: bytes(1, 2_048, 128, 'q8_0') - 2 * gib,
     });
     expect(refused.message).toMatch(/^needs \d\.\d GB, 2\.1 GB are available; choose a smaller model/);
+  });
+
+  test('a refusal names what an operator keeps away, where another value of it would help', () => {
+    const needed = bytes(1, 2_048, 128, 'q8_0');
+    const words = (missing: number, limitBytes: number | null) => {
+      const availableBytes = needed - missing;
+      const kept = { reserveBytes: 256 * 2 ** 20, limitBytes };
+      const outcome = planLoad({
+        facts: qwen7b,
+        wish: {},
+        budget: { availableBytes, totalBytes: needed, kept },
+        ...rest,
+      });
+      return outcome.type === 'refusal' ? outcome.message : null;
+    };
+    expect(words(1_000, null)).toContain('; engine.memory_reserve leaves 256MiB to others.');
+    expect(words(2 ** 30, null)).not.toContain('engine.');
+    expect(words(2 ** 30, 4 * gib)).toContain('; engine.memory_limit allows 4096MiB.');
   });
 
   test('whatever the numbers, a plan fits and a refusal does not', () => {

@@ -22,7 +22,7 @@ function setup() {
   let ended = 0;
   const watch = createMemoryWatch({
     read: () => reading,
-    reserveBytes: 256 * mib,
+    markBytes: () => 128 * mib,
     clock,
     log: createLogger('silent'),
     bus,
@@ -104,9 +104,19 @@ describe('memory pressure', () => {
     expect(watch.level).toBe('none');
   });
 
-  it('begins at half of the reserve, and not below 64 MiB', () => {
-    expect(lowMark(256 * mib)).toBe(128 * mib);
-    expect(lowMark(0)).toBe(64 * mib);
+  it('begins at half of the reserve, and not below 64 MiB or a sixteenth of a small machine', () => {
+    const mark = (reserveMib: number, totalMib: number) =>
+      lowMark({
+        reserveBytes: reserveMib * mib,
+        limits: [
+          { source: 'host', totalBytes: totalMib * mib, availableBytes: 0 },
+          { source: 'config', totalBytes: 100 * mib, availableBytes: 0 },
+        ],
+      }) / mib;
+    expect(mark(256, 4_096)).toBe(128);
+    expect(mark(0, 4_096)).toBe(64);
+    expect(mark(0, 320)).toBe(20);
+    expect(mark(64, 320)).toBe(32);
   });
 
   it('ends with the watch', () => {
@@ -121,6 +131,7 @@ describe('readings of memory', () => {
   const budget = () => ({
     totalBytes: 0,
     availableBytes: 0,
+    reserveBytes: 0,
     source: 'config' as const,
     limits: [
       { source: 'host' as const, totalBytes: 900, availableBytes: 500 },
