@@ -50,7 +50,7 @@ function listenProblem(error: NodeJS.ErrnoException, config: Config): ConfigErro
 async function banner(app: Awaited<ReturnType<typeof createApp>>, config: Config, baseUrl: string): Promise<string> {
   const models = await app.engine.listModels();
   const usable = models.filter((model) => model.state !== 'invalid');
-  const fallback = usable.find((model) => model.aliases.includes('default'));
+  const fallback = usable.find(({ name, aliases }) => [name, ...aliases].includes('default'));
   const { budgetBytes } = app.engine.memory();
   const invalid = models.length - usable.length;
   const key = config.server.apiKeys.length === 0 ? '' : ' -H "Authorization: Bearer $HEARTH_API_KEY"';

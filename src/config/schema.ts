@@ -33,6 +33,10 @@ export function toConfig({ server, models, engine, data_folder, log }: MergedSet
       folder: models.folder,
       /** Model behind the alias `default`; null: the built-in model. */
       default: models.default,
+      /** Whether the model that comes with Hearth is there. */
+      builtin: models.builtin,
+      /** Whether symbolic links may lead out of the folder. */
+      followLinks: models.follow_links,
       /** Alias to model name. */
       aliases: models.aliases,
       /** Idle time before an unload; Infinity: never; 0: at once. */

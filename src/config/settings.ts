@@ -130,6 +130,18 @@ const models = {
     help: 'model behind the name `default`',
     example: 'qwen2.5-7b-instruct',
   },
+  builtin: {
+    schema: value.truth(),
+    env: { name: 'HEARTH_BUILTIN_MODEL' },
+    default: true,
+    help: 'the small model that comes with Hearth is there; `off` leaves it out, and `default` is then what `models.default` says',
+  },
+  follow_links: {
+    schema: value.truth(),
+    env: { name: 'HEARTH_FOLLOW_LINKS' },
+    default: false,
+    help: 'symbolic links may lead out of the model folder; those that do are named in the list of models and else left out',
+  },
   aliases: {
     schema: z.record(value.modelName(), value.modelName()),
     default: {},

@@ -90,7 +90,7 @@ export function pinnedText() {
 
 /** A name of a model, an alias or `name:quantization`. */
 export function modelName() {
-  return z.string().trim().min(1, 'must not be empty').max(200);
+  return z.string().trim().min(1, 'must not be empty').max(1_024);
 }
 
 /** The base address of a server: without a name, a query or anything else that a base address cannot have. */

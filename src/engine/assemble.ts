@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { libraryVersion } from '../config/package.ts';
@@ -262,11 +263,18 @@ function vaultOf(ref: ModelRef, { dataFolder, models }: Config, catalog: Catalog
   };
   return {
     // One folder a variant: a worker owns its own.
-    folder: join(dataFolder, 'prefixes', ref.id.replace(/[^A-Za-z0-9._-]/g, '_')),
+    folder: join(dataFolder, 'prefixes', folderNameOf(ref.id)),
     capBytes: models.prefixVaultBytes,
     minSavedMs: models.prefixVaultMinMs,
     pinnedPrompts: models.pinnedPrompts
       .filter((pin) => pin.model === null || isModel(pin.model))
       .map(({ prompt }) => prompt),
   };
+}
+
+/** A name for a folder; what it cannot show of an id, in letters or length, its digest tells apart. */
+function folderNameOf(id: string): string {
+  const plain = id.replace(/[^A-Za-z0-9._-]/g, '_');
+  if (/^[A-Za-z0-9._-]{1,100}(?::[A-Za-z0-9._-]{1,32})?$/.test(id)) return plain;
+  return `${plain.slice(0, 100)}-${createHash('sha256').update(id).digest('hex').slice(0, 16)}`;
 }

@@ -22,6 +22,8 @@ export type { LoadWish, LocalModel, ModelCalibration } from './models/models.ts'
 export interface Engine extends Requests {
   /** Every model on disk, invalid ones included, by name. */
   listModels(): Promise<LocalModel[]>;
+  /** What lies in the model folder and is not listed, as of the last look, one sentence each. */
+  leftOut(): readonly string[];
   /** Rejects with `invalid_request` for a malformed name, `model_not_found` for an unknown one. */
   getModel(name: string): Promise<LocalModel>;
   /** Loads a model, or joins the load that is under way; a loaded model with equal settings is left as it is. */
@@ -123,6 +125,7 @@ export function createEngine(deps: {
       const expect = planning.expectations();
       return catalog.models().map((model) => info(model, expect));
     },
+    leftOut: catalog.leftOut,
     async getModel(name) {
       return info((await find(name)).model);
     },

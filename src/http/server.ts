@@ -52,7 +52,7 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
     genReqId: requestIdOf,
     bodyLimit: config.server.bodyLimitBytes,
     // Base addresses are configured with a slash at their end more often than not.
-    routerOptions: { maxParamLength: 256, ignoreTrailingSlash: true, ignoreDuplicateSlashes: true },
+    routerOptions: { maxParamLength: 4_096, ignoreTrailingSlash: true, ignoreDuplicateSlashes: true },
     trustProxy: false,
     forceCloseConnections: 'idle',
     // Fastify's own 503 has no dialect; the drain hook has said it before, in all of them.

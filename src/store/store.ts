@@ -14,7 +14,10 @@ const pullCatalogFile = new URL('../../models/catalog.json', import.meta.url);
 export function assembleCatalog(config: Config, log: Logger): Catalog {
   return createCatalog({
     folders: [config.models.folder],
-    builtinFile: builtinModel,
+    followLinks: config.models.followLinks,
+    builtinFile: config.models.builtin ? builtinModel : null,
+    // The folder that is used where none is configured is the one that it lies in.
+    hiddenFile: config.models.builtin ? null : builtinModel,
     aliases: config.models.aliases,
     defaultModel: config.models.default,
     knownNames: readPullCatalog(pullCatalogFile).namesOnDisk(),

@@ -37,6 +37,8 @@ describe('sources', () => {
       models: {
         folder: join(project, 'models'),
         default: null,
+        builtin: true,
+        followLinks: false,
         aliases: {},
         keepAliveMs: 300_000,
         keepAliveMsOf: {},
@@ -124,6 +126,8 @@ describe('sources', () => {
       HEARTH_DRAFTS: 'off',
       HEARTH_MEMORY_RESERVE: '1GiB',
       HEARTH_MEMORY_LIMIT: '6GiB',
+      HEARTH_BUILTIN_MODEL: 'off',
+      HEARTH_FOLLOW_LINKS: 'on',
       HEARTH_LOG_LEVEL: 'debug',
     };
     expect(load({}, env)).toEqual({
@@ -141,6 +145,8 @@ describe('sources', () => {
       models: {
         folder: '/srv/models',
         default: 'qwen',
+        builtin: false,
+        followLinks: true,
         aliases: {},
         keepAliveMs: Number.POSITIVE_INFINITY,
         keepAliveMsOf: {},

@@ -20,6 +20,7 @@ function model(name: string, header: Pick<GgufFacts, 'isEncoder' | 'poolingType'
         quantization: 'q8_0',
         filePath: `/models/${name}.gguf`,
         files: [`${name}.gguf`],
+        otherNames: [],
         stem: name,
         sizeBytes: 2000,
         modifiedAt: new Date(0),

@@ -23,6 +23,7 @@ function variant(quantization: string): CatalogVariant {
     quantization,
     filePath: `/models/m-${quantization}.gguf`,
     files: [`m-${quantization}.gguf`],
+    otherNames: [],
     stem: `m-${quantization}`,
     sizeBytes: 2000,
     modifiedAt: new Date(0),

@@ -44,6 +44,8 @@ export function testConfig(server: Partial<Config['server']> = {}, models: Parti
     models: {
       folder: '/models',
       default: null,
+      builtin: true,
+      followLinks: false,
       aliases: {},
       keepAliveMs: 300_000,
       keepAliveMsOf: {},

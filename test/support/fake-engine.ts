@@ -242,6 +242,7 @@ export function createFakeEngine(models: LocalModel[] = [modelInfo()]): FakeEngi
     loads: [],
     plans: [],
     failure: null,
+    leftOut: () => ['A link leads out of the model folder.'],
     async listModels() {
       if (engine.failure) throw engine.failure;
       return engine.models;

@@ -52,6 +52,7 @@ export function testEngine(
       scans++;
     },
     models: () => models,
+    leftOut: () => [],
     resolve(name) {
       const found = name === 'default' ? models[0] : models.find((candidate) => candidate.name === name);
       if (!found) throw new AppError('model_not_found', name, { field: 'model' });

@@ -5,6 +5,8 @@ import { nameKey } from './names.ts';
 export interface Aliases {
   /** Follows aliases from `name` to a name that is none; null when `name` is no alias. `default` may be one. */
   follow(name: string): string | null;
+  /** Whether a name is an alias of something else than a variant of the model of that name: a model called so is hidden. */
+  leadsAway(name: string): boolean;
   /** Every alias as it was written, with the name it finally leads to. */
   entries: { alias: string; target: string }[];
 }
@@ -29,5 +31,10 @@ export function createAliases(aliases: Readonly<Record<string, string>>, default
     return target;
   }
 
-  return { follow, entries: [...all.values()].map(({ alias }) => ({ alias, target: follow(alias)! })) };
+  function leadsAway(name: string): boolean {
+    const target = follow(name);
+    return target !== null && !nameKey(target).startsWith(`${nameKey(name)}:`);
+  }
+
+  return { follow, leadsAway, entries: [...all.values()].map(({ alias }) => ({ alias, target: follow(alias)! })) };
 }

@@ -1,9 +1,10 @@
 import { type AppError, toAppError } from '../../core/errors.ts';
+import { toPrintable } from '../../core/printable.ts';
 import type { Logger } from '../../observe/logger.ts';
-import { type GgufFacts, readGguf } from '../gguf/gguf.ts';
+import { type GgufFacts, invalidModelFile, readGguf } from '../gguf/gguf.ts';
 import { createAliases } from './aliases.ts';
 import { type CatalogModel, type CatalogVariant, groupFiles, type ReadFile } from './group-files.ts';
-import { nameKey } from './names.ts';
+import { nameKey, reservedNames } from './names.ts';
 import { createResolver, type ResolvedName } from './resolve.ts';
 import { describeFile, type FoundFile, scanFolder } from './scan.ts';
 import { chooseVariant } from './variants.ts';
@@ -17,6 +18,8 @@ export interface Catalog {
   refresh(): Promise<void>;
   /** Every model, the unusable ones with their reasons, sorted by name. */
   models(): CatalogModel[];
+  /** What lies in the folders and is not listed, one sentence each. */
+  leftOut(): readonly string[];
   /**
    * Finds a model by name, file stem, alias or `default`, each also with `:quantization`; case does not matter.
    * `variant` is null when the name does not choose one. The variant may be invalid: `chooseVariant` refuses it.
@@ -28,8 +31,12 @@ export interface Catalog {
 export interface CatalogDeps {
   /** Absolute folders, scanned with their sub-folders. */
   folders: readonly string[];
+  /** Follow symbolic links that lead out of them; left out: they are not followed. */
+  followLinks?: boolean;
   /** The model that came with Hearth, absolute; it is in the catalogue even when no folder holds it. */
   builtinFile: string | null;
+  /** A file that is not listed wherever it lies, absolute; left out: none. */
+  hiddenFile?: string | null;
   /** Alias to model name, `name:quantization` or another alias. */
   aliases: Readonly<Record<string, string>>;
   /** Model behind `default`; null: the built-in model. */
@@ -39,6 +46,8 @@ export interface CatalogDeps {
   log: Logger;
 }
 
+/** Model files whose headers are read at the same time: reading waits for the disk, and answers run beside it. */
+const readsAtOnce = 4;
 /** Texts of warnings that are remembered. */
 const maxWarnings = 1_000;
 
@@ -46,8 +55,9 @@ const maxWarnings = 1_000;
 export function createCatalog(deps: CatalogDeps): Catalog {
   const { log } = deps;
   const aliases = createAliases(deps.aliases, deps.defaultModel);
-  const readCache = new Map<string, { sizeBytes: number; modifiedMs: number; facts: GgufFacts | AppError }>();
+  const readCache = new Map<string, { sizeBytes: number; modifiedMs: number; facts: Promise<GgufFacts | AppError> }>();
   let resolver = createResolver([], aliases, null);
+  let leftOut: readonly string[] = [];
   let running: Promise<void> | null = null;
   let next: Promise<void> | null = null;
   const warned = new Set<string>();
@@ -60,41 +70,57 @@ export function createCatalog(deps: CatalogDeps): Catalog {
   }
 
   async function scan(): Promise<void> {
-    const files = await findFiles();
-    const paths = new Set(files.map((file) => file.filePath));
-    for (const path of readCache.keys()) if (!paths.has(path)) readCache.delete(path);
+    const { files, sentences } = await findFiles();
+    const keys = new Set(files.map(cacheKey));
+    for (const key of readCache.keys()) if (!keys.has(key)) readCache.delete(key);
     const read: ReadFile[] = [];
-    // One at a time: this runs beside answers on a machine with few cores and one disk.
-    for (const file of files) read.push({ file, facts: await readCached(file) });
-    const models = groupFiles(read);
+    for (let start = 0; start < files.length; start += readsAtOnce) {
+      const batch = files.slice(start, start + readsAtOnce);
+      read.push(...(await Promise.all(batch.map(async (file) => ({ file, facts: await readCached(file) })))));
+    }
+    const models = groupFiles(read, (name) => reservedNames.has(name) || aliases.leadsAway(name));
     resolver = createResolver(models, aliases, deps.builtinFile, deps.knownNames);
+    leftOut = sentences;
   }
 
-  async function findFiles(): Promise<FoundFile[]> {
-    const found: FoundFile[] = [];
+  async function findFiles(): Promise<{ files: FoundFile[]; sentences: string[] }> {
+    const found = new Map<string, FoundFile>();
+    const sentences: string[] = [];
     if (deps.builtinFile !== null) {
       const builtin = await describeFile(deps.builtinFile);
-      if (builtin) found.push(builtin);
+      if (builtin) found.set(builtin.realPath, builtin);
       else log.warn('the built-in model is missing');
     }
+    const hidden = deps.hiddenFile ? await describeFile(deps.hiddenFile) : null;
     for (const folder of deps.folders) {
-      const { files, problems } = await scanFolder(folder);
-      for (const problem of problems) warnOnce({ folder }, problem);
-      for (const file of files) if (!found.some((other) => other.realPath === file.realPath)) found.push(file);
+      const { files, leftOut: left } = await scanFolder(folder, { followLinks: deps.followLinks ?? false });
+      for (const sentence of left) warnOnce({ folder }, sentence);
+      sentences.push(...left);
+      for (const file of files) {
+        if (file.realPath !== hidden?.realPath && !found.has(file.realPath)) found.set(file.realPath, file);
+      }
     }
-    return found;
+    return { files: [...found.values()], sentences };
   }
 
+  /** Two names of one file are read once. */
   async function readCached(file: FoundFile): Promise<GgufFacts | AppError> {
-    const cached = readCache.get(file.filePath);
+    if (file.inode === null) {
+      return invalidModelFile('bad_file_name', 'The name of the file is not UTF-8, so it cannot be opened; rename it.');
+    }
+    const key = cacheKey(file);
+    const cached = readCache.get(key);
     if (cached && cached.sizeBytes === file.sizeBytes && cached.modifiedMs === file.modifiedMs) return cached.facts;
-    const facts = await readGguf(file.filePath).catch((error: unknown) => {
+    const facts = readGguf(file.filePath).catch((error: unknown) => {
       const problem = toAppError(error);
       // The reason is known and shown in the listing; a stack would say nothing more about the file.
-      log.warn({ file: file.relativePath, ...problem.details }, `model file cannot be used: ${problem.message}`);
+      log.warn(
+        { file: toPrintable(file.relativePath), ...problem.details },
+        `model file cannot be used: ${problem.message}`,
+      );
       return problem;
     });
-    readCache.set(file.filePath, { sizeBytes: file.sizeBytes, modifiedMs: file.modifiedMs, facts });
+    readCache.set(key, { sizeBytes: file.sizeBytes, modifiedMs: file.modifiedMs, facts });
     return facts;
   }
 
@@ -115,5 +141,14 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     return next;
   }
 
-  return { refresh, models: () => resolver.models, resolve: (name) => resolver.resolve(name) };
+  return {
+    refresh,
+    models: () => resolver.models,
+    leftOut: () => leftOut,
+    resolve: (name) => resolver.resolve(name),
+  };
+}
+
+function cacheKey(file: FoundFile): string {
+  return file.inode ?? file.filePath;
 }

@@ -1,16 +1,25 @@
 import { AppError } from '../../core/errors.ts';
-import { combineSplit, type FileName, type GgufFacts, parseFileName } from '../gguf/gguf.ts';
-import { nameKey } from './names.ts';
+import {
+  combineSplit,
+  type FileName,
+  type GgufFacts,
+  isProjectorName,
+  parseFileName,
+  projectorFile,
+} from '../gguf/gguf.ts';
+import { nameKey, toModelName } from './names.ts';
 import { compare, type FoundFile } from './scan.ts';
 
 /** One quantization of a model on disk. */
 export interface CatalogVariant {
-  /** `name:quantization`; stays the same as long as the file does. Duplicates carry `#2`, `#3` … */
+  /** `name:quantization`; stays the same as long as the files in the folder do. */
   id: string;
   /** Lower-case label, or `unknown`. */
   quantization: string;
   /** Name of the file without `.gguf` and split suffix; also a name for this variant. */
   stem: string;
+  /** Names of links to it. */
+  otherNames: string[];
   /** Absolute path of the file, or of the first part. */
   filePath: string;
   /** Paths in the model folder, in part order. */
@@ -39,28 +48,77 @@ export interface ReadFile {
   facts: GgufFacts | AppError;
 }
 
-/** Puts files together to variants and models, sorted by name. Never throws. */
-export function groupFiles(files: readonly ReadFile[]): CatalogModel[] {
+/**
+ * Puts files together to variants and models, sorted by name; each has a name that no other has. Never throws.
+ * `isReserved`: a name, as `nameKey` writes it, by which another thing is asked for.
+ */
+export function groupFiles(
+  files: readonly ReadFile[],
+  isReserved: (key: string) => boolean = () => false,
+): CatalogModel[] {
+  const built = groupParts(files).map((group) => ({ ...group, variant: buildVariant(group) }));
+  const natural = countKeys(built.map(({ name, variant }) => [name, variant.stem]));
   const models = new Map<string, CatalogModel>();
-  for (const group of groupParts(files)) {
-    const variant = buildVariant(group);
-    const key = nameKey(group.parsed.name);
-    const model = models.get(key) ?? { name: group.parsed.name, aliases: [], variants: [] };
-    models.set(key, model);
-    const twins = model.variants.filter((other) => other.quantization === variant.quantization);
-    variant.id = `${model.name}:${variant.quantization}`;
-    if (twins[0]) {
-      variant.id += `#${twins.length + 1}`;
-      variant.invalidCode = 'duplicate';
-      variant.invalidReason = `duplicate: duplicate of ${twins[0].files[0]}`;
+
+  /** Whether a variant can have this name: it is free, or that of a model without the same quantization. */
+  const isFree = (name: string, { quantization }: CatalogVariant) =>
+    !isReserved(nameKey(name)) &&
+    models.get(nameKey(name))?.variants.some((other) => other.quantization === quantization) !== true;
+
+  function nameFor({ name, folder, fileName }: Group, variant: CatalogVariant): string {
+    if (isFree(name, variant)) return name;
+    const inFolder = `${folder}/${name}`;
+    if (folder !== '' && isFree(inFolder, variant)) return inFolder;
+    // Names of the file itself, unless they are how another one is asked for.
+    const isOwn = (other: string, holders: number) =>
+      nameKey(other) !== nameKey(name) && (natural.get(nameKey(other)) ?? 0) <= holders && isFree(other, variant);
+    if (isOwn(variant.stem, 1)) return variant.stem;
+    if (isOwn(fileName, 0)) return fileName;
+    for (let count = 2; ; count++) {
+      const counted = `${name}#${count}`;
+      if (!natural.has(nameKey(counted)) && isFree(counted, variant)) return counted;
     }
+  }
+
+  for (const { variant, ...group } of built.sort(byRightToName)) {
+    const name = nameFor(group, variant);
+    const model = models.get(nameKey(name)) ?? { name, aliases: [], variants: [] };
+    models.set(nameKey(name), model);
+    variant.id = `${model.name}:${variant.quantization}`;
     model.variants.push(variant);
+  }
+  for (const { variants } of models.values()) {
+    variants.sort((left, right) => compare(left.files[0]!, right.files[0]!));
   }
   return [...models.values()].sort((left, right) => compare(nameKey(left.name), nameKey(right.name)));
 }
 
+/** Of two files for one name the usable one has it, then the one that lies higher, then the first by path. */
+function byRightToName(
+  left: { variant: CatalogVariant; folder: string },
+  right: { variant: CatalogVariant; folder: string },
+): number {
+  const rank = ({ variant, folder }: typeof left) =>
+    (variant.invalidReason === null ? 0 : 1_000) + (folder === '' ? 0 : folder.split('/').length);
+  return rank(left) - rank(right);
+}
+
+/** By how many files each name is a way to ask. */
+function countKeys(names: readonly (readonly string[])[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const own of names) {
+    for (const key of new Set(own.map(nameKey))) counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return counts;
+}
+
 interface Group {
   parsed: FileName;
+  /** As a model is called by the file's name. */
+  name: string;
+  /** Path of its folder in the model folder, fit for a name; empty: it lies at the top. */
+  folder: string;
+  fileName: string;
   parts: ReadFile[];
 }
 
@@ -68,12 +126,14 @@ interface Group {
 function groupParts(files: readonly ReadFile[]): Group[] {
   const groups = new Map<string, Group>();
   for (const read of files) {
-    const parsed = parseFileName(read.file.fileName);
-    // Vision projectors belong to another file and are no models.
-    if (!parsed || /mmproj/i.test(parsed.stem)) continue;
-    const folder = read.file.filePath.slice(0, -read.file.fileName.length);
-    const key = parsed.split ? `${folder}\0${parsed.stem}\0${parsed.split.count}` : read.file.filePath;
-    const group = groups.get(key) ?? { parsed, parts: [] };
+    const { fileName, filePath, relativePath } = read.file;
+    const parsed = parseFileName(fileName);
+    if (!parsed) continue;
+    const inFolder = filePath.slice(0, -fileName.length);
+    const key = parsed.split ? `${inFolder}\0${parsed.stem}\0${parsed.split.count}` : filePath;
+    const folder = toModelName(relativePath.slice(0, -fileName.length).replace(/\/$/, ''));
+    const name = toModelName(parsed.name);
+    const group = groups.get(key) ?? { parsed, name, folder, fileName: toModelName(fileName), parts: [] };
     group.parts.push(read);
     groups.set(key, group);
   }
@@ -82,12 +142,15 @@ function groupParts(files: readonly ReadFile[]): Group[] {
 
 function buildVariant({ parsed, parts }: Group): CatalogVariant {
   const facts = readGroup(parsed, parts);
-  const problem = facts instanceof AppError ? facts : findProblem(facts);
+  const problem = facts instanceof AppError ? facts : findProblem(parsed, facts);
   const known = facts instanceof AppError ? null : facts;
+  const stem = toModelName(parsed.stem);
+  const linkStems = parts.flatMap(({ file }) => file.linkNames).map((link) => parseFileName(link)?.stem ?? link);
   return {
     id: '',
     quantization: parsed.quantization ?? known?.quantization ?? 'unknown',
-    stem: parsed.stem,
+    stem,
+    otherNames: linkStems.map(toModelName),
     filePath: parts[0]!.file.filePath,
     files: parts.map(({ file }) => file.relativePath),
     sizeBytes: parts.reduce((sum, { file }) => sum + file.sizeBytes, 0),
@@ -126,10 +189,8 @@ function missingPart(count: number, parts: readonly ReadFile[]): number | null {
 }
 
 /** What a valid header can still lack. */
-function findProblem(facts: GgufFacts): AppError | null {
-  if (facts.architecture === 'clip') {
-    return invalid('projector', 'The file is a vision projector, which belongs to another model.');
-  }
+function findProblem({ stem }: FileName, facts: GgufFacts): AppError | null {
+  if (facts.architecture === 'clip' || isProjectorName(stem)) return projectorFile();
   if (facts.tensorCount === 0) return invalid('no_tensors', 'The file holds a vocabulary but no weights.');
   return null;
 }

@@ -1,20 +1,34 @@
 import { AppError } from '../../core/errors.ts';
+import { isPrintable, toPrintable } from '../../core/printable.ts';
 
 /** How names are compared: without regard to case and to the two ways of writing accents. */
 export function nameKey(name: string): string {
   return name.normalize('NFC').toLowerCase();
 }
 
-/** Segments of letters, digits and `._+@-` that neither begin nor end with a dot; slashes only between segments. */
-const segment = '[a-z0-9_](?:[a-z0-9._+@-]*[a-z0-9_+@-])?';
-const wellFormed = new RegExp(`^${segment}(?:/${segment}){0,3}(?::[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_-])?)?$`, 'i');
+/** Places of the API under `/models/`: a model of such a name could not be asked for. */
+export const reservedNames: ReadonlySet<string> = new Set(['pull', 'pulls']);
+
+/** Longer than what any file name can become. */
+const longestName = 1_024;
+/** Addresses and paths of other machines; a file may be called so, but whoever means one finds none here. */
+const schemeLike = /^(?:[a-z]:[\\/]|(?:hf|file|data|https?|ftp|gopher):)/i;
 
 /**
- * Refuses what cannot be a model's name: paths, control characters, look-alikes, URLs. Only names that are not in the
- * catalogue come here, so a file may well have a name with blanks. Throws `invalid_request`.
+ * The name of a model from that of a file: with accents in one way of writing, what does not show as `%0A`, and blanks
+ * at the ends as `%20`, so that every name can be typed, sent and printed.
+ */
+export function toModelName(stem: string): string {
+  return toPrintable(stem.normalize('NFC')).replace(/^ +| +$/g, (blanks) => '%20'.repeat(blanks.length));
+}
+
+/**
+ * Refuses what cannot be a model's name: paths out of a folder, addresses, what does not show. Only names that are not in
+ * the catalogue come here. Throws `invalid_request`.
  */
 export function assertWellFormedName(name: string): void {
-  if (name.length <= 200 && wellFormed.test(name) && !name.includes('..')) return;
+  const isPath = name.split('/').some((part) => part === '' || part === '.' || part === '..');
+  if (name.length <= longestName && !isPath && isPrintable(name) && !schemeLike.test(name)) return;
   throw new AppError('invalid_request', 'This is not a valid model name.', {
     field: 'model',
     fix: 'Use a name from the list of models, for example "default" or "name:quantization".',
@@ -26,7 +40,7 @@ export function closeNames(wanted: string, names: readonly string[], limit = 5):
   const pieces = (name: string) =>
     new Set(
       nameKey(name)
-        .split(/[^a-z0-9]+/)
+        .split(/[^\p{L}\p{N}]+/u)
         .filter((piece) => piece !== ''),
     );
   const wantedPieces = pieces(wanted);

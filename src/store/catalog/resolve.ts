@@ -1,7 +1,7 @@
 import { AppError } from '../../core/errors.ts';
 import type { Aliases } from './aliases.ts';
 import type { CatalogModel, CatalogVariant } from './group-files.ts';
-import { assertWellFormedName, closeNames, nameKey } from './names.ts';
+import { assertWellFormedName, closeNames, nameKey, toModelName } from './names.ts';
 import { findVariant } from './variants.ts';
 
 /** What a name leads to; `variant` is null when the name leaves the choice open. */
@@ -26,8 +26,10 @@ export function createResolver(
   const byName = new Map<string, ResolvedName>();
   for (const model of models) {
     for (const variant of model.variants) {
-      const key = nameKey(variant.stem);
-      if (!byName.has(key)) byName.set(key, { model, variant });
+      for (const name of [variant.stem, ...variant.otherNames, pathName(variant)]) {
+        const key = nameKey(name);
+        if (!byName.has(key)) byName.set(key, { model, variant });
+      }
     }
   }
   // After the stems: where a stem equals another model's name, the model wins.
@@ -62,7 +64,7 @@ export function createResolver(
 
   function resolve(name: string): ResolvedName {
     // Longer than any file name: not worth folding and comparing.
-    if (name.length > 300) assertWellFormedName(name);
+    if (name.length > 1_024) assertWellFormedName(name);
     const found = lookUp(name);
     if (found) return found;
     assertWellFormedName(name);
@@ -77,7 +79,10 @@ export function createResolver(
       `There is no model ${name}${target === null ? '' : ` (an alias for ${target})`}.`,
       {
         field: 'model',
-        fix: close.length > 0 ? `Models that are here: ${close.join(', ')}.` : 'Put a GGUF file into the model folder.',
+        fix:
+          close.length === 0
+            ? 'Put a GGUF file into the model folder.'
+            : `${nameKey(name) === 'default' ? 'Choose one with HEARTH_DEFAULT_MODEL. ' : ''}Models that are here: ${close.join(', ')}.`,
         details: { close },
       },
     );
@@ -85,7 +90,12 @@ export function createResolver(
 
   for (const { alias } of [...aliases.entries, { alias: 'default' }]) addAlias(alias);
   for (const model of models) {
-    for (const { stem } of model.variants) if (byName.get(nameKey(stem))?.model === model) pushOnce(model, stem);
+    for (const { stem, otherNames } of model.variants) {
+      // An alias of the operator may hide a name of a file.
+      for (const name of [stem, ...otherNames]) {
+        if (aliases.follow(name) === null && byName.get(nameKey(name))?.model === model) pushOnce(model, name);
+      }
+    }
   }
 
   function addAlias(alias: string): void {
@@ -99,6 +109,12 @@ export function createResolver(
   }
 
   return { models, resolve };
+}
+
+/** The path in the model folder without `.gguf`: it names one file, whatever others are called. */
+function pathName({ files, stem }: CatalogVariant): string {
+  const slash = files[0]!.lastIndexOf('/');
+  return slash === -1 ? stem : `${toModelName(files[0]!.slice(0, slash))}/${stem}`;
 }
 
 function pushOnce(model: CatalogModel, alias: string): void {

@@ -1,5 +1,6 @@
 import { hasNoAttention, isEncoderArchitecture, isRecurrentArchitecture, slidingPeriodOf } from './families.ts';
 import { createFields, type Fields } from './fields.ts';
+import { assertIsModel } from './kinds.ts';
 import { ggufLimits, invalidModelFile } from './limits.ts';
 import type { Metadata } from './metadata.ts';
 import { fileTypeLabels } from './tensor-types.ts';
@@ -77,6 +78,7 @@ export function buildFacts(header: {
   tensors: TensorSummary;
 }): GgufFacts {
   const { metadata, tensors } = header;
+  assertIsModel(metadata);
   const fields = createFields(metadata);
   const split = readSplit(fields);
   const architecture = readArchitecture(fields, split !== null && split.index > 0);

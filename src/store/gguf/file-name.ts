@@ -42,3 +42,8 @@ export function canonicalQuantization(label: string): string {
 
 /** Order in which a quantization is chosen when nobody names one: what runs well on a small machine first. */
 export const preferredQuantizations: readonly string[] = ['q4_k_m', 'q4_0', 'q4_1', 'q5_k_m', 'q8_0'];
+
+/** Whether a file is called as vision projectors are (`mmproj-model-f16`), whatever its header says. */
+export function isProjectorName(stem: string): boolean {
+  return /mmproj/i.test(stem);
+}

@@ -1,6 +1,13 @@
 import { type ByteSource, createByteReader, withFileSource } from './byte-reader.ts';
 import { buildFacts, type GgufFacts } from './facts.ts';
-import { canonicalQuantization, type FileName, parseFileName, preferredQuantizations } from './file-name.ts';
+import {
+  canonicalQuantization,
+  type FileName,
+  isProjectorName,
+  parseFileName,
+  preferredQuantizations,
+} from './file-name.ts';
+import { projectorFile } from './kinds.ts';
 import { ggufLimits, invalidModelFile } from './limits.ts';
 import { readMetadata } from './metadata.ts';
 import { combineParts, combineSplit } from './split.ts';
@@ -8,7 +15,17 @@ import { checkExtents, readTensors } from './tensors.ts';
 
 export { purposeOf } from './purpose.ts';
 export type { ByteSource, FileName, GgufFacts };
-export { canonicalQuantization, combineParts, combineSplit, ggufLimits, parseFileName, preferredQuantizations };
+export {
+  canonicalQuantization,
+  combineParts,
+  combineSplit,
+  ggufLimits,
+  invalidModelFile,
+  isProjectorName,
+  parseFileName,
+  preferredQuantizations,
+  projectorFile,
+};
 
 /** "GGUF" as a little-endian number. */
 const magic = 0x46554747;

@@ -10,6 +10,7 @@ const variant = (quantization: string, tensorBytes: number): CatalogVariant => (
   quantization,
   filePath: '',
   files: [],
+  otherNames: [],
   stem: '',
   sizeBytes: tensorBytes,
   modifiedAt: new Date(0),

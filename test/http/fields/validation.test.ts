@@ -7,6 +7,7 @@ const schema = z.strictObject({
   model: modelNameField.optional(),
   stop: z.union([z.string().min(1), z.array(z.string())]).optional(),
   content: z.union([z.string(), z.array(z.strictObject({ text: z.string() }))]),
+  page: z.string().regex(/^b/, 'URLs are not read').optional(),
   mode: z.union([z.enum(['auto', 'none']), z.strictObject({ name: z.string() })]).optional(),
 });
 
@@ -33,9 +34,9 @@ it.each<[string, unknown, string, string]>([
   ],
   [
     'a sentence that begins with an abbreviation',
-    { content: '', model: 'hf:a' },
-    'model',
-    '"model" is not valid: URLs and drives are not model names.',
+    { content: '', page: 'a' },
+    'page',
+    '"page" is not valid: URLs are not read.',
   ],
 ])('names %s', (_title, value, field, message) => {
   const error = validationError(schema.safeParse(value).error!.issues);

@@ -247,7 +247,7 @@ describe('models', () => {
 
   it('at /api/v1 stand in the envelope as well', async () => {
     const body = (await harness.send('GET', '/api/v1/models', undefined, id)).json();
-    expect(Object.keys(body)).toEqual(['models', 'success', 'data', 'metadata']);
+    expect(Object.keys(body)).toEqual(['models', 'left_out', 'success', 'data', 'metadata']);
     expect(body).toMatchObject({ success: true, data: body.models, metadata: { request_id: 'req_1' } });
   });
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -76,6 +76,21 @@ describe('names', () => {
     ['plain.gguf', 'plain', 'f32'],
     ['Q4_0.gguf', 'Q4_0', 'f32'],
     ['My Modèle 1.gguf', 'My Modèle 1', 'f32'],
+    ['Größe-Q8_0.gguf', 'Größe', 'q8_0'],
+    ['модель.gguf', 'модель', 'f32'],
+    ['👩\u200d🚀.gguf', '👩\u200d🚀', 'f32'],
+    ['-leading.gguf', '-leading', 'f32'],
+    ['a:b.gguf', 'a:b', 'f32'],
+    ['back\\slash.gguf', 'back\\slash', 'f32'],
+    ['new\nline.gguf', 'new%0Aline', 'f32'],
+    ['esc\u001b[31m.gguf', 'esc%1B[31m', 'f32'],
+    ['\u202ertl.gguf', '%E2%80%AErtl', 'f32'],
+    [' blank .gguf', '%20blank%20', 'f32'],
+    ['percent%2Fslash.gguf', 'percent%2Fslash', 'f32'],
+    ['x.gguf.gguf', 'x.gguf', 'f32'],
+    ['pulls.gguf', 'pulls.gguf', 'f32'],
+    ['default-Q8_0.gguf', 'default', 'q8_0'],
+    [`${'a'.repeat(250)}.gguf`, 'a'.repeat(250), 'f32'],
   ])('%s is the model %s in %s', async (file, name, quantization) => {
     await put([file]);
     const catalog = await open();
@@ -101,34 +116,28 @@ describe('names', () => {
     '../x',
     '/etc/passwd',
     'a/../../b',
-    'a\\b',
     'C:\\x',
     'a\0b',
     'a\nb',
     '',
     '.',
     '..',
-    '-rf',
-    'name.',
-    'x'.repeat(300),
+    'x'.repeat(1_025),
     'x'.repeat(100_000),
-    '．．／x',
-    'mоdel',
     'a\u202eb',
     'hf:org/repo',
     'https://example.org/x.gguf',
     'a//b',
-    'a b',
   ])('%j is not a name', async (name) => {
     await put(['plain.gguf']);
     expect(failure(() => catalog.resolve(name))).toMatchObject({ code: 'invalid_request', field: 'model' });
   });
-  test.each(['nothing-like-it', 'org/repo', 'hf.co/org/repo:Q4_K_M', '__proto__', 'constructor'])(
-    '%s is unknown',
-    (name) => {
-      expect(failure(() => catalog.resolve(name)).code).toBe('model_not_found');
-    },
-  );
+  test.each([
+    ...['nothing-like-it', 'org/repo', 'hf.co/org/repo:Q4_K_M', '__proto__', 'constructor'],
+    ...['a b', '-rf', 'name.', 'a\\b', 'mоdel', '．．／x', 'Größe', 'x'.repeat(300)],
+  ])('%s is unknown', (name) => {
+    expect(failure(() => catalog.resolve(name)).code).toBe('model_not_found');
+  });
 
   test('an unknown name is answered with close ones, at most five', async () => {
     await put([...Array.from({ length: 8 }, (_, index) => `other-${index}.gguf`), 'qwen-7b-chat-q4_0.gguf']);
@@ -179,6 +188,28 @@ describe('default and aliases', () => {
   });
   const createCatalogWithout = () =>
     createCatalog({ folders: [], builtinFile: null, aliases: {}, defaultModel: null, log: createLogger('silent') });
+
+  test('a file that is called as an alias has another name', async () => {
+    await put(['m-q4_0.gguf', 'chat-q4_0.gguf', 'default-q8_0.gguf']);
+    const catalog = await open({ aliases: { chat: 'm' }, defaultModel: 'm' });
+    expect(catalog.models().map(({ name }) => name)).toEqual(['chat-q4_0', 'default-q8_0', 'm']);
+    for (const { name, aliases } of catalog.models()) {
+      for (const each of [name, ...aliases]) expect(catalog.resolve(each).model.name).toBe(name);
+    }
+  });
+
+  test('a file called default is the default where none is configured', async () => {
+    await put(['guide-q8_0.gguf', 'default-q8_0.gguf']);
+    const catalog = await open({ builtinFile: join(folder, 'guide-q8_0.gguf') });
+    expect(catalog.resolve('default').model.variants[0]?.files).toEqual(['default-q8_0.gguf']);
+  });
+
+  test('the built-in model can be left out, also where it lies in the folder', async () => {
+    await put(['guide-q8_0.gguf', 'm-q4_0.gguf']);
+    const catalog = await open({ hiddenFile: join(folder, 'guide-q8_0.gguf') });
+    expect(catalog.models().map(({ name }) => name)).toEqual(['m']);
+    expect(failure(() => catalog.resolve('default')).fix).toMatch(/HEARTH_DEFAULT_MODEL.* m\./);
+  });
 
   test('aliases lead through aliases to models and variants, and take a quantization', async () => {
     await put(['m-q4_0.gguf', 'm-q8_0.gguf']);
@@ -265,14 +296,49 @@ describe('variants', () => {
     expect(chooseVariant(mixed!).quantization).toBe('q8_0');
   });
 
-  test('the same variant twice: the first by path counts, the other is listed as its duplicate', async () => {
-    await put(['b/m-q4_0.gguf', 'a/M-Q4_0.gguf']);
-    const [model] = (await open()).models();
-    expect(model?.variants.map(({ id, files, invalidReason }) => ({ id, files, invalidReason }))).toEqual([
-      { id: 'M:q4_0', files: ['a/M-Q4_0.gguf'], invalidReason: null },
-      { id: 'M:q4_0#2', files: ['b/m-q4_0.gguf'], invalidReason: 'duplicate: duplicate of a/M-Q4_0.gguf' },
+  test('the same variant twice: the first by path has the name, the other the one of its folder', async () => {
+    await put(['b/m-q4_0.gguf', 'b/m-q8_0.gguf', 'a/M-Q4_0.gguf']);
+    const catalog = await open();
+    const ids = catalog.models().map((model) => model.variants.map(({ id, files }) => [id, files[0]]));
+    expect(ids).toEqual([
+      [['b/m:q4_0', 'b/m-q4_0.gguf']],
+      [
+        ['M:q4_0', 'a/M-Q4_0.gguf'],
+        ['M:q8_0', 'b/m-q8_0.gguf'],
+      ],
     ]);
-    expect(chooseVariant(model!, 'q4_0').id).toBe('M:q4_0');
+    for (const name of ['b/m', 'B/M:Q4_0', 'b/m-q4_0']) {
+      expect(catalog.resolve(name).model.variants[0]?.files).toEqual(['b/m-q4_0.gguf']);
+    }
+    expect(catalog.resolve('a/m-q4_0').variant?.id).toBe('M:q4_0');
+    expect(catalog.resolve('b/m-q8_0').variant?.id).toBe('M:q8_0');
+  });
+
+  test.each<[string, string[], Record<string, string>]>([
+    ['higher up', ['a/m-q4_0.gguf', 'm-q4_0.gguf'], { m: 'm-q4_0.gguf', 'a/m': 'a/m-q4_0.gguf' }],
+    ['in one folder, by another sign', ['m-q4_0.gguf', 'm.q4_0.gguf'], { m: 'm-q4_0.gguf', 'm.q4_0': 'm.q4_0.gguf' }],
+    ['in other letters', ['M-q4_0.gguf', 'm-q4_0.gguf'], { m: 'M-q4_0.gguf', 'm-q4_0.gguf': 'm-q4_0.gguf' }],
+    ['with accents written otherwise', ['e\u0301.gguf', '\u00e9.gguf'], { é: 'e\u0301.gguf', 'é.gguf': '\u00e9.gguf' }],
+    ['in three folders', ['a/m.gguf', 'b/m.gguf', 'b/c/m.gguf'], { 'b/m': 'b/m.gguf', 'b/c/m': 'b/c/m.gguf' }],
+  ])('two files of one name %s both have one', async (_title, files, expected) => {
+    await put(files);
+    const catalog = await open();
+    const names = catalog.models().map(({ name }) => name);
+    expect(new Set(names).size).toBe(files.length);
+    for (const name of names) expect(catalog.resolve(name).model.name).toBe(name);
+    for (const [name, file] of Object.entries(expected))
+      expect(catalog.resolve(name).model.variants[0]?.files).toEqual([file]);
+    expect(catalog.models().flatMap(({ variants }) => variants.map(({ invalidReason }) => invalidReason))).toEqual(
+      files.map(() => null),
+    );
+  });
+
+  test('a broken file does not take the name of a good one', async () => {
+    await put(['a/m-q4_0.gguf'], Buffer.from('broken'));
+    await put(['b/m-q4_0.gguf']);
+    const catalog = await open();
+    expect(chooseVariant(catalog.resolve('m').model).files).toEqual(['b/m-q4_0.gguf']);
+    expect(catalog.resolve('a/m').model.variants[0]?.invalidCode).toBe('not_gguf');
   });
 
   test('a split model is one variant whose size is that of all parts', async () => {
@@ -322,9 +388,64 @@ describe('the scan', () => {
     });
   });
 
+  test.each<[string, [string, GgufValue][], string]>([
+    [
+      'lora.gguf',
+      [
+        ['general.type', { text: 'adapter' }],
+        ['adapter.type', { text: 'lora' }],
+      ],
+      'adapter',
+    ],
+    ['vision.gguf', [['general.type', { text: 'mmproj' }]], 'projector'],
+    ['matrix.gguf', [['general.type', { text: 'imatrix' }]], 'imatrix'],
+    ['mmproj-m-f16.gguf', [], 'projector'],
+  ])('%s is listed as what it is', async (file, metadata, code) => {
+    await put(
+      [file],
+      writeGguf({ metadata: [...tinyMetadata(), ...metadata], tensors: [{ name: 'w', dimensions: [8, 8] }] }),
+    );
+    const [model] = (await open()).models();
+    expect(model?.variants[0]?.invalidCode).toBe(code);
+  });
+
+  test('a file whose name is no text is listed with the reason', async () => {
+    await put(['good.gguf']);
+    await writeFile(
+      Buffer.concat([Buffer.from(`${folder}/bad`), Buffer.from([0xff, 0xfe]), Buffer.from('.gguf')]),
+      tinyGguf(),
+    );
+    const catalog = await open();
+    const codes = catalog.models().map(({ name, variants }) => [name, variants[0]?.invalidCode]);
+    expect(codes).toEqual([
+      ['bad\ufffd\ufffd', 'bad_file_name'],
+      ['good', null],
+    ]);
+    expect(catalog.resolve('bad\ufffd\ufffd').model.name).toBe('bad\ufffd\ufffd');
+  });
+
+  test('links out of the folder are named, and followed where that is set', async () => {
+    await writeFile(join(root, 'outside.gguf'), tinyGguf());
+    await symlink(join(root, 'outside.gguf'), join(folder, 'es\u001bcape.gguf'));
+    const closed = await open();
+    expect(closed.models()).toEqual([]);
+    expect(closed.leftOut()).toEqual([expect.stringMatching(/es%1Bcape\.gguf leads out .*HEARTH_FOLLOW_LINKS/)]);
+    const opened = await open({ followLinks: true });
+    expect(opened.models().map(({ name }) => name)).toEqual(['es%1Bcape']);
+    expect(opened.leftOut()).toEqual([]);
+  });
+
+  test('a folder with too many files lists some and says how many it leaves out', async () => {
+    await put(['m-0.gguf']);
+    for (let index = 1; index < 2_003; index++) await link(join(folder, 'm-0.gguf'), join(folder, `m-${index}.gguf`));
+    const catalog = await open();
+    expect(catalog.models()).toHaveLength(2_000);
+    expect(catalog.leftOut()).toEqual(['The model folder holds 2003 model files; 2000 are listed, 3 are left out.']);
+  });
+
   test('only regular GGUF files within the folder count', async () => {
     await writeFile(join(root, 'outside.gguf'), tinyGguf());
-    await put(['inside.gguf', '.hidden.gguf', '.cache/m.gguf', 'notes.txt', 'mmproj-m-f16.gguf', 'deep/er/too.gguf']);
+    await put(['inside.gguf', '.hidden.gguf', '.cache/m.gguf', '._inside.gguf', 'notes.txt', 'deep/er/too.gguf']);
     await mkdir(join(folder, 'folder.gguf'));
     await symlink(join(root, 'outside.gguf'), join(folder, 'escape.gguf'));
     await symlink(root, join(folder, 'up'));
@@ -332,9 +453,11 @@ describe('the scan', () => {
     await symlink('missing', join(folder, 'dangling.gguf'));
     await symlink(join(folder, 'inside.gguf'), join(folder, 'again.gguf'));
     execFileSync('mkfifo', [join(folder, 'pipe.gguf')]);
-    const files = (await open()).models().flatMap((model) => model.variants.flatMap((variant) => variant.files));
-    // The link to a file that is here counts once, under the name that comes first.
-    expect(files.sort()).toEqual(['again.gguf', 'deep/er/too.gguf']);
+    const catalog = await open();
+    const files = catalog.models().flatMap((model) => model.variants.flatMap((variant) => variant.files));
+    expect(files.sort()).toEqual(['deep/er/too.gguf', 'inside.gguf']);
+    // A link to a file that is here is another name for it.
+    expect(catalog.resolve('again').model.name).toBe('inside');
   });
 
   test('folders nested too deeply are left out', async () => {

@@ -34,8 +34,9 @@ export function addModelRoutes(instance: FastifyInstance, deps: RouteDeps, mount
     },
     handler: async (request) => {
       const models = (await deps.engine.listModels()).map(toNativeModel);
-      if (!mount.hasEnvelope) return { models };
-      return { models, success: true as const, data: models, metadata: { request_id: request.id } };
+      const left_out = [...deps.engine.leftOut()];
+      if (!mount.hasEnvelope) return { models, left_out };
+      return { models, left_out, success: true as const, data: models, metadata: { request_id: request.id } };
     },
   });
 

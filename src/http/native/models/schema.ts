@@ -93,12 +93,17 @@ export const nativeModel = z
   })
   .meta({ id: 'Model' });
 
-export const modelList = z.object({ models: z.array(nativeModel) }).meta({ id: 'ModelList' });
+const leftOut = z
+  .array(z.string())
+  .meta({ description: 'What lies in the model folder and is not listed, one sentence each.' });
+
+export const modelList = z.object({ models: z.array(nativeModel), left_out: leftOut }).meta({ id: 'ModelList' });
 
 /** At `/api/v1` the list also carries the envelope of the fourth seed specification. */
 export const modelListEnvelope = z
   .object({
     models: z.array(nativeModel),
+    left_out: leftOut,
     success: z.literal(true),
     data: z.array(nativeModel),
     metadata: z.object({ request_id: z.string() }),
