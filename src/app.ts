@@ -1,3 +1,4 @@
+import { sep } from 'node:path';
 import { prepareFolders } from './config/folders.ts';
 import { packageVersion } from './config/package.ts';
 import type { Config } from './config/schema.ts';
@@ -13,7 +14,7 @@ import type { Logger } from './observe/logger.ts';
 import { recordEvents } from './observe/metric-events.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { createProviders } from './providers/registry.ts';
-import type { CatalogModel } from './store/catalog/catalog.ts';
+import type { Catalog, CatalogModel, CatalogVariant } from './store/catalog/catalog.ts';
 import { assembleCatalog, assembleStore, type Store } from './store/store.ts';
 
 /** A built server that does not listen yet. */
@@ -24,8 +25,20 @@ export interface App {
   /** Physical cores, quota and affinity taken together. */
   cores: number;
   version: string;
+  /** What lies in the model folder, as of the last look. */
+  countModels(): FolderCount;
   /** Refuses new work, lets running answers finish until the configured deadline, then closes everything. */
   shutdown(): Promise<void>;
+}
+
+/** Models of the configured folder; the built-in one is among them only where it has that folder's names beside it. */
+export interface FolderCount {
+  usable: number;
+  unusable: number;
+  /** Whether the model that comes with Hearth is listed and lies elsewhere. */
+  hasBuiltin: boolean;
+  /** Sentences of what is not listed. */
+  leftOut: number;
 }
 
 /** Parts that tests replace. */
@@ -94,6 +107,7 @@ export async function createApp(
     store,
     cores,
     version,
+    countModels: () => countModels(catalog, config.models.folder),
     async shutdown() {
       // 1. New work is refused, probes and metrics still answer.
       draining = true;
@@ -110,6 +124,18 @@ export async function createApp(
   };
 }
 
+function countModels(catalog: Pick<Catalog, 'models' | 'leftOut'>, folder: string): FolderCount {
+  const isOwn = ({ filePath }: CatalogVariant) => filePath.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+  const own = catalog.models().filter(({ variants }) => variants.some(isOwn));
+  const usable = own.filter(({ variants }) => variants.some(({ invalidReason }) => invalidReason === null)).length;
+  return {
+    usable,
+    unusable: own.length - usable,
+    hasBuiltin: catalog.models().some(({ variants }) => variants.some((variant) => !isOwn(variant))),
+    leftOut: catalog.leftOut().length,
+  };
+}
+
 /**
  * The model store without a server, for commands that find none running. Nothing is loaded, so the whole budget is there;
  * pulls that an earlier run left are listed and not continued.
@@ -117,7 +143,7 @@ export async function createApp(
 export async function openStore(deps: {
   config: Config;
   log: Logger;
-}): Promise<{ store: Store; listModels: () => Promise<CatalogModel[]> }> {
+}): Promise<{ store: Store; listModels: () => Promise<{ models: CatalogModel[]; leftOut: readonly string[] }> }> {
   const { config, log } = deps;
   prepareFolders(config);
   const catalog = assembleCatalog(config, log);
@@ -139,7 +165,7 @@ export async function openStore(deps: {
     store,
     async listModels() {
       await catalog.refresh();
-      return catalog.models();
+      return { models: catalog.models(), leftOut: catalog.leftOut() };
     },
   };
 }

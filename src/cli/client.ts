@@ -25,6 +25,12 @@ export interface ModelView {
   state: string;
 }
 
+/** The models on disk, and what lies there beside them, in sentences. */
+export interface ModelList {
+  models: ModelView[];
+  leftOut: readonly string[];
+}
+
 /** A model of the catalogue as `hearth list --available` shows it. */
 export interface AvailableView {
   name: string;
@@ -48,10 +54,10 @@ export interface HearthClient {
   follow(id: string): AsyncIterable<PullView>;
   pulls(): Promise<PullView[]>;
   cancel(id: string, discard: boolean): Promise<PullView>;
-  models(): Promise<ModelView[]>;
+  models(): Promise<ModelList>;
   /** What can be pulled by a plain name, the smallest machine first. */
   available(): Promise<AvailableView[]>;
-  remove(name: string): Promise<{ model: string; sizeBytes: number }[]>;
+  remove(name: string): Promise<{ model: string; sizeBytes: number; freedBytes: number }[]>;
   /** Takes in a file that this process can read. */
   importFile(filePath: string): Promise<{ model: string; sizeBytes: number }>;
   close(): Promise<void>;

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Config } from '../config/schema.ts';
 import { AppError } from '../core/errors.ts';
+import { toPrintable, toPrintableJson } from '../core/printable.ts';
 import type { HearthClient } from './client.ts';
 import { connect } from './connect.ts';
 
@@ -35,7 +36,7 @@ export async function withClient(
     setExitCode(await use(client));
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    terminal.fail(error.fix === null ? error.message : `${error.message} ${error.fix}`);
+    terminal.fail(toPrintable(error.fix === null ? error.message : `${error.message} ${error.fix}`));
     setExitCode(1);
   } finally {
     await client?.close();
@@ -44,5 +45,6 @@ export async function withClient(
 
 /** Prints for a program, or for a person. */
 export function print(terminal: Terminal, json: boolean | undefined, value: unknown, lines: readonly string[]): void {
-  terminal.write(json ? `${JSON.stringify(value, null, 2)}\n` : lines.map((line) => `${line}\n`).join(''));
+  // Names and reasons may come from files and from a hub: a terminal would obey what stands in them.
+  terminal.write(json ? `${toPrintableJson(value)}\n` : lines.map((line) => `${toPrintable(line)}\n`).join(''));
 }

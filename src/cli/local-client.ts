@@ -43,14 +43,17 @@ export function localClient(config: Config, env: NodeJS.ProcessEnv): HearthClien
     pulls: async () => (await store()).pulls().map(toView),
     cancel: async (id, discard) => toView(await (await store()).cancelPull(id, { discard })),
     async models() {
-      const models = await (await open()).listModels();
-      return models.flatMap(({ name, variants }) =>
-        variants.map(({ quantization, sizeBytes, invalidReason }) => ({
-          model: `${name}:${quantization}`,
-          sizeBytes,
-          state: invalidReason === null ? 'unloaded' : `invalid: ${invalidReason}`,
-        })),
-      );
+      const { models, leftOut } = await (await open()).listModels();
+      return {
+        leftOut,
+        models: models.flatMap(({ name, variants }) =>
+          variants.map(({ quantization, sizeBytes, invalidReason }) => ({
+            model: `${name}:${quantization}`,
+            sizeBytes,
+            state: invalidReason === null ? 'unloaded' : `invalid: ${invalidReason}`,
+          })),
+        ),
+      };
     },
     available: async () => (await store()).available(),
     remove: async (name) => (await store()).remove(name),

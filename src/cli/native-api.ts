@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AppError, type ErrorCode, errorCatalogue } from '../core/errors.ts';
-import type { AvailableView, ModelView, PullView } from './client.ts';
+import type { AvailableView, ModelList, PullView } from './client.ts';
 
 /** What commands read of the native API's answers. Unknown fields are left alone: the server may be a newer one. */
 
@@ -46,16 +46,21 @@ export const modelViews = z
         ),
       }),
     ),
+    left_out: z.array(z.string()).default([]),
   })
-  .transform(({ models }): ModelView[] =>
-    models.flatMap((model) =>
-      model.variants.map(({ quantization, size_bytes, reason }) => ({
-        model: `${model.name}:${quantization}`,
-        sizeBytes: size_bytes,
-        // The state is that of the variant that is loaded or would be.
-        state: reason !== null ? `invalid: ${reason}` : quantization === model.quantization ? model.state : 'unloaded',
-      })),
-    ),
+  .transform(
+    ({ models, left_out }): ModelList => ({
+      leftOut: left_out,
+      models: models.flatMap((model) =>
+        model.variants.map(({ quantization, size_bytes, reason }) => ({
+          model: `${model.name}:${quantization}`,
+          sizeBytes: size_bytes,
+          // The state is that of the variant that is loaded or would be.
+          state:
+            reason !== null ? `invalid: ${reason}` : quantization === model.quantization ? model.state : 'unloaded',
+        })),
+      ),
+    }),
   );
 
 /** `GET /catalog`. */
@@ -96,8 +101,19 @@ export const availableViews = z
 
 /** `DELETE /models/{name}`: the files that are gone. */
 export const removedModels = z
-  .object({ removed: z.array(z.object({ model: z.string(), size_bytes: z.number() })) })
-  .transform(({ removed }) => removed.map(({ model, size_bytes }) => ({ model, sizeBytes: size_bytes })));
+  .object({
+    removed: z.array(
+      z
+        .object({ model: z.string(), size_bytes: z.number(), freed_bytes: z.number().optional() })
+        .transform(({ model, size_bytes, freed_bytes }) => ({
+          model,
+          sizeBytes: size_bytes,
+          // An older server does not say.
+          freedBytes: freed_bytes ?? size_bytes,
+        })),
+    ),
+  })
+  .transform(({ removed }) => removed);
 
 const errorAnswer = z.object({
   error: z.object({ code: z.string(), message: z.string(), details: z.object({ fix: z.string().optional() }).loose() }),

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type CommandDeps, withClient } from './command.ts';
+import { type CommandDeps, print, withClient } from './command.ts';
 import type { PlanWish } from './plan-answer.ts';
 import { planTable } from './plan-table.ts';
 
@@ -15,7 +15,7 @@ export function addPlanCommand(program: Command, deps: CommandDeps): void {
     .action(async (name: string, flags: PlanWish & { json?: boolean }, command: Command) => {
       await withClient(deps, command, async (client) => {
         const answer = await client.plan(name, flags);
-        deps.terminal.write(flags.json ? `${JSON.stringify(answer, null, 2)}\n` : planTable(answer));
+        print(deps.terminal, flags.json, answer, planTable(answer).replace(/\n$/, '').split('\n'));
         return answer.fits ? 0 : 1;
       });
     });

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { fileSize } from '../core/format-units.ts';
+import { toPrintable } from '../core/printable.ts';
 import type { PullWish } from '../core/pull.ts';
 import type { HearthClient, PullView } from './client.ts';
 import { type CommandDeps, type Terminal, withClient } from './command.ts';
@@ -36,8 +37,8 @@ export async function pullModel(
   interrupted: Promise<void>,
 ): Promise<number> {
   const pull = await client.pull(wish);
-  terminal.write(`${pull.model} from ${pull.repository}, ${fileSize(pull.totalBytes)}\n`);
-  if (pull.planMessage !== null) terminal.write(`${pull.planMessage}\n`);
+  terminal.write(`${toPrintable(`${pull.model} from ${pull.repository}`)}, ${fileSize(pull.totalBytes)}\n`);
+  if (pull.planMessage !== null) terminal.write(`${toPrintable(pull.planMessage)}\n`);
   const last = await Promise.race([show(client, pull, terminal), interrupted.then(() => null)]);
   if (terminal.isInteractive) terminal.write('\n');
   if (last === null) {
@@ -49,11 +50,11 @@ export async function pullModel(
     return 130;
   }
   if (last.state === 'done') {
-    terminal.write(`${last.model} is ready.\n`);
+    terminal.write(`${toPrintable(last.model)} is ready.\n`);
     return 0;
   }
   const { message, fix } = last.error ?? { message: `The pull is ${last.state}.`, fix: null };
-  terminal.fail(fix === null ? message : `${message} ${fix}`);
+  terminal.fail(toPrintable(fix === null ? message : `${message} ${fix}`));
   return 1;
 }
 
@@ -64,13 +65,13 @@ async function show(client: HearthClient, begun: PullView, terminal: Terminal): 
     last = pull;
     if (terminal.isInteractive) {
       // To the start of the line, and away with what was longer.
-      terminal.write(`\r${progressLine(pull)}\u001b[K`);
+      terminal.write(`\r${toPrintable(progressLine(pull))}\u001b[K`);
       continue;
     }
     const plain = plainLine(pull, key);
     if (plain === null) continue;
     key = plain.key;
-    terminal.write(`${plain.line}\n`);
+    terminal.write(`${toPrintable(plain.line)}\n`);
   }
   return last;
 }

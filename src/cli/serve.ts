@@ -1,7 +1,8 @@
-import { createApp } from '../app.ts';
+import { createApp, type FolderCount } from '../app.ts';
 import { ConfigError } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
 import { gibibytes } from '../core/format-units.ts';
+import { toPrintable } from '../core/printable.ts';
 import { createLogger } from '../observe/logger.ts';
 
 /**
@@ -52,16 +53,31 @@ async function banner(app: Awaited<ReturnType<typeof createApp>>, config: Config
   const usable = models.filter((model) => model.state !== 'invalid');
   const fallback = usable.find(({ name, aliases }) => [name, ...aliases].includes('default'));
   const { budgetBytes } = app.engine.memory();
-  const invalid = models.length - usable.length;
   const key = config.server.apiKeys.length === 0 ? '' : ' -H "Authorization: Bearer $HEARTH_API_KEY"';
   return `Hearth ${app.version} is serving ${baseUrl}
   APIs      OpenAI at /v1, native at / and /api/v1, WebSocket at /ws/generate; all of them: ${baseUrl}/docs
-  models    ${usable.length} in ${config.models.folder}${invalid > 0 ? ` (${invalid} more cannot be used, see /models)` : ''}
-  default   ${fallback ? `${fallback.name} (${fallback.quantization})` : `${config.models.default}, which is not on disk`}
+  models    ${modelsLine(app.countModels(), config)}
+  default   ${fallback ? `${fallback.name} (${fallback.quantization})` : missingDefault(config)}
   memory    up to ${gibibytes(budgetBytes)}
   cores     ${config.engine.threads ?? app.cores}
 
 Try it:
   curl ${baseUrl}/v1/chat/completions${key} -H 'Content-Type: application/json' -d '{"model":"default","messages":[{"role":"user","content":"What is Hearth?"}]}'
 `;
+}
+
+/** The built-in one is counted apart: it need not lie in the folder of the operator. */
+function modelsLine({ usable, unusable, hasBuiltin, leftOut }: FolderCount, { models }: Config): string {
+  const notes = [
+    ...(unusable > 0 ? [`${unusable} more cannot be used`] : []),
+    ...(leftOut > 0 ? ['some files are left out'] : []),
+  ];
+  const why = notes.length > 0 ? ` (${notes.join(', ')}; see /models)` : '';
+  return `${usable} in ${toPrintable(models.folder)}${why}${hasBuiltin ? ', and the built-in one' : ''}`;
+}
+
+/** Why `default` leads to nothing. */
+function missingDefault({ models }: Config): string {
+  if (models.default !== null) return `${toPrintable(models.default)}, which is not on disk`;
+  return models.builtin ? 'none: the built-in model is missing' : 'none: choose one with HEARTH_DEFAULT_MODEL';
 }

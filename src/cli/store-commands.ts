@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { fileSize } from '../core/format-units.ts';
+import { toPrintable } from '../core/printable.ts';
 import { availableLines } from './available-table.ts';
 import { type CommandDeps, print, withClient } from './command.ts';
 import { progressLine } from './progress.ts';
@@ -39,12 +40,13 @@ export function addListCommand(program: Command, deps: CommandDeps): void {
           print(deps.terminal, flags.json, available, availableLines(available));
           return 0;
         }
-        const models = await client.models();
+        const { models, leftOut } = await client.models();
         const width = Math.max(0, ...models.map(({ model }) => model.length));
         const lines = models.map(
           ({ model, sizeBytes, state }) => `${model.padEnd(width)}  ${fileSize(sizeBytes).padStart(8)}  ${state}`,
         );
         print(deps.terminal, flags.json, models, lines);
+        for (const sentence of leftOut) deps.terminal.fail(toPrintable(sentence));
         return 0;
       });
     });
@@ -58,13 +60,27 @@ export function addRemoveCommand(program: Command, deps: CommandDeps): void {
     .action(async (names: string[], _flags: object, command: Command) => {
       await withClient(deps, command, async (client) => {
         for (const name of names) {
-          for (const { model, sizeBytes } of await client.remove(name)) {
-            deps.terminal.write(`${model} is deleted, ${fileSize(sizeBytes)} freed.\n`);
+          for (const removed of await client.remove(name)) {
+            deps.terminal.write(`${toPrintable(removalLine(removed))}\n`);
           }
         }
         return 0;
       });
     });
+}
+
+function removalLine({
+  model,
+  sizeBytes,
+  freedBytes,
+}: {
+  model: string;
+  sizeBytes: number;
+  freedBytes: number;
+}): string {
+  if (freedBytes === sizeBytes) return `${model} is deleted, ${fileSize(freedBytes)} freed.`;
+  const freed = freedBytes === 0 ? 'nothing is freed' : `${fileSize(freedBytes)} freed`;
+  return `${model} is deleted, ${freed}: its bytes are still there under another name.`;
 }
 
 /** `hearth import`: takes a file of this machine into the model folder. */
@@ -75,7 +91,7 @@ export function addImportCommand(program: Command, deps: CommandDeps): void {
     .action(async (file: string, _flags: object, command: Command) => {
       await withClient(deps, command, async (client) => {
         const { model, sizeBytes } = await client.importFile(resolve(file));
-        deps.terminal.write(`${model} is ready, ${fileSize(sizeBytes)}.\n`);
+        deps.terminal.write(`${toPrintable(model)} is ready, ${fileSize(sizeBytes)}.\n`);
         return 0;
       });
     });

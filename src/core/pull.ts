@@ -69,8 +69,9 @@ export type PullInfo = z.output<typeof pullInfo>;
 
 /** What a client may ask for. */
 export const pullWish = z.strictObject({
-  name: z.string().min(1).max(500).meta({
-    description: 'A name of the catalogue, hf.co/org/repo:q4_k_m, hf:org/repo:q4_k_m, org/repo or org/repo/file.gguf.',
+  name: z.string().min(1).max(1_000).meta({
+    description:
+      'A name of the catalogue, hf.co/org/repo:q4_k_m, hf:org/repo:q4_k_m, org/repo, org/repo/file.gguf, or the address of its page or download.',
   }),
   quantization: z
     .string()
@@ -92,6 +93,15 @@ export const storedModel = z.object({
 });
 
 export type StoredModel = z.output<typeof storedModel>;
+
+/** Files that left the model folder, and what that gave back to the disk. */
+export const removedModel = storedModel.extend({
+  freedBytes: count.meta({
+    description: 'Less than the size where a file has another name (a hard link) or was a link.',
+  }),
+});
+
+export type RemovedModel = z.output<typeof removedModel>;
 
 /** A hand-picked model that can be pulled by a plain name. */
 export const availableModel = z.object({
@@ -146,7 +156,7 @@ export interface ModelStore {
   /** Stops it and keeps what arrived; `discard` deletes that too and forgets the pull. Throws `not_found`. */
   cancelPull(id: string, options: { discard: boolean }): Promise<PullInfo>;
   /** Unloads a model and deletes its files: all variants, or the one that the name chooses. */
-  remove(name: string): Promise<StoredModel[]>;
+  remove(name: string): Promise<RemovedModel[]>;
   /** Takes a file into the model folder, by a hard link where that is possible. */
   importFile(filePath: string, options: { anyFolder: boolean }): Promise<StoredModel>;
   /** Stops every pull at a point from which it can go on. */

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
 import type { AppError } from '../core/errors.ts';
 import type { Operation } from '../core/model.ts';
@@ -45,6 +46,9 @@ export interface Engine extends Requests {
   /** Ends every worker and waits for their exits. */
   close(): Promise<void>;
 }
+
+/** Models that are described before the event loop turns. */
+const modelsATurn = 100;
 
 /** The local engine: names to models, models to workers, requests to events. */
 export function createEngine(deps: {
@@ -123,7 +127,13 @@ export function createEngine(deps: {
     async listModels() {
       await catalog.refresh();
       const expect = planning.expectations();
-      return catalog.models().map((model) => info(model, expect));
+      const models: LocalModel[] = [];
+      for (const model of catalog.models()) {
+        models.push(info(model, expect));
+        // Each is planned; thousands of them must not hold up answers.
+        if (models.length % modelsATurn === 0) await nextTurn();
+      }
+      return models;
     },
     leftOut: catalog.leftOut,
     async getModel(name) {

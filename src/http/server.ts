@@ -155,7 +155,11 @@ function trackSockets(
   server.on('request', (request, response) => {
     const responses = openResponses.get(request.socket);
     responses?.add(response);
-    response.once('close', () => responses?.delete(response));
+    response.once('close', () => {
+      responses?.delete(response);
+      // Whose answer ended after `close` had begun is idle only now, and would be waited for.
+      if (!server.listening) server.closeIdleConnections();
+    });
   });
   return server;
 }

@@ -16,7 +16,7 @@ export interface ImportDeps {
   /** Makes a hard link; tests replace it to be another device. */
   makeLink?: (from: string, to: string) => Promise<void>;
   /** Called when the file is there. */
-  published: () => Promise<void>;
+  published: (filePath: string) => Promise<string | null>;
 }
 
 /**
@@ -49,9 +49,9 @@ export async function importFile(
     for (const target of done) await rm(target, { force: true });
     throw storageError(error);
   }
-  await deps.published();
+  const name = await deps.published(targets[0]!);
   return {
-    model: `${parsed.name}:${parsed.quantization ?? facts.quantization}`,
+    model: name ?? `${parsed.name}:${parsed.quantization ?? facts.quantization}`,
     files: targets.map((path) => basename(path)),
     sizeBytes,
   };

@@ -92,7 +92,11 @@ export function createStore(deps: StoreDeps): Store {
     reserveBytes: settings.reserveBytes,
     ...(deps.readFreeBytes && { readFreeBytes: deps.readFreeBytes }),
   };
-  const published = () => catalog.refresh();
+  const published = async (filePath: string) => {
+    await catalog.refresh();
+    const variants = catalog.models().flatMap((model) => model.variants);
+    return variants.find((variant) => variant.filePath === filePath)?.id ?? null;
+  };
   const pulls = createPulls({
     hub,
     clock,

@@ -1,7 +1,7 @@
-import { realpath, rm } from 'node:fs/promises';
+import { lstat, realpath, rm } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 import { AppError } from '../core/errors.ts';
-import type { StoredModel } from '../core/pull.ts';
+import type { RemovedModel } from '../core/pull.ts';
 import { syncFolder } from '../files/files.ts';
 import type { Catalog, CatalogModel, CatalogVariant, ResolvedName } from './catalog/catalog.ts';
 import { storageError } from './disk/disk.ts';
@@ -23,7 +23,7 @@ export interface RemoveDeps {
  * too. Rejects with `model_not_found`, `model_protected` for the built-in model and what the configuration names, and
  * `storage_unavailable`.
  */
-export async function removeModel(deps: RemoveDeps, name: string): Promise<StoredModel[]> {
+export async function removeModel(deps: RemoveDeps, name: string): Promise<RemovedModel[]> {
   await deps.catalog.refresh();
   const { model, variant } = deps.catalog.resolve(name);
   const doomed = variant ? [variant] : model.variants;
@@ -31,6 +31,7 @@ export async function removeModel(deps: RemoveDeps, name: string): Promise<Store
   const files = await Promise.all(doomed.map(({ files, filePath }) => filesInFolder(deps.folder, files, filePath)));
   const ids = doomed.map(({ id }) => id);
   await deps.unload(ids);
+  const freed = await Promise.all(files.map(freedBytesOf));
   try {
     for (const path of files.flat()) await rm(path, { force: true });
     for (const folder of new Set(files.flat().map((path) => dirname(path)))) await syncFolder(folder);
@@ -41,16 +42,31 @@ export async function removeModel(deps: RemoveDeps, name: string): Promise<Store
   }
   // A request that came between the two loads the model once more; now it finds none.
   await deps.unload(ids);
-  return doomed.map(({ quantization, files: names, sizeBytes }) => ({
+  return doomed.map(({ quantization, files: names, sizeBytes }, index) => ({
     model: `${model.name}:${quantization}`,
     files: names,
     sizeBytes,
+    freedBytes: freed[index]!,
   }));
+}
+
+/** What the disk gets back: nothing of a link, and nothing of a file that has another name. */
+async function freedBytesOf(paths: readonly string[]): Promise<number> {
+  let freedBytes = 0;
+  for (const path of paths) {
+    const stats = await lstat(path).catch(() => null);
+    if (stats?.isFile() && stats.nlink === 1) freedBytes += stats.size;
+  }
+  return freedBytes;
 }
 
 function assertUnprotected(deps: RemoveDeps, model: CatalogModel, doomed: readonly CatalogVariant[]): void {
   const refuse = (message: string, fix: string) =>
     new AppError('model_protected', message, { field: 'model', fix, details: { model: model.name } });
+  // No path leads to it, so nothing would be deleted.
+  if (doomed.some(({ invalidCode }) => invalidCode === 'bad_file_name')) {
+    throw refuse(`The file of ${model.name} has a name that is not UTF-8.`, 'Rename or delete it where it lies.');
+  }
   if (doomed.some(({ filePath }) => filePath === deps.builtinFile)) {
     throw refuse(`${model.name} came with Hearth and is not deleted.`, 'Choose another model as default instead.');
   }

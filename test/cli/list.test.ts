@@ -1,10 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createProgram } from '../../src/cli/cli.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { createHarness, type Harness, testConfig } from '../http/harness.ts';
+import { tinyGguf } from '../support/gguf-writer.ts';
 
 let harness: Harness;
 let folder: string;
@@ -65,5 +66,47 @@ describe('hearth list --available', () => {
     expect(code).toBe(0);
     expect(text).toContain('For machines with 32 GB of memory:\n  qwen3-30b-a3b ');
     expect(text).toMatch(/^ {2}qwen-7b-chat .* q4_k_m \(4\.8 GB\) .* tongyi-qianwen$/m);
+  });
+});
+
+describe('an unknown command', () => {
+  it.each([
+    ['lst', 'Did you mean "list"?'],
+    ['pul', 'Did you mean "pull"?'],
+    ['improt', 'Did you mean "import"?'],
+    ['serve', 'without one, Hearth serves'],
+    ['frobnicate', 'The commands are plan, pull'],
+    ['li\u001b[31mst', '"li%1B[31mst"'],
+  ])('such as %j is named, with the nearest one', async (word, expected) => {
+    const { failures, code } = await run(testConfig(), word);
+    expect(code).toBe(1);
+    expect(failures).toEqual([expect.stringContaining(expected)]);
+  });
+});
+
+describe('hearth list and rm', () => {
+  it('print nothing that a terminal would obey, and what is not listed', async () => {
+    const { port } = new URL(await harness.http.listen());
+    const config = testConfig({ port: Number(port), apiKeys: ['secret-key'] });
+    harness.engine.models[0]!.name = 'a\u001b[31mb';
+    const { text, failures } = await run(config, 'list');
+    expect(text).toContain('a%1B[31mb');
+    expect(failures).toEqual(['A link leads out of the model folder.']);
+    const json = await run(config, 'list', '--json');
+    expect(json.text).not.toContain('\u001b');
+    expect(JSON.parse(json.text)[0].model).toContain('a\u001b[31mb');
+  });
+
+  it('say what was freed', async () => {
+    const models = join(folder, 'models');
+    await mkdir(models);
+    await writeFile(join(folder, 'kept.gguf'), tinyGguf());
+    await link(join(folder, 'kept.gguf'), join(models, 'linked-q4_0.gguf'));
+    await writeFile(join(models, 'own-q4_0.gguf'), tinyGguf());
+    const config = { ...testConfig({}, { folder: models }), dataFolder: folder };
+    expect((await run(config, 'rm', 'linked')).text).toBe(
+      'linked:q4_0 is deleted, nothing is freed: its bytes are still there under another name.\n',
+    );
+    expect((await run(config, 'rm', 'own')).text).toMatch(/^own:q4_0 is deleted, \S+ \w+ freed\.\n$/);
   });
 });

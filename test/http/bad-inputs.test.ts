@@ -200,11 +200,9 @@ describe.each(targets)('POST $url', (target) => {
     ['model', '"../x"'],
     ['model', '"a/../../b"'],
     ['model', '"a\\u0000b"'],
-    ['model', '"C:\\\\x"'],
     ['model', '"https://evil.example/x.gguf"'],
-    ['model', '"hf:org/repo"'],
-    ['model', JSON.stringify('x'.repeat(300))],
-    ['model', '"．．／x"'],
+    ['model', '"a\\u001b[31m"'],
+    ['model', JSON.stringify('x'.repeat(1_025))],
     ['model', '7'],
   ])('refuses %s = %s by name', async (field, json) => {
     await refused(target, withField(field, json), { field });
@@ -381,7 +379,17 @@ describe('POST /v1/completions, by its own rules', () => {
 });
 
 describe('names in paths', () => {
-  const bad = ['..%2fx', '%2e%2e%2fx', 'a%00b', '..%5cx', 'a%2f..%2fb', '-x', 'x.', '%20x', 'https:%2f%2fx', 'C:%5cx'];
+  const bad = [
+    '..%2fx',
+    '%2e%2e%2fx',
+    'a%00b',
+    'a%1b[31m',
+    'a%2f..%2fb',
+    'a%2f',
+    '%20x',
+    'https:%2f%2fx',
+    '%e2%80%aex',
+  ];
   const urls = bad.flatMap((name) => [`/models/${name}`, `/api/v1/models/${name}`, `/v1/models/${name}`]);
 
   it.each(urls)('GET %s is a bad request, not a lookup', async (url) => {
@@ -395,7 +403,7 @@ describe('names in paths', () => {
     expect(harness.engine.loads).toEqual([]);
   });
 
-  it.each(['/models/%ff', '/v1/models/%ff', `/models/${'x'.repeat(257)}`, `/v1/models/${'x'.repeat(257)}`])(
+  it.each(['/models/%ff', '/v1/models/%ff', `/models/${'x'.repeat(1_025)}`, `/v1/models/${'x'.repeat(1_025)}`])(
     'GET %s is a bad request in the dialect of the prefix',
     async (url) => {
       const response = await harness.send('GET', url);

@@ -27,7 +27,10 @@ describe('an import', () => {
     folder,
     importFolders: [incoming],
     reserveBytes: 0,
-    published: async () => void refreshed++,
+    published: async () => {
+      refreshed++;
+      return null;
+    },
     ...changes,
   });
   const put = async (name: string, bytes: Buffer, where = incoming) => {
@@ -171,7 +174,10 @@ describe('a removal', () => {
   it('of a linked file leaves the other name of it', async () => {
     await put('Tiny-Q4_0.gguf');
     await link(join(folder, 'Tiny-Q4_0.gguf'), join(root, 'kept.gguf'));
-    await removeModel(await deps(), 'tiny');
+    await put('Other-Q4_0.gguf');
+    const [linked] = await removeModel(await deps(), 'tiny');
+    const [other] = await removeModel(await deps(), 'other');
+    expect([linked?.freedBytes, other?.freedBytes]).toEqual([0, other?.sizeBytes]);
     expect((await stat(join(root, 'kept.gguf'))).isFile()).toBe(true);
   });
 

@@ -102,7 +102,7 @@ export function createFakeStore(): FakeStore {
     async remove(name) {
       store.removed.push(name);
       failing();
-      return [{ model: `${name}:q8_0`, files: [`${name}-q8_0.gguf`], sizeBytes: 3_460_300 }];
+      return [{ model: `${name}:q8_0`, files: [`${name}-q8_0.gguf`], sizeBytes: 3_460_300, freedBytes: 3_460_300 }];
     },
     async importFile(filePath, { anyFolder }) {
       store.imported.push({ filePath, anyFolder });

@@ -7,6 +7,8 @@ export interface Framing<Item> {
   frame(item: Item): string;
   /** What is sent when nothing else was for a while, as it goes out; null: nothing is. */
   ping: string | null;
+  /** Each record is written by itself, for readers that take what one read gives for one record; left out: as they come. */
+  isApart?: true;
 }
 
 /** A record of an event stream: text as it stands (`[DONE]`), or an object as JSON. */

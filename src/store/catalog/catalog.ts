@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type AppError, toAppError } from '../../core/errors.ts';
 import { toPrintable } from '../../core/printable.ts';
 import type { Logger } from '../../observe/logger.ts';
@@ -46,6 +47,10 @@ export interface CatalogDeps {
   log: Logger;
 }
 
+const badFileName = invalidModelFile(
+  'bad_file_name',
+  'The name of the file is not UTF-8, so it cannot be opened; rename it.',
+);
 /** Model files whose headers are read at the same time: reading waits for the disk, and answers run beside it. */
 const readsAtOnce = 4;
 /** Texts of warnings that are remembered. */
@@ -58,6 +63,7 @@ export function createCatalog(deps: CatalogDeps): Catalog {
   const readCache = new Map<string, { sizeBytes: number; modifiedMs: number; facts: Promise<GgufFacts | AppError> }>();
   let resolver = createResolver([], aliases, null);
   let leftOut: readonly string[] = [];
+  let lastRead: readonly ReadFile[] = [];
   let running: Promise<void> | null = null;
   let next: Promise<void> | null = null;
   const warned = new Set<string>();
@@ -78,9 +84,13 @@ export function createCatalog(deps: CatalogDeps): Catalog {
       const batch = files.slice(start, start + readsAtOnce);
       read.push(...(await Promise.all(batch.map(async (file) => ({ file, facts: await readCached(file) })))));
     }
-    const models = groupFiles(read, (name) => reservedNames.has(name) || aliases.leadsAway(name));
-    resolver = createResolver(models, aliases, deps.builtinFile, deps.knownNames);
     leftOut = sentences;
+    // Most scans find what the last one found; putting thousands of files together once more would hold up answers.
+    if (isSame(read, lastRead)) return;
+    const models = await groupFiles(read, (name) => reservedNames.has(name) || aliases.leadsAway(name));
+    await nextTurn();
+    resolver = createResolver(models, aliases, deps.builtinFile, deps.knownNames);
+    lastRead = read;
   }
 
   async function findFiles(): Promise<{ files: FoundFile[]; sentences: string[] }> {
@@ -93,7 +103,9 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     }
     const hidden = deps.hiddenFile ? await describeFile(deps.hiddenFile) : null;
     for (const folder of deps.folders) {
-      const { files, leftOut: left } = await scanFolder(folder, { followLinks: deps.followLinks ?? false });
+      const scanned = await scanFolder(folder, { followLinks: deps.followLinks ?? false });
+      const { files, leftOut: left } = scanned;
+      if (scanned.isMissing) warnOnce({ folder }, 'The model folder is missing.');
       for (const sentence of left) warnOnce({ folder }, sentence);
       sentences.push(...left);
       for (const file of files) {
@@ -105,9 +117,7 @@ export function createCatalog(deps: CatalogDeps): Catalog {
 
   /** Two names of one file are read once. */
   async function readCached(file: FoundFile): Promise<GgufFacts | AppError> {
-    if (file.inode === null) {
-      return invalidModelFile('bad_file_name', 'The name of the file is not UTF-8, so it cannot be opened; rename it.');
-    }
+    if (file.inode === null) return badFileName;
     const key = cacheKey(file);
     const cached = readCache.get(key);
     if (cached && cached.sizeBytes === file.sizeBytes && cached.modifiedMs === file.modifiedMs) return cached.facts;
@@ -147,6 +157,23 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     leftOut: () => leftOut,
     resolve: (name) => resolver.resolve(name),
   };
+}
+
+/** Facts of a file that is as it was are the same object. */
+function isSame(left: readonly ReadFile[], right: readonly ReadFile[]): boolean {
+  return (
+    left.length === right.length &&
+    left.every(({ file, facts }, index) => {
+      const { file: other, facts: otherFacts } = right[index]!;
+      return (
+        facts === otherFacts &&
+        file.filePath === other.filePath &&
+        file.modifiedMs === other.modifiedMs &&
+        file.sizeBytes === other.sizeBytes &&
+        file.linkNames.join('\0') === other.linkNames.join('\0')
+      );
+    })
+  );
 }
 
 function cacheKey(file: FoundFile): string {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AppError } from '../../core/errors.ts';
 import {
   combineSplit,
@@ -48,22 +49,38 @@ export interface ReadFile {
   facts: GgufFacts | AppError;
 }
 
+/** Files that are put together before the event loop turns: a folder may hold thousands, and answers run beside it. */
+const groupsATurn = 200;
+
 /**
  * Puts files together to variants and models, sorted by name; each has a name that no other has. Never throws.
  * `isReserved`: a name, as `nameKey` writes it, by which another thing is asked for.
  */
-export function groupFiles(
+export async function groupFiles(
   files: readonly ReadFile[],
   isReserved: (key: string) => boolean = () => false,
-): CatalogModel[] {
-  const built = groupParts(files).map((group) => ({ ...group, variant: buildVariant(group) }));
-  const natural = countKeys(built.map(({ name, variant }) => [name, variant.stem]));
+): Promise<CatalogModel[]> {
+  const groups = groupParts(files);
+  await nextTurn();
+  const built: (Group & { variant: CatalogVariant })[] = [];
+  for (const group of groups) {
+    built.push({ ...group, variant: buildVariant(group) });
+    if (built.length % groupsATurn === 0) await nextTurn();
+  }
+  const byKey = new Map<string, string>();
+  /** Folding a name costs more than looking it up, and each is asked for many times. */
+  const keyOf = (name: string) => {
+    const known = byKey.get(name) ?? nameKey(name);
+    byKey.set(name, known);
+    return known;
+  };
+  const natural = countKeys(built.map(({ name, variant }) => [keyOf(name), keyOf(variant.stem)]));
   const models = new Map<string, CatalogModel>();
 
   /** Whether a variant can have this name: it is free, or that of a model without the same quantization. */
   const isFree = (name: string, { quantization }: CatalogVariant) =>
-    !isReserved(nameKey(name)) &&
-    models.get(nameKey(name))?.variants.some((other) => other.quantization === quantization) !== true;
+    !isReserved(keyOf(name)) &&
+    models.get(keyOf(name))?.variants.some((other) => other.quantization === quantization) !== true;
 
   function nameFor({ name, folder, fileName }: Group, variant: CatalogVariant): string {
     if (isFree(name, variant)) return name;
@@ -71,26 +88,29 @@ export function groupFiles(
     if (folder !== '' && isFree(inFolder, variant)) return inFolder;
     // Names of the file itself, unless they are how another one is asked for.
     const isOwn = (other: string, holders: number) =>
-      nameKey(other) !== nameKey(name) && (natural.get(nameKey(other)) ?? 0) <= holders && isFree(other, variant);
+      keyOf(other) !== keyOf(name) && (natural.get(keyOf(other)) ?? 0) <= holders && isFree(other, variant);
     if (isOwn(variant.stem, 1)) return variant.stem;
     if (isOwn(fileName, 0)) return fileName;
     for (let count = 2; ; count++) {
       const counted = `${name}#${count}`;
-      if (!natural.has(nameKey(counted)) && isFree(counted, variant)) return counted;
+      if (!natural.has(keyOf(counted)) && isFree(counted, variant)) return counted;
     }
   }
 
+  let named = 0;
   for (const { variant, ...group } of built.sort(byRightToName)) {
+    if (++named % groupsATurn === 0) await nextTurn();
     const name = nameFor(group, variant);
-    const model = models.get(nameKey(name)) ?? { name, aliases: [], variants: [] };
-    models.set(nameKey(name), model);
+    const model = models.get(keyOf(name)) ?? { name, aliases: [], variants: [] };
+    models.set(keyOf(name), model);
     variant.id = `${model.name}:${variant.quantization}`;
     model.variants.push(variant);
   }
   for (const { variants } of models.values()) {
     variants.sort((left, right) => compare(left.files[0]!, right.files[0]!));
   }
-  return [...models.values()].sort((left, right) => compare(nameKey(left.name), nameKey(right.name)));
+  await nextTurn();
+  return [...models.values()].sort((left, right) => compare(keyOf(left.name), keyOf(right.name)));
 }
 
 /** Of two files for one name the usable one has it, then the one that lies higher, then the first by path. */
@@ -103,11 +123,11 @@ function byRightToName(
   return rank(left) - rank(right);
 }
 
-/** By how many files each name is a way to ask. */
-function countKeys(names: readonly (readonly string[])[]): Map<string, number> {
+/** By how many files each key is a way to ask. */
+function countKeys(keys: readonly (readonly string[])[]): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const own of names) {
-    for (const key of new Set(own.map(nameKey))) counts.set(key, (counts.get(key) ?? 0) + 1);
+  for (const own of keys) {
+    for (const key of new Set(own)) counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   return counts;
 }

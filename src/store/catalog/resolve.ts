@@ -24,12 +24,18 @@ export function createResolver(
   knownNames: Readonly<Record<string, string>> = {},
 ) {
   const byName = new Map<string, ResolvedName>();
+  // The names of files, each folded once: there may be thousands.
+  const fileNames = models.flatMap((model) =>
+    model.variants.flatMap((variant) =>
+      [variant.stem, ...variant.otherNames].map((name) => ({ name, key: nameKey(name), model, variant })),
+    ),
+  );
+  for (const { key, model, variant } of fileNames) if (!byName.has(key)) byName.set(key, { model, variant });
   for (const model of models) {
     for (const variant of model.variants) {
-      for (const name of [variant.stem, ...variant.otherNames, pathName(variant)]) {
-        const key = nameKey(name);
-        if (!byName.has(key)) byName.set(key, { model, variant });
-      }
+      const path = pathName(variant);
+      const key = path === null ? null : nameKey(path);
+      if (key !== null && !byName.has(key)) byName.set(key, { model, variant });
     }
   }
   // After the stems: where a stem equals another model's name, the model wins.
@@ -89,13 +95,9 @@ export function createResolver(
   }
 
   for (const { alias } of [...aliases.entries, { alias: 'default' }]) addAlias(alias);
-  for (const model of models) {
-    for (const { stem, otherNames } of model.variants) {
-      // An alias of the operator may hide a name of a file.
-      for (const name of [stem, ...otherNames]) {
-        if (aliases.follow(name) === null && byName.get(nameKey(name))?.model === model) pushOnce(model, name);
-      }
-    }
+  for (const { name, key, model } of fileNames) {
+    // An alias of the operator may hide a name of a file.
+    if (byName.get(key)?.model === model && aliases.follow(name) === null) pushOnce(model, name);
   }
 
   function addAlias(alias: string): void {
@@ -111,10 +113,10 @@ export function createResolver(
   return { models, resolve };
 }
 
-/** The path in the model folder without `.gguf`: it names one file, whatever others are called. */
-function pathName({ files, stem }: CatalogVariant): string {
+/** The path in the model folder without `.gguf`: it names one file, whatever others are called. Null at the top. */
+function pathName({ files, stem }: CatalogVariant): string | null {
   const slash = files[0]!.lastIndexOf('/');
-  return slash === -1 ? stem : `${toModelName(files[0]!.slice(0, slash))}/${stem}`;
+  return slash === -1 ? null : `${toModelName(files[0]!.slice(0, slash))}/${stem}`;
 }
 
 function pushOnce(model: CatalogModel, alias: string): void {

@@ -23,6 +23,8 @@ export interface FoundFile {
 interface ScanResult {
   files: FoundFile[];
   leftOut: string[];
+  /** There is no such folder. */
+  isMissing: boolean;
 }
 
 interface ScanOptions {
@@ -49,11 +51,11 @@ type Candidate = Pick<FoundFile, 'filePath' | 'realPath' | 'fileName'> & { isLin
  */
 export async function scanFolder(folder: string, options: ScanOptions): Promise<ScanResult> {
   const root = await realpath(folder).catch(() => null);
-  if (root === null) return { files: [], leftOut: ['The model folder is missing.'] };
+  if (root === null) return { files: [], leftOut: [], isMissing: true };
   const { candidates, leftOut } = await collect(folder, root, options);
   const files = await describeAll(folder, candidates);
   files.sort((left, right) => compare(left.relativePath, right.relativePath));
-  return { files, leftOut };
+  return { files, leftOut, isMissing: false };
 }
 
 async function collect(

@@ -1,5 +1,5 @@
 import { AppError } from '../../core/errors.ts';
-import { type FileName, ggufLimits, parseFileName, preferredQuantizations } from '../gguf/gguf.ts';
+import { type FileName, ggufLimits, isProjectorName, parseFileName, preferredQuantizations } from '../gguf/gguf.ts';
 import { invalidAnswer } from './hub-errors.ts';
 import type { HubFile } from './hub-file.ts';
 import type { PullTarget } from './pull-name.ts';
@@ -25,7 +25,14 @@ interface Group {
  * `hub_answer_invalid` when parts of a split model are missing.
  */
 export function chooseFiles(listing: readonly HubFile[], target: PullTarget): ChosenFiles {
-  const groups = groupFiles(listing);
+  const { folder } = target;
+  const all = groupFiles(listing);
+  const groups = folder === null ? all : all.filter((group) => group.folder.startsWith(`${folder}/`));
+  if (all.length > 0 && groups.length === 0) {
+    throw new AppError('model_not_found', `The folder ${folder} of ${target.repository} has no GGUF models.`, {
+      field: 'name',
+    });
+  }
   if (groups.length === 0) {
     throw new AppError('model_not_found', `The repository ${target.repository} has no GGUF files.`, {
       field: 'name',
@@ -40,8 +47,7 @@ function groupFiles(listing: readonly HubFile[]): Group[] {
   for (const file of listing) {
     const slash = file.path.lastIndexOf('/');
     const parsed = parseFileName(file.path.slice(slash + 1));
-    // Vision projectors and importance matrices are no models.
-    if (!parsed || /mmproj|imatrix/i.test(parsed.stem)) continue;
+    if (!parsed || isNoModel(parsed.stem)) continue;
     const folder = file.path.slice(0, slash + 1);
     const key = parsed.split ? `${folder}${parsed.stem}\0${parsed.split.count}` : file.path;
     const group = groups.get(key) ?? { parsed, folder, parts: [] };
@@ -51,11 +57,22 @@ function groupFiles(listing: readonly HubFile[]): Group[] {
   return [...groups.values()];
 }
 
+/** Vision projectors and importance matrices, by their names. */
+function isNoModel(name: string): boolean {
+  return isProjectorName(name) || /imatrix/i.test(name);
+}
+
 /** Null when no file was named, or when a file of the catalogue has been renamed: its quantization finds it then. */
 function byPath(groups: readonly Group[], { paths, quantization }: PullTarget): Group | null {
   if (paths === null) return null;
-  const group = groups.find(({ parts }) => parts.some(({ file }) => file.path === paths[0]));
+  const wanted = paths[0]?.normalize('NFC');
+  const group = groups.find(({ parts }) => parts.some(({ file }) => file.path.normalize('NFC') === wanted));
   if (group) return group;
+  if (isNoModel(wanted ?? '')) {
+    throw new AppError('invalid_request', `${paths[0]} is a projector or an importance matrix, and no model.`, {
+      field: 'name',
+    });
+  }
   if (quantization !== null) return null;
   throw new AppError('model_not_found', `The repository has no file ${paths[0]}.`, {
     field: 'name',

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
+import { AppError } from '../../core/errors.ts';
 import type { PullWish } from '../../core/pull.ts';
 import { combineParts, type GgufFacts, readGgufSource } from '../gguf/gguf.ts';
 import { type ChosenFiles, chooseFiles } from './choose-files.ts';
@@ -8,7 +9,7 @@ import { givenUp, invalidAnswer, lengthError, TransientHubError } from './hub-er
 import { type FileHash, fileHash, type HubFile, hubFile } from './hub-file.ts';
 import { createHubHttp } from './hub-http.ts';
 import { createListing } from './listing.ts';
-import { checkRevision, type FindEntry, parsePullName } from './pull-name.ts';
+import { checkRevision, type FindEntry, type PullTarget, parsePullName } from './pull-name.ts';
 import { createRemoteSource } from './remote-source.ts';
 import type { HubProxy } from './tunnel.ts';
 
@@ -55,6 +56,17 @@ interface HubDeps {
   lookUpHost?: LookUpHost;
 }
 
+/** Throws `invalid_request` when the address of a page and the field name different ones. */
+function revisionOf(target: PullTarget, wish: PullWish): string {
+  if (target.revision !== null && wish.revision !== undefined && target.revision !== wish.revision) {
+    throw new AppError('invalid_request', 'The address names another revision than the field.', {
+      field: 'revision',
+      fix: 'Give it once.',
+    });
+  }
+  return target.revision ?? wish.revision ?? 'main';
+}
+
 /** A connection on which nothing arrives for so long is given up. */
 const stallMs = 30_000;
 
@@ -68,8 +80,12 @@ export function createHub(deps: HubDeps): Hub {
 
   return {
     async find(wish, signal) {
-      const target = parsePullName(wish.name, deps.findEntry, wish.quantization);
-      const { commit, files } = await listing.list(target.repository, checkRevision(wish.revision ?? 'main'), signal);
+      const target = parsePullName(wish.name, deps.findEntry, {
+        endpoint: deps.rules.endpoint,
+        ...(wish.quantization !== undefined && { quantization: wish.quantization }),
+      });
+      const revision = revisionOf(target, wish);
+      const { commit, files } = await listing.list(target.repository, checkRevision(revision), signal);
       return { ...chooseFiles(files, target), repository: target.repository, revision: commit };
     },
     async readFacts({ repository, revision, files }, onBytes, signal) {

@@ -1,5 +1,7 @@
 import { AppError } from '../../core/errors.ts';
+import { isPrintable } from '../../core/printable.ts';
 import { canonicalQuantization } from '../gguf/gguf.ts';
+import { parsePullAddress } from './pull-address.ts';
 
 /** The part of a catalogue entry that a pull needs. */
 interface PullableEntry {
@@ -20,42 +22,57 @@ export interface PullTarget {
   quantization: string | null;
   /** Exact files, in part order; null: found by quantization. */
   paths: readonly string[] | null;
+  /** Branch, tag or commit that the name holds; null: none. */
+  revision: string | null;
+  /** Only files in this folder of the repository are meant; null: all. */
+  folder: string | null;
 }
 
 const repositoryPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,95}\/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$/;
-const pathSegment = /^[A-Za-z0-9_][A-Za-z0-9._+@ -]{0,199}$/;
+/** Beside a file lie its part and the sidecar, and the name of no file may be longer than 255 bytes. */
+const longestSegmentBytes = 240;
+/** A name of the catalogue, if there is one. */
+const entryPattern = /^[A-Za-z0-9_][A-Za-z0-9._+@ -]{0,199}$/;
 const revisionPattern = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
 const labelPattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/;
 const mostFolders = 4;
-const longestName = 500;
+const longestName = 1_000;
+const defaultEndpoint = new URL('https://huggingface.co');
 
 /**
  * What a name means: an entry of the catalogue (`qwen-7b-chat`, with `:quantization`), or a repository of the hub as
- * `hf.co/org/repo`, `hf:org/repo` or `org/repo`, with `:quantization` or with a path to one `.gguf` file.
+ * `hf.co/org/repo`, `hf:org/repo` or `org/repo`, with `:quantization` or with a path to one `.gguf` file, or the address
+ * of a page or a download of it.
  * Throws `invalid_request` for what has neither form and `model_not_found` for what the catalogue lacks.
  */
-export function parsePullName(name: string, find: FindEntry, quantization?: string): PullTarget {
+export function parsePullName(
+  name: string,
+  find: FindEntry,
+  { quantization, endpoint = defaultEndpoint }: { quantization?: string; endpoint?: URL } = {},
+): PullTarget {
   if (name.length > longestName) throw invalidName('it is too long');
-  const { base, tag } = splitTag(name.trim());
+  const text = name.trim();
+  const { path, revision, folder } = parsePullAddress(text, endpoint);
+  const { base, tag } = splitTag(path);
   const wanted = wantedQuantization(tag, quantization);
   const entry = find(base);
   if (entry) return fromEntry(entry, wanted);
 
-  const path = base.replace(/^(?:https:\/\/)?(?:www\.)?(?:hf\.co|huggingface\.co)\//i, '').replace(/^hf:/i, '');
-  const segments = path.split('/');
+  const segments = base.split('/');
   if (segments.length < 2) {
-    if (path !== base || !pathSegment.test(base)) throw invalidName('it names no repository');
+    if (path !== text || !entryPattern.test(base)) throw invalidName('it names no repository');
     throw new AppError('model_not_found', `There is no model ${base} in the catalogue.`, {
       field: 'name',
       fix: 'Use a name of the catalogue, or a repository such as hf.co/org/repo:q4_k_m.',
     });
   }
   const repository = checkRepository(segments.slice(0, 2).join('/'));
-  if (segments.length === 2) return { repository, quantization: wanted, paths: null };
+  if (folder !== null && !isSafePath(folder)) throw invalidName('it is no path to a folder of a repository');
+  if (segments.length === 2) return { repository, quantization: wanted, paths: null, revision, folder };
   const file = segments.slice(2).join('/');
   if (!isSafePath(file)) throw invalidName('it is no path to a file of a repository');
   if (!/\.gguf$/i.test(file)) throw invalidName('only .gguf files can be pulled');
-  return { repository, quantization: wanted, paths: [file] };
+  return { repository, quantization: wanted, paths: [file], revision, folder: null };
 }
 
 /** Throws `invalid_request` for what cannot be a branch, tag or commit. */
@@ -67,12 +84,21 @@ export function checkRevision(revision: string): string {
   });
 }
 
-/** Whether a path stays where it is put: plain segments, none of them `.` or `..`. */
+/**
+ * Whether a path stays where it is put and can be listed from there: a few segments of what shows, none hidden, with
+ * no sign that is a separator anywhere.
+ */
 export function isSafePath(path: string): boolean {
   const segments = path.split('/');
   return (
     segments.length <= mostFolders + 1 &&
-    segments.every((segment) => pathSegment.test(segment) && !segment.includes('..') && !/[. ]$/.test(segment))
+    segments.every(
+      (segment) =>
+        segment !== '' &&
+        !/^\.|[. ]$|\\/.test(segment) &&
+        isPrintable(segment) &&
+        Buffer.byteLength(segment) <= longestSegmentBytes,
+    )
   );
 }
 
@@ -85,7 +111,7 @@ function checkRepository(repository: string): string {
 function splitTag(name: string): { base: string; tag: string | null } {
   const colon = name.lastIndexOf(':');
   const tag = name.slice(colon + 1);
-  if (colon <= 0 || tag.includes('/')) return { base: name, tag: null };
+  if (colon <= 0 || tag.includes('/') || /\.gguf$/i.test(tag)) return { base: name, tag: null };
   if (!labelPattern.test(tag)) throw invalidName('its quantization is no label such as q4_k_m');
   return { base: name.slice(0, colon), tag };
 }
@@ -115,8 +141,11 @@ function fromEntry(entry: PullableEntry, wanted: string | null): PullTarget {
       ? entry.variants[0]
       : entry.variants.find(({ quantization }) => canonicalQuantization(quantization) === wanted);
   // The catalogue lists what is worth choosing; the repository may have more.
-  if (!variant) return { repository: checkRepository(entry.repository), quantization: wanted, paths: null };
+  const anywhere = { revision: null, folder: null };
+  if (!variant)
+    return { repository: checkRepository(entry.repository), quantization: wanted, paths: null, ...anywhere };
   return {
+    ...anywhere,
     repository: checkRepository(entry.repository),
     quantization: canonicalQuantization(variant.quantization),
     paths: variant.files.map(({ path }) => path),

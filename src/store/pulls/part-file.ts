@@ -65,7 +65,6 @@ export async function openPart(
         hash: file.hash,
         sizeBytes: file.sizeBytes,
         durableBytes: 0,
-        verified: false,
       };
   let offsetBytes = sidecar.durableBytes;
 
@@ -80,7 +79,8 @@ export async function openPart(
   try {
     // Bytes after the last flush may be holes after a power cut.
     await handle.truncate(offsetBytes);
-    if (!sidecar.verified) await hashPrefix(paths.part, offsetBytes, hash, options.signal);
+    // Whatever an earlier run knew: bytes may have changed since, and the whole file is compared in the end.
+    await hashPrefix(paths.part, offsetBytes, hash, options.signal);
     // From here on the part has an owner: a crash before the first flush leaves a download that is listed.
     await writeSidecar(filePath, sidecar);
   } catch (error) {
@@ -114,7 +114,7 @@ export async function openPart(
     },
     async restart() {
       try {
-        sidecar = { ...sidecar, etag: null, durableBytes: 0, verified: false };
+        sidecar = { ...sidecar, etag: null, durableBytes: 0 };
         await writeSidecar(filePath, sidecar);
         await handle.truncate(0);
         offsetBytes = 0;
@@ -124,7 +124,6 @@ export async function openPart(
       }
     },
     async verify() {
-      if (sidecar.verified) return;
       const digest = hash.digest('hex');
       if (digest !== file.hash.digest) {
         isOpen = false;
@@ -137,7 +136,7 @@ export async function openPart(
       }
       try {
         await handle.sync();
-        sidecar = { ...sidecar, durableBytes: offsetBytes, verified: true };
+        sidecar = { ...sidecar, durableBytes: offsetBytes };
         await writeSidecar(filePath, sidecar);
       } catch (error) {
         throw storageError(error);

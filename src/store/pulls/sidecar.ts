@@ -15,8 +15,6 @@ const sidecarSchema = z.object({
   sizeBytes: z.int().min(0),
   /** So many bytes of the part are known to be on disk. */
   durableBytes: z.int().min(0),
-  /** The part is whole, on disk, and its checksum is right. */
-  verified: z.boolean(),
 });
 
 export type Sidecar = z.infer<typeof sidecarSchema>;

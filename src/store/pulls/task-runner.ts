@@ -3,7 +3,7 @@ import type { Logger } from '../../observe/logger.ts';
 import { givenUp } from '../hub/hub.ts';
 import { createProgressGate } from './progress-gate.ts';
 import { type PullTask, toPullFailure, toPullInfo } from './pull-task.ts';
-import { type RunDeps, runPull } from './run-pull.ts';
+import { type RunDeps, runPull, targetPath } from './run-pull.ts';
 import { createSlots } from './slots.ts';
 
 /** Pulls that download at the same time; a home line and a disk are not faster with more. */
@@ -11,8 +11,11 @@ const mostRunning = 2;
 
 export interface RunnerDeps extends RunDeps {
   log: Logger;
-  /** Called when files have come, before the pull counts as done. */
-  published: () => Promise<void>;
+  /**
+   * Called when files have come, before the pull counts as done. `filePath`: the first of them; resolves with the name
+   * by which it is asked for, null when it is not listed.
+   */
+  published: (filePath: string) => Promise<string | null>;
   /** Writes down what of all pulls outlives the process. Never rejects. */
   save: () => Promise<void>;
 }
@@ -38,7 +41,8 @@ export function createTaskRunner(deps: RunnerDeps): TaskRunner {
     const giveBack = await slots.take(signal);
     try {
       await runPull(deps, task, (what) => (what === 'state' ? announce(task) : progress.changed()), signal);
-      await deps.published();
+      // Another file may have had the name that was expected.
+      task.model = (await deps.published(targetPath(deps.folder, task.repository, task.files[0]!.path))) ?? task.model;
     } finally {
       giveBack();
       progress.close();

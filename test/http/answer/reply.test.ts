@@ -72,6 +72,28 @@ describe('a stream', () => {
     expect((await reader.read()).value).toBe('data: b\n\n');
   });
 
+  it('whose records are apart writes each by itself, with a pause before the next', async () => {
+    async function* records(): AsyncGenerator<SseItem> {
+      for (const data of ['a', 'b', 'c']) yield { data };
+    }
+    const writtenMs: number[] = [];
+    const app = fastify();
+    apps.push(app);
+    app.get('/', (_request, reply) => {
+      const write = reply.raw.write.bind(reply.raw);
+      reply.raw.write = (text: string) => {
+        writtenMs.push(performance.now());
+        return write(text);
+      };
+      const framing = { ...sseFraming(), isApart: true as const };
+      sendStream(reply, records(), { framing, gone: new AbortController(), clock, log: createLogger('silent') });
+    });
+    const response = await fetch(await app.listen({ port: 0, host: '127.0.0.1' }));
+    expect(await response.text()).toBe('data: a\n\ndata: b\n\ndata: c\n\n');
+    expect(writtenMs).toHaveLength(3);
+    for (const [index, ms] of writtenMs.slice(1).entries()) expect(ms - writtenMs[index]!).toBeGreaterThan(8);
+  });
+
   it('that fails ends with the record that its failure becomes', async () => {
     const { records, go } = beforeFailure<object>({ a: 1 });
     const response = await send(records, ndjsonFraming, (thrown) => ({ error: String(thrown) }));

@@ -73,6 +73,16 @@ describe.each(['', '/api/v1'])('POST %s/generate', (mount) => {
     );
   });
 
+  it('streams to who asks for an event stream nothing but JSON, as the sample in JavaScript reads it', async () => {
+    const headers = { ...id, accept: 'text/event-stream' };
+    const { body } = await harness.send('POST', `${mount}/generate/stream`, { prompt: 'Hi' }, headers);
+    const tokens = body
+      .split(/(?<=\n\n)/)
+      .map((chunk) => JSON.parse(chunk.replace('data: ', '')))
+      .map(({ token }) => token);
+    expect(tokens).toEqual(['Hello', ' world', '']);
+  });
+
   it('hands the request to the core in its own words', async () => {
     await generate({
       system_prompt: 'Be brief.',

@@ -12,6 +12,8 @@ const target = (quantization: string | null = null, paths: string[] | null = nul
   repository,
   quantization,
   paths,
+  revision: null,
+  folder: null as string | null,
 });
 const chosen = (files: HubFile[], wanted: ReturnType<typeof target>) =>
   chooseFiles(files, wanted).files.map(({ path }) => path);
@@ -45,6 +47,27 @@ describe('the files of a repository', () => {
         target(quantization),
       ),
     ).toEqual([path]);
+  });
+
+  it('are those of the folder whose page was named', () => {
+    const files = [file('M-Q4_K_M.gguf'), file('UD/M-Q8_0.gguf')];
+    expect(chosen(files, { ...target(), folder: 'UD' })).toEqual(['UD/M-Q8_0.gguf']);
+    expect(failure(() => chosen(files, { ...target(), folder: 'U' }))).toMatchObject({ code: 'model_not_found' });
+  });
+
+  it('may have any name, in either way of writing accents', () => {
+    const odd = ['tiny (v2), new-Q6_K.gguf', 'Gro\u0308\u00dfe-Q8_0.gguf'];
+    const files = odd.map((name) => file(name));
+    expect(chosen(files, target('q6_k'))).toEqual([odd[0]]);
+    expect(chosen(files, target(null, ['Gr\u00f6\u00dfe-Q8_0.gguf']))).toEqual([odd[1]]);
+  });
+
+  it('that are no models are refused as what they are', () => {
+    const files = [file('M-Q4_0.gguf'), file('mmproj-M-f16.gguf')];
+    expect(failure(() => chosen(files, target(null, ['mmproj-M-f16.gguf'])))).toMatchObject({
+      code: 'invalid_request',
+      message: expect.stringContaining('projector'),
+    });
   });
 
   it('without a usual quantization are the smallest', () => {

@@ -39,13 +39,40 @@ describe('a name to pull', () => {
     ['Small:q8_0', 'maker/small-GGUF', 'q8_0', ['small-1-of-2.gguf', 'small-2-of-2.gguf']],
     ['small:q2_k', 'maker/small-GGUF', 'q2_k', null],
   ])('%s means %s %s', (name, repository, quantization, paths) => {
-    expect(parsePullName(name, find)).toEqual({ repository, quantization, paths });
+    expect(parsePullName(name, find)).toEqual({ repository, quantization, paths, revision: null, folder: null });
+  });
+
+  const repo = 'maker/tiny-GGUF';
+  it.each<[string, Partial<ReturnType<typeof parsePullName>>]>([
+    [`${repo}/blob/main/tiny-Q8_0.gguf`, { paths: ['tiny-Q8_0.gguf'], revision: 'main' }],
+    [`https://huggingface.co/${repo}/blob/main/tiny-Q8_0.gguf`, { paths: ['tiny-Q8_0.gguf'], revision: 'main' }],
+    [`https://hf.co/${repo}/resolve/v1/UD/t.gguf?download=true`, { paths: ['UD/t.gguf'], revision: 'v1' }],
+    [`huggingface.co/${repo}/raw/main/t.gguf#L1`, { paths: ['t.gguf'], revision: 'main' }],
+    [`hf:${repo}/resolve/main/t.gguf?download=true`, { paths: ['t.gguf'], revision: 'main' }],
+    [`https://huggingface.co/${repo}/blob/refs%2Fpr%2F3/t.gguf`, { paths: ['t.gguf'], revision: 'refs/pr/3' }],
+    [`https://huggingface.co/${repo}/blob/refs/pr/3/t.gguf`, { paths: ['t.gguf'], revision: 'refs/pr/3' }],
+    [
+      `https://huggingface.co/${repo}/resolve/main/tiny%20(v2)%2C%20new-Q6_K.gguf`,
+      { paths: ['tiny (v2), new-Q6_K.gguf'], revision: 'main' },
+    ],
+    [`${repo}/blob/main/Gr%C3%B6%C3%9Fe.gguf`, { paths: ['Größe.gguf'], revision: 'main' }],
+    [`https://huggingface.co/${repo}/tree/main`, { revision: 'main' }],
+    [`https://huggingface.co/${repo}/tree/main/UD-Q4_K_XL`, { revision: 'main', folder: 'UD-Q4_K_XL' }],
+    [`https://huggingface.co/${repo}/?library=x`, {}],
+    [`https://huggingface.co/${repo}?show_file_info=t-Q8_0.gguf`, { paths: ['t-Q8_0.gguf'] }],
+    [`https://hub.lan:8443/base/${repo}/blob/main/t.gguf`, { paths: ['t.gguf'], revision: 'main' }],
+    [`${repo}/tiny (v2), new [1]-Q6_K.gguf`, { paths: ['tiny (v2), new [1]-Q6_K.gguf'] }],
+    [`${repo}/blob/t.gguf`, { paths: ['blob/t.gguf'] }],
+  ])('may be the address %s', (name, expected) => {
+    const endpoint = new URL('https://hub.lan:8443/base');
+    const whole = { repository: repo, quantization: null, paths: null, revision: null, folder: null, ...expected };
+    expect(parsePullName(name, find, { endpoint })).toEqual(whole);
   });
 
   it('may have its quantization in a field of its own, which does not contradict it', () => {
-    expect(parsePullName('small', find, 'Q8_0').quantization).toBe('q8_0');
-    expect(parsePullName('small:q8_0', find, 'Q8_0').quantization).toBe('q8_0');
-    expect(reasonOf(() => parsePullName('small:q8_0', find, 'q4_0'))).toMatchObject({
+    expect(parsePullName('small', find, { quantization: 'Q8_0' }).quantization).toBe('q8_0');
+    expect(parsePullName('small:q8_0', find, { quantization: 'Q8_0' }).quantization).toBe('q8_0');
+    expect(reasonOf(() => parsePullName('small:q8_0', find, { quantization: 'q4_0' }))).toMatchObject({
       code: 'invalid_request',
       field: 'quantization',
     });
@@ -76,6 +103,13 @@ describe('a name to pull', () => {
     '',
     `maker/${'x'.repeat(600)}`,
     'maker/ｔｉｎｙ',
+    `maker/${'x'.repeat(1_001)}`,
+    'maker/tiny/blob/main/%2e%2e/x.gguf',
+    'maker/tiny/blob/main/..%2fx.gguf',
+    'https://huggingface.co/maker/tiny/blob/main/a%00.gguf',
+    'https://huggingface.co/maker/tiny/blob/main/%ff.gguf',
+    'https://huggingface.co/datasets/maker/tiny/blob/main/x.gguf',
+    `maker/tiny/${'x'.repeat(240)}.gguf`,
   ])('is refused as %j', (name) => {
     expect(reasonOf(() => parsePullName(name, find))).toMatchObject({ code: 'invalid_request', field: 'name' });
   });

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import type { AppError } from '../../../core/errors.ts';
@@ -45,7 +46,7 @@ export function addGenerateRoutes(
         ...errors,
       },
     },
-    handler: async (request, reply) => respond(deps, request, reply, toAsked(request.body, deps, mount)),
+    handler: async (request, reply) => respond(deps, request, reply, toAsked(request, deps, mount)),
   });
 
   app.post('/generate/stream', {
@@ -60,7 +61,7 @@ export function addGenerateRoutes(
         ...errors,
       },
     },
-    handler: async (request, reply) => respondStream(deps, request, reply, toAsked(request.body, deps, mount)),
+    handler: async (request, reply) => respondStream(deps, request, reply, toAsked(request, deps, mount)),
   });
 
   addWebSocket(app, { mount, sessions }, '/ws/generate', {
@@ -69,16 +70,24 @@ export function addGenerateRoutes(
   });
 }
 
-function toAsked(body: GenerateBody, { clock }: RouteDeps, mount: NativeMount) {
+function toAsked(
+  { body, headers }: { body: GenerateBody; headers: IncomingHttpHeaders },
+  { clock }: RouteDeps,
+  mount: NativeMount,
+) {
+  // The samples of two specifications meet at /api/v1: one reads until "[DONE]" and asks for nothing, the other asks for
+  // an event stream and takes all that comes for JSON.
+  const endsWithDone = mount.endsWithDone && headers.accept !== 'text/event-stream';
   return {
     chats: [generateToCore(body)] as const,
     names: generateNames,
     formOf: ({ model, providerId, requestId, latencyMs }: Begun) => {
       const facts: AnswerFacts = { model, provider: providerId, requestId, latencyMs };
       return {
-        framing: sseFraming(),
+        // A sample of the third seed specification parses each chunk of the body as one record.
+        framing: { ...sseFraming(), isApart: true as const },
         toBody: (answer: Answer) => toGenerateAnswer(answer, facts),
-        toRecords: (events: AsyncIterable<StreamEvent>) => toGenerateRecords(events, facts, mount),
+        toRecords: (events: AsyncIterable<StreamEvent>) => toGenerateRecords(events, facts, { endsWithDone }),
         toErrorRecord: (error: AppError) => ({
           data: { ...mount.errorBody(error, { requestId, now: clock.now() }), finished: true },
         }),

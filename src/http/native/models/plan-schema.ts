@@ -63,13 +63,15 @@ export const planAnswer = z
   })
   .meta({ id: 'PlanResponse' });
 
-/** A whole number in a query string. */
-const wholeNumber = (min: number, max: number) =>
-  z
+/** A whole number in a query string; settings and flags are refused in the same words. */
+const wholeNumber = (min: number, max: number) => {
+  const error = `must be a whole number from ${min} to ${max}`;
+  return z
     .string()
-    .regex(/^\d{1,9}$/, { error: `must be a whole number from ${min} to ${max}` })
+    .regex(/^\d{1,9}$/, { error })
     .transform(Number)
-    .pipe(z.int().min(min).max(max));
+    .pipe(z.int({ error }).min(min, { error }).max(max, { error }));
+};
 
 /** The settings of a load that change its plan. */
 export const planQuery = z.strictObject({

@@ -54,7 +54,7 @@ export function addModelFileRoutes(instance: FastifyInstance, deps: RouteDeps, m
     },
     handler: async (request) => {
       const removed = (await store.remove(checkModelName(request.params.name))).map((stored) => toSnakeCase(stored));
-      const freed = removed.reduce((sum, { size_bytes }) => sum + size_bytes, 0);
+      const freed = removed.reduce((sum, { freed_bytes }) => sum + freed_bytes, 0);
       return {
         status: 'success' as const,
         removed,

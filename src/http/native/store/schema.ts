@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { availableModel, pullInfo, pullWish, storedModel } from '../../../core/pull.ts';
+import { availableModel, pullInfo, pullWish, removedModel, storedModel } from '../../../core/pull.ts';
 import { snakeCaseSchema } from '../../../wire/snake-case.ts';
 import { count } from '../../fields/answer-values.ts';
 
@@ -50,7 +50,7 @@ export const pullList = z.object({ pulls: z.array(nativePull) }).meta({ id: 'Pul
 const nativeStored = snakeCaseSchema(storedModel);
 
 export const removeAnswer = z
-  .object({ status: z.literal('success'), removed: z.array(nativeStored), message: z.string() })
+  .object({ status: z.literal('success'), removed: z.array(snakeCaseSchema(removedModel)), message: z.string() })
   .meta({ id: 'RemoveResponse' });
 
 export const importAnswer = z

@@ -114,7 +114,7 @@ describe.each(['', '/api/v1'])('the store at "%s"', (prefix) => {
     const response = await harness.send('DELETE', `${prefix}/models/tiny`);
     expect(response.json()).toEqual({
       status: 'success',
-      removed: [{ model: 'tiny:q8_0', files: ['tiny-q8_0.gguf'], size_bytes: 3_460_300 }],
+      removed: [{ model: 'tiny:q8_0', files: ['tiny-q8_0.gguf'], size_bytes: 3_460_300, freed_bytes: 3_460_300 }],
       message: 'tiny:q8_0: 3.3MB freed.',
     });
     expect(harness.store.removed).toEqual(['tiny']);
@@ -142,7 +142,7 @@ describe.each(['', '/api/v1'])('the store at "%s"', (prefix) => {
   it.each([
     ['a missing name', {}, 'name'],
     ['an empty name', { name: '' }, 'name'],
-    ['a name of 501 characters', { name: 'x'.repeat(501) }, 'name'],
+    ['a name of 1,001 characters', { name: 'x'.repeat(1_001) }, 'name'],
     ['a quantization that is a path', { name: 'tiny', quantization: '../q4' }, 'quantization'],
     ['force as a text', { name: 'tiny', force: 'yes' }, 'force'],
     ['a URL to pull from', { name: 'tiny', base_url: 'http://evil.example' }, 'base_url'],
