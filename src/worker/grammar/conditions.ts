@@ -13,6 +13,9 @@ export interface Conditions {
 /** Each dependent name doubles the alternatives. */
 const mostDependent = 4;
 
+/** Items of a kind that are written out in front. */
+const mostContained = 64;
+
 const types = ['object', 'array', 'string', 'number', 'boolean', 'null'];
 
 /** Reads `not`, `if`, the dependent ones and `contains`: each becomes alternatives without it where that can be said. */
@@ -60,11 +63,16 @@ export function readConditions(
         }
         break;
       case 'contains':
-        // Where all items are of the kind, one is.
-        if (schema['items'] === undefined && schema['prefixItems'] === undefined && !('maxContains' in conditions)) {
-          const least = conditions['minContains'] ?? 1;
-          groups.push([{ type: 'array', items: value, minItems: least }]);
-        } else open.push(keyword);
+        // As many as are wanted come first.
+        if (schema['prefixItems'] === undefined && !Array.isArray(schema['items']) && !('maxContains' in conditions)) {
+          const { minContains: least = 1 } = conditions;
+          if (typeof least === 'number' && least <= mostContained) {
+            const prefixItems = Array.from({ length: least }, () => value);
+            groups.push([{ type: 'array', prefixItems, items: true, minItems: least }]);
+            break;
+          }
+        }
+        open.push(keyword);
         break;
     }
   }

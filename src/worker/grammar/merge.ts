@@ -39,7 +39,7 @@ const combiners: Readonly<Record<string, Combine>> = {
   pattern: several,
   format: several,
   uniqueItems: (a, b) => a === true || b === true,
-  multipleOf: (a, b) => (typeof a === 'number' && typeof b === 'number' ? commonMultiple([a, b]) : same(a, b)),
+  multipleOf: (a, b) => (isFactor(a) && isFactor(b) ? commonMultiple([a, b]) : same(a, b)),
   required: union,
   propertyNames: both,
   items: both,
@@ -87,10 +87,17 @@ export function mergeSchemas(a: SchemaObject, b: SchemaObject): SchemaObject {
       'additionalProperties',
       additional.reduce((a, b) => both(a, b)),
     );
-  if (('prefixItems' in a && 'items' in b) || ('prefixItems' in b && 'items' in a)) {
-    if (!('prefixItems' in a && 'prefixItems' in b)) throw new MergeError('prefixItems');
-  }
+  const prefix = mergePrefix(a, b) ?? mergePrefix(b, a);
+  if (prefix !== null) merged.set('prefixItems', prefix);
   return Object.fromEntries(merged);
+}
+
+/** The places of a tuple, where the other side says something about all items. */
+function mergePrefix(tuple: SchemaObject, list: SchemaObject): unknown[] | null {
+  const { prefixItems } = tuple;
+  if (prefixItems === undefined || 'prefixItems' in list || !('items' in list)) return null;
+  if (!Array.isArray(prefixItems) || Array.isArray(list['items'])) throw new MergeError('prefixItems');
+  return prefixItems.map((item) => both(item, list['items']));
 }
 
 function combine(keyword: string, a: unknown, b: unknown): unknown {
@@ -134,6 +141,10 @@ function commonTypes(a: readonly unknown[], b: readonly unknown[]): unknown[] {
   const common = widened(a).filter((type) => widened(b).includes(type));
   // Numbers include the integers.
   return [...new Set(common)].filter((type) => type !== 'integer' || !common.includes('number'));
+}
+
+function isFactor(value: unknown): value is number {
+  return typeof value === 'number' && value > 0;
 }
 
 function listOf(value: unknown): readonly unknown[] {

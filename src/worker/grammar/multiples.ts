@@ -70,11 +70,12 @@ export function multiplesInRange(
       return rules.add(hint, texts.join(' | '));
     }
   }
-  if (unit > BigInt(mostRemainders)) return 'large';
-  const modulus = Number(unit);
-  const least = from === null ? null : from * unit;
-  const most = to === null ? null : to * unit;
-  const book = createDigits(rules, hint, modulus, places);
+  // Zeros at the end of a whole factor are those of its multiples too.
+  const zeros = places === 0 ? (/0*$/.exec(String(unit))?.[0].length ?? 0) : 0;
+  const short = unit / 10n ** BigInt(zeros);
+  if (short > BigInt(mostRemainders)) return 'large';
+  const least = from === null ? null : from * short;
+  const most = to === null ? null : to * short;
   try {
     return written();
   } catch (error) {
@@ -83,20 +84,26 @@ export function multiplesInRange(
   }
 
   function written(): Atom | 'none' {
-    const positive = most === null || most >= 0n ? book.between(least !== null && least > 0n ? least : 0n, most) : [];
+    const book = createDigits(rules, hint, Number(short), { places, zeros });
+    const holdsZero = (least === null || least <= 0n) && (most === null || most >= 0n);
+    const positive = most === null || most > 0n ? book.between(least !== null && least > 1n ? least : 1n, most) : [];
     const negative =
       least === null || least < 0n
-        ? book
-            .between(most !== null && most < 0n ? -most : 1n, least === null ? null : -least)
-            .map((text) => `"-" ${text}`)
+        ? book.between(most !== null && most < 0n ? -most : 1n, least === null ? null : -least)
         : [];
-    const all = [...positive, ...negative];
+    const all = [...(holdsZero ? ['"0"'] : []), ...positive, ...negative.map((text) => `"-" ${text}`)];
     return all.length === 0 ? 'none' : rules.add(hint, all.join(' | '));
   }
 }
 
 /** Rules over digits from left to right; each knows the remainder so far and which bounds the digits still run along. */
-function createDigits(rules: RuleBook, hint: string, modulus: number, places: number) {
+function createDigits(
+  rules: RuleBook,
+  hint: string,
+  modulus: number,
+  { places, zeros }: { places: number; zeros: number },
+) {
+  const end = zeros === 0 ? '' : `"${'0'.repeat(zeros)}"`;
   const names = new Map<string, Atom | null>();
   const powers = Array.from({ length: mostDigits + 1 }, (_, power) => Number(10n ** BigInt(power) % BigInt(modulus)));
   let made = 0;
@@ -147,14 +154,14 @@ function createDigits(rules: RuleBook, hint: string, modulus: number, places: nu
     between(least: bigint, most: bigint | null): string[] {
       const alternatives: string[] = [];
       const lengthOf = (count: bigint) => Math.max(1, String(count).length - places);
-      const mostWhole = mostDigits - places;
+      const mostWhole = mostDigits - places - zeros;
       const last = most === null ? mostWhole : Math.min(mostWhole, lengthOf(most));
       for (let whole = lengthOf(least); whole <= last; whole++) {
         const padded = (count: bigint) => String(count).padStart(whole + places, '0');
         const low = whole === lengthOf(least) ? padded(least) : null;
         const high = most !== null && whole === lengthOf(most) ? padded(most) : null;
         const found = rest(0, whole, 0, low, high);
-        if (found !== null && found !== '') alternatives.push(found);
+        if (found !== null && found !== '') alternatives.push(`${found} ${end}`.trimEnd());
       }
       return alternatives;
     },

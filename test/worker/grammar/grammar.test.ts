@@ -392,7 +392,24 @@ const cases: [name: string, schema: unknown, accepted: string[], rejected: strin
   ],
   ['another type', { not: { type: ['string', 'object'] } }, ['1', '[]', 'null'], ['"a"', '{}']],
   ['a property that must not be there', { ...person, not: { required: ['a'] } }, ['{}', '{"b":true}'], ['{"a":1}']],
-  ['items that are all of a kind', { type: 'array', contains: { type: 'integer' } }, ['[1]', '[1,2]'], ['[]', '["a"]']],
+  [
+    'one item of a kind, which comes first',
+    { type: 'array', items: { type: ['integer', 'string'] }, contains: { type: 'integer' }, maxItems: 2 },
+    ['[1]', '[1,"a"]', '[1,2]'],
+    ['[]', '["a"]', '[1,1,1]'],
+  ],
+  [
+    'a tuple beside items',
+    { allOf: [{ prefixItems: [{ minimum: 3 }] }, { items: { type: 'integer' } }] },
+    ['[3]', '[4,1]'],
+    ['[2]', '[3,"a"]'],
+  ],
+  [
+    'multiples with zeros at their end',
+    { type: 'integer', multipleOf: 3600, maximum: 1_000_000 },
+    ['0', '3600', '-7200', '997200'],
+    ['360', '1000800', '00'],
+  ],
   [
     'a branch that cannot be kept beside others',
     { anyOf: [{ type: 'integer' }, { pattern: '(a)\\1' }] },
