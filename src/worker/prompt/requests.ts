@@ -66,7 +66,7 @@ export function prepareTask(
       fix: readableGrammar,
     });
   }
-  refuseMixes(request);
+  refuseMixes(request, tools);
   const prompt = promptTokens(request.input, pieces, runtime);
   if (prompt.length === 0) throw new AppError('invalid_request', 'The prompt is empty.', { field: 'input' });
   // One cell of the context stays free, and at least one token has to be generated.
@@ -153,13 +153,15 @@ function tokenizePrompt(pieces: readonly string[], runtime: Pick<Runtime, 'conte
 const endsLate = ({ sampling }: WorkerRequest) => sampling.ignoreEnd === true || (sampling.minTokens ?? 0) > 0;
 
 /** Wishes that exclude each other are refused, not dropped. */
-function refuseMixes(request: WorkerRequest): void {
+function refuseMixes(request: WorkerRequest, tools: readonly ToolDefinition[]): void {
   if (request.format.type === 'text') return;
   const refuse = (other: string) =>
     new AppError('invalid_request', `A structured answer cannot be combined with ${other}.`, {
       field: 'format',
       fix: 'Leave out one of the two.',
     });
+  // A grammar of the client's own has no place for calls.
+  if (request.format.type === 'grammar' && tools.length > 0) throw refuse('tools');
   if (request.topLogprobs !== null) throw refuse('log probabilities');
   if (endsLate(request)) throw refuse('an answer that must not end by itself');
 }
