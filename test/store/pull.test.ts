@@ -1,9 +1,9 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AppError } from '../../src/core/errors.ts';
 import type { LoadRefusal } from '../../src/engine/memory/plan.ts';
-import { type FakeHub, fakeRepository, startFakeHub } from '../support/fake-hub.ts';
+import { type FakeHub, fakeRepository, sha256, startFakeHub } from '../support/fake-hub.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { modelBytes, splitModel } from '../support/model-bytes.ts';
 import { never, pullUntil, type TestStore, testStore } from '../support/test-store.ts';
@@ -165,6 +165,31 @@ describe('a pull', () => {
     // The header was read for the plan; the body was not.
     expect(hub.served.slice(before).map(({ endBytes }) => endBytes)).toEqual([hub.files[0]!.bytes.length]);
     expect(hub.requests.filter(({ path }) => path.startsWith('/store/'))).toHaveLength(3);
+  });
+
+  it('clears away what a run left that was killed between the name of the file and the end of its sidecar', async () => {
+    const { hub, store, folder } = await setUp();
+    await pullUntil(store, (await store.pull(wish, never)).id, 'done');
+    const path = join(folder, fakeRepository, 'Tiny-Q4_0.gguf');
+    const bytes = hub.files[0]!.bytes;
+    const sidecar = (digest: string) => ({
+      version: 1,
+      repository: fakeRepository,
+      revision: 'main',
+      path: 'Tiny-Q4_0.gguf',
+      etag: null,
+      hash: { algorithm: 'sha256', digest },
+      sizeBytes: bytes.length,
+      durableBytes: bytes.length,
+    });
+    await writeFile(`${path}.part.json`, JSON.stringify(sidecar(sha256(bytes))));
+    await pullUntil(store, (await store.pull(wish, never)).id, 'done');
+    expect(await readdir(dirname(path))).toEqual(['Tiny-Q4_0.gguf']);
+
+    // That of another download is its own.
+    await writeFile(`${path}.part.json`, JSON.stringify(sidecar('0'.repeat(64))));
+    await pullUntil(store, (await store.pull(wish, never)).id, 'done');
+    expect(await readdir(dirname(path))).toEqual(['Tiny-Q4_0.gguf', 'Tiny-Q4_0.gguf.part.json']);
   });
 
   it('reads lists of many pages and chooses by quantization', async () => {

@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import { fileSize, removeFiles } from '../../files/files.ts';
 import { storageError } from '../disk/disk.ts';
 import { type FileHash, type HubFile, invalidAnswer } from '../hub/hub.ts';
-import { partPaths, readSidecar, type Sidecar, writeSidecar } from './sidecar.ts';
+import { isSameFile, partPaths, readSidecar, type Sidecar, writeSidecar } from './sidecar.ts';
 
 /** What is downloaded, and where to. */
 export interface PartTarget {
@@ -162,10 +162,6 @@ export async function matchesHash(filePath: string, file: HubFile, signal: Abort
   const hash = newHash(file.hash, file.sizeBytes);
   await hashPrefix(filePath, file.sizeBytes, hash, signal);
   return hash.digest('hex') === file.hash.digest;
-}
-
-function isSameFile(sidecar: Sidecar, file: HubFile): boolean {
-  return sidecar.hash.digest === file.hash.digest && sidecar.sizeBytes === file.sizeBytes;
 }
 
 /** Git hashes a file behind a head with its size. */

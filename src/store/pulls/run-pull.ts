@@ -5,11 +5,11 @@ import { fileSize, removeFiles, syncFolder } from '../../files/files.ts';
 import type { Bus } from '../../observe/bus.ts';
 import { makeFolder, storageError } from '../disk/disk.ts';
 import { readModelFiles } from '../gguf/gguf.ts';
-import type { Hub } from '../hub/hub.ts';
+import type { Hub, HubFile } from '../hub/hub.ts';
 import { matchesHash, openPart } from './part-file.ts';
 import type { PullHours } from './pull-hours.ts';
 import type { PullTask } from './pull-task.ts';
-import { partPaths } from './sidecar.ts';
+import { isSameFile, partPaths, readSidecar } from './sidecar.ts';
 import { createSpeedometer } from './speedometer.ts';
 import type { Throttle } from './throttle.ts';
 import { transferFile } from './transfer.ts';
@@ -74,8 +74,18 @@ async function isThere(
   if ((await fileSize(path)) !== file.sizeBytes) return false;
   setState(task, 'verifying', changed);
   if (!(await matchesHash(path, file, signal))) return false;
+  await removeLeftovers(path, file);
   file.receivedBytes = file.sizeBytes;
   return true;
+}
+
+/** What a run that was killed after the file had its name left of the same download. */
+async function removeLeftovers(filePath: string, file: HubFile): Promise<void> {
+  const sidecar = await readSidecar(filePath);
+  if (sidecar === null || !isSameFile(sidecar, file)) return;
+  await removeFiles(Object.values(partPaths(filePath))).catch((error: unknown) => {
+    throw storageError(error);
+  });
 }
 
 async function downloadOne(

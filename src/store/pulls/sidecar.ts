@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { fileSize, replaceFile } from '../../files/files.ts';
-import { fileHash } from '../hub/hub.ts';
+import { fileHash, type HubFile } from '../hub/hub.ts';
 
 /** What stands beside a part of a download, in `<file>.part.json`. */
 const sidecarSchema = z.object({
@@ -45,4 +45,9 @@ export async function durableBytesOf(filePath: string, digest: string): Promise<
   if (sidecar === null || sidecar.hash.digest !== digest) return 0;
   const partBytes = await fileSize(partPaths(filePath).part);
   return partBytes === null || partBytes < sidecar.durableBytes ? 0 : sidecar.durableBytes;
+}
+
+/** Whether the bytes beside it belong to the file that the hub lists. */
+export function isSameFile(sidecar: Sidecar, file: Pick<HubFile, 'hash' | 'sizeBytes'>): boolean {
+  return sidecar.hash.digest === file.hash.digest && sidecar.sizeBytes === file.sizeBytes;
 }
