@@ -10,6 +10,7 @@ import { canParkThreads } from '../ipc/gate.ts';
 import { usableCores } from '../machine/cores.ts';
 import type { CpuReader } from '../machine/cpu-reader.ts';
 import { createMemory, type Memory } from '../machine/memory.ts';
+import { threadTime } from '../machine/thread-time.ts';
 import type { Bus } from '../observe/bus.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { GaugeSources } from '../observe/metrics.ts';
@@ -138,6 +139,7 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
     vaultFor: (ref) => vaultOf(ref, config, catalog),
     drafts: config.engine.drafts === 'auto',
     loadTimeoutMs: config.models.loadTimeoutMs,
+    threadTime: (pid) => threadTime(readFile, pid),
     clock,
     log,
     bus,

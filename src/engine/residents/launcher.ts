@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.ts';
 import type { Operation } from '../../core/model.ts';
 import type { WorkerProcess } from '../../ipc/fork.ts';
 import type { StepReport, WorkerOptions } from '../../ipc/protocol.ts';
+import type { ThreadTime } from '../../machine/thread-time.ts';
 import type { Bus } from '../../observe/bus.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { purposeOf } from '../../store/gguf/gguf.ts';
@@ -52,6 +53,8 @@ export function createLauncher(deps: {
   /** Whether workers may guess several tokens ahead. */
   drafts: boolean;
   loadTimeoutMs: number;
+  /** As `startWorker` takes it. */
+  threadTime?: (pid: number) => ThreadTime | null;
   clock: Clock;
   log: Logger;
   bus: Pick<Bus, 'publish'>;
@@ -96,6 +99,7 @@ export function createLauncher(deps: {
           options: optionsOf(launch, share.threads),
           loadTimeoutMs: deps.loadTimeoutMs,
           signal: launch.signal,
+          ...(deps.threadTime && { threadTime: deps.threadTime }),
           clock: deps.clock,
           log: deps.log,
           onStep,

@@ -7,8 +7,10 @@ import { isDamaged } from '../../ipc/damaged.ts';
 import type { WorkerExit, WorkerProcess } from '../../ipc/fork.ts';
 import { nativeCause } from '../../ipc/native-cause.ts';
 import type { StepReport, WorkerOptions, WorkerReady, WorkerRequest } from '../../ipc/protocol.ts';
+import type { ThreadTime } from '../../machine/thread-time.ts';
 import type { Logger } from '../../observe/logger.ts';
 import type { Calibration } from '../calibration/calibration.ts';
+import { createSilence } from './silence.ts';
 
 /** Why a worker ended. `asked`: we stopped it; `hung`: it did not answer and was killed. */
 export type EndReason = 'asked' | 'crash' | 'killed' | 'hung';
@@ -31,8 +33,6 @@ export interface ModelWorker extends Calls {
 }
 
 const pingIntervalMs = 1_000;
-/** Unanswered pings after which a worker counts as hung. Its event loop is free while it decodes, so 8 s is long. */
-const maxMissedPings = 8;
 const stopGraceMs = 10_000;
 /** A template renders a greeting in a millisecond; one that takes this long will not end, or is not fit to be used. */
 const probeMs = 2_000;
@@ -47,6 +47,8 @@ export async function startWorker(deps: {
   loadTimeoutMs: number;
   /** Aborted while it loads: it is ended. Left out: nobody does. */
   signal?: AbortSignal;
+  /** What a process has had of the processor; null: unknown. Left out: it always is. */
+  threadTime?: (pid: number) => ThreadTime | null;
   clock: Clock;
   log: Logger;
   onStep: (report: StepReport) => void;
@@ -65,14 +67,14 @@ export async function startWorker(deps: {
   /** `exit`: null until the process is gone. */
   const last: { exit: WorkerExit | null } = { exit: null };
   let killedFor: 'hung' | 'asked' | null = null;
-  /** Heartbeats since its last message. */
-  let silentTicks = 0;
+  const time = () => deps.threadTime?.(worker.pid) ?? null;
+  const silence = createSilence(time);
   let sequence = 0;
 
   worker.onMessage((message) => {
-    silentTicks = 0;
+    silence.heard();
     if (message.type === 'ready') loading.resolve(message.ready);
-    else if (message.type === 'probing') timers.push(clock.after(probeMs, () => loading.reject(endlessTemplate())));
+    else if (message.type === 'probing') watchProbe();
     else if (message.type === 'load-failed') loading.reject(AppError.fromWire(message.error));
   });
   worker.onExit((exit) => {
@@ -85,15 +87,24 @@ export async function startWorker(deps: {
     channel.close(endError(reason, exit));
     loading.reject(loadError(reason, exit));
   });
-  // Pings are counted, not timed: when this process was blocked, the worker's answers wait in the pipe and are read
-  // before the next tick, so a slow server never kills a healthy worker. One that speaks anyway need not be asked.
   const heartbeat = clock.every(pingIntervalMs, () => {
-    silentTicks++;
-    if (silentTicks > maxMissedPings + 1) {
+    const verdict = silence.tick();
+    if (verdict === 'hung') {
       killedFor ??= 'hung';
       worker.kill('SIGKILL');
-    } else if (silentTicks > 1) worker.send({ type: 'ping', sequence: sequence++ });
+    } else if (verdict === 'ask') worker.send({ type: 'ping', sequence: sequence++ });
   });
+
+  /** Ends a load whose template has had `probeMs` of a core, as far as the system says; on a busy machine that takes longer. */
+  function watchProbe(): void {
+    const ranMs = () => time()?.ranMs ?? Number.POSITIVE_INFINITY;
+    const startMs = time()?.ranMs ?? 0;
+    const check = () => {
+      if (ranMs() - startMs >= probeMs / 2) loading.reject(endlessTemplate());
+      else timers.push(clock.after(probeMs, check));
+    };
+    timers.push(clock.after(probeMs, check));
+  }
 
   const stop = async () => {
     if (last.exit) return;

@@ -11,7 +11,7 @@ import {
 } from '../../support/fake-worker.ts';
 import { manualClock } from '../../support/manual-clock.ts';
 
-function setup(behaviour: FakeWorkerBehaviour = {}) {
+function setup(behaviour: FakeWorkerBehaviour = {}, threadTime?: Parameters<typeof startWorker>[0]['threadTime']) {
   const clock = manualClock();
   const worker: FakeWorker = fakeWorker(behaviour);
   const ends: EndReason[] = [];
@@ -35,6 +35,7 @@ function setup(behaviour: FakeWorkerBehaviour = {}) {
       gpu: null,
     },
     loadTimeoutMs: 60_000,
+    ...(threadTime && { threadTime }),
     clock,
     log: createLogger('silent'),
     onStep: () => {},
@@ -120,6 +121,42 @@ describe('the worker of a model', () => {
     clock.advance(1_000);
     await expect(next).rejects.toMatchObject({ code: 'worker_crashed', details: { reason: 'hung' } });
     expect(ends).toEqual(['hung']);
+  });
+
+  it('waits for a worker that others do not let run, until it has had its seconds', async () => {
+    const time = { ranMs: 0, waitedMs: 0 };
+    const { clock, worker, starting, ends } = setup({ pongs: false }, () => ({ ...time }));
+    const model = await starting;
+    const next = expect(generate(model)).rejects.toMatchObject({ details: { reason: 'hung' } });
+    const second = (ranMs: number) => {
+      time.ranMs += ranMs;
+      time.waitedMs += 1_000 - ranMs;
+      clock.advance(1_000);
+    };
+    for (let passed = 0; passed < 60; passed++) second(50);
+    await settle();
+    expect(worker.exited).toBe(false);
+    // 3 of its 8 seconds are gone; the rest it has a core for itself.
+    for (let passed = 0; passed < 7; passed++) second(1_000);
+    await next;
+    expect(ends).toEqual(['hung']);
+  });
+
+  it('gives a template as much of a core as it has on a quiet machine', async () => {
+    const time = { ranMs: 100, waitedMs: 0 };
+    const { clock, worker, starting } = setup({ readyAtOnce: false }, () => ({ ...time }));
+    worker.emit({ type: 'probing' });
+    const failed = expect(starting).rejects.toMatchObject({ details: { reason: 'template_endless' } });
+    const twoSeconds = (ranMs: number) => {
+      time.ranMs += ranMs;
+      time.waitedMs += 2_000 - ranMs;
+      clock.advance(2_000);
+    };
+    for (let passed = 0; passed < 5; passed++) twoSeconds(100);
+    await settle();
+    expect(worker.exited).toBe(false);
+    twoSeconds(1_000);
+    await failed;
   });
 
   it('never kills a worker that answers its pings, however late the server reads them', async () => {
