@@ -27,10 +27,10 @@ const maxSteps = 100_000;
  * Checks values against a schema: what a grammar leaves open, and which given values keep to what stands beside them.
  * Patterns are read as `texts.ts` reads them; a client's regular expression is never run. `only`: the one keyword that
  * counts, for a value that is not complete yet. `countsBranches`: whether a value that fits several branches of a `oneOf`
- * is wrong.
+ * is wrong. `tick`: told of each schema that is looked at, and of the work of its pattern.
  */
 export function createCheck(
-  deps: { references: References; refuse: Conversion['refuse'] },
+  deps: { references: References; refuse: Conversion['refuse']; tick: (work?: number) => void },
   { only = null, countsBranches = true }: { only?: string | null; countsBranches?: boolean } = {},
 ): (schema: unknown, place: Pick<Place, 'root' | 'path'>, value: unknown) => Violation | null {
   let steps = 0;
@@ -42,6 +42,7 @@ export function createCheck(
     if (object === null) return null;
     // OpenAPI 3.0; beside a list of values, null has to be one of them.
     if (value === null && object['nullable'] === true && !('enum' in object)) return null;
+    deps.tick();
     if (++steps > maxSteps) return deps.refuse(where.path, 'it takes too long to check a value.');
     const own = { ...where, root: deps.references.rootAt(object) ?? where.root };
     return (
@@ -129,7 +130,7 @@ export function createCheck(
   function keeps(syntaxes: readonly Syntax[], value: string, where: Step): boolean {
     if (syntaxes.length === 0) return true;
     try {
-      return keepsTo(syntaxes.map(matching), value);
+      return keepsTo(syntaxes.map(matching), value, deps.tick);
     } catch (error) {
       if (error instanceof TooLargeError) return deps.refuse(where.path, 'its "pattern" takes too much to check.');
       throw error;

@@ -21,7 +21,7 @@ export function convertRoot(
 ): { atom: Atom; open: readonly OpenKeyword[] } {
   const { rules, refuse, mostUnique } = deps;
   const references = createReferences(root);
-  const check = createCheck({ references, refuse });
+  const check = createCheck({ references, refuse, tick: rules.tick });
   const open: OpenKeyword[] = [];
   /** Rules by schema: `null` while a schema is being converted and nothing inside has referred to it yet. */
   const known = new Map<object, Atom | AppError | null>();

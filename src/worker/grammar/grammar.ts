@@ -15,7 +15,7 @@ interface GrammarOptions {
   field?: string;
   /** What the schema is called in errors; left out: "The JSON schema". */
   subject?: string;
-  /** Milliseconds of a steady clock. Without it the conversion has no time budget; the size limits hold always. */
+  /** Milliseconds of a steady clock. Without it the conversion has no time budget; the other limits hold always. */
   now?: () => number;
   /** Pointer to the part whose values are meant; left out: the whole. */
   entry?: string;
@@ -75,7 +75,7 @@ export function createValueCheck(
   const refuse = createRefuse(options.field ?? 'format', options.subject);
   const references = createReferences(schema);
   const checkOf = (only: string | null) => {
-    const check = createCheck({ references, refuse }, { only, countsBranches });
+    const check = createCheck({ references, refuse, tick: () => {} }, { only, countsBranches });
     return (value: unknown) => check(schema, { root: references.whole, path: '#' }, value);
   };
   return { whole: checkOf(null), unique: checkOf('uniqueItems') };
@@ -86,7 +86,7 @@ export function listedValues(schema: unknown, entry: string): readonly unknown[]
   const refuse = createRefuse('format');
   const rules = createRuleBook({ refuse, now: () => 0 });
   const references = createReferences(schema);
-  const check = createCheck({ references, refuse });
+  const check = createCheck({ references, refuse, tick: rules.tick });
   const target = references.find(entry, references.whole);
   if (target === null || isDeeper(schema, limits.jsonDepth)) return null;
   try {

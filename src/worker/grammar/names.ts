@@ -45,7 +45,9 @@ export function readNames(schema: SchemaObject, place: Place, conversion: Conver
     patterns,
     allows: (name) => conversion.isValid({ propertyNames: nameSchema }, place, { [name]: null }),
     schemasOf: (name) =>
-      patterns.filter(({ syntax }) => keepsTo([matching(syntax)], name)).map(({ schema: own }) => own),
+      patterns
+        .filter(({ syntax }) => keepsTo([matching(syntax)], name, conversion.rules.tick))
+        .map(({ schema: own }) => own),
   };
 }
 
@@ -119,7 +121,7 @@ export function furtherMembers(
 
   function keyOf(demands: readonly Demand[]): Atom | null {
     const max = names.length.max ?? null;
-    const table = tableFor([...demands, ...names.demands, ...apart], { min: names.length.min, max }, conversion);
+    const table = tableFor([...demands, ...names.demands, ...apart], [{ min: names.length.min, max }], conversion);
     if (table === 'none') return null;
     if (table === 'large') {
       const keyword = names.patterns.length > 0 ? 'patternProperties' : 'propertyNames';

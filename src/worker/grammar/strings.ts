@@ -15,7 +15,7 @@ import {
 import { exactly, matching, notMatching, readPattern, readTextRules, type TextRules, tableFor } from './texts.ts';
 
 /** Lengths to try where the one that was asked for has too many texts to tell apart. */
-const smallerLengths = [512, 128, 32];
+const smallerLengths = [128, 32];
 
 /** The string schema's rule. Lengths count characters; an escape is one. `excluded`: schemas that no text may match. */
 export function convertString(
@@ -83,20 +83,22 @@ function writtenAs(
     const narrowed = withLength(plain, length.min, length.max);
     if (narrowed !== null) return plainRule(narrowed, place, conversion) ?? 'none';
   }
-  const table = tableFor(demands, length, conversion);
+  const table = tableFor(demands, [length], conversion);
   if (table !== 'large') return table === 'none' ? 'none' : quotedTable(table);
   if (plain !== null && length.max !== null) {
-    const shorter = shortened(plain, length.max);
-    if (shorter !== null && lengthOf(shorter).min >= length.min) {
-      const rule = plainRule(shorter, place, conversion);
+    const cut = shortened(plain, length.max);
+    if (cut !== null && lengthOf(cut).min >= length.min) {
+      const rule = plainRule(cut, place, conversion);
       if (rule !== null) return rule;
     }
   }
-  for (const max of smallerLengths) {
-    if (max < length.min || (length.max !== null && max > length.max)) continue;
-    const smaller = tableFor(demands, { min: length.min, max }, conversion);
-    if (typeof smaller === 'object') return quotedTable(smaller);
-  }
+  const shorter = smallerLengths.filter((max) => max >= length.min && max <= (length.max ?? max));
+  const smaller = tableFor(
+    demands,
+    shorter.map((max) => ({ min: length.min, max })),
+    conversion,
+  );
+  if (typeof smaller === 'object') return quotedTable(smaller);
   return 'large';
 
   function quotedTable(found: Exclude<typeof table, string>): Atom {

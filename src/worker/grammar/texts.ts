@@ -1,4 +1,12 @@
-import { createMachine, type Demand, type Table, TooLargeError, tableOf } from './automaton/automaton.ts';
+import {
+  createMachine,
+  createWork,
+  type Demand,
+  type Machine,
+  type Table,
+  TooLargeError,
+  tableOf,
+} from './automaton/automaton.ts';
 import type { Conversion, Place, SchemaObject } from './context.ts';
 import { formatSyntax } from './formats.ts';
 import { limits, step } from './gbnf/gbnf.ts';
@@ -13,6 +21,12 @@ export interface TextRules {
   formats: readonly Syntax[];
   minLength: number;
   maxLength: number | null;
+}
+
+/** Least and most characters; `max` null means without end. */
+export interface Range {
+  min: number;
+  max: number | null;
 }
 
 /** Reads the keywords of a string; refuses what cannot be read. */
@@ -65,52 +79,70 @@ export function exactly(text: string): Syntax {
   return { type: 'sequence', items: [{ type: 'start' }, ...characters, { type: 'end' }] };
 }
 
-/** Tables that were worked out: a schema comes again with the next request. */
-const maxKept = 64;
-const kept = new Map<string, Table | 'none' | 'large'>();
-
-/** All texts of a length that keep to the demands and can be written; `none` without any, `large` over the limits. */
-export function tableFor(
-  demands: readonly Demand[],
-  length: { min: number; max: number | null },
-  { rules }: Pick<Conversion, 'rules'>,
-): Table | 'none' | 'large' {
-  const key = JSON.stringify([demands, length]);
-  const known = kept.get(key);
-  if (known !== undefined) return known;
-  const found = workedOut(demands, length, rules.tick);
-  if (kept.size >= maxKept) kept.delete(kept.keys().next().value!);
-  kept.set(key, found);
-  return found;
+/** What was worked out, and what that cost: a schema comes again with the next request. */
+interface Found {
+  table: Table | 'none' | 'large';
+  work: number;
 }
 
-function workedOut(
+const maxKept = 64;
+const kept = new Map<string, Found>();
+
+/**
+ * All texts that keep to the demands and can be written, of the first of some lengths for which that is not too much;
+ * `none` without any, `large` over the limits for all of them. What is known already counts as if it were worked out
+ * again, so that what came before changes no answer.
+ */
+export function tableFor(
   demands: readonly Demand[],
-  length: { min: number; max: number | null },
-  tick: () => void,
-): Table | 'none' | 'large' {
+  lengths: readonly Range[],
+  { rules }: Pick<Conversion, 'rules'>,
+): Found['table'] {
+  const key = JSON.stringify([lengths, demands]);
+  let found = kept.get(key);
+  if (found === undefined) {
+    found = workedOut(demands, lengths);
+    if (kept.size >= maxKept) kept.delete(kept.keys().next().value!);
+    kept.set(key, found);
+  }
+  rules.tick(found.work);
+  return found.table;
+}
+
+function workedOut(demands: readonly Demand[], lengths: readonly Range[]): Found {
+  const work = createWork(limits.automatonWork);
+  let machine: Machine | null = null;
+  for (const { min, max } of lengths) {
+    try {
+      work.allow(limits.automatonWork);
+      // What it knows of the text holds for every length.
+      machine ??= createMachine(demands, work);
+      const options = { minLength: min, maxLength: max, writable, maxRows: limits.automatonRows, work };
+      return { table: tableOf(machine, options) ?? 'none', work: work.spent };
+    } catch (error) {
+      if (!(error instanceof TooLargeError)) throw error;
+    }
+  }
+  return { table: 'large', work: work.spent };
+}
+
+/**
+ * Whether a text keeps to the demands, in one step a character. `tick`: told what it cost. Throws `TooLargeError`.
+ */
+export function keepsTo(demands: readonly Demand[], text: string, tick: (work: number) => void): boolean {
+  const work = createWork(limits.automatonWork);
   try {
-    const table = tableOf(createMachine(demands), {
-      minLength: length.min,
-      maxLength: length.max,
-      writable,
-      maxRows: limits.automatonRows,
-      tick,
-    });
-    return table ?? 'none';
-  } catch (error) {
-    if (error instanceof TooLargeError) return 'large';
-    throw error;
+    return reads(createMachine(demands, work), text);
+  } finally {
+    tick(limits.stepWork + work.spent);
   }
 }
 
-/** Whether a text keeps to the demands, in one step a character. Throws `TooLargeError`. */
-export function keepsTo(demands: readonly Demand[], text: string): boolean {
-  const machine = createMachine(demands);
+function reads(machine: Machine, text: string): boolean {
   let state = machine.start;
   for (const character of text) {
     if (state.isDead) return false;
-    state = machine.next(state, character.codePointAt(0)!);
+    state = machine.next(state, machine.classOf(character.codePointAt(0)!));
   }
   return machine.accepts(state);
 }

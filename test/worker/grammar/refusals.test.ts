@@ -67,6 +67,14 @@ const refused: [name: string, schema: unknown, place: string, word: string][] = 
   ['a pattern with a length it cannot have', { pattern: '^(ab|cd)*$', minLength: 3, maxLength: 3 }, '#', 'length'],
 ];
 
+/** Patterns whose states double with each character that they count. */
+const hostile = [
+  '(a.{20}b)|(c.{19}d)(?=e)',
+  '^(?!.*(a|b).{15}(c|d)).*x.{14}y',
+  '(?<=a.{12})b(?<=c.{14})(?<!d.{9}e)',
+  `^${Array.from({ length: 12 }, (_, index) => `(?=.*${String.fromCharCode(97 + index)}.{${index}}z)`).join('')}`,
+];
+
 describe('a schema that cannot be converted', () => {
   it.each(unsupported)('is refused for %s by name and place', (keyword, value) => {
     const error = refusal({ type: 'object', properties: { 'a/b': { [keyword]: value } } });
@@ -114,10 +122,52 @@ describe('a schema that cannot be converted', () => {
     expect(refusal(schema).message).toMatch(/deep|rules|cannot be combined/);
   });
 
-  it('is refused once the time budget is spent', () => {
+  it('is refused once the time is over that no work takes', () => {
     let nowMs = 0;
-    const error = refusal(nested(60), { now: () => (nowMs += 20) });
-    expect(error.message).toContain('500 ms');
+    const error = refusal(nested(60), { now: () => (nowMs += 1_000) });
+    expect(error.message).toContain('too much to convert');
+  });
+
+  it('is refused for the work that it takes', () => {
+    const doubled = Object.fromEntries(
+      Array.from({ length: 30 }, (_, index) => {
+        const next = { $ref: `#/$defs/d${index + 1}` };
+        return [`d${index}`, { allOf: [next, next] }];
+      }),
+    );
+    const error = refusal({ $ref: '#/$defs/d0', $defs: { ...doubled, d30: { type: 'object' } } });
+    expect(error.message).toContain('too much to convert');
+  });
+
+  it.each(hostile)('is refused for a pattern of too many states, and the others of a union count: %s', (pattern) => {
+    const schema = { type: 'string', pattern, maxLength: 500 };
+    expect(refusal(schema).message).toContain('its "pattern" takes too much to keep');
+    expect(schemaToGrammar({ anyOf: [schema, { type: 'boolean' }] })).toContain('"true"');
+  });
+
+  it('is refused for many such patterns together', () => {
+    const anyOf = Array.from({ length: 100 }, (_, index) => ({ pattern: `(?=a)(a.{20}b|c.{19}d)|${index}` }));
+    expect(refusal({ anyOf: [...anyOf, { type: 'boolean' }] }).message).toContain('too much to convert');
+  });
+
+  it('is taken or refused alike, whatever was converted before', () => {
+    const patterns = [...hostile, '^(?=.{1,253}$)[a-z](?:[a-z-]{0,61}[a-z])?(?:\\.[a-z](?:[a-z-]{0,61}[a-z])?)*$'];
+    const lengths = [2_083, 500, 128, 32, 4];
+    const schemas = patterns.flatMap((pattern) => lengths.map((maxLength) => ({ type: 'string', pattern, maxLength })));
+    const answers = (all: readonly object[]) =>
+      new Map(
+        all.map((schema) => {
+          try {
+            return [schema, schemaToGrammar(schema)];
+          } catch (error) {
+            return [schema, String(error)];
+          }
+        }),
+      );
+    const first = answers(schemas);
+    expect([...first.values()].some((answer) => answer.includes('root ::='))).toBe(true);
+    const later = answers(schemas.toReversed());
+    for (const [schema, answer] of first) expect(later.get(schema)).toBe(answer);
   });
 
   it('converts a chain of thousands of definitions without running out of stack', () => {

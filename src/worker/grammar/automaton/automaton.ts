@@ -4,3 +4,4 @@ export { emitTable } from './emit.ts';
 export { createMachine, type Demand, type Machine } from './machine.ts';
 export { type Table, tableOf } from './table.ts';
 export { TooLargeError } from './too-large.ts';
+export { createWork, type Work } from './work.ts';

@@ -1,7 +1,7 @@
 import { type CharSet, includes } from '../gbnf/gbnf.ts';
 import type { Syntax } from '../pattern/pattern.ts';
-import { always, and, atom, type Formula, never, not, or, substitute } from './formula.ts';
-import { TooLargeError } from './too-large.ts';
+import { always, atom, createAlgebra, type Formula, never } from './formula.ts';
+import type { Work } from './work.ts';
 
 /** What a text must match, or must not. */
 export interface Demand {
@@ -9,26 +9,39 @@ export interface Demand {
   negated: boolean;
 }
 
-/** Reads a text character by character, and knows what must still come. States are equal when their `key` is. */
+/** Reads a text character by character, and knows what must still come. Equal states are one. */
 export interface Machine {
   readonly start: State;
   /** Characters of one entry are never told apart; together they are all characters. */
   readonly classes: readonly CharSet[];
-  next(state: State, code: number): State;
+  /** The entry that a character is in. */
+  classOf(code: number): number;
+  /** Behind one more character, of that entry. Throws `TooLargeError` once the machine's work is spent. */
+  next(state: State, classIndex: number): State;
   accepts(state: State): boolean;
 }
 
 export interface State {
-  key: string;
+  id: number;
   /** Nothing that follows can match. */
   isDead: boolean;
-  formula: Formula;
+  /** What must still come, all of it. Each in a place of its own: together their alternatives would multiply. */
+  parts: readonly Part[];
   /** What each look behind has read, as a text that may end here. */
-  behind: readonly Formula[];
+  behind: readonly Part[];
+  /** The states behind it that are known, by class. */
+  to: State[];
 }
 
-/** Instructions looked at in all; a pattern of empty alternatives in each other doubles them at every level. */
-const maxWalks = 100_000;
+/** A formula; equal ones are one. */
+interface Part {
+  id: number;
+  formula: Formula;
+  /** Whether it holds at the end of the text. */
+  accepts: boolean;
+  /** What it becomes, by the class of the next character and what the looks behind say. */
+  to: Map<string, Part>;
+}
 
 /** The demand that the text is at its end. */
 const endAtom = 0;
@@ -43,28 +56,43 @@ type Instruction =
   /** Whatever follows. */
   | { type: 'done' };
 
-const word: CharSet = [
-  [0x30, 0x39],
-  [0x41, 0x5a],
-  [0x5f, 0x5f],
-  [0x61, 0x7a],
-];
+const inWord: Syntax = {
+  type: 'set',
+  set: [
+    [0x30, 0x39],
+    [0x41, 0x5a],
+    [0x5f, 0x5f],
+    [0x61, 0x7a],
+  ],
+};
 
 /**
  * The machine of all demands together: an alternating automaton, whose states are formulas over places in the patterns.
  * So look-around, several patterns and their opposites are one and the same thing, and no text takes more than one step
- * for each of its characters.
+ * for each of its characters. `work`: what it may cost, with the states that are asked for. Throws `TooLargeError` once
+ * that is spent.
  */
-export function createMachine(demands: readonly Demand[]): Machine {
+export function createMachine(demands: readonly Demand[], work: Work): Machine {
+  const { and, or, not, substitute } = createAlgebra(work.spend);
   const program: Instruction[] = [{ type: 'done' }];
   /** Where the reading of each look behind begins. */
   const behindStarts: number[] = [];
   const behindOf = new Map<Syntax, number>();
-  const add = (instruction: Instruction): number => program.push(instruction) - 1;
+  const add = (instruction: Instruction): number => {
+    work.spend(1);
+    return program.push(instruction) - 1;
+  };
   const roots = demands.map(({ syntax, negated }) => ({ from: searched(syntax, 0), negated }));
   const memo = new Map<string, Formula>();
-  let walks = 0;
-  const classes = classesOf(program.flatMap((instruction) => (instruction.type === 'set' ? [instruction.set] : [])));
+  const classes = classesOf(
+    program.flatMap((instruction) => (instruction.type === 'set' ? [instruction.set] : [])),
+    work,
+  );
+  const firsts = classes.map((set) => set[0]![0]);
+  /** What a literal becomes, as `Part.to` has it. */
+  const steps = new Map<string, Formula>();
+  const parts = new Map<string, Part>();
+  const states = new Map<string, State>();
 
   /** `syntax` anywhere in what follows, then `next`. */
   function searched(syntax: Syntax, next: number): number {
@@ -104,7 +132,6 @@ export function createMachine(demands: readonly Demand[]): Machine {
       case 'end':
         return add({ type: 'end', next });
       case 'boundary': {
-        const inWord: Syntax = { type: 'set', set: word };
         const side = (before: boolean) =>
           behind(
             inWord,
@@ -129,6 +156,7 @@ export function createMachine(demands: readonly Demand[]): Machine {
 
   /** What has to follow at an instruction, at a place where the looks behind say `seen`. */
   function demandOf(from: number, isStart: boolean, seen: readonly boolean[]): Formula {
+    work.spend(seen.length);
     const place = `${isStart ? 's' : ''}${seen.map(Number).join('')}:`;
     const open = new Set<number>();
     let cuts = 0;
@@ -140,7 +168,8 @@ export function createMachine(demands: readonly Demand[]): Machine {
         cuts++;
         return never;
       }
-      if (++walks > maxWalks) throw new TooLargeError();
+      // A pattern of empty alternatives in each other doubles them at every level.
+      work.spend(1);
       open.add(at);
       const cutsBefore = cuts;
       const found = walkInstruction(program[at]!, at);
@@ -171,54 +200,97 @@ export function createMachine(demands: readonly Demand[]): Machine {
     return walk(from);
   }
 
-  const endsHere = (formula: Formula): boolean =>
-    substitute(formula, (id) => (id === endAtom ? always : never)).length > 0;
-  const after = (formula: Formula, code: number, seen: readonly boolean[]): Formula =>
-    substitute(formula, (id) => {
-      const instruction = program[id]!;
-      if (instruction.type !== 'set' || !includes(instruction.set, code)) return never;
-      return demandOf(instruction.next, false, seen);
-    });
-  const stateOf = (formula: Formula, behindNow: readonly Formula[]): State => ({
-    key:
-      formula.length === 0
-        ? ''
-        : [formula, ...behindNow].map((part) => part.map((clause) => clause.join()).join('|')).join(';'),
-    isDead: formula.length === 0,
-    formula,
-    behind: behindNow,
-  });
-
-  /** Looks behind may hold looks behind, which come after them in the list. */
-  function seenBy(
-    count: number,
-    formulaOf: (index: number, seen: readonly boolean[]) => Formula,
-  ): [Formula[], boolean[]] {
-    const formulas: Formula[] = Array.from({ length: count }, () => never);
-    const seen: boolean[] = Array.from({ length: count }, () => false);
-    for (let index = count - 1; index >= 0; index--) {
-      formulas[index] = formulaOf(index, seen);
-      seen[index] = endsHere(formulas[index]!);
-    }
-    return [formulas, seen];
+  /** What a pattern demands at the start: looks ahead that it begins with are demands of their own. */
+  function demandsOf(from: number, seen: readonly boolean[]): Formula[] {
+    const instruction = program[from]!;
+    if (instruction.type === 'start') return demandsOf(instruction.next, seen);
+    if (instruction.type !== 'ahead') return [demandOf(from, true, seen)];
+    const ahead = demandOf(instruction.from, true, seen);
+    return [instruction.negated ? not(ahead) : ahead, ...demandsOf(instruction.next, seen)];
   }
 
-  const [behindAtStart, seenAtStart] = seenBy(behindStarts.length, (index, seen) =>
-    demandOf(behindStarts[index]!, true, seen),
+  const endsHere = (formula: Formula): boolean =>
+    formula.some((clause) => clause.every((literal) => ((literal & 1) === 0) === (literal >> 1 === endAtom)));
+  const partOf = (formula: Formula): Part => {
+    // What always holds has one clause, which is empty: its text must differ from that of what never does.
+    const key = formula.map((clause) => `|${clause.join()}`).join('');
+    work.spend(1 + key.length);
+    let part = parts.get(key);
+    if (part === undefined) {
+      part = { id: parts.size, formula, accepts: endsHere(formula), to: new Map() };
+      parts.set(key, part);
+    }
+    return part;
+  };
+  const after = (part: Part, classIndex: number, seen: readonly boolean[]): Part => {
+    work.spend(1 + seen.length);
+    const place = `${classIndex}${seen.map((isSeen) => (isSeen ? '+' : '-')).join('')}`;
+    const known = part.to.get(place);
+    if (known !== undefined) return known;
+    const found = substitute(part.formula, (literal) => {
+      const key = `${place}:${literal}`;
+      let step = steps.get(key);
+      if (step === undefined) {
+        step = stepOf(literal >> 1, classIndex, seen);
+        if ((literal & 1) === 1) step = not(step);
+        steps.set(key, step);
+      }
+      return step;
+    });
+    const next = partOf(found);
+    part.to.set(place, next);
+    return next;
+  };
+  const stepOf = (id: number, classIndex: number, seen: readonly boolean[]): Formula => {
+    const instruction = program[id]!;
+    const isTaken = instruction.type === 'set' && includes(instruction.set, firsts[classIndex]!);
+    return isTaken ? demandOf(instruction.next, false, seen) : never;
+  };
+  const holdsAlways = ({ formula }: Part): boolean => formula[0]?.length === 0;
+  const stateOf = (all: readonly Part[], behindNow: readonly Part[]): State => {
+    const isDead = all.some(({ formula }) => formula.length === 0);
+    const different = isDead ? [] : [...new Set(all.filter((part) => !holdsAlways(part)))].sort((a, b) => a.id - b.id);
+    const key = isDead ? '' : [different, behindNow].map((list) => list.map(({ id }) => id).join()).join(';');
+    work.spend(1 + all.length + behindNow.length);
+    let state = states.get(key);
+    if (state === undefined) {
+      state = { id: states.size, isDead, parts: different, behind: behindNow, to: [] };
+      states.set(key, state);
+    }
+    return state;
+  };
+
+  /** Looks behind may hold looks behind, which come after them in the list. */
+  function seenBy(partAt: (index: number, seen: readonly boolean[]) => Part): [Part[], boolean[]] {
+    const found: Part[] = [];
+    const seen = behindStarts.map(() => false);
+    for (let index = seen.length - 1; index >= 0; index--) {
+      found[index] = partAt(index, seen);
+      seen[index] = found[index]!.accepts;
+    }
+    return [found, seen];
+  }
+
+  const [behindAtStart, seenAtStart] = seenBy((index, seen) => partOf(demandOf(behindStarts[index]!, true, seen)));
+  const atStart = roots.flatMap(({ from, negated }) =>
+    negated ? [not(demandOf(from, true, seenAtStart))] : demandsOf(from, seenAtStart),
   );
-  const start = roots.reduce<Formula>((sum, { from, negated }) => {
-    const demand = demandOf(from, true, seenAtStart);
-    return and(sum, negated ? not(demand) : demand);
-  }, always);
 
   return {
     classes,
-    start: stateOf(start, behindAtStart),
-    next(state, code) {
-      const [formulas, seen] = seenBy(behindStarts.length, (index, known) => after(state.behind[index]!, code, known));
-      return stateOf(after(state.formula, code, seen), formulas);
+    start: stateOf(atStart.map(partOf), behindAtStart),
+    classOf: (code) => classes.findIndex((set) => includes(set, code)),
+    next(state, classIndex) {
+      const known = state.to[classIndex];
+      if (known !== undefined) return known;
+      if (state.isDead) return state;
+      const [behindNow, seen] = seenBy((index, others) => after(state.behind[index]!, classIndex, others));
+      const all = state.parts.map((part) => after(part, classIndex, seen));
+      const found = stateOf(all, behindNow);
+      state.to[classIndex] = found;
+      return found;
     },
-    accepts: (state) => endsHere(state.formula),
+    accepts: ({ isDead, parts: all }) => !isDead && all.every((part) => part.accepts),
   };
 }
 
@@ -230,7 +302,7 @@ function beginsAtStart(syntax: Syntax): boolean {
 }
 
 /** All characters, cut where some set begins or ends, and put together again where all sets agree. */
-function classesOf(sets: readonly CharSet[]): readonly CharSet[] {
+function classesOf(sets: readonly CharSet[], work: Work): readonly CharSet[] {
   const different = [...new Map(sets.map((set) => [JSON.stringify(set), set])).values()];
   const cuts = new Set([0, 0xd800, 0xe000, 0x110000]);
   for (const set of different)
@@ -243,6 +315,7 @@ function classesOf(sets: readonly CharSet[]): readonly CharSet[] {
   const found = new Map<string, [number, number][]>();
   for (const [index, first] of sorted.slice(0, -1).entries()) {
     if (first === 0xd800) continue;
+    work.spend(different.length);
     const signature = different.map((set, number) => {
       while (set[places[number]!] !== undefined && set[places[number]!]![1] < first) places[number]!++;
       const range = set[places[number]!];

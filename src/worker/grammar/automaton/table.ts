@@ -1,6 +1,7 @@
 import type { CharSet } from '../gbnf/gbnf.ts';
 import type { Machine, State } from './machine.ts';
 import { TooLargeError } from './too-large.ts';
+import type { Work } from './work.ts';
 
 /** A machine written out: row 0 is the start. Every row can still lead to an end. */
 export type Table = readonly Row[];
@@ -18,22 +19,26 @@ export interface TableOptions {
   /** What of a set can be written. */
   writable: (set: CharSet) => CharSet;
   maxRows: number;
-  /** Called for each row; may throw. */
-  tick: () => void;
+  /** What it may cost. */
+  work: Work;
 }
 
-/** The machine's texts of a length as a table, or null when there are none. Throws `TooLargeError` over `maxRows`. */
+/**
+ * The machine's texts of a length as a table, or null when there are none. Throws `TooLargeError` over `maxRows`, or once
+ * `work` is spent.
+ */
 export function tableOf(machine: Machine, options: TableOptions): Table | null {
   const { minLength, maxLength } = options;
-  const classes = machine.classes.map(options.writable).filter((set) => set.length > 0);
+  const written = machine.classes.map((set, index) => ({ index, set: options.writable(set) }));
+  const usable = written.filter(({ set }) => set.length > 0);
   const counted = maxLength ?? minLength;
   const rows: { accepts: boolean; to: (number | null)[] }[] = [];
-  const indexOf = new Map<string, number>();
+  const indexOf = new Map<number, number>();
   const waiting: { state: State; length: number; index: number }[] = [];
   const visit = (state: State, length: number): number | null => {
     if (state.isDead || (maxLength !== null && length > maxLength)) return null;
     const count = Math.min(length, counted);
-    const key = `${count} ${state.key}`;
+    const key = count * mostStates + state.id;
     const known = indexOf.get(key);
     if (known !== undefined) return known;
     if (rows.length >= options.maxRows) throw new TooLargeError();
@@ -44,18 +49,15 @@ export function tableOf(machine: Machine, options: TableOptions): Table | null {
     return index;
   };
   visit(machine.start, 0);
-  const steps = new Map<string, State[]>();
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    options.tick();
+    options.work.spend(usable.length);
     const { state, length, index } = next;
-    let following = steps.get(state.key);
-    if (following === undefined) {
-      following = classes.map((set) => machine.next(state, set[0]![0]));
-      steps.set(state.key, following);
-    }
-    rows[index]!.to = following.map((target) => visit(target, length + 1));
+    rows[index]!.to = usable.map(({ index: classIndex }) => visit(machine.next(state, classIndex), length + 1));
   }
-  return smallest(trimmed(rows), classes);
+  return smallest(
+    trimmed(rows),
+    usable.map(({ set }) => set),
+  );
 }
 
 type PlainRow = { accepts: boolean; to: (number | null)[] };
@@ -78,14 +80,17 @@ function trimmed(rows: readonly PlainRow[]): PlainRow[] {
   }));
 }
 
-/** A table that takes more rounds to make smaller counts characters: its rows are different. */
-const maxRounds = 64;
+/** More than a machine ever has. */
+const mostStates = 2 ** 32;
+
+/** Targets compared with each other. A table that takes more of them counts characters: its rows are different. */
+const maxCompared = 1_000_000;
 
 /** Rows that cannot be told apart are one (Moore's refinement); those that nothing leads to are left out. */
 function smallest(rows: readonly PlainRow[], classes: readonly CharSet[]): Table | null {
   let groups = rows.map((row): number => (row.accepts ? 1 : 0));
   for (let count = 0, round = 0; ; round++) {
-    if (round > maxRounds) {
+    if (round * rows.length * (classes.length + 1) > maxCompared) {
       groups = rows.map((_, index) => index);
       break;
     }

@@ -28,7 +28,17 @@ export const limits = {
   patternPositions: 1_000,
   /** Rows of the table of one string that several patterns, look-around or a length shape together. */
   automatonRows: 2_000,
+  /** Literals, clauses and ranges that are looked at to work it out, for each length that is tried. */
+  automatonWork: 400_000,
   /** Parses of one text that the engine may have to follow at a time. */
   openParses: 1_000,
-  budgetMs: 500,
+  /**
+   * The work of a whole conversion, in the unit of `automatonWork`: most of a second. No time, so that a slow machine and
+   * a busy one take the same schemas as any other.
+   */
+  work: 1_500_000,
+  /** What a rule or a look at one schema counts. */
+  stepWork: 75,
+  /** For what the work does not count: far more than the work takes. */
+  budgetMs: 30_000,
 } as const;

@@ -24,9 +24,9 @@ export interface RuleBook {
   shared(name: string): Atom;
   /** Tells what a rule is made of, for the count of open parses. */
   describe(atom: Atom, shape: Shape): Atom;
-  /** Refuses when the time budget is spent. */
-  tick(): void;
-  /** A limit of size or time was met: no other way to convert a part helps. */
+  /** Counts what the conversion does, in the unit of `limits.work`; without `work` one step. Refuses too much of it. */
+  tick(work?: number): void;
+  /** A limit of size, work or time was met: no other way to convert a part helps. */
   readonly isSpent: boolean;
   /**
    * The finished text. Refuses a rule that leads to itself without reading a character, and one that leaves too many
@@ -50,6 +50,7 @@ export function createRuleBook(deps: { refuse: Refuse; now: () => number }): Rul
   const givenUp = new Map<Atom, Error>();
   let characters = 0;
   let expanded = 0;
+  let worked = 0;
 
   let isSpent = false;
   const tooLarge = (what: string): never => {
@@ -128,11 +129,11 @@ export function createRuleBook(deps: { refuse: Refuse; now: () => number }): Rul
       shapes.set(atom, shape);
       return atom;
     },
-    tick() {
-      if (now() - startedMs > limits.budgetMs) {
-        isSpent = true;
-        refuse('#', `it takes over ${limits.budgetMs} ms to convert.`, 'Use a smaller schema.');
-      }
+    tick(work = limits.stepWork) {
+      worked += work;
+      if (worked <= limits.work && now() - startedMs <= limits.budgetMs) return;
+      isSpent = true;
+      refuse('#', 'it takes too much to convert.', 'Use a smaller schema.');
     },
     get isSpent() {
       return isSpent;
