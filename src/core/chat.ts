@@ -114,7 +114,7 @@ export interface ChatRequest {
   format?: OutputFormat;
   /** Log probabilities of each token wanted, with this many alternatives (0 to 20). */
   logprobs?: { top: number };
-  /** Upper bound for generated tokens; absent means until the end of the context. */
+  /** Upper bound for generated tokens; 0 only reads the prompt; absent means until the end of the context. */
   maxTokens?: number;
   /** Strings that end the answer and are not part of it; at most 16 of at most 256 characters. */
   stop: string[];

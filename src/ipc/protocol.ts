@@ -37,6 +37,8 @@ export interface WorkerRequest {
   /** Alternatives per token, or null when no log probabilities are wanted. */
   topLogprobs: number | null;
   maxTokens: number | null;
+  /** Most tokens of reasoning, after which it is closed; left out: as many as the model likes. */
+  reasoningTokens?: number;
   stop: string[];
   /** Whose kept states and texts it may use; null: those that all share. */
   owner: string | null;

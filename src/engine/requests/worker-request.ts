@@ -1,4 +1,5 @@
-import type { ChatInput, ChatRequest } from '../../core/chat.ts';
+import type { ChatInput, ChatMessage, ChatRequest, ReasoningWish } from '../../core/chat.ts';
+import type { ContentPart, DocumentPart, TextPart } from '../../core/content.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Warning } from '../../core/events.ts';
 import type { WorkerRequest } from '../../ipc/protocol.ts';
@@ -15,6 +16,7 @@ export function toWorkerRequest(
   options: { model: string; choice: number; owner: string | null },
 ): WorkerRequest {
   const { seed } = request.sampling;
+  const reasoningTokens = mostReasoning(request.reasoning);
   return {
     model: options.model,
     input: withReasoningWish(request),
@@ -23,26 +25,73 @@ export function toWorkerRequest(
     format: request.format ?? { type: 'text' },
     topLogprobs: request.logprobs?.top ?? null,
     maxTokens: request.maxTokens ?? null,
+    ...(reasoningTokens !== null && { reasoningTokens }),
     stop: request.stop,
     owner: options.owner,
     promptCache: request.promptCache ?? 'keep',
   };
 }
 
-/** Templates that can think know this switch by this name, and the others do not look. */
-function withReasoningWish({ input, reasoning }: ChatRequest): ChatInput {
+/** Templates that can think know these switches by these names, and the others do not look. */
+function withReasoningWish({ input: given, reasoning }: ChatRequest): ChatInput {
+  const input = withDocumentsAsText(given);
   if (input.type !== 'chat' || !reasoning) return input;
-  return { ...input, templateOptions: { enable_thinking: reasoning.mode === 'on', ...input.templateOptions } };
+  const effort = reasoning.mode === 'on' ? reasoning.effort : undefined;
+  return {
+    ...input,
+    templateOptions: {
+      enable_thinking: reasoning.mode === 'on',
+      ...(effort !== undefined && { reasoning_effort: effort }),
+      ...input.templateOptions,
+    },
+  };
+}
+
+/** What an effort makes of a budget, and the budget that it is where there is none; null: none. */
+const efforts = {
+  minimal: { share: 0.125, tokens: 512 },
+  low: { share: 0.25, tokens: 2_048 },
+  medium: { share: 0.5, tokens: 8_192 },
+  high: { share: 1, tokens: null },
+  xhigh: { share: 1, tokens: null },
+  max: { share: 1, tokens: null },
+} as const;
+
+/** Most tokens of reasoning, or null. A model that is not to think is stopped where its template does not know how. */
+export function mostReasoning(reasoning: ReasoningWish | undefined): number | null {
+  if (!reasoning) return null;
+  if (reasoning.mode === 'off') return 0;
+  const { share, tokens } = efforts[reasoning.effort ?? 'high'];
+  return reasoning.budgetTokens === undefined ? tokens : Math.ceil(reasoning.budgetTokens * share);
+}
+
+/** Documents that are text can be read by every model; the others were refused before. */
+function withDocumentsAsText(input: ChatInput): ChatInput {
+  if (input.type !== 'chat') return input;
+  return {
+    ...input,
+    messages: input.messages.map((message): ChatMessage => {
+      if (message.role !== 'user') return message;
+      const content = message.content.map((part) => {
+        if (part.type === 'document') return toText(part);
+        if (part.type !== 'tool-result') return part;
+        return { ...part, content: part.content.map((inner) => (inner.type === 'document' ? toText(inner) : inner)) };
+      });
+      return { ...message, content };
+    }),
+  };
+}
+
+function toText({ source, title, context }: DocumentPart): TextPart {
+  const text = source.type === 'text' ? source.text : '';
+  const lines = ['<document>', ...(title ? [`Title: ${title}`] : []), ...(context ? [context] : []), text];
+  return { type: 'text', text: `${lines.join('\n')}\n</document>\n` };
 }
 
 /** What of a request a model of this machine does not do although the answer is worth having without it. */
 export function warningsFor(request: ChatRequest): Warning[] {
   const warnings: Warning[] = [];
   const warn = (field: string, message: string) => warnings.push({ field, message });
-  if (request.reasoning?.mode === 'on') {
-    if (request.reasoning.budgetTokens !== undefined) warn('reasoning.budgetTokens', 'is not enforced here');
-    if (request.reasoning.effort !== undefined) warn('reasoning.effort', 'makes no difference here');
-  }
   if (request.serviceTier !== undefined) warn('serviceTier', 'makes no difference here');
   if (request.prediction !== undefined) warn('prediction', 'is not used here');
   return warnings;
@@ -54,12 +103,16 @@ export function assertReadable(request: ChatRequest, model: string): void {
   for (const [at, message] of request.input.messages.entries()) {
     for (const [index, part] of message.content.entries()) {
       const field = `input.messages.${at}.content.${index}`;
-      const inner = part.type === 'tool-result' ? part.content.findIndex(({ type }) => type !== 'text') : -1;
+      const inner = part.type === 'tool-result' ? part.content.findIndex(isUnreadable) : -1;
       if (part.type === 'tool-result' && inner >= 0)
         throw unreadable(part.content[inner]!.type, `${field}.content.${inner}`, model);
-      if (part.type === 'image' || part.type === 'document') throw unreadable(part.type, field, model);
+      if (isUnreadable(part)) throw unreadable(part.type, field, model);
     }
   }
+}
+
+function isUnreadable(part: ContentPart): boolean {
+  return part.type === 'image' || (part.type === 'document' && part.source.type !== 'text');
 }
 
 function unreadable(type: string, field: string, model: string): AppError {

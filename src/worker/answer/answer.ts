@@ -3,4 +3,5 @@
 export { type AnswerCheck, type CheckedParts, createAnswerCheck, type Finding } from './answer-check.ts';
 export { bindAnswer, bindToolCalls, formatGrammar, formatOrCalls } from './answer-grammar.ts';
 export { createOutputParser } from './output-parser.ts';
+export { createReasoningBudget } from './reasoning-budget.ts';
 export { createTask, type Task } from './task.ts';

@@ -6,6 +6,7 @@ import type { CacheUse } from '../prefix/prefix.ts';
 import type { GeneratedToken, GenerationSettings, GrammarSource } from '../sequence/sequence.ts';
 import type { StopMatcher, TextStream } from '../text/text.ts';
 import type { OutputParser } from './output-parser.ts';
+import type { ReasoningBudget } from './reasoning-budget.ts';
 
 /** One request inside the worker: its prompt as tokens and the pipeline that turns generated tokens into events. */
 export interface Task {
@@ -37,6 +38,8 @@ interface TaskDeps {
   text: TextStream;
   stops: StopMatcher;
   parser: OutputParser;
+  /** Absent: the model thinks as long as it likes. */
+  reasoningBudget?: Pick<ReasoningBudget, 'spend'>;
   /** The answer ends with its first call. */
   singleCall: boolean;
   /** Text that was forced to begin the answer and is part of it (the opening of a required tool call). */
@@ -164,13 +167,18 @@ export function createTask(deps: TaskDeps): Task {
       const { token } = choice;
       lastTokenAtMs = deps.nowMs();
       firstTokenAtMs ??= lastTokenAtMs;
+      // A prompt cannot be read without a token coming of it; here nobody wants it.
+      if (deps.maxTokens === 0) return { events: finishWith('length', null), finished: true };
       if (deps.isEnd(token)) return { events: finishWith('stop', null), finished: true };
       generated.push(token);
       const logprobs = describeChoice(choice);
       const { events: shown, stopped } = show(deps.text.push(token));
       const untilCall = endWithCall(shown);
       const events = [...logprobs, ...untilCall];
-      if (deps.parser.inReasoning) reasoningTokens++;
+      if (deps.parser.inReasoning) {
+        reasoningTokens++;
+        deps.reasoningBudget?.spend();
+      }
       if (untilCall.at(-1)?.type === 'tool-call-end' && deps.singleCall) {
         return { events: [...events, finishEvent('stop', null)], finished: true };
       }

@@ -68,10 +68,14 @@ function toUserMessages(parts: readonly ContentPart[], field: string): TemplateM
         role: 'tool',
         toolCallId: part.callId,
         ...(part.name !== undefined && { name: part.name }),
-        content: part.content.map((inner, at) => {
-          if (inner.type !== 'text') throw unreadable(inner, `${field}.${index}.content.${at}`);
-          return inner;
-        }),
+        content: [
+          // Templates know no failed results; the model is to know that it is one.
+          ...(part.isError ? [{ type: 'text' as const, text: 'Error: ' }] : []),
+          ...part.content.map((inner, at) => {
+            if (inner.type !== 'text') throw unreadable(inner, `${field}.${index}.content.${at}`);
+            return inner;
+          }),
+        ],
       });
     } else if (part.type === 'text') {
       const last = result.at(-1);

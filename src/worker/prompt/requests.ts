@@ -8,6 +8,7 @@ import {
   bindToolCalls,
   type CheckedParts,
   createOutputParser,
+  createReasoningBudget,
   createTask,
   formatGrammar,
   formatOrCalls,
@@ -85,6 +86,23 @@ export function prepareTask(
   });
   const ends = new Set(endsLate(request) ? [] : turnEndTexts(template.source, runtime.vocabulary.controlTexts));
   const shown = [...(tools.length > 0 ? [...form.opens, ...form.markers] : []), ...tagTexts(reasoning)];
+  const grammar =
+    answer !== null && opening === null
+      ? bindAnswer(tools.length > 0 ? formatOrCalls(answer.gbnf, form, tools, how) : answer.gbnf, parser)
+      : isBound
+        ? bindToolCalls({ opened: opening?.gbnf ?? null, gbnf: callGbnf }, parser)
+        : null;
+  const budget =
+    request.reasoningTokens !== undefined && mayBeStopped(request, template, startsInReasoning)
+      ? createReasoningBudget(
+          {
+            tokens: request.reasoningTokens,
+            close: reasoning.close,
+            closeTokens: runtime.tokenizeFurther(reasoning.close).length,
+          },
+          parser,
+        )
+      : null;
   const task = createTask({
     id,
     model: request.model,
@@ -97,12 +115,8 @@ export function prepareTask(
     },
     sampling: request.sampling,
     topLogprobs: request.topLogprobs,
-    grammar:
-      answer !== null && opening === null
-        ? bindAnswer(tools.length > 0 ? formatOrCalls(answer.gbnf, form, tools, how) : answer.gbnf, parser)
-        : isBound
-          ? bindToolCalls({ opened: opening?.gbnf ?? null, gbnf: callGbnf }, parser)
-          : null,
+    grammar: budget ? budget.bind(grammar) : grammar,
+    ...(budget && { reasoningBudget: budget }),
     maxTokens: request.maxTokens,
     isEnd: (token) => runtime.isEnd(token) || ends.has(runtime.vocabulary.controlTextOf(token) ?? ''),
     text: createTextStream(showControls(runtime.vocabulary, shown), runtime.detokenize),
@@ -151,6 +165,19 @@ function tokenizePrompt(pieces: readonly string[], runtime: Pick<Runtime, 'conte
 }
 
 const endsLate = ({ sampling }: WorkerRequest) => sampling.ignoreEnd === true || (sampling.minTokens ?? 0) > 0;
+
+/**
+ * Whether reasoning may have to be closed for the model. Log probabilities, late ends and biases come from our own choice
+ * among candidates, which knows no grammar.
+ */
+function mayBeStopped(
+  request: WorkerRequest,
+  { source, reasoning }: ChatTemplate,
+  startsInReasoning: boolean,
+): boolean {
+  if (request.topLogprobs !== null || endsLate(request) || request.sampling.logitBias !== undefined) return false;
+  return startsInReasoning || source.includes(reasoning.open.trim());
+}
 
 /** Wishes that exclude each other are refused, not dropped. */
 function refuseMixes(request: WorkerRequest, tools: readonly ToolDefinition[]): void {

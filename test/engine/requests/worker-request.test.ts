@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { ChatRequest } from '../../../src/core/chat.ts';
-import type { UserPart } from '../../../src/core/content.ts';
+import type { ChatRequest, ReasoningWish } from '../../../src/core/chat.ts';
+import type { DocumentPart, UserPart } from '../../../src/core/content.ts';
 import { assertReadable, toWorkerRequest, warningsFor } from '../../../src/engine/requests/worker-request.ts';
 
 const request: ChatRequest = {
@@ -36,11 +36,66 @@ describe('what crosses to a worker', () => {
     expect(warningsFor(request)).toEqual([]);
     const fields = warningsFor({
       ...request,
-      reasoning: { mode: 'on', budgetTokens: 100, effort: 'low' },
       serviceTier: 'fast',
       prediction: 'text',
     }).map(({ field }) => field);
-    expect(fields).toEqual(['reasoning.budgetTokens', 'reasoning.effort', 'serviceTier', 'prediction']);
+    expect(fields).toEqual(['serviceTier', 'prediction']);
+  });
+
+  it.each<[ReasoningWish | undefined, number | undefined]>([
+    [undefined, undefined],
+    [{ mode: 'off' }, 0],
+    [{ mode: 'on' }, undefined],
+    [{ mode: 'on', effort: 'high' }, undefined],
+    [{ mode: 'on', effort: 'low' }, 2_048],
+    [{ mode: 'on', budgetTokens: 4_000 }, 4_000],
+    [{ mode: 'on', budgetTokens: 4_000, effort: 'max' }, 4_000],
+    [{ mode: 'on', budgetTokens: 4_000, effort: 'medium' }, 2_000],
+    [{ mode: 'on', budgetTokens: 4_001, effort: 'low' }, 1_001],
+  ])('for %j has %s as the most tokens of reasoning', (reasoning, tokens) => {
+    expect(toWorkerRequest({ ...request, ...(reasoning && { reasoning }) }, options).reasoningTokens).toBe(tokens);
+  });
+
+  it('says the effort to templates that know one', () => {
+    const { input } = toWorkerRequest({ ...request, reasoning: { mode: 'on', effort: 'low' } }, options);
+    expect(input).toMatchObject({ templateOptions: { enable_thinking: true, reasoning_effort: 'low' } });
+  });
+
+  it('has documents of text as text, wherever they stand, and everything else as it was', () => {
+    const document: DocumentPart = {
+      type: 'document',
+      mediaType: 'text/plain',
+      source: { type: 'text', text: 'The sky is green.' },
+      title: 'Weather',
+      context: 'From a dream.',
+    };
+    const question: UserPart = { type: 'text', text: 'Why?' };
+    const { input } = toWorkerRequest(
+      {
+        ...request,
+        input: {
+          type: 'chat',
+          messages: [
+            {
+              role: 'user',
+              content: [document, question, { type: 'tool-result', callId: 'c', isError: false, content: [document] }],
+            },
+          ],
+          tools: [],
+          toolChoice: { type: 'auto' },
+        },
+      },
+      options,
+    );
+    const text = {
+      type: 'text',
+      text: '<document>\nTitle: Weather\nFrom a dream.\nThe sky is green.\n</document>\n',
+    };
+    expect(input.type === 'chat' && input.messages[0]!.content).toEqual([
+      text,
+      question,
+      { type: 'tool-result', callId: 'c', isError: false, content: [text] },
+    ]);
   });
 });
 
@@ -56,7 +111,9 @@ describe('what a model of this machine reads', () => {
     input: { type: 'chat', messages: [{ role: 'user', content }], tools: [], toolChoice: { type: 'auto' } },
   });
 
-  it('is text, wherever it stands', () => {
+  it('is text, wherever it stands, in a document too', () => {
+    const document: DocumentPart = { type: 'document', mediaType: null, source: { type: 'text', text: 'd' } };
+    expect(() => assertReadable(asked(document), 'm')).not.toThrow();
     expect(() =>
       assertReadable(
         asked(text, { type: 'tool-result', callId: 'c', isError: false, content: [{ type: 'text', text: 'b' }] }),
@@ -75,8 +132,13 @@ describe('what a model of this machine reads', () => {
     ],
     [
       'a document',
-      [{ type: 'document', mediaType: null, source: { type: 'text', text: 'd' } }],
+      [{ type: 'document', mediaType: 'application/pdf', source: { type: 'bytes', base64: 'JVBERg==' } }],
       'input.messages.0.content.0',
+    ],
+    [
+      'a document elsewhere',
+      [text, { type: 'document', mediaType: null, source: { type: 'url', url: 'https://a.b/c.pdf' } }],
+      'input.messages.0.content.1',
     ],
   ])('is never %s: the refusal names the model and the place', (_title, content, field) => {
     expect(() => assertReadable(asked(...content), 'tiny')).toThrow(

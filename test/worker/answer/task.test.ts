@@ -64,6 +64,20 @@ describe('a task', () => {
     expect(stopped.kept).toEqual([[2, 2]]);
   });
 
+  it('of no tokens ends with the prompt: what came of reading it is not shown and not counted', () => {
+    const { task, take } = jobOf(0);
+    expect(task.begin(1).map(({ type }) => type)).toEqual(['start']);
+    const { events, finished } = take(0);
+    expect(finished).toBe(true);
+    expect(events).toEqual([
+      expect.objectContaining({
+        type: 'finish',
+        reason: 'length',
+        usage: expect.objectContaining({ inputTokens: 1, cacheReadTokens: 1, outputTokens: 0 }),
+      }),
+    ]);
+  });
+
   it('keeps nothing of an answer that was cancelled', () => {
     const { task, kept, take } = jobOf();
     take(0);

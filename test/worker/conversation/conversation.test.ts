@@ -71,3 +71,15 @@ describe('a template that insists on turns', () => {
     );
   });
 });
+
+describe('the result of a tool', () => {
+  it('that failed is told as such', () => {
+    const result = (isError: boolean): ChatMessage => ({
+      role: 'user',
+      content: [{ type: 'tool-result', callId: 'c', isError, content: [{ type: 'text', text: 'no such file' }] }],
+    });
+    const source = '{% for m in messages %}{{ m.role }}:{{ m.content }};{% endfor %}<tool_call>{{ tool_calls }}';
+    expect(render(source, [result(true)])).toContain('tool:Error: no such file;');
+    expect(render(source, [result(false)])).toContain('tool:no such file;');
+  });
+});
