@@ -23,6 +23,8 @@ export function toConfig({ server, models, engine, data_folder, log }: MergedSet
       /** Clients send one of them as `Authorization: Bearer` or `X-API-Key`; empty: no key is asked for. */
       apiKeys: server.api_key ?? [],
       allowAnonymous: server.allow_anonymous,
+      /** Volatile lines of coding agents are left out of prompts. */
+      dropAttribution: server.drop_attribution,
       /** Largest request body in bytes. */
       bodyLimitBytes: server.body_limit,
       /** How long running streams may go on after SIGTERM. */

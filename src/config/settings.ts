@@ -94,6 +94,12 @@ const server = {
     help: 'origins of pages and apps that may call from a browser: `https://nas.local:8443`, `https://*.example.com`, `http://localhost:*`, `app://obsidian.md`, `null`; `*` is all',
     example: "['https://nas.local:8443']",
   },
+  drop_attribution: {
+    schema: value.truth(),
+    env: { name: 'HEARTH_DROP_ATTRIBUTION' },
+    default: true,
+    help: 'lines at the head of a system prompt that coding agents change with every request (Claude Code names its version and a checksum there) are left out of prompts for local models, which can then be reused',
+  },
   body_limit: {
     schema: value.converted(parseBytes).pipe(
       z

@@ -4,6 +4,7 @@ import websocket from '@fastify/websocket';
 import fastify from 'fastify';
 import { chooseSubprotocol } from '../auth/subprotocol.ts';
 import { createTickets } from '../auth/tickets.ts';
+import { errorBody as anthropicErrorBody, anthropicRoutes, errorBodyByVersion } from './anthropic/anthropic.ts';
 import { addDocs, addDocument } from './docs/docs.ts';
 import { requestValidator } from './fields/validation.ts';
 import { clientErrorHandler } from './mount/client-errors.ts';
@@ -41,7 +42,8 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   const errorBodies: ByPrefix<ErrorBody> = [
     [rootMount.prefix, rootMount.errorBody],
     [apiMount.prefix, apiMount.errorBody],
-    ['/v1', openaiErrorBody],
+    ['/v1', errorBodyByVersion(openaiErrorBody)],
+    ['/v1/messages', anthropicErrorBody],
   ];
   const handlers = errorBodies.map(([prefix, errorBody]) => [prefix, createErrorHandler(errorBody, deps)] as const);
 
@@ -91,6 +93,7 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
 
   // 3. The mounts: one speaks one shape.
   await app.register(openaiRoutes(routeDeps), { prefix: '/v1' });
+  await app.register(anthropicRoutes(routeDeps), { prefix: '/v1' });
   await app.register(nativeRoutes(routeDeps, rootMount, sessions));
   await app.register(nativeRoutes(routeDeps, apiMount, sessions), { prefix: apiMount.prefix });
   addDocument(app);

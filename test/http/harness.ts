@@ -37,6 +37,7 @@ export function testConfig(server: Partial<Config['server']> = {}, models: Parti
       origins: [],
       apiKeys: [],
       allowAnonymous: false,
+      dropAttribution: true,
       bodyLimitBytes: 1024 * 1024,
       drainMs: 8_000,
       ...server,

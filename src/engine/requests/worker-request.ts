@@ -19,7 +19,7 @@ export function toWorkerRequest(
   const reasoningTokens = mostReasoning(request.reasoning);
   return {
     model: options.model,
-    input: withReasoningWish(request),
+    input: withDocumentsAsText(withReasoningWish(request)),
     // Equal seeds would give equal answers.
     sampling: seed === undefined ? request.sampling : { ...request.sampling, seed: (seed + options.choice) % seeds },
     format: request.format ?? { type: 'text' },
@@ -32,23 +32,25 @@ export function toWorkerRequest(
   };
 }
 
+/** Words of templates that know several degrees of it; most of them have these three. */
+const efforts = { minimal: 'low', low: 'low', medium: 'medium', high: 'high', xhigh: 'high', max: 'high' } as const;
+
 /** Templates that can think know these switches by these names, and the others do not look. */
-function withReasoningWish({ input: given, reasoning }: ChatRequest): ChatInput {
-  const input = withDocumentsAsText(given);
+function withReasoningWish({ input, reasoning }: ChatRequest): ChatInput {
   if (input.type !== 'chat' || !reasoning) return input;
   const effort = reasoning.mode === 'on' ? reasoning.effort : undefined;
   return {
     ...input,
     templateOptions: {
       enable_thinking: reasoning.mode === 'on',
-      ...(effort !== undefined && { reasoning_effort: effort }),
+      ...(effort !== undefined && { reasoning_effort: efforts[effort] }),
       ...input.templateOptions,
     },
   };
 }
 
 /** What an effort makes of a budget, and the budget that it is where there is none; null: none. */
-const efforts = {
+const budgets = {
   minimal: { share: 0.125, tokens: 512 },
   low: { share: 0.25, tokens: 2_048 },
   medium: { share: 0.5, tokens: 8_192 },
@@ -61,7 +63,7 @@ const efforts = {
 export function mostReasoning(reasoning: ReasoningWish | undefined): number | null {
   if (!reasoning) return null;
   if (reasoning.mode === 'off') return 0;
-  const { share, tokens } = efforts[reasoning.effort ?? 'high'];
+  const { share, tokens } = budgets[reasoning.effort ?? 'high'];
   return reasoning.budgetTokens === undefined ? tokens : Math.ceil(reasoning.budgetTokens * share);
 }
 

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { abortable } from '../../core/abortable.ts';
 import type { CallContext } from '../../core/call.ts';
 import type { ChatRequest } from '../../core/chat.ts';
 import { type AppError, toAppError } from '../../core/errors.ts';
@@ -27,11 +28,27 @@ interface AnswerForm<Body, Item> {
 
 /** What an HTTP request asks for. */
 interface Asked<Body, Item> {
-  /** Several prompts become one answer: the choices of the first come first. */
-  chats: readonly [ChatRequest, ...ChatRequest[]];
+  /**
+   * Several prompts become one answer: the choices of the first come first. A function where something has to be asked
+   * before they are known; it may throw.
+   */
+  chats: Chats | ((context: CallContext) => Promise<Chats>);
   names: FieldNames;
   /** Called once the answer has begun. */
   formOf(begun: Begun): AnswerForm<Body, Item>;
+  /** For clients that do not wait long for a first record; left out: a stream begins with its answer. */
+  early?: EarlyStart<Body, Item>;
+}
+
+type Chats = readonly [ChatRequest, ...ChatRequest[]];
+
+/** A stream whose answer has not begun after so long begins without it: a failure is in its last record then. */
+interface EarlyStart<Body, Item> {
+  afterMs: number;
+  /** What it begins with. */
+  records(): readonly Item[];
+  /** Words the answer behind them. */
+  form: AnswerForm<Body, Item>;
 }
 
 /** Answers an HTTP request as its body asks for: by one body, or by a stream. */
@@ -54,7 +71,8 @@ async function respondWhole<Body, Item>(
   reply: FastifyReply,
   asked: Asked<Body, Item>,
 ): Promise<Body> {
-  const begun = await begin(deps, request, reply, asked, clientGone(reply));
+  const begun = await begin(deps, request, asked, clientGone(reply));
+  nameAnswerer(reply, begun);
   const answer = await foldEvents(begun.events, begun.providerId).catch((error: unknown) => {
     throw begun.fail(error);
   });
@@ -71,16 +89,20 @@ export async function respondStream<Body, Item>(
   reply: FastifyReply,
   asked: Asked<Body, Item>,
 ): Promise<FastifyReply> {
+  const { early } = asked;
   const gone = clientGone(reply);
-  const begun = await begin(deps, request, reply, asked, gone);
-  const form = asked.formOf(begun);
-  return sendStream(reply, form.toRecords(begun.events), {
+  const beginning = begin(deps, request, asked, gone);
+  const begun = early ? await firstOf(beginning, deps.clock, early.afterMs) : await beginning;
+  if (begun !== null) nameAnswerer(reply, begun);
+  const form = begun === null ? early!.form : asked.formOf(begun);
+  const records = begun === null ? recordsAfter(early!.records(), beginning, form) : form.toRecords(begun.events);
+  return sendStream(reply, records, {
     framing: form.framing,
     gone,
     clock: deps.clock,
     log: deps.log,
     onFailure: (thrown) => {
-      const error = begun.fail(thrown);
+      const error = inDialect(toAppError(thrown), asked.names);
       logError(deps.log, error, request.id);
       return form.toErrorRecord(error);
     },
@@ -90,13 +112,41 @@ export async function respondStream<Body, Item>(
 async function begin<Body, Item>(
   deps: RouteDeps,
   request: FastifyRequest,
-  reply: FastifyReply,
   { chats, names }: Asked<Body, Item>,
   { signal }: AbortController,
 ): Promise<Begun> {
-  const begun = await beginAnswers(deps, { requestId: request.id, principal: request.principal, signal, names }, chats);
-  nameAnswerer(reply, begun);
-  return begun;
+  const asker = { requestId: request.id, principal: request.principal, signal, names };
+  if (typeof chats !== 'function') return beginAnswers(deps, asker, chats);
+  const known = await chats(contextOf(deps, asker)).catch((error: unknown) => {
+    throw inDialect(toAppError(error), names);
+  });
+  return beginAnswers(deps, asker, known);
+}
+
+/** What comes of it if it comes in time, or null. Rejects as it does. */
+async function firstOf<Result>(coming: Promise<Result>, clock: RouteDeps['clock'], afterMs: number) {
+  const inTime = new AbortController();
+  const late = abortable<null>(inTime.signal, (resolve) => clock.after(afterMs, () => resolve(null)).cancel);
+  // The timer ends with the wait.
+  late.catch(() => {});
+  try {
+    return await Promise.race([coming, late]);
+  } finally {
+    inTime.abort();
+  }
+}
+
+/** Records that need no answer, then those of the answer. Throws as either does. */
+async function* recordsAfter<Body, Item>(
+  first: readonly Item[],
+  beginning: Promise<Begun>,
+  form: AnswerForm<Body, Item>,
+): AsyncGenerator<Item> {
+  // Whatever fails while the first are sent is thrown below.
+  beginning.catch(() => {});
+  yield* first;
+  const { events } = await beginning;
+  yield* form.toRecords(events);
 }
 
 /**

@@ -7,29 +7,35 @@ import { normalizeError } from './errors.ts';
 const maxDroppedBytes = 64 * 1024 * 1024;
 
 /** How a dialect words an error; its `errors.ts` has the only place that does. */
-export type ErrorBody = (error: AppError, context: { requestId: string; now: Date }) => object;
+export type ErrorBody = (
+  error: AppError,
+  /** `headers`: of the request, where there is one. */
+  context: { requestId: string; now: Date; headers?: FastifyRequest['headers'] },
+) => object;
 
 export type ErrorHandler = (thrown: unknown, request: FastifyRequest, reply: FastifyReply) => void;
 
 /**
  * The error handler of a dialect's scope. Fastify renders errors of root hooks and of body validation through the
- * handler of the matched route's scope, so every route answers in its own dialect.
+ * handler of the matched route's scope, so every route answers in its own dialect. `statusOf`: for a dialect that has
+ * other statuses than the catalogue.
  */
 export function createErrorHandler(
   errorBody: ErrorBody,
   deps: Pick<HttpDeps, 'clock' | 'log' | 'metrics'>,
+  statusOf: (error: AppError) => number = ({ status }) => status,
 ): ErrorHandler {
   return (thrown, request, reply) => {
     const error = normalizeError(thrown);
     deps.metrics.rejected.inc({ reason: error.code });
     logError(deps.log, error, request.id);
-    reply.code(error.status);
+    reply.code(statusOf(error));
     if (error.retryAfterSeconds !== null) reply.header('retry-after', String(Math.ceil(error.retryAfterSeconds)));
     // The SDKs of OpenAI and Anthropic retry every 5xx unless told otherwise.
     if (error.status >= 500 && !error.retryable) reply.header('x-should-retry', 'false');
     if (error.code === 'payload_too_large' && willReadRest(request)) reply.removeHeader('connection');
     reply.type('application/json; charset=utf-8');
-    reply.send(errorBody(error, { requestId: request.id, now: deps.clock.now() }));
+    reply.send(errorBody(error, { requestId: request.id, now: deps.clock.now(), headers: request.headers }));
   };
 }
 

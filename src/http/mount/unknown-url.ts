@@ -38,7 +38,7 @@ export function addUnknownUrls(app: FastifyInstance, handlers: ByPrefix<ErrorHan
 /** The handler of Fastify's own refusals (a malformed URL), which run no hooks: the id must be sent here. */
 export function answerFrameworkError(handlers: ByPrefix<ErrorHandler>) {
   return (error: Error, request: FastifyRequest, reply: FastifyReply): void => {
-    reply.header('x-request-id', request.id);
+    reply.header('x-request-id', request.id).header('request-id', request.id);
     valueFor(handlers, pathOf(request.raw.url))(error, request, reply);
   };
 }

@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { errorBodyByVersion } from '../anthropic/anthropic.ts';
 import type { RouteDeps } from '../mount/deps.ts';
 import { createErrorHandler } from '../mount/error-handler.ts';
 import { addRerankRoute } from '../rerank/rerank.ts';
@@ -19,6 +20,9 @@ export function openaiRoutes(deps: RouteDeps) {
     addCompletionRoute(app, deps, [tag]);
     addEmbeddingRoute(app, deps, [tag]);
     addRerankRoute(app, deps, { tag, errorSchema: openaiError });
-    addModelRoutes(app, deps, [tag]);
+    await app.register(async (models) => {
+      models.setErrorHandler(createErrorHandler(errorBodyByVersion(errorBody), deps));
+      addModelRoutes(models, deps, [tag]);
+    });
   };
 }

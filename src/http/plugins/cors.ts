@@ -4,7 +4,7 @@ import type { Config } from '../../config/schema.ts';
 import { AppError } from '../../core/errors.ts';
 
 const allowedHeaders = ['authorization', 'content-type', 'x-api-key', 'x-request-id'];
-const exposedHeaders = 'X-Request-ID, X-Provider-Used, X-Model-Used, Retry-After';
+const exposedHeaders = 'X-Request-ID, Request-ID, X-Provider-Used, X-Model-Used, Retry-After';
 
 /**
  * Answers browsers on other origins, if they are configured; without `server.origins` no CORS header is ever sent.

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 
-/** Sends the request's id back on every answer, errors included. */
+/** Sends the request's id back on every answer, errors included; Anthropic's clients know it by the second name. */
 export function addRequestId(app: FastifyInstance): void {
   app.addHook('onRequest', async (request, reply) => {
-    reply.header('x-request-id', request.id);
+    reply.header('x-request-id', request.id).header('request-id', request.id);
   });
 }

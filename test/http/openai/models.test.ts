@@ -1,8 +1,28 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { toAnthropicPage } from '../../../src/http/openai/models/anthropic.ts';
+import type { ModelInfo } from '../../../src/core/model.ts';
+import { toAnthropicPage } from '../../../src/http/anthropic/models/models.ts';
 import { createHarness, type Harness } from '../harness.ts';
 
-const models = ['a', 'b', 'c', 'd', 'e'].map((id, day) => ({ id, createdAt: new Date(Date.UTC(2026, 0, day + 1)) }));
+const modelOf = (id: string, createdAt: Date): ModelInfo => ({
+  id,
+  aliases: [],
+  provider: 'local',
+  displayName: id,
+  createdAt,
+  contextTokens: 2_048,
+  maxOutputTokens: null,
+  state: 'ready',
+  reason: null,
+  capabilities: {
+    operations: ['generate'],
+    reads: ['text', 'reasoning'],
+    tools: true,
+    formats: ['text', 'json-schema'],
+    logprobs: true,
+    choices: 8,
+  },
+});
+const models = ['a', 'b', 'c', 'd', 'e'].map((id, day) => modelOf(id, new Date(Date.UTC(2026, 0, day + 1))));
 const page = (query: Parameters<typeof toAnthropicPage>[1]) => {
   const { data, ...rest } = toAnthropicPage(models, query);
   return { ids: data.map(({ id }) => id).join(''), ...rest };
@@ -36,8 +56,35 @@ describe("a page of models in Anthropic's shape", () => {
   });
 
   it('holds twenty models when not told otherwise', () => {
-    const many = Array.from({ length: 21 }, (_, index) => ({ id: `m${index}`, createdAt: new Date(0) }));
+    const many = Array.from({ length: 21 }, (_, index) => modelOf(`m${index}`, new Date(0)));
     expect(toAnthropicPage(many, {})).toMatchObject({ data: { length: 20 }, has_more: true });
+  });
+
+  it('holds active models only, as there are no others', () => {
+    expect(page({ 'lifecycle[]': 'active' }).ids).toBe('edcba');
+    expect(page({ 'lifecycle[]': ['retired', 'active'] }).ids).toBe('edcba');
+    expect(page({ 'lifecycle[]': 'deprecated' })).toEqual({ ids: '', has_more: false, first_id: null, last_id: null });
+  });
+
+  it('says what each can do', () => {
+    const [model] = toAnthropicPage(models, {}).data;
+    expect(model).toMatchObject({
+      max_input_tokens: 2_048,
+      max_tokens: 2_048,
+      lifecycle: 'active',
+      line: null,
+      deprecated_at: null,
+      retires_at: null,
+      capabilities: {
+        batch: { supported: false },
+        image_input: { supported: false },
+        structured_outputs: { supported: true },
+        thinking: { supported: true, types: { enabled: { supported: true } } },
+        context_management: { supported: true, compact_20260112: { supported: false } },
+      },
+    });
+    const vectors = { ...models[0]!, capabilities: { ...models[0]!.capabilities, operations: ['embed' as const] } };
+    expect(toAnthropicPage([vectors], {}).data[0]!.capabilities).toBeNull();
   });
 
   it.each([
@@ -66,7 +113,14 @@ describe('/v1/models', () => {
     const openai = (await get('/v1/models')).json();
     expect(openai).toMatchObject({ object: 'list', data: [{ object: 'model', owned_by: 'hearth' }] });
     const [{ id, created }] = openai.data;
-    const model = { type: 'model', id, display_name: id, created_at: expect.stringMatching(/^\d{4}-.*Z$/) };
+    const model = expect.objectContaining({
+      type: 'model',
+      id,
+      display_name: id,
+      created_at: expect.stringMatching(/^\d{4}-.*Z$/),
+      max_input_tokens: 2_048,
+      capabilities: expect.objectContaining({ image_input: { supported: false } }),
+    });
     const answer = (await get('/v1/models', anthropic)).json();
     expect(answer).toEqual({ data: [model], has_more: false, first_id: id, last_id: id });
     expect(Math.floor(Date.parse(answer.data[0].created_at) / 1000)).toBe(created);

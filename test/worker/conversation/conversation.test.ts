@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { textOf } from '../../../src/core/content.ts';
 import { toTemplateMessages } from '../../../src/worker/conversation/conversation.ts';
 import { createChatTemplate } from '../../../src/worker/prompt/template.ts';
 
@@ -73,13 +74,14 @@ describe('a template that insists on turns', () => {
 });
 
 describe('the result of a tool', () => {
-  it('that failed is told as such', () => {
-    const result = (isError: boolean): ChatMessage => ({
-      role: 'user',
-      content: [{ type: 'tool-result', callId: 'c', isError, content: [{ type: 'text', text: 'no such file' }] }],
-    });
-    const source = '{% for m in messages %}{{ m.role }}:{{ m.content }};{% endfor %}<tool_call>{{ tool_calls }}';
-    expect(render(source, [result(true)])).toContain('tool:Error: no such file;');
-    expect(render(source, [result(false)])).toContain('tool:no such file;');
+  it.each([
+    [true, 'Error: no such file'],
+    [false, 'no such file'],
+  ])('is told as failed where it failed: %s', (isError, told) => {
+    const content = [{ type: 'text' as const, text: 'no such file' }];
+    const [message] = toTemplateMessages([
+      { role: 'user', content: [{ type: 'tool-result', callId: 'c', isError, content }] },
+    ]);
+    expect(textOf(message!.content)).toBe(told);
   });
 });

@@ -1,13 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
+import { AppError } from '../../../core/errors.ts';
 import type { ModelInfo } from '../../../core/model.ts';
 import { clientGone } from '../../answer/answer.ts';
+import { pageQuery, toAnthropicModel, toAnthropicPage } from '../../anthropic/models/models.ts';
 import { checkModelName } from '../../fields/model-name.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { errorAnswers, jsonAnswer } from '../../mount/describe.ts';
 import { openaiError } from '../objects/answer-schema.ts';
-import { toAnthropicModel, toAnthropicPage } from './anthropic.ts';
-import { type ListedModel, modelAnswer, modelListAnswer, modelPath, pageQuery } from './schema.ts';
+import { modelAnswer, modelListAnswer, modelPath } from './schema.ts';
 
 /**
  * `GET /models` and `GET /models/{model}`. Two dialects have them at the same place: clients that send
@@ -25,16 +26,20 @@ export function addModelRoutes(instance: FastifyInstance, deps: RouteDeps, tags:
       response: { 200: jsonAnswer(modelListAnswer, 'The models'), ...errorAnswers(openaiError) },
     },
     handler: async (request, reply) => {
-      const models = (await deps.gateway.models(clientGone(reply).signal)).map(toListed);
+      const models = await deps.gateway.models(clientGone(reply).signal);
       if (isForAnthropic(request, reply)) return toAnthropicPage(models, request.query);
       return { object: 'list' as const, data: models.map(toOpenAiModel) };
     },
   });
 
   /** Aliases and names of one quantization are known to the models of this machine only. */
-  const byAnyName = async (name: string) => {
-    const { name: id, modifiedAt } = await deps.engine.getModel(name);
-    return { id, createdAt: modifiedAt };
+  const find = async (name: string, models: readonly ModelInfo[]) => {
+    const listed = models.find(({ id }) => id === name);
+    if (listed) return listed;
+    const { name: own } = await deps.engine.getModel(name);
+    const found = models.find(({ id }) => id === own);
+    if (found) return found;
+    throw new AppError('model_not_found', `The model "${own}" cannot be used.`, { field: 'model' });
   };
 
   app.get('/models/:model', {
@@ -51,7 +56,7 @@ export function addModelRoutes(instance: FastifyInstance, deps: RouteDeps, tags:
     handler: async (request, reply) => {
       const name = checkModelName(request.params.model);
       const models = await deps.gateway.models(clientGone(reply).signal);
-      const model = toListed(models.find(({ id }) => id === name) ?? (await byAnyName(name)));
+      const model = await find(name, models);
       return isForAnthropic(request, reply) ? toAnthropicModel(model) : toOpenAiModel(model);
     },
   });
@@ -64,16 +69,12 @@ function isForAnthropic(request: FastifyRequest, reply: FastifyReply): boolean {
   return request.headers['anthropic-version'] !== undefined;
 }
 
-/** Both shapes must have a time; the epoch stands for one that nobody knows. */
-function toListed({ id, createdAt }: Pick<ModelInfo, 'id' | 'createdAt'>): ListedModel {
-  return { id, createdAt: createdAt ?? new Date(0) };
-}
-
-function toOpenAiModel({ id, createdAt }: ListedModel) {
+/** The shape must have a time; the epoch stands for one that nobody knows. */
+function toOpenAiModel({ id, createdAt }: ModelInfo) {
   return {
     id,
     object: 'model' as const,
-    created: Math.floor(createdAt.getTime() / 1000),
+    created: Math.floor((createdAt?.getTime() ?? 0) / 1000),
     owned_by: 'hearth' as const,
   };
 }

@@ -1,0 +1,19 @@
+import type { FastifyInstance } from 'fastify';
+import type { RouteDeps } from '../mount/deps.ts';
+import { createErrorHandler } from '../mount/error-handler.ts';
+import { addCountTokensRoute } from './count-tokens/count-tokens.ts';
+import { addMessagesRoute } from './messages/messages.ts';
+import { errorBody, statusOf } from './objects/errors.ts';
+
+export { errorBody, errorBodyByVersion } from './objects/errors.ts';
+
+const tag = 'Anthropic';
+
+/** The Anthropic dialect; mount it under `/v1`, beside OpenAI's. Its list of models stands there, as both ask at one place. */
+export function anthropicRoutes(deps: RouteDeps) {
+  return async (app: FastifyInstance): Promise<void> => {
+    app.setErrorHandler(createErrorHandler(errorBody, deps, statusOf));
+    addMessagesRoute(app, deps, [tag]);
+    addCountTokensRoute(app, deps, [tag]);
+  };
+}

@@ -1,0 +1,68 @@
+import type { FastifyInstance } from 'fastify';
+import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
+import { z } from 'zod';
+import type { ChatRequest } from '../../../core/chat.ts';
+import { askWhole } from '../../answer/answer.ts';
+import { addIgnored, namesIgnored } from '../../answer/ignored.ts';
+import { count } from '../../fields/answer-values.ts';
+import type { RouteDeps } from '../../mount/deps.ts';
+import { jsonAnswer } from '../../mount/describe.ts';
+import { anthropicError, workErrorAnswers } from '../objects/answer-schema.ts';
+import { conversationFields } from '../objects/body.ts';
+import { editContext } from '../objects/context-edits.ts';
+import { toConversation } from '../objects/conversation.ts';
+import { names } from '../objects/field-names.ts';
+import { tellLeftOut } from '../objects/left-out.ts';
+import { refusedFields, refuseUnkept } from '../objects/refused-fields.ts';
+import { versionOf } from '../objects/version.ts';
+
+const countBody = z.object({ ...conversationFields, ...refusedFields }).meta({
+  id: 'AnthropicCountTokensRequest',
+  examples: [{ model: 'default', messages: [{ role: 'user', content: 'What is Hearth?' }] }],
+});
+
+const countAnswer = z
+  .object({
+    input_tokens: count,
+    context_management: z
+      .object({ original_input_tokens: count.meta({ description: 'Before the edits.' }) })
+      .optional()
+      .meta({ description: 'Where the request has it.' }),
+  })
+  .meta({ id: 'AnthropicCountTokens' });
+
+/** `POST /messages/count_tokens`: exactly what `POST /messages` would count for the same conversation. */
+export function addCountTokensRoute(instance: FastifyInstance, deps: RouteDeps, tags: string[]): void {
+  const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
+  app.post('/messages/count_tokens', {
+    config: { startsWork: true },
+    preValidation: namesIgnored(countBody),
+    schema: {
+      summary: 'Count the tokens of a conversation',
+      description: 'Exactly, with system prompt, tools and template; the model is loaded for it.',
+      tags,
+      body: countBody,
+      response: { 200: jsonAnswer(countAnswer, 'The tokens'), ...workErrorAnswers(anthropicError) },
+    },
+    handler: async (request, reply) => {
+      const { body } = request;
+      versionOf(request);
+      refuseUnkept(body);
+      const { chat, ignored, leftOut } = toConversation(body, { leavesOut: deps.config.server.dropAttribution });
+      addIgnored(reply, ignored);
+      tellLeftOut(reply, leftOut);
+      const asked: ChatRequest = { ...chat, sampling: {}, stop: [] };
+      const { promptTokens, originalTokens } = await askWhole(deps, request, reply, names, async (context) => {
+        const countOf = async (one: ChatRequest) => (await deps.gateway.count(one, context)).promptTokens;
+        const edited = await editContext(asked, body.context_management?.edits ?? [], countOf);
+        return { ...(await deps.gateway.count(edited.chat, context)), originalTokens: edited.originalTokens };
+      });
+      return {
+        input_tokens: promptTokens,
+        ...(body.context_management && {
+          context_management: { original_input_tokens: originalTokens ?? promptTokens },
+        }),
+      };
+    },
+  });
+}
