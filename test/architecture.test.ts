@@ -66,6 +66,7 @@ const plainCollections = [
   'wire',
   'http/fields',
   'http/mount',
+  'http/anthropic/objects',
   'http/openai/objects',
   'http/plugins',
 ];

@@ -14,6 +14,7 @@ import { beginAnswers } from './several.ts';
 
 export { type Begun, beginAnswer } from './begin.ts';
 export { type SseItem, sseFraming } from './framing.ts';
+export { addIgnored, namesIgnored } from './ignored.ts';
 export { clientGone, sendStream } from './reply.ts';
 
 /** How a dialect words the answer to one request; none of it needs to know how a request may end. */

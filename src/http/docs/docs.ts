@@ -5,6 +5,7 @@ import { fastifyZodOpenApiPlugin, fastifyZodOpenApiTransformers } from 'fastify-
 
 const tags = [
   { name: 'OpenAI', description: 'What the OpenAI SDKs speak; give them `/v1` as their base URL.' },
+  { name: 'Anthropic', description: 'What the Anthropic SDKs and coding agents speak; their base URL has no `/v1`.' },
   { name: 'Native', description: 'Generate text, and list, load and unload models.' },
   { name: 'Operation', description: 'Probes and metrics.' },
   {
@@ -14,7 +15,7 @@ const tags = [
   },
 ];
 
-const description = `Local models behind the OpenAI API and a native API.
+const description = `Local models behind the OpenAI API, the Anthropic API and a native API.
 
 With a key configured, send it as \`Authorization: Bearer KEY\` or \`X-API-Key: KEY\`.`;
 

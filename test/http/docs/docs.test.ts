@@ -1,6 +1,8 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
+import { messageAnswer, messageEvent } from '../../../src/http/anthropic/messages/answer-schema.ts';
+import { anthropicError } from '../../../src/http/anthropic/objects/answer-schema.ts';
 import { embeddingAnswer as nativeEmbeddingAnswer } from '../../../src/http/native/embeddings/schema.ts';
 import { generateAnswer, generateItem } from '../../../src/http/native/generate/schema.ts';
 import { healthAnswer } from '../../../src/http/native/health/schema.ts';
@@ -108,6 +110,8 @@ describe('/openapi.json', () => {
       'post /v1/chat/completions',
       'post /v1/completions',
       'post /v1/embeddings',
+      'post /v1/messages',
+      'post /v1/messages/count_tokens',
       'post /v1/rerank',
     ]);
     for (const [name, operation] of operations) {
@@ -203,6 +207,8 @@ describe('the schemas of answers', () => {
     ['POST', '/v1/rerank', { query: 'a', documents: ['b'], return_documents: true }, rerankAnswer],
     ['GET', '/v1/models', undefined, modelListAnswer],
     ['GET', '/v1/nowhere', undefined, openaiError],
+    ['POST', '/v1/messages', { ...chat, model: 'default', max_tokens: 5 }, messageAnswer],
+    ['POST', '/v1/messages', chat, anthropicError],
   ])('describe all of what %s %s answers', async (method, url, body, schema) => {
     const answer = (await harness.send(method, url, body)).json();
     expect(described(schema, answer)).toEqual(answer);
@@ -212,6 +218,7 @@ describe('the schemas of answers', () => {
     ['/generate/stream', { prompt: 'Hi' }, generateItem],
     ['/v1/chat/completions', { ...chat, stream: true, stream_options: { include_usage: true } }, chatChunk],
     ['/v1/chat/completions', { ...chat, stream: true, n: 2, logprobs: true }, chatChunk],
+    ['/v1/messages', { ...chat, model: 'default', max_tokens: 5, stream: true }, messageEvent],
     ['/v1/completions', { prompt: 'Hi', stream: true }, completionAnswer],
     ['/v1/completions', { prompt: 'Hi', stream: true, n: 2, logprobs: 1 }, completionAnswer],
   ])('describe all items of the stream of %s', async (url, body, schema) => {
