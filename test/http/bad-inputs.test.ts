@@ -29,6 +29,15 @@ const openai: Target = {
     if (field !== null) expect(body).toMatchObject({ error: { param: field } });
   },
 };
+const anthropic: Target = {
+  url: '/v1/messages',
+  valid: { model: 'default', max_tokens: 8, messages: [{ role: 'user', content: 'Hi' }] },
+  promptField: 'messages',
+  check: (body, field) => {
+    expect(body).toMatchObject({ type: 'error', error: { type: expect.any(String), message: expect.any(String) } });
+    if (field !== null) expect(body).toMatchObject({ error: { details: { field } } });
+  },
+};
 const targets: Target[] = [
   native,
   { ...native, url: '/generate/stream' },
@@ -71,9 +80,11 @@ async function refused(
 
 const nested = (open: string, close: string, depth: number) => open.repeat(depth) + close.repeat(depth);
 
-describe.each(targets)('POST $url', (target) => {
-  const withField = (name: string, json: string) =>
-    `${JSON.stringify(target.valid).slice(0, -1)},${JSON.stringify(name)}:${json}}`;
+const fieldOf = (target: Target) => (name: string, json: string) =>
+  `${JSON.stringify(target.valid).slice(0, -1)},${JSON.stringify(name)}:${json}}`;
+
+describe.each([...targets, anthropic])('POST $url', (target) => {
+  const withField = fieldOf(target);
 
   it('takes the body that the others are made from', async () => {
     expect((await harness.send('POST', target.url, target.valid)).statusCode).toBe(200);
@@ -141,6 +152,14 @@ describe.each(targets)('POST $url', (target) => {
     expect(response.statusCode).toBe(400);
     target.check(response.json() as never, null);
   });
+
+  it('asks for the prompt by name', async () => {
+    await refused(target, { model: 'tiny' }, { field: target.promptField });
+  });
+});
+
+describe.each(targets)('POST $url, field by field', (target) => {
+  const withField = fieldOf(target);
 
   it.each([
     ['temperature', '-0.1'],
@@ -221,10 +240,6 @@ describe.each(targets)('POST $url', (target) => {
 
   it.each(['[""]', JSON.stringify(['x'.repeat(65)])])('refuses the sequence breakers %s by item', async (json) => {
     await refused(target, withField('dry_sequence_breakers', json), { field: 'dry_sequence_breakers.0' });
-  });
-
-  it('asks for the prompt by name', async () => {
-    await refused(target, { model: 'tiny' }, { field: target.promptField });
   });
 });
 

@@ -35,6 +35,7 @@ export function clientErrorHandler(
         'Content-Type: application/json; charset=utf-8\r\n' +
         `Content-Length: ${Buffer.byteLength(body)}\r\n` +
         `X-Request-ID: ${requestId}\r\n` +
+        `Request-ID: ${requestId}\r\n` +
         `Connection: close\r\n\r\n${body}`,
     );
     // Cut at once, the answer could be lost to the reset that unread bytes cause; never cut, a client that does not

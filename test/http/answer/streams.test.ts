@@ -59,6 +59,11 @@ const targets = [
   { url: '/v1/chat/completions', body: { messages: [{ role: 'user', content: 'Hi' }] } },
   { url: '/v1/chat/completions', body: { messages: [{ role: 'user', content: 'Hi' }], stream: true } },
   { url: '/v1/completions', body: { prompt: 'Hi', stream: true } },
+  { url: '/v1/messages', body: { model: 'default', max_tokens: 8, messages: [{ role: 'user', content: 'Hi' }] } },
+  {
+    url: '/v1/messages',
+    body: { model: 'default', max_tokens: 8, messages: [{ role: 'user', content: 'Hi' }], stream: true },
+  },
 ];
 const streaming = targets.filter(({ url, body }) => url.endsWith('/stream') || 'stream' in body);
 
@@ -326,11 +331,13 @@ describe('connections', () => {
     server.emit('clientError', error, peer);
     await client.seen(/^HTTP\/1\.1 408 Request Timeout\r\n[\s\S]*\}$/);
     expect(JSON.parse(client.text().split('\r\n\r\n')[1]!)).toMatchObject(
-      url.startsWith('/v1')
-        ? { error: { code: 'request_timeout', param: null } }
-        : url.startsWith('/api/v1')
-          ? { code: 'request_timeout', status_code: 408 }
-          : { error: { code: 'REQUEST_TIMEOUT' } },
+      url === '/v1/messages'
+        ? { type: 'error', error: { type: 'timeout_error' }, request_id: expect.stringMatching(/^req_/) }
+        : url.startsWith('/v1')
+          ? { error: { code: 'request_timeout', param: null } }
+          : url.startsWith('/api/v1')
+            ? { code: 'request_timeout', status_code: 408 }
+            : { error: { code: 'REQUEST_TIMEOUT' } },
     );
     harness.clock.advance(1_000);
     expect(peer.destroyed).toBe(true);

@@ -752,6 +752,11 @@ describe('volatile lines', () => {
     expect((await post({ system: 'You are an agent.' })).headers['x-hearth-left-out']).toBeUndefined();
   });
 
+  it('are looked for a few times only', async () => {
+    const { messages } = await conversation({ system: `${line('x')}\n`.repeat(5_000) });
+    expect(JSON.stringify(messages).match(/cch=x/g)).toHaveLength(4_996);
+  });
+
   it('elsewhere, and reminders in the conversation, stay', async () => {
     const { messages } = await conversation({
       system: [

@@ -24,6 +24,8 @@ export const volatileLines: readonly VolatileLine[] = [
   },
 ];
 
+const mostLines = 4;
+
 /**
  * A system prompt without the volatile lines at its head, and the names of those that were there. Blocks that held
  * nothing else are left out.
@@ -41,11 +43,13 @@ export function leaveOutVolatile<Block extends { type: string; text?: unknown }>
 }
 
 function withoutLines(text: string, names: string[]): string {
-  for (const { name, pattern } of volatileLines) {
-    const rest = text.replace(pattern, '');
-    if (rest === text) continue;
-    names.push(name);
-    return withoutLines(rest, names);
+  let rest = text;
+  // A prompt of such lines alone is no agent's, and each of them is a copy of the text.
+  for (let count = 0; count < mostLines; count++) {
+    const line = volatileLines.find(({ pattern }) => pattern.test(rest));
+    if (!line) break;
+    rest = rest.replace(line.pattern, '');
+    names.push(line.name);
   }
-  return text;
+  return rest;
 }
