@@ -364,7 +364,9 @@ describe('errors', () => {
   });
 });
 
-it('HEAD / answers 200', async () => {
+it('HEAD / answers 200, without a key too', async () => {
+  await harness.close();
+  harness = await createHarness({ apiKeys: ['secret'] });
   const response = await harness.send('HEAD', '/');
   expect(response.statusCode).toBe(200);
   expect(response.body).toBe('');

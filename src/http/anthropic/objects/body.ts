@@ -92,7 +92,8 @@ const contextManagement = z.object({
         error: 'only clear_tool_uses_20250919 and clear_thinking_20251015 are supported',
       }),
     )
-    .max(16)
+    // Each is counted before and behind it.
+    .max(4)
     .nullish(),
 });
 
