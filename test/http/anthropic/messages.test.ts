@@ -473,6 +473,7 @@ describe('fields', () => {
         tool('f', {
           defer_loading: true,
           allowed_callers: ['direct'],
+          a_newer_field: 1,
           cache_control: { type: 'ephemeral' },
           eager_input_streaming: true,
           strict: true,
@@ -496,6 +497,7 @@ describe('fields', () => {
         'output_config.task_budget',
         'service_tier',
         'speed',
+        'tools.a_newer_field',
         'tools.allowed_callers',
         'tools.cache_control',
         'tools.defer_loading',

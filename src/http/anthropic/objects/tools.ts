@@ -7,8 +7,16 @@ import { clientToolOf } from './client-tools.ts';
 const maxToolBytes = 512 * 1024;
 const toolName = /^[a-zA-Z0-9_-]{1,128}$/;
 
-/** Fields of a tool that change nothing here. */
-const ignoredToolFields = ['cache_control', 'defer_loading', 'allowed_callers', 'max_characters'] as const;
+/** Fields of a tool that are honoured; arguments always stream as they come, so that nobody need ask for it. */
+const knownFields = new Set([
+  'type',
+  'name',
+  'description',
+  'input_schema',
+  'strict',
+  'input_examples',
+  'eager_input_streaming',
+]);
 
 /** The tools of a body in the words of the core. Throws `invalid_request` for those that only Anthropic's servers can run. */
 export function toTools(tools: readonly BodyTool[]): ToolDefinition[] {
@@ -27,9 +35,10 @@ export function toTools(tools: readonly BodyTool[]): ToolDefinition[] {
 
 /** Names of fields of tools that change nothing, for the header that says so. */
 export function ignoredInTools(tools: readonly BodyTool[]): string[] {
-  return ignoredToolFields
-    .filter((name) => tools.some((tool) => (tool[name] ?? null) !== null))
-    .map((name) => `tools.${name}`);
+  const names = tools.flatMap((tool) =>
+    Object.entries(tool).flatMap(([name, value]) => (knownFields.has(name) || value === null ? [] : [name])),
+  );
+  return [...new Set(names)].map((name) => `tools.${name}`);
 }
 
 function toTool(tool: BodyTool, field: string): ToolDefinition {
