@@ -335,6 +335,8 @@ describe('URLs without a route', () => {
     ['PUT', '/v1/models', 'GET, HEAD'],
     ['POST', '/api/v1/health', 'GET, HEAD'],
     ['HEAD', '/v1/chat/completions', 'POST'],
+    ['PUT', '/models/pull', 'POST'],
+    ['OPTIONS', '/api/v1/models/pulls', 'GET, HEAD'],
   ])('%s %s gives 405 and what is allowed', async (method, url, allow) => {
     const { send } = await serve();
     const response = await send(method, url);

@@ -17,7 +17,7 @@ const tags = [
 
 const description = `Local models behind the OpenAI API, the Anthropic API and a native API.
 
-With a key configured, send it as \`Authorization: Bearer KEY\` or \`X-API-Key: KEY\`.`;
+With a key configured, send it as \`Authorization: Bearer KEY\` or \`X-API-Key: KEY\`; two that differ are refused.`;
 
 /**
  * Everything the page may load comes from this server: it works without a network. Swagger UI writes style attributes,
@@ -52,6 +52,7 @@ export async function addDocs(app: FastifyInstance, version: string): Promise<vo
     transformObject: (input) => {
       const document = fastifyZodOpenApiTransformers.transformObject(input);
       markOptionalBodies(document.paths ?? {});
+      writeStreamData(document.paths ?? {});
       return document;
     },
   });
@@ -84,6 +85,30 @@ const optionalMark = 'x-fastify-zod-openapi-optional';
 interface DescribedBody {
   required?: boolean;
   content?: Record<string, { schema?: Record<string, unknown> }>;
+}
+
+interface DescribedStream {
+  content?: Record<string, { schema?: { properties?: { data?: Schema } } }>;
+}
+
+type Schema = { anyOf?: Schema[]; type?: unknown } & Record<string, unknown>;
+
+/** Says of the data of every event stream that its objects come as the text of a record. */
+function writeStreamData(paths: object): void {
+  const operations = Object.values(paths).flatMap((methods: Record<string, { responses?: object }>) =>
+    Object.values(methods),
+  );
+  for (const answer of operations.flatMap(({ responses }): DescribedStream[] => Object.values(responses ?? {}))) {
+    const properties = answer.content?.['text/event-stream']?.schema?.properties;
+    if (properties?.data) properties.data = asText(properties.data);
+  }
+}
+
+/** A schema of what JSON text holds, as a schema of the text; plain words stay. */
+function asText(schema: Schema): Schema {
+  if (schema.anyOf) return { ...schema, anyOf: schema.anyOf.map(asText) };
+  if (schema.type === 'string') return schema;
+  return { type: 'string', contentMediaType: 'application/json', contentSchema: schema };
 }
 
 /** Swagger calls every body required; this puts right those that may be left out, and takes the marks away. */

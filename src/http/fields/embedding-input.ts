@@ -6,25 +6,23 @@ const maxInputs = 2048;
 /** No vocabulary comes near; the model's own limit is checked where it is known. */
 const maxToken = 2 ** 31 - 1;
 
+/** A text and one in token numbers, as a schema says them: for fields whose items are looked at later. */
+export const textOrTokens = [
+  { type: 'string', minLength: 1 },
+  { type: 'array', minItems: 1, items: { type: 'integer', minimum: 0, maximum: maxToken } },
+] as const;
+
 /**
  * What is to become vectors. The items are looked at in `toInputs`: a schema would collect a complaint for each of a
  * million wrong ones, in every form that the array could have had.
  */
-export const inputField = z
-  .union([
-    z.string(),
-    z.array(z.unknown()).meta({
-      override: {
-        items: {
-          anyOf: [{ type: 'string' }, { type: 'integer' }, { type: 'array', items: { type: 'integer' } }],
-        },
-      },
-    }),
-  ])
-  .meta({
-    description: `A text, an array of at most ${maxInputs} texts, a text as an array of token numbers, or an array of those.`,
-    examples: ['The quick brown fox'],
-  });
+export const inputField = z.union([z.string(), z.array(z.unknown())]).meta({
+  override: {
+    anyOf: [...textOrTokens, { type: 'array', minItems: 1, maxItems: maxInputs, items: { anyOf: [...textOrTokens] } }],
+  },
+  description: `A text, an array of at most ${maxInputs} texts, a text as an array of token numbers, or an array of those.`,
+  examples: ['The quick brown fox'],
+});
 
 /** The texts and token arrays of an `input` field, in order. Throws `invalid_request` that names the item at fault. */
 export function toInputs(input: z.infer<typeof inputField>): (string | number[])[] {

@@ -2,8 +2,17 @@ import { z } from 'zod';
 import { AppError } from '../../core/errors.ts';
 import { longestDurationMs, parseGoDurationMs } from '../../core/parse-units.ts';
 
+/** What `parseKeepAlive` takes as a text, said in a pattern for `/openapi.json`. */
+const durationPattern =
+  '^[ \\t\\r\\n]*[+-]?(?:[0-9]+(?:\\.[0-9]+)?|(?:[0-9]+(?:\\.[0-9]+)?(?:h|ms|us|µs|ns|m|s))+)[ \\t\\r\\n]*$';
+const durationText = z
+  .string()
+  .min(1)
+  .max(64)
+  .meta({ override: { pattern: durationPattern } });
+
 /** The request field: seconds, or a duration; how it is read is said at `parseKeepAlive`. */
-export const keepAliveField = z.union([z.number(), z.string().min(1).max(64)]).meta({
+export const keepAliveField = z.union([z.number(), durationText]).meta({
   description:
     'How long the model stays loaded after its last request: seconds, or a duration such as "5m" or "1h30m". ' +
     'Negative: for ever. 0: unload at once when idle.',

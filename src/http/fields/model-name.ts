@@ -21,6 +21,19 @@ export function modelNameProblem(name: string): string | null {
   return null;
 }
 
+/**
+ * The same rule as a pattern for `/openapi.json`, in what all dialects of expressions have in common: the invisible
+ * characters of the first plane one by one.
+ */
+const invisible =
+  '\\u0000-\\u001f\\u007f-\\u00a0\\u00ad\\u0600-\\u0605\\u061c\\u06dd\\u070f\\u0890\\u0891\\u08e2\\u1680\\u180e' +
+  '\\u2000-\\u200b\\u200e\\u200f\\u2028-\\u202f\\u205f-\\u2064\\u2066-\\u206f\\u3000\\ufeff\\ufff9-\\ufffb';
+const modelNamePattern = {
+  minLength: 1,
+  maxLength,
+  pattern: `^(?! )(?:(?!\\.{1,2}/)[^/${invisible}]+/)*(?!\\.{1,2}$)[^/${invisible}]*[^/ ${invisible}]$`,
+};
+
 /** A model name in a body. */
 export const modelNameField = z
   .string()
@@ -28,10 +41,16 @@ export const modelNameField = z
     const problem = modelNameProblem(name);
     if (problem !== null) context.addIssue({ code: 'custom', message: problem });
   })
-  .meta({ description: 'Name or alias of a model; "name:quantization" asks for one variant.', examples: ['default'] });
+  .meta({
+    description: 'Name or alias of a model; "name:quantization" asks for one variant.',
+    examples: ['default'],
+    override: modelNamePattern,
+  });
 
 /** A model name in a path as a schema describes it; `checkModelName` looks at it. */
-export const modelNameInPath = z.string().meta({ description: 'Name or alias; a slash in it is written %2F.' });
+export const modelNameInPath = z
+  .string()
+  .meta({ description: 'Name or alias; a slash in it is written %2F.', override: modelNamePattern });
 
 /** A model name in a path: the same rule, said of the field `model`. */
 export function checkModelName(name: string): string {

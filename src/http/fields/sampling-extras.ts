@@ -25,7 +25,11 @@ const logitBiasField = z
   .meta({
     description: `Added to the logits of tokens, by token number: -100 forbids one, 100 forces it. At most ${maxBiases}.`,
     examples: [{ '42': -100 }],
-    override: { additionalProperties: { type: 'number', minimum: -100, maximum: 100 } },
+    override: {
+      propertyNames: { pattern: '^[0-9]{1,9}$' },
+      additionalProperties: { type: 'number', minimum: -100, maximum: 100 },
+      maxProperties: maxBiases,
+    },
   });
 
 /** Fields of sampling beyond the usual ones, under llama.cpp's names where OpenAI has none. */

@@ -13,20 +13,26 @@ export function valueFor<Value>(values: ByPrefix<Value>, path: string): Value {
 }
 
 /**
- * Answers URLs that no route has: 404 `not_found`, or 405 with `Allow` where another method would do. Both in the
+ * Answers URLs that no route has: 404 `not_found`, or 405 with `Allow` where another method would do: the methods of the
+ * path as `/openapi.json` has it, where a path that is written out comes before one with a variable. Both in the
  * dialect that speaks under the URL's prefix, as are errors that come before any route is known. The body is not looked
  * at: whatever is wrong with it, the URL is the mistake to be told.
  * Call it before the routes are registered, as it learns them as they come, and after the hooks that may refuse first.
  */
 export function addUnknownUrls(app: FastifyInstance, handlers: ByPrefix<ErrorHandler>): void {
-  const routes: { pattern: RegExp; methods: string[] }[] = [];
+  const routes: { pattern: RegExp; variables: number; methods: string[] }[] = [];
   app.addHook('onRoute', (route) => {
-    routes.push({ pattern: patternOf(route.url), methods: [route.method].flat() });
+    const variables = route.url.match(/[:*]/g)?.length ?? 0;
+    routes.push({ pattern: patternOf(route.url), variables, methods: [route.method].flat() });
   });
   app.addHook('onRequest', async (request, reply) => {
     if (!request.is404) return;
     const path = pathOf(request.raw.url);
-    const methods = new Set(routes.filter((route) => route.pattern.test(path)).flatMap((route) => route.methods));
+    const matching = routes.filter((route) => route.pattern.test(path));
+    // Of `/models/pull` and `/models/:name` the first is meant, though a model may be called "pull".
+    const fewest = Math.min(...matching.map((route) => route.variables));
+    const nearest = matching.filter((route) => route.variables === fewest);
+    const methods = new Set(nearest.flatMap((route) => route.methods));
     if (methods.size === 0) throw new AppError('not_found', `There is nothing at ${request.method} ${shown(path)}.`);
     const allowed = [...methods].sort().join(', ');
     reply.header('allow', allowed);

@@ -6,17 +6,19 @@ import { modelNameField } from '../fields/model-name.ts';
 
 const maxDocuments = 2048;
 
+const someText = { type: 'string', minLength: 1 } as const;
+
 /** Body of a rerank request as Jina and Cohere have it; unknown fields are dropped, null means absent. */
 export const rerankBody = z
   .object({
-    model: modelNameField.nullish(),
+    model: modelNameField.meta({ examples: ['bge-reranker-v2-m3'] }).nullish(),
     query: z.string().min(1),
     // Looked at in `toDocuments`, for the reason given at `inputField`.
     documents: z.array(z.unknown()).meta({
       override: {
-        items: {
-          anyOf: [{ type: 'string' }, { type: 'object', properties: { text: { type: 'string' } }, required: ['text'] }],
-        },
+        minItems: 1,
+        maxItems: maxDocuments,
+        items: { anyOf: [someText, { type: 'object', properties: { text: someText }, required: ['text'] }] },
       },
       description: `At most ${maxDocuments} texts, as they are or as {"text": …}.`,
     }),

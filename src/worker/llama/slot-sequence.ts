@@ -115,10 +115,10 @@ export function toSequence(
   return sequence;
 }
 
-/** The wishes of a request left no token a finite score. */
+/** The wishes of a request left no token a finite score: a penalty near 0 divides by it, and all others have bounds that do not. */
 function noScoreError(): AppError {
   return new AppError('invalid_request', 'With these sampling settings no token has a finite score.', {
-    field: 'sampling',
+    field: 'sampling.repeatPenalty',
     fix: 'Use smaller penalties and biases.',
   });
 }

@@ -165,17 +165,44 @@ describe('/openapi.json', () => {
 
   it('says what the items of an input may be', () => {
     const { EmbeddingRequest } = document.components.schemas as Record<string, { properties: Record<string, object> }>;
+    const one = [{ type: 'string' }, { type: 'array', items: { type: 'integer' } }];
     expect(EmbeddingRequest!.properties['input']).toMatchObject({
-      anyOf: [
-        { type: 'string' },
-        {
-          type: 'array',
-          items: {
-            anyOf: [{ type: 'string' }, { type: 'integer' }, { type: 'array', items: { type: 'integer' } }],
-          },
-        },
-      ],
+      anyOf: [...one, { type: 'array', items: { anyOf: one } }],
     });
+  });
+
+  it('says of the records of event streams that they hold JSON text, how they are named and how they end', () => {
+    const dataOf = (method: string, path: string) =>
+      document.paths[path]![method]!.responses['200']!.content!['text/event-stream']!.schema as {
+        properties: { data: { anyOf?: object[] }; event: object };
+      };
+    const chunk = { $ref: '#/components/schemas/ChatCompletionChunk' };
+    const chat = dataOf('post', '/v1/chat/completions').properties;
+    expect(chat.data.anyOf).toContainEqual({
+      type: 'string',
+      contentMediaType: 'application/json',
+      contentSchema: chunk,
+    });
+    expect(chat.data.anyOf).toContainEqual({ type: 'string', const: '[DONE]' });
+    expect(JSON.stringify(dataOf('post', '/generate/stream'))).not.toContain('[DONE]');
+    expect(JSON.stringify(dataOf('get', '/models/pull/{id}/events').properties.event)).toContain('"resumable"');
+    const streams = Object.values(document.paths).flatMap((methods) =>
+      Object.values(methods).flatMap(({ responses }) =>
+        Object.values(responses).flatMap(({ content }) => content?.['text/event-stream']?.schema ?? []),
+      ),
+    );
+    for (const schema of streams) {
+      expect(schema).toMatchObject({ properties: { data: expect.anything(), event: expect.anything() } });
+    }
+  });
+
+  it('has an answer for a missing key wherever one is asked for', () => {
+    for (const [path, methods] of Object.entries(document.paths)) {
+      for (const { security, responses } of Object.values(methods)) {
+        expect(Object.keys(responses).includes('401'), path).toBe(security === undefined);
+        expect(Object.keys(responses), path).toEqual(expect.arrayContaining(['400', '403', '500']));
+      }
+    }
   });
 
   it('lets a load go without a body, and asks for one where text is generated', () => {

@@ -6,7 +6,11 @@ import { modelNameField } from '../../fields/model-name.ts';
 
 /** Body and answer of `/embeddings` in the native dialect. */
 export const embeddingBody = z
-  .strictObject({ input: inputField, model: modelNameField.optional(), keep_alive: keepAliveField.optional() })
+  .strictObject({
+    input: inputField,
+    model: modelNameField.meta({ examples: ['all-minilm-l6-v2'] }).optional(),
+    keep_alive: keepAliveField.optional(),
+  })
   .meta({ id: 'EmbedRequest', examples: [{ input: 'The quick brown fox', model: 'all-minilm-l6-v2' }] });
 
 export const embeddingAnswer = z

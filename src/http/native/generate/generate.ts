@@ -6,12 +6,12 @@ import type { Answer, StreamEvent } from '../../../core/events.ts';
 import type { Begun } from '../../answer/answer.ts';
 import { respond, respondStream, sseFraming } from '../../answer/answer.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
-import { workErrorAnswers } from '../../mount/describe.ts';
+import { eventStream, workErrorAnswers } from '../../mount/describe.ts';
 import type { NativeMount } from '../mounts/mounts.ts';
 import { addWebSocket, type Session } from '../sockets/sockets.ts';
 import { generateNames } from './field-names.ts';
 import { type AnswerFacts, toGenerateAnswer, toGenerateRecords } from './from-core.ts';
-import { type GenerateBody, generateAnswer, generateBody, generateItem } from './schema.ts';
+import { type GenerateBody, generateAnswer, generateBody, generateData } from './schema.ts';
 import { createGenerateSession } from './session.ts';
 import { generateToCore } from './to-core.ts';
 
@@ -30,6 +30,7 @@ export function addGenerateRoutes(
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
   const tags = [mount.tag];
   const errors = workErrorAnswers(mount.errorSchema);
+  const stream = eventStream(generateData(mount));
 
   app.post('/generate', {
     config: { startsWork: true },
@@ -41,7 +42,7 @@ export function addGenerateRoutes(
       response: {
         200: {
           description: 'The answer, or its stream',
-          content: { 'application/json': { schema: generateAnswer }, 'text/event-stream': { schema: generateItem } },
+          content: { 'application/json': { schema: generateAnswer }, ...stream },
         },
         ...errors,
       },
@@ -57,7 +58,7 @@ export function addGenerateRoutes(
       tags,
       body: generateBody,
       response: {
-        200: { description: 'The stream', content: { 'text/event-stream': { schema: generateItem } } },
+        200: { description: 'The stream', content: stream },
         ...errors,
       },
     },

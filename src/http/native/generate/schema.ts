@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { count } from '../../fields/answer-values.ts';
 import { cachePromptField } from '../../fields/cache-prompt.ts';
+import { excludes } from '../../fields/exclusions.ts';
 import { keepAliveField } from '../../fields/keep-alive.ts';
 import { modelNameField } from '../../fields/model-name.ts';
 import { maxTokensField, samplingFields, stopField } from '../../fields/sampling.ts';
 import { extraSamplingFields } from '../../fields/sampling-extras.ts';
+import type { NativeMount } from '../mounts/mounts.ts';
 
 /** Fields of a generation, shared with the WebSocket. */
 export const generateFields = {
@@ -43,9 +45,18 @@ export const generateFields = {
   cache_prompt: cachePromptField.optional(),
 };
 
-export const generateBody = z
-  .strictObject(generateFields)
-  .meta({ id: 'GenerateRequest', examples: [{ prompt: 'What is Hearth?', max_tokens: 64, temperature: 0 }] });
+export const generateBody = z.strictObject(generateFields).meta({
+  id: 'GenerateRequest',
+  override: {
+    allOf: [
+      excludes('system_prompt', 'system'),
+      excludes('stop', 'stop_sequences'),
+      excludes('system_prompt', 'raw', true),
+      excludes('system', 'raw', true),
+    ],
+  },
+  examples: [{ prompt: 'What is Hearth?', max_tokens: 64, temperature: 0 }],
+});
 
 export type GenerateBody = z.infer<typeof generateBody>;
 
@@ -93,3 +104,9 @@ export const generateItem = z
     request_id: z.string().optional(),
   })
   .meta({ id: 'GenerateStreamItem' });
+
+/** What a record of the stream holds: an item, an error as the last one, or the word that ends it. */
+export function generateData({ errorSchema, endsWithDone }: NativeMount) {
+  const failed = z.object({ ...errorSchema.shape, finished: z.literal(true) });
+  return z.union([generateItem, failed, ...(endsWithDone ? [z.literal('[DONE]')] : [])]);
+}

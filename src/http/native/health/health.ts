@@ -4,7 +4,7 @@ import { toAppError } from '../../../core/errors.ts';
 import { formatBytes } from '../../../core/format-units.ts';
 import type { LocalModel } from '../../../engine/engine.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
-import { jsonAnswer } from '../../mount/describe.ts';
+import { jsonAnswer, publicErrorAnswers } from '../../mount/describe.ts';
 import { logError } from '../../mount/error-handler.ts';
 import type { NativeMount } from '../mounts/mounts.ts';
 import { healthAnswer } from './schema.ts';
@@ -24,6 +24,7 @@ export function addHealthRoute(instance: FastifyInstance, deps: RouteDeps, mount
       response: {
         200: jsonAnswer(healthAnswer, 'Healthy or degraded'),
         503: jsonAnswer(healthAnswer, 'Unhealthy'),
+        ...publicErrorAnswers(mount.errorSchema),
       },
     },
     handler: async (request, reply) => {

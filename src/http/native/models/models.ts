@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { checkModelName } from '../../fields/model-name.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
-import { errorAnswers, jsonAnswer, workErrorAnswers } from '../../mount/describe.ts';
+import { bodyErrorAnswers, errorAnswers, jsonAnswer, workErrorAnswers } from '../../mount/describe.ts';
 import type { NativeMount } from '../mounts/mounts.ts';
 import { toNativeModel } from './from-core.ts';
 import { toNativePlan, toPlanAnswer } from './plan-from-core.ts';
@@ -100,7 +100,11 @@ export function addModelRoutes(instance: FastifyInstance, deps: RouteDeps, mount
       tags,
       params: modelPath,
       body: unloadBody.optional(),
-      response: { 200: jsonAnswer(unloadAnswer, 'The model is unloaded'), ...unknownModel, ...errors },
+      response: {
+        200: jsonAnswer(unloadAnswer, 'The model is unloaded'),
+        ...unknownModel,
+        ...bodyErrorAnswers(mount.errorSchema),
+      },
     },
     handler: async (request) => {
       const model = await deps.engine.unload(checkModelName(request.params.name));

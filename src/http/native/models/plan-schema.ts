@@ -70,7 +70,14 @@ const wholeNumber = (min: number, max: number) => {
     .string()
     .regex(/^\d{1,9}$/, { error })
     .transform(Number)
-    .pipe(z.int({ error }).min(min, { error }).max(max, { error }));
+    .pipe(z.int({ error }).min(min, { error }).max(max, { error }))
+    .meta({
+      override: ({ jsonSchema }) => {
+        // On the way it is a text; whoever reads the schema wants to know the number.
+        for (const key of Object.keys(jsonSchema)) delete jsonSchema[key];
+        Object.assign(jsonSchema, { type: 'integer', minimum: min, maximum: max });
+      },
+    });
 };
 
 /** The settings of a load that change its plan. */

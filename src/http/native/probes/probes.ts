@@ -2,10 +2,11 @@ import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { z } from 'zod';
 import type { RouteDeps } from '../../mount/deps.ts';
-import { errorAnswers, jsonAnswer } from '../../mount/describe.ts';
+import { errorAnswers, jsonAnswer, publicErrorAnswers } from '../../mount/describe.ts';
 import { rootMount } from '../mounts/mounts.ts';
 
 const tags = ['Operation'];
+const publicErrors = publicErrorAnswers(rootMount.errorSchema);
 
 /** What stands at the root only: probes, metrics and the front door. */
 export function addProbeRoutes(instance: FastifyInstance, deps: RouteDeps): void {
@@ -17,7 +18,7 @@ export function addProbeRoutes(instance: FastifyInstance, deps: RouteDeps): void
       summary: 'Whether the process answers',
       description: 'Depends on no model and no disk: only a dead process fails it.',
       tags,
-      response: { 200: jsonAnswer(z.object({ status: z.literal('alive') }), 'It does') },
+      response: { 200: jsonAnswer(z.object({ status: z.literal('alive') }), 'It does'), ...publicErrors },
     },
     handler: async () => ({ status: 'alive' as const }),
   });
@@ -30,6 +31,7 @@ export function addProbeRoutes(instance: FastifyInstance, deps: RouteDeps): void
       response: {
         200: jsonAnswer(z.object({ status: z.literal('ready') }), 'It is'),
         503: jsonAnswer(z.object({ status: z.literal('draining') }), 'The server is shutting down'),
+        ...publicErrors,
       },
     },
     handler: async (_request, reply) =>
@@ -59,6 +61,7 @@ export function addProbeRoutes(instance: FastifyInstance, deps: RouteDeps): void
       response: {
         200: { description: 'The server runs', content: { 'text/plain': { schema: z.string() } } },
         302: { description: 'To /docs' },
+        ...publicErrors,
       },
     },
     handler: async (request, reply) => {

@@ -5,7 +5,7 @@ import { formatBytes } from '../../../core/format-units.ts';
 import { toSnakeCase } from '../../../wire/snake-case.ts';
 import { checkModelName, modelNameInPath } from '../../fields/model-name.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
-import { errorAnswers, jsonAnswer } from '../../mount/describe.ts';
+import { bodyErrorAnswers, jsonAnswer } from '../../mount/describe.ts';
 import type { NativeMount } from '../mounts/mounts.ts';
 import { importAnswer, importBody, removeAnswer } from './schema.ts';
 
@@ -14,7 +14,7 @@ export function addModelFileRoutes(instance: FastifyInstance, deps: RouteDeps, m
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
   const { store } = deps;
   const tags = [mount.tag];
-  const errors = errorAnswers(mount.errorSchema);
+  const errors = bodyErrorAnswers(mount.errorSchema);
 
   app.post('/models/import', {
     config: { startsWork: true },
@@ -26,8 +26,6 @@ export function addModelFileRoutes(instance: FastifyInstance, deps: RouteDeps, m
       response: {
         200: jsonAnswer(importAnswer, 'The model is in the model folder'),
         ...errors,
-        413: jsonAnswer(mount.errorSchema, 'The body is too large'),
-        415: jsonAnswer(mount.errorSchema, 'The body is not JSON'),
         422: jsonAnswer(mount.errorSchema, 'The file is no usable model'),
         503: jsonAnswer(mount.errorSchema, 'The server is shutting down'),
         507: jsonAnswer(mount.errorSchema, 'The model folder is full or cannot be written to'),

@@ -2,12 +2,12 @@ import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { clientGone, sendStream, sseFraming } from '../../answer/answer.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
-import { errorAnswers, jsonAnswer } from '../../mount/describe.ts';
+import { errorAnswers, eventStream, jsonAnswer } from '../../mount/describe.ts';
 import type { NativeMount } from '../mounts/mounts.ts';
 import { addWebSocket, type Session } from '../sockets/sockets.ts';
 import { toPullRecords } from './from-core.ts';
 import { createPullSession } from './pull-session.ts';
-import { nativePull, pullPath } from './schema.ts';
+import { pullData, pullEvent, pullPath } from './schema.ts';
 
 const socketDescription = `A WebSocket. The server sends the pull at once and after each change, in messages with the
 fields of GET /models/pull/{id} and a \`type\`: "progress", and last "done", "error", "cancelled" or "resumable"; then it
@@ -33,7 +33,7 @@ export function addPullWatching(
       tags: [mount.tag],
       params: pullPath,
       response: {
-        200: { description: 'The stream', content: { 'text/event-stream': { schema: nativePull } } },
+        200: { description: 'The stream', content: eventStream(pullData(mount), pullEvent) },
         ...errorAnswers(mount.errorSchema),
         404: jsonAnswer(mount.errorSchema, 'There is no such pull'),
       },

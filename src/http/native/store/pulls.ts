@@ -4,7 +4,7 @@ import { formatBytes } from '../../../core/format-units.ts';
 import type { PullWish } from '../../../core/pull.ts';
 import { clientGone } from '../../answer/answer.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
-import { errorAnswers, jsonAnswer, workErrorAnswers } from '../../mount/describe.ts';
+import { bodyErrorAnswers, errorAnswers, jsonAnswer, workErrorAnswers } from '../../mount/describe.ts';
 import type { NativeMount } from '../mounts/mounts.ts';
 import { toNativePull } from './from-core.ts';
 import { cancelAnswer, cancelQuery, nativePull, pullAnswer, pullBody, pullList, pullPath } from './schema.ts';
@@ -75,7 +75,11 @@ export function addPullRoutes(instance: FastifyInstance, deps: RouteDeps, mount:
       tags,
       params: pullPath,
       querystring: cancelQuery,
-      response: { 200: jsonAnswer(cancelAnswer, 'The pull has ended'), ...unknownPull, ...errors },
+      response: {
+        200: jsonAnswer(cancelAnswer, 'The pull has ended'),
+        ...unknownPull,
+        ...bodyErrorAnswers(mount.errorSchema),
+      },
     },
     handler: async (request) => {
       const discard = request.query.discard === 'true' || request.query.discard === '1';

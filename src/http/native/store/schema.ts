@@ -2,13 +2,16 @@ import { z } from 'zod';
 import { availableModel, pullInfo, pullWish, removedModel, storedModel } from '../../../core/pull.ts';
 import { snakeCaseSchema } from '../../../wire/snake-case.ts';
 import { count } from '../../fields/answer-values.ts';
+import type { NativeMount } from '../mounts/mounts.ts';
 
 /** Bodies and answers of the routes that bring models and take them away. */
 
-export const pullBody = pullWish.meta({
-  id: 'PullRequest',
-  examples: [{ name: 'qwen-7b-chat', quantization: 'q4_k_m' }],
-});
+/** What the store takes for a branch, a tag or a commit, said in a pattern for `/openapi.json`. */
+const revisionPattern = '^(?!.*(?:\\.\\.|//))[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,126}[A-Za-z0-9._-])?$';
+
+export const pullBody = pullWish
+  .extend({ revision: pullWish.shape.revision.meta({ override: { pattern: revisionPattern } }) })
+  .meta({ id: 'PullRequest', examples: [{ name: 'qwen-7b-chat', quantization: 'q4_k_m' }] });
 
 export const importBody = z
   .strictObject({
@@ -16,7 +19,10 @@ export const importBody = z
       .string()
       .min(1)
       .max(4_096)
-      .meta({ description: 'Absolute path on the server, in one of the folders of models.import_folders.' }),
+      .meta({
+        override: { pattern: '^[^\\u0000]*$' },
+        description: 'Absolute path on the server, in one of the folders of models.import_folders.',
+      }),
   })
   .meta({ id: 'ImportRequest' });
 
@@ -36,6 +42,12 @@ export const nativePull = snakeCaseSchema(pullInfo)
     eta_seconds: count.nullable(),
   })
   .meta({ id: 'Pull' });
+
+/** What a record of the stream of a pull holds, and its name. */
+export const pullData = ({ endsWithDone }: NativeMount) =>
+  z.union([nativePull, ...(endsWithDone ? [z.literal('[DONE]')] : [])]);
+/** The record that ends the stream with `[DONE]` has no name, which counts as "message". */
+export const pullEvent = z.enum(['progress', 'done', 'failed', 'cancelled', 'resumable', 'message']).optional();
 
 export const pullAnswer = z
   .object({ status: z.literal('accepted'), pull: nativePull, message: z.string() })

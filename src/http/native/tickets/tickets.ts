@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { ticketMs } from '../../../auth/tickets.ts';
 import { anonymous } from '../../../core/call.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
-import { errorAnswers, jsonAnswer } from '../../mount/describe.ts';
+import { bodyErrorAnswers, jsonAnswer } from '../../mount/describe.ts';
 import type { NativeMount } from '../mounts/mounts.ts';
 
 const ticketBody = z.strictObject({}).meta({ id: 'TicketRequest' });
@@ -30,10 +30,8 @@ export function addTicketRoute(instance: FastifyInstance, deps: RouteDeps, mount
       body: ticketBody.optional(),
       response: {
         200: jsonAnswer(ticketAnswer, 'The ticket'),
-        413: jsonAnswer(mount.errorSchema, 'The body is too large'),
-        415: jsonAnswer(mount.errorSchema, 'The body is not JSON'),
         429: jsonAnswer(mount.errorSchema, 'Too many tickets are unused'),
-        ...errorAnswers(mount.errorSchema),
+        ...bodyErrorAnswers(mount.errorSchema),
       },
     },
     handler: async ({ principal }, reply) => {

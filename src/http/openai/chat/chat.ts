@@ -5,8 +5,8 @@ import type { Begun } from '../../answer/answer.ts';
 import { respond } from '../../answer/answer.ts';
 import { type FieldNames, sharedNames } from '../../fields/field-names.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
-import { workErrorAnswers } from '../../mount/describe.ts';
-import { openaiError } from '../objects/answer-schema.ts';
+import { eventStream, workErrorAnswers } from '../../mount/describe.ts';
+import { openaiError, streamData } from '../objects/answer-schema.ts';
 import { namesOf } from '../objects/common-to-core.ts';
 import { newHead, streamForm, toStreamOptions } from '../objects/stream.ts';
 import { chatAnswer, chatChunk } from './answer-schema.ts';
@@ -40,7 +40,7 @@ export function addChatRoute(instance: FastifyInstance, deps: RouteDeps, tags: s
       response: {
         200: {
           description: 'The answer, or its chunks',
-          content: { 'application/json': { schema: chatAnswer }, 'text/event-stream': { schema: chatChunk } },
+          content: { 'application/json': { schema: chatAnswer }, ...eventStream(streamData(chatChunk)) },
         },
         ...workErrorAnswers(openaiError),
       },

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { needsTrue } from '../../fields/exclusions.ts';
 import { commonFields, openMaxTokens } from '../objects/common-fields.ts';
 
 /** Parts other than text are refused in `to-core.ts`, where the error can name the part. */
@@ -7,6 +8,12 @@ const contentPart = z
   .meta({ description: 'Only {"type":"text","text":…}: local models read text.' });
 
 const content = z.union([z.string(), z.array(contentPart).max(1024)]);
+
+/** What can be read of the parts of others than the assistant; `to-core.ts` names the part that cannot. */
+const readPart = contentPart.meta({
+  override: { properties: { type: { const: 'text' }, text: { type: 'string' } }, required: ['type', 'text'] },
+});
+const readContent = z.union([z.string(), z.array(readPart).max(1024)]);
 
 const toolName = z
   .string()
@@ -38,9 +45,9 @@ const message = z
   .discriminatedUnion(
     'role',
     [
-      z.object({ role: z.literal('system'), content: content.nullable() }),
-      z.object({ role: z.literal('developer'), content: content.nullable() }),
-      z.object({ role: z.literal('user'), content: content.nullable() }),
+      z.object({ role: z.literal('system'), content: readContent.nullable() }),
+      z.object({ role: z.literal('developer'), content: readContent.nullable() }),
+      z.object({ role: z.literal('user'), content: readContent.nullable() }),
       z.object({
         role: z.literal('assistant'),
         content: content.nullish(),
@@ -50,20 +57,26 @@ const message = z
       }),
       z.object({
         role: z.literal('tool'),
-        content: content.nullish(),
+        content: readContent.nullish(),
         tool_call_id: z.string().nullish(),
         name: z.string().nullish(),
       }),
-      z.object({ role: z.literal('function'), content: content.nullish(), name: z.string().nullish() }),
+      z.object({ role: z.literal('function'), content: readContent.nullish(), name: z.string().nullish() }),
     ],
     { error: 'role must be one of system, developer, user, assistant, tool, function' },
   )
   .meta({ id: 'ChatMessage' });
 
+/** Where parameters say a type, it lets objects through. */
+const objectType = { enum: ['object', ['object'], ['object', 'null'], ['null', 'object']] };
+
 const functionDefinition = z.object({
   name: toolName,
   description: z.string().nullish(),
-  parameters: z.record(z.string(), z.unknown()).nullish(),
+  parameters: z
+    .record(z.string(), z.unknown())
+    .nullish()
+    .meta({ override: { properties: { type: objectType } } }),
 });
 
 const tool = z
@@ -116,6 +129,12 @@ export const chatBody = z
   })
   .meta({
     id: 'ChatCompletionRequest',
+    override: {
+      allOf: [
+        needsTrue('top_logprobs', [null, 0], 'logprobs'),
+        needsTrue('add_generation_prompt', [null, true], 'continue_final_message'),
+      ],
+    },
     examples: [{ model: 'default', messages: [{ role: 'user', content: 'What is Hearth?' }], temperature: 0 }],
   });
 

@@ -5,8 +5,8 @@ import type { Begun } from '../../answer/answer.ts';
 import { respond } from '../../answer/answer.ts';
 import { type FieldNames, sharedNames } from '../../fields/field-names.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
-import { workErrorAnswers } from '../../mount/describe.ts';
-import { openaiError } from '../objects/answer-schema.ts';
+import { eventStream, workErrorAnswers } from '../../mount/describe.ts';
+import { openaiError, streamData } from '../objects/answer-schema.ts';
 import { namesOf } from '../objects/common-to-core.ts';
 import { newHead, streamForm, toStreamOptions } from '../objects/stream.ts';
 import { completionAnswer } from './answer-schema.ts';
@@ -34,7 +34,7 @@ export function addCompletionRoute(instance: FastifyInstance, deps: RouteDeps, t
           description: 'The continuation, or its chunks',
           content: {
             'application/json': { schema: completionAnswer },
-            'text/event-stream': { schema: completionAnswer },
+            ...eventStream(streamData(completionAnswer)),
           },
         },
         ...workErrorAnswers(openaiError),

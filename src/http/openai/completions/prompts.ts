@@ -1,8 +1,6 @@
 import { AppError } from '../../../core/errors.ts';
-import type { CompletionBody } from './schema.ts';
+import { type CompletionBody, maxPrompts } from './schema.ts';
 
-/** As many as LangChain and the harnesses send at once, several times over. */
-const maxPrompts = 256;
 /** No vocabulary comes near; the model's own limit is checked where it is known. */
 const maxToken = 2 ** 31 - 1;
 

@@ -1,5 +1,9 @@
 import { z } from 'zod';
+import { textOrTokens } from '../../fields/embedding-input.ts';
 import { commonFields, openMaxTokens } from '../objects/common-fields.ts';
+
+/** As many as LangChain and the harnesses send at once, several times over. */
+export const maxPrompts = 256;
 
 export const completionBody = z
   .object({
@@ -8,19 +12,8 @@ export const completionBody = z
       description: 'Text to continue, its token numbers, or an array of up to 256 of these.',
       override: {
         anyOf: [
-          { type: 'string', minLength: 1 },
-          {
-            type: 'array',
-            minItems: 1,
-            maxItems: 65_536,
-            items: {
-              anyOf: [
-                { type: 'string', minLength: 1 },
-                { type: 'integer', minimum: 0 },
-                { type: 'array', items: { type: 'integer', minimum: 0 }, minItems: 1 },
-              ],
-            },
-          },
+          ...textOrTokens,
+          { type: 'array', minItems: 1, maxItems: maxPrompts, items: { anyOf: [...textOrTokens] } },
         ],
       },
     }),
@@ -28,7 +21,10 @@ export const completionBody = z
       description: 'At most this many tokens; 16 when left out, -1: until the end of the context.',
     }),
     echo: z.boolean().nullish().meta({ description: 'The prompt before its answer; not with logprobs.' }),
-    suffix: z.string().nullish().meta({ description: 'Not supported, unless it is empty.' }),
+    suffix: z
+      .string()
+      .nullish()
+      .meta({ description: 'Not supported, unless it is empty.', override: { maxLength: 0 } }),
     best_of: z
       .int()
       .min(1)
@@ -42,6 +38,12 @@ export const completionBody = z
       .nullish()
       .meta({ description: 'Log probabilities of the tokens, and so many of the likeliest at each place.' }),
   })
-  .meta({ id: 'CompletionRequest', examples: [{ model: 'default', prompt: 'Once upon a time', max_tokens: 32 }] });
+  .meta({
+    id: 'CompletionRequest',
+    override: {
+      not: { required: ['echo', 'logprobs'], properties: { echo: { const: true }, logprobs: { type: 'integer' } } },
+    },
+    examples: [{ model: 'default', prompt: 'Once upon a time', max_tokens: 32 }],
+  });
 
 export type CompletionBody = z.infer<typeof completionBody>;

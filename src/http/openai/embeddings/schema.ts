@@ -8,7 +8,7 @@ import { modelNameField } from '../../fields/model-name.ts';
 export const embeddingBody = z
   .object({
     input: inputField,
-    model: modelNameField.nullish(),
+    model: modelNameField.meta({ examples: ['all-minilm-l6-v2'] }).nullish(),
     encoding_format: z
       .enum(['float', 'base64'])
       .nullish()

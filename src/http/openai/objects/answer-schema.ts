@@ -27,6 +27,10 @@ export const openaiError = z
   })
   .meta({ id: 'OpenAiError' });
 
+/** What a record of a stream holds: an item, an error as the last one, or the word that ends it. */
+export const streamData = <Item extends z.ZodType>(item: Item) =>
+  z.union([item, openaiError.pick({ error: true }), z.literal('[DONE]')]);
+
 /** llama.cpp's build and a hash of the model's file. */
 export const systemFingerprint = z
   .string()

@@ -13,7 +13,10 @@ const refused = {
   format: 'Use "response_format".',
 } as const;
 
-const notSupported = z.unknown().optional().meta({ description: 'Not supported: refused.' });
+const notSupported = z
+  .unknown()
+  .optional()
+  .meta({ description: 'Not supported: refused.', override: { type: 'null' } });
 
 /** Parts of a body's schema, so that these fields are seen at all: unknown ones are dropped. */
 export const refusedFields = Object.fromEntries(Object.keys(refused).map((name) => [name, notSupported])) as Record<
