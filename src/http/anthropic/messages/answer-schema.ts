@@ -116,3 +116,15 @@ export const messageEvent = z
     anthropicError,
   ])
   .meta({ id: 'AnthropicMessageEvent' });
+
+/** What records are called: each as its `type`. */
+export const messageEventName = z.enum([
+  'message_start',
+  'content_block_start',
+  'content_block_delta',
+  'content_block_stop',
+  'message_delta',
+  'message_stop',
+  'ping',
+  'error',
+]);

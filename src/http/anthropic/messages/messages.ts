@@ -7,13 +7,14 @@ import type { AppError } from '../../../core/errors.ts';
 import type { Answer, StreamEvent } from '../../../core/events.ts';
 import { addIgnored, namesIgnored, respond, type SseItem, sseFraming } from '../../answer/answer.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
+import { eventStream } from '../../mount/describe.ts';
 import { anthropicError, workErrorAnswers } from '../objects/answer-schema.ts';
 import { type AppliedEdit, editContext } from '../objects/context-edits.ts';
 import { errorEnvelope } from '../objects/errors.ts';
 import { names } from '../objects/field-names.ts';
 import { tellLeftOut } from '../objects/left-out.ts';
 import { versionOf } from '../objects/version.ts';
-import { messageAnswer, messageEvent } from './answer-schema.ts';
+import { messageAnswer, messageEvent, messageEventName } from './answer-schema.ts';
 import { newMessageId, toMessage } from './from-core.ts';
 import { pingRecord, startRecord, toMessageRecords } from './records.ts';
 import { ignoredFields, type MessagesBody, messagesBody } from './schema.ts';
@@ -41,7 +42,7 @@ export function addMessagesRoute(instance: FastifyInstance, deps: RouteDeps, tag
       response: {
         200: {
           description: 'The answer, or its events',
-          content: { 'application/json': { schema: messageAnswer }, 'text/event-stream': { schema: messageEvent } },
+          content: { 'application/json': { schema: messageAnswer }, ...eventStream(messageEvent, messageEventName) },
         },
         ...workErrorAnswers(anthropicError),
       },
