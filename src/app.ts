@@ -1,4 +1,5 @@
-import { sep } from 'node:path';
+import { join, sep } from 'node:path';
+import { createSeal, readSealKey } from './auth/seal.ts';
 import { prepareFolders } from './config/folders.ts';
 import { packageVersion } from './config/package.ts';
 import type { Config } from './config/schema.ts';
@@ -14,6 +15,8 @@ import type { Logger } from './observe/logger.ts';
 import { recordEvents } from './observe/metric-events.ts';
 import { createMetrics } from './observe/metrics.ts';
 import { createProviders } from './providers/registry.ts';
+import type { KeepLimits } from './storage/kept-texts.ts';
+import { openStorage } from './storage/storage.ts';
 import type { Catalog, CatalogModel, CatalogVariant } from './store/catalog/catalog.ts';
 import { assembleCatalog, assembleStore, type Store } from './store/store.ts';
 
@@ -43,6 +46,9 @@ export interface FolderCount {
 
 /** Parts that tests replace. */
 type AppOverrides = Pick<EngineAssemblyDeps, 'fork' | 'newCpuReader'> & { clock?: Clock };
+
+/** What clients may ask for again: as long as OpenAI keeps it, and no more than a small disk has room for. */
+const keepLimits: KeepLimits = { maxAgeMs: 30 * 24 * 3_600_000, maxTexts: 10_000, maxBytes: 256 * 1024 ** 2 };
 
 /** The composition root: builds every part once and hands each what it needs. Reads no environment. */
 export async function createApp(
@@ -79,6 +85,10 @@ export async function createApp(
     unload: parts.unload,
   });
   await store.restore();
+  const storage = openStorage({ path: join(config.dataFolder, 'hearth.sqlite'), limits: keepLimits, clock, log });
+  const sealKey = readSealKey(join(config.dataFolder, 'seal.key'), (err) =>
+    log.warn({ err }, 'the key for sealed texts cannot be kept; those of this run are worth nothing after it'),
+  );
   // No provider but this machine is there yet.
   const routing: RoutingConfig = { defaultProvider: localProviderId, cloudAllowed: false, chains: {} };
   let draining = false;
@@ -88,6 +98,8 @@ export async function createApp(
     routing: () => routing,
     engine,
     store,
+    kept: storage.kept,
+    seal: createSeal(sealKey),
     metrics,
     log,
     clock,
@@ -118,6 +130,7 @@ export async function createApp(
       await store.close();
       // 4. Sockets close once their last bytes are out.
       await http.close();
+      storage.close();
       // 5. Workers end, and their exits are awaited.
       await parts.close();
     },

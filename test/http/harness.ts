@@ -1,11 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import { createParser } from 'eventsource-parser';
 import type { LightMyRequestResponse } from 'fastify';
+import { createSeal } from '../../src/auth/seal.ts';
 import type { Config } from '../../src/config/schema.ts';
 import type { MachineInventory } from '../../src/core/machine.ts';
 import type { HttpServer } from '../../src/http/mount/deps.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { createMetrics } from '../../src/observe/metrics.ts';
+import { inMemory, openStorage } from '../../src/storage/storage.ts';
 import { localRouting } from '../support/calls.ts';
 import { createFakeEngine, createFakeGateway, type FakeEngine, type FakeGateway } from '../support/fake-engine.ts';
 import { createFakeStore, type FakeStore } from '../support/fake-store.ts';
@@ -102,14 +105,19 @@ export async function createHarness(
     current: { processor: null, board: null, disks: null, temperatures: null },
   };
   const metrics = createMetrics('1.2.3');
+  const log = createLogger('silent');
+  const limits = { maxAgeMs: 24 * 3_600_000, maxTexts: 1_000, maxBytes: 64 * 1024 ** 2 };
+  const storage = openStorage({ path: inMemory, limits, clock, log });
   const http = await createHttpServer({
     config: testConfig(server, models),
     gateway,
     routing: () => localRouting,
     engine,
     store,
+    kept: storage.kept,
+    seal: createSeal(randomBytes(32)),
     metrics,
-    log: createLogger('silent'),
+    log,
     clock,
     inventory: async () => inventory.current,
     version: '1.2.3',

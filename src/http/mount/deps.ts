@@ -1,8 +1,10 @@
 import type { FastifyInstance } from 'fastify';
+import type { Seal } from '../../auth/seal.ts';
 import type { Tickets } from '../../auth/tickets.ts';
 import type { Config } from '../../config/schema.ts';
 import type { RoutingConfig } from '../../core/call.ts';
 import type { Clock } from '../../core/clock.ts';
+import type { KeptTexts } from '../../core/kept.ts';
 import type { MachineInventory } from '../../core/machine.ts';
 import type { ModelStore } from '../../core/pull.ts';
 import type { Engine } from '../../engine/engine.ts';
@@ -23,6 +25,10 @@ export interface HttpDeps {
   routing(): RoutingConfig;
   engine: Engine;
   store: ModelStore;
+  /** Texts that clients may ask for again. */
+  kept: KeptTexts;
+  /** Seals what clients hold for us. */
+  seal: Seal;
   metrics: Metrics;
   log: Logger;
   clock: Clock;
