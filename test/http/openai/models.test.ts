@@ -128,6 +128,29 @@ describe('/v1/models', () => {
     expect((await get(`/v1/models/${id}`)).json()).toEqual(openai.data[0]);
   });
 
+  it('lists the models for Codex beside them, with every field that it insists on', async () => {
+    const { data, models } = (await get('/v1/models?client_version=0.153.0')).json();
+    expect(models.map(({ slug }: { slug: string }) => slug)).toEqual(data.map(({ id }: { id: string }) => id));
+    expect(models[0]).toMatchObject({
+      slug: 'tiny',
+      display_name: 'tiny',
+      supported_reasoning_levels: [],
+      shell_type: 'shell_command',
+      visibility: 'list',
+      supported_in_api: true,
+      priority: 0,
+      base_instructions: expect.stringContaining('coding agent'),
+      support_verbosity: false,
+      truncation_policy: { mode: 'tokens', limit: 256 },
+      supports_parallel_tool_calls: true,
+      context_window: 2048,
+      experimental_supported_tools: [],
+      input_modalities: ['text'],
+    });
+    harness.engine.models[0]!.purpose = 'embed';
+    expect((await get('/v1/models')).json().models).toEqual([]);
+  });
+
   it('tells caches which headers its shape depends on', async () => {
     expect((await get('/v1/models')).headers.vary).toBe('anthropic-version');
     const fromPage = await get('/v1/models', { ...anthropic, origin: 'http://app.example' });

@@ -351,6 +351,7 @@ describe('GET /v1/models', () => {
     expect(response.json()).toStrictEqual({
       object: 'list',
       data: [{ id: 'tiny', object: 'model', created: 1767323045, owned_by: 'hearth' }],
+      models: [expect.objectContaining({ slug: 'tiny' })],
     });
   });
 

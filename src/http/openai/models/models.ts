@@ -8,6 +8,7 @@ import { checkModelName } from '../../fields/model-name.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { errorAnswers, jsonAnswer } from '../../mount/describe.ts';
 import { openaiError } from '../objects/answer-schema.ts';
+import { toCodexModels } from './codex.ts';
 import { modelAnswer, modelListAnswer, modelPath } from './schema.ts';
 
 /**
@@ -28,7 +29,7 @@ export function addModelRoutes(instance: FastifyInstance, deps: RouteDeps, tags:
     handler: async (request, reply) => {
       const models = await deps.gateway.models(clientGone(reply).signal);
       if (isForAnthropic(request, reply)) return toAnthropicPage(models, request.query);
-      return { object: 'list' as const, data: models.map(toOpenAiModel) };
+      return { object: 'list' as const, data: models.map(toOpenAiModel), models: toCodexModels(models) };
     },
   });
 

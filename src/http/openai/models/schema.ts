@@ -14,6 +14,12 @@ export const modelAnswer = z.union([openaiModel, anthropicModel]);
 
 /** Models, in OpenAI's shape or in Anthropic's. */
 export const modelListAnswer = z.union([
-  z.object({ object: z.literal('list'), data: z.array(openaiModel) }).meta({ id: 'OpenAiModelList' }),
+  z
+    .object({
+      object: z.literal('list'),
+      data: z.array(openaiModel),
+      models: z.array(z.looseObject({ slug: z.string() })).meta({ description: 'The same for Codex, in its shape.' }),
+    })
+    .meta({ id: 'OpenAiModelList' }),
   anthropicModelList,
 ]);
