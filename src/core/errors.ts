@@ -20,6 +20,7 @@ export const errorCatalogue = {
   unsupported_media_type: { status: 415, retryable: false, mayFailOver: false },
   invalid_model_file: { status: 422, retryable: false, mayFailOver: true },
   model_load_failed: { status: 422, retryable: false, mayFailOver: true },
+  upgrade_refused: { status: 426, retryable: false, mayFailOver: false },
   headers_too_large: { status: 431, retryable: false, mayFailOver: false },
   queue_full: { status: 429, retryable: true, mayFailOver: true },
   client_closed_request: { status: 499, retryable: false, mayFailOver: false },

@@ -7,6 +7,8 @@ interface Target {
   valid: Record<string, unknown>;
   /** Where the prompt stands, for inputs that replace it. */
   promptField: string;
+  /** Its name of `max_tokens`, where it has another. */
+  maxTokens?: string;
   check(body: never, field: string | null): void;
 }
 
@@ -55,6 +57,7 @@ const targets: Target[] = [
   },
   openai,
   { ...openai, url: '/v1/completions', valid: { prompt: 'Hi' }, promptField: 'prompt' },
+  { ...openai, url: '/v1/responses', valid: { input: 'Hi' }, promptField: 'input', maxTokens: 'max_output_tokens' },
 ];
 
 let harness: Harness;
@@ -85,6 +88,7 @@ const fieldOf = (target: Target) => (name: string, json: string) =>
 
 describe.each([...targets, anthropic])('POST $url', (target) => {
   const withField = fieldOf(target);
+  const named = (name: string) => (name === 'max_tokens' ? (target.maxTokens ?? name) : name);
 
   it('takes the body that the others are made from', async () => {
     expect((await harness.send('POST', target.url, target.valid)).statusCode).toBe(200);
@@ -96,7 +100,7 @@ describe.each([...targets, anthropic])('POST $url', (target) => {
   });
 
   it('takes the last of two equal keys', async () => {
-    await harness.send('POST', target.url, withField('max_tokens', '3,"max_tokens":4'));
+    await harness.send('POST', target.url, withField(named('max_tokens'), `3,"${named('max_tokens')}":4`));
     expect(harness.gateway.calls.at(-1)!.request.maxTokens).toBe(4);
   });
 
@@ -224,7 +228,7 @@ describe.each(targets)('POST $url, field by field', (target) => {
     ['model', JSON.stringify('x'.repeat(1_025))],
     ['model', '7'],
   ])('refuses %s = %s by name', async (field, json) => {
-    await refused(target, withField(field, json), { field });
+    await refused(target, withField(named(field), json), { field: named(field) });
   });
 
   it('names a stop string among others that is too long', async () => {

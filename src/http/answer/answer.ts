@@ -171,7 +171,8 @@ export async function askWhole<Result extends { providerId: string; model: strin
   }
 }
 
-function nameAnswerer(reply: FastifyReply, { providerId, model }: { providerId: string; model: string }): void {
+/** Tells, in headers, who answers. */
+export function nameAnswerer(reply: FastifyReply, { providerId, model }: { providerId: string; model: string }): void {
   reply.header('x-provider-used', providerId).header('x-model-used', headerText(model));
 }
 

@@ -49,7 +49,8 @@ export function inDialect(error: AppError, names: FieldNames): AppError {
   });
 }
 
-function clientField(path: string, names: FieldNames): string {
+/** What the client calls a field of the core. */
+export function clientField(path: string, names: FieldNames): string {
   const parts = path.split('.');
   for (let length = parts.length; length > 0; length--) {
     const known = parts.slice(0, length).join('.');

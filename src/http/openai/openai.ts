@@ -9,6 +9,7 @@ import { addEmbeddingRoute } from './embeddings/embeddings.ts';
 import { addModelRoutes } from './models/models.ts';
 import { openaiError } from './objects/answer-schema.ts';
 import { errorBody } from './objects/errors.ts';
+import { addResponseRoutes } from './responses/responses.ts';
 
 const tag = 'OpenAI';
 
@@ -18,6 +19,7 @@ export function openaiRoutes(deps: RouteDeps) {
     app.setErrorHandler(createErrorHandler(errorBody, deps));
     addChatRoute(app, deps, [tag]);
     addCompletionRoute(app, deps, [tag]);
+    addResponseRoutes(app, deps, [tag]);
     addEmbeddingRoute(app, deps, [tag]);
     addRerankRoute(app, deps, { tag, errorSchema: openaiError });
     await app.register(async (models) => {

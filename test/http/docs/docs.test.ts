@@ -63,6 +63,7 @@ describe('/openapi.json', () => {
       'delete /api/v1/models/{name}',
       'delete /models/pull/{id}',
       'delete /models/{name}',
+      'delete /v1/responses/{response}',
       'get /',
       'get /api/v1/catalog',
       'get /api/v1/health',
@@ -89,6 +90,8 @@ describe('/openapi.json', () => {
       'get /readyz',
       'get /v1/models',
       'get /v1/models/{model}',
+      'get /v1/responses/{response}',
+      'get /v1/responses/{response}/input_items',
       'get /ws/generate',
       'get /ws/pull/{id}',
       'post /api/v1/embeddings',
@@ -113,6 +116,10 @@ describe('/openapi.json', () => {
       'post /v1/messages',
       'post /v1/messages/count_tokens',
       'post /v1/rerank',
+      'post /v1/responses',
+      'post /v1/responses/compact',
+      'post /v1/responses/input_tokens',
+      'post /v1/responses/{response}/cancel',
     ]);
     for (const [name, operation] of operations) {
       expect(operation.summary, name).toBeTruthy();

@@ -1,0 +1,237 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { CallContext } from '../../../core/call.ts';
+import type { ChatRequest } from '../../../core/chat.ts';
+import { AppError, toAppError } from '../../../core/errors.ts';
+import type { StreamEvent } from '../../../core/events.ts';
+import {
+  addIgnored,
+  type Begun,
+  beginAnswer,
+  clientGone,
+  nameAnswerer,
+  type SseItem,
+  sendStream,
+  sseFraming,
+} from '../../answer/answer.ts';
+import { clientField } from '../../fields/field-names.ts';
+import type { RouteDeps } from '../../mount/deps.ts';
+import { logError } from '../../mount/error-handler.ts';
+import type { ResponseAnswer } from './answer-schema.ts';
+import type { Background, RunningResponse } from './background.ts';
+import type { PlacedItem } from './conversation.ts';
+import { createResponseWriter, type ResponseEvent, type ResponseWriter } from './from-core.ts';
+import { newResponse } from './head.ts';
+import { type Item, newResponseId } from './item.ts';
+import { type KeptResponses, toStoredItems } from './kept-responses.ts';
+import type { InputItem, PromptRequest, ResponseRequest } from './schema.ts';
+import { createSealed, type Sealed } from './sealed.ts';
+import { type AskedResponse, includesIn, refuseUnkept, responseToCore, toItems } from './to-core.ts';
+import { streamTruncated } from './truncation.ts';
+
+/** What the routes of responses share. */
+export interface ResponseDeps extends RouteDeps {
+  responses: KeptResponses;
+  background: Background;
+}
+
+export const responseFraming = sseFraming();
+
+export function toSseItem(event: ResponseEvent): SseItem {
+  return { event: event.type, data: event };
+}
+
+/** The conversation that a body asks about: earlier responses, then its own input, references replaced. */
+export function conversationOf(
+  { responses }: Pick<ResponseDeps, 'responses'>,
+  owner: string,
+  body: { previous_response_id?: string | null | undefined; input?: string | InputItem[] | null | undefined },
+): { items: PlacedItem[]; own: PlacedItem[] } {
+  const field = 'previous_response_id';
+  const before = body.previous_response_id ? responses.historyOf(owner, body.previous_response_id, field) : [];
+  const own = responses.resolve(owner, toItems(body.input ?? []), before);
+  return { items: [...before.map((item) => ({ item, field })), ...own], own };
+}
+
+/** The door to answers that a body asks for: with `truncation`, conversations are cut where they do not fit. */
+export function gatewayFor({ gateway }: Pick<RouteDeps, 'gateway'>, { truncation }: PromptRequest) {
+  if (truncation !== 'auto') return gateway;
+  return {
+    ...gateway,
+    stream: (chat: ChatRequest, context: CallContext) => streamTruncated(gateway.stream, chat, context),
+  };
+}
+
+/** A response that was asked for and has not begun. */
+interface Draft {
+  asked: AskedResponse;
+  writer: ResponseWriter;
+  input: Item[];
+  /** Told once it is known. */
+  answeredBy(providerId: string): void;
+}
+
+function draft(deps: ResponseDeps, owner: string, body: ResponseRequest): Draft {
+  refuseUnkept(body);
+  const sealed = createSealed(deps.seal, owner);
+  const { items, own } = conversationOf(deps, owner, body);
+  const asked = responseToCore(body, items, sealed);
+  const id = newResponseId();
+  const nowMs = () => deps.clock.now().getTime();
+  let providerId = '';
+  const writer = createResponseWriter(newResponse(body, { id, createdAtMs: nowMs() }), {
+    kinds: asked.kinds,
+    isSummary: (body.reasoning?.summary ?? 'none') !== 'none',
+    sealReasoning: sealerOf(body, sealed),
+    providerId: () => providerId,
+    nowMs,
+  });
+  return {
+    asked,
+    writer,
+    input: toStoredItems(id, own),
+    answeredBy(id) {
+      providerId = id;
+    },
+  };
+}
+
+/** A response that is not kept is of use to the next turn only with its reasoning sealed, where that was asked for. */
+function sealerOf(body: ResponseRequest, sealed: Sealed): Sealed['sealReasoning'] | null {
+  return includesIn(body, 'reasoning.encrypted_content') ? sealed.sealReasoning : null;
+}
+
+/** Answers `POST /responses` as its body asks for: whole, as a stream, or with a response that is still to be made. */
+export async function createResponse(
+  deps: ResponseDeps,
+  request: FastifyRequest<{ Body: ResponseRequest }>,
+  reply: FastifyReply,
+): Promise<ResponseAnswer | FastifyReply> {
+  const made = draft(deps, request.principal.id, request.body);
+  addIgnored(reply, made.asked.ignored);
+  return request.body.background
+    ? createInBackground(deps, request, reply, made)
+    : createNow(deps, request, reply, made);
+}
+
+async function beginDraft(
+  deps: ResponseDeps,
+  request: FastifyRequest<{ Body: ResponseRequest }>,
+  { asked, answeredBy }: Draft,
+  signal: AbortSignal,
+): Promise<Begun> {
+  const gateway = gatewayFor(deps, request.body);
+  const asker = { requestId: request.id, principal: request.principal, signal, names: asked.names };
+  const begun = await beginAnswer({ ...deps, gateway }, asker, asked.chat);
+  answeredBy(begun.providerId);
+  return begun;
+}
+
+async function createInBackground(
+  deps: ResponseDeps,
+  request: FastifyRequest<{ Body: ResponseRequest }>,
+  reply: FastifyReply,
+  made: Draft,
+): Promise<ResponseAnswer | FastifyReply> {
+  if (request.body.store === false) {
+    throw new AppError('invalid_request', '"background" needs "store", as the response is asked for later.', {
+      field: 'background',
+    });
+  }
+  const { writer, input } = made;
+  const queued = writer.response();
+  const running = deps.background.start({
+    owner: request.principal.id,
+    input,
+    writer,
+    begin: (signal) => beginDraft(deps, request, made, signal),
+  });
+  return request.body.stream ? sendFollowed(deps, reply, running, -1) : queued;
+}
+
+/** Sends the events of a response in the background, those to come too. The client's leaving ends nothing but this. */
+export function sendFollowed(
+  deps: RouteDeps,
+  reply: FastifyReply,
+  running: RunningResponse,
+  after: number,
+): FastifyReply {
+  const gone = clientGone(reply);
+  async function* records(): AsyncGenerator<SseItem> {
+    for await (const event of running.follow(after, gone.signal)) yield toSseItem(event);
+  }
+  return sendStream(reply, records(), { framing: responseFraming, gone, clock: deps.clock, log: deps.log });
+}
+
+async function createNow(
+  deps: ResponseDeps,
+  request: FastifyRequest<{ Body: ResponseRequest }>,
+  reply: FastifyReply,
+  made: Draft,
+): Promise<ResponseAnswer | FastifyReply> {
+  const { writer } = made;
+  const gone = clientGone(reply);
+  const begun = await beginDraft(deps, request, made, gone.signal);
+  nameAnswerer(reply, begun);
+  const first = await firstOf(begun);
+  nameWarnings(first, reply, made.asked);
+  const keep = () => keepEnded(deps, request, made);
+  if (!request.body.stream) {
+    try {
+      writer.write(first);
+      for await (const event of begun.events) writer.write(event);
+      assertEnded(writer);
+    } catch (thrown) {
+      throw begun.fail(thrown);
+    }
+    keep();
+    return writer.response();
+  }
+  async function* records(): AsyncGenerator<SseItem> {
+    for (const written of writer.write(first)) yield toSseItem(written);
+    for await (const event of begun.events) for (const written of writer.write(event)) yield toSseItem(written);
+    assertEnded(writer);
+    keep();
+  }
+  return sendStream(reply, records(), {
+    framing: responseFraming,
+    gone,
+    clock: deps.clock,
+    log: deps.log,
+    onFailure: (thrown) => {
+      const error = begun.fail(thrown);
+      logError(deps.log, error, request.id);
+      // The items that were begun end first, but a stream has one last record: it holds them all.
+      const last = writer.fail(error).at(-1);
+      if (!gone.signal.aborted) keep();
+      if (!last) throw error;
+      return toSseItem(last);
+    },
+  });
+}
+
+async function firstOf(begun: Begun): Promise<StreamEvent> {
+  const { done, value } = await begun.events.next();
+  if (done) throw begun.fail(new Error('the event stream ended without a finish event'));
+  return value;
+}
+
+/** Names, before the status line, what the provider does not honour: its start tells, and is there already. */
+function nameWarnings(first: StreamEvent, reply: FastifyReply, { names }: AskedResponse): void {
+  if (first.type !== 'start') return;
+  const fields = first.warnings.flatMap(({ field }) => (field === null ? [] : [clientField(field, names)]));
+  addIgnored(reply, fields);
+}
+
+function assertEnded(writer: ResponseWriter): void {
+  if (!writer.hasEnded()) throw new Error('the event stream ended without a finish event');
+}
+
+/** Keeps a response that has ended. It was given to the client already: where it cannot be kept, that is said in the log. */
+function keepEnded(deps: ResponseDeps, request: FastifyRequest<{ Body: ResponseRequest }>, made: Draft): void {
+  if (request.body.store === false) return;
+  try {
+    deps.responses.save(request.principal.id, { response: made.writer.response(), input: made.input }, null);
+  } catch (error) {
+    logError(deps.log, toAppError(error), request.id);
+  }
+}

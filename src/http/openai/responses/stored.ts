@@ -1,0 +1,180 @@
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
+import { z } from 'zod';
+import { AppError } from '../../../core/errors.ts';
+import { clientGone, type SseItem, sendStream } from '../../answer/answer.ts';
+import { errorAnswers, jsonAnswer } from '../../mount/describe.ts';
+import { openaiError } from '../objects/answer-schema.ts';
+import { deletedAnswer, itemList, responseAnswer, responseEvent } from './answer-schema.ts';
+import { type ResponseDeps, responseFraming, sendFollowed, toSseItem } from './create.ts';
+import type { ResponseEvent } from './from-core.ts';
+import type { Item } from './item.ts';
+import { replayOf } from './replay.ts';
+
+const path = z.object({ response: z.string().meta({ description: 'Id of the response.' }) });
+const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+
+/** The SDK writes lists as `include[]=…`, which nothing here depends on: what is stored is told whole. */
+const retrieveQuery = z.object({
+  stream: flag.optional().meta({ description: 'true: its events, from the first or from starting_after on.' }),
+  starting_after: z
+    .string()
+    .regex(/^\d{1,9}$/, { error: 'must be a whole number' })
+    .transform(Number)
+    .optional()
+    .meta({ description: 'With stream: the last sequence_number that the client has seen.' }),
+});
+
+const itemsQuery = z.object({
+  limit: z
+    .string()
+    .regex(/^(?:[1-9]\d?|100)$/, { error: 'must be a whole number from 1 to 100' })
+    .transform(Number)
+    .optional(),
+  order: z.enum(['asc', 'desc']).optional().meta({ description: 'desc, the newest first, is the default.' }),
+  after: z.string().optional().meta({ description: 'Only items after the one of this id.' }),
+});
+
+const defaultLimit = 20;
+
+const notKept = { 404: jsonAnswer(openaiError, 'There is no such response of this key') };
+
+/** The routes of responses that are kept: each key sees its own. */
+export function addStoredRoutes(instance: FastifyInstance, deps: ResponseDeps, tags: string[]): void {
+  const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
+  const { responses, background } = deps;
+
+  app.get('/responses/:response', {
+    schema: {
+      summary: 'Show a response, or go on with its stream',
+      tags,
+      params: path,
+      querystring: retrieveQuery,
+      response: {
+        200: {
+          description: 'The response, or its events',
+          content: { 'application/json': { schema: responseAnswer }, 'text/event-stream': { schema: responseEvent } },
+        },
+        ...errorAnswers(openaiError),
+        ...notKept,
+      },
+    },
+    handler: async (request, reply) => {
+      const { response: id } = request.params;
+      const { stream = false, starting_after: after } = request.query;
+      const owner = request.principal.id;
+      if (!stream && after !== undefined) {
+        throw new AppError('invalid_request', '"starting_after" needs "stream": true.', { field: 'starting_after' });
+      }
+      const running = background.get(owner, id);
+      if (running) return stream ? sendFollowed(deps, reply, running, after ?? -1) : running.writer.response();
+      const { response } = responses.load(owner, id);
+      if (!stream) return response;
+      const events = responses.eventsOf(owner, id);
+      if (events === null && after !== undefined) {
+        throw new AppError(
+          'invalid_request',
+          'The events of this response are not kept: it was not made in the background.',
+          {
+            field: 'starting_after',
+            fix: 'Leave it out: the stream then holds the whole response.',
+          },
+        );
+      }
+      return sendEvents(deps, reply, events ?? replayOf(response), after ?? -1);
+    },
+  });
+
+  app.delete('/responses/:response', {
+    schema: {
+      summary: 'Delete a response',
+      tags,
+      params: path,
+      response: { 200: jsonAnswer(deletedAnswer, 'It is gone'), ...errorAnswers(openaiError), ...notKept },
+    },
+    handler: async (request) => {
+      const { response: id } = request.params;
+      const owner = request.principal.id;
+      await background.get(owner, id)?.cancel();
+      if (!responses.remove(owner, id)) responses.load(owner, id);
+      return { id, object: 'response' as const, deleted: true as const };
+    },
+  });
+
+  app.post('/responses/:response/cancel', {
+    config: { allowsEmptyBody: true },
+    schema: {
+      summary: 'Cancel a response that is made in the background',
+      tags,
+      params: path,
+      response: { 200: jsonAnswer(responseAnswer, 'As it is now'), ...errorAnswers(openaiError), ...notKept },
+    },
+    handler: async (request) => {
+      const { response: id } = request.params;
+      const owner = request.principal.id;
+      const running = background.get(owner, id);
+      if (running) {
+        await running.cancel();
+        return running.writer.response();
+      }
+      const { response } = responses.load(owner, id);
+      if (response.background) return response;
+      throw new AppError('invalid_request', 'Only a response that is made in the background can be cancelled.', {
+        fix: 'Close the connection to end this one.',
+      });
+    },
+  });
+
+  app.get('/responses/:response/input_items', {
+    schema: {
+      summary: 'List what a response was made for',
+      description: 'The input of earlier responses that it goes on from is part of it.',
+      tags,
+      params: path,
+      querystring: itemsQuery,
+      response: { 200: jsonAnswer(itemList, 'A page of items'), ...errorAnswers(openaiError), ...notKept },
+    },
+    handler: async (request) => {
+      const { response: id } = request.params;
+      const owner = request.principal.id;
+      const running = background.get(owner, id);
+      const stored = running
+        ? { response: running.writer.response(), input: running.input }
+        : responses.load(owner, id);
+      return toPage(responses.inputOf(owner, stored), request.query);
+    },
+  });
+}
+
+function toPage(items: readonly Item[], { limit = defaultLimit, order = 'desc', after }: z.infer<typeof itemsQuery>) {
+  const sorted = order === 'asc' ? items : items.toReversed();
+  const place = after === undefined ? -1 : sorted.findIndex(({ id }) => id === after);
+  if (after !== undefined && place === -1) {
+    throw new AppError('invalid_request', '"after" is no item of the list.', { field: 'after' });
+  }
+  const data = sorted.slice(place + 1, place + 1 + limit);
+  return {
+    object: 'list' as const,
+    data,
+    first_id: data[0]?.id ?? null,
+    last_id: data.at(-1)?.id ?? null,
+    has_more: place + 1 + limit < sorted.length,
+  };
+}
+
+function sendEvents(
+  deps: ResponseDeps,
+  reply: FastifyReply,
+  events: readonly ResponseEvent[],
+  after: number,
+): FastifyReply {
+  async function* records(): AsyncGenerator<SseItem> {
+    for (const event of events) if (event.sequence_number > after) yield toSseItem(event);
+  }
+  return sendStream(reply, records(), {
+    framing: responseFraming,
+    gone: clientGone(reply),
+    clock: deps.clock,
+    log: deps.log,
+  });
+}
