@@ -17,33 +17,41 @@ export const inMemory = ':memory:';
 /** How long a statement waits for another process that writes. */
 const busyMs = 1_000;
 
-/**
- * Opens the database, or begins it. A file that cannot be used is put aside with the ending `.damaged` and said in the log;
- * where none can be opened at all, what is kept is kept in memory.
- */
-export function openStorage(deps: {
+interface StorageDeps {
   path: string;
   limits: KeepLimits;
   clock: Pick<Clock, 'now'>;
   log: Pick<Logger, 'warn'>;
-}): Storage {
-  const database = openOrBegin(deps.path, deps.log);
-  return { kept: createKeptTexts(database, deps), close: () => database.close() };
 }
 
-function openOrBegin(path: string, log: Pick<Logger, 'warn'>): DatabaseSync {
+/**
+ * Opens the database, or begins it. A file that cannot be used is put aside with the ending `.damaged` and said in the log;
+ * where none can be opened at all, what is kept is kept in memory.
+ */
+export function openStorage(deps: StorageDeps): Storage {
+  const { path, log } = deps;
   try {
-    return open(path);
+    return openAt(path, deps);
   } catch (err) {
     log.warn({ err, path }, 'the database cannot be used; it is put aside and a new one begins');
   }
   try {
     renameSync(path, `${path}.damaged`);
     for (const ending of ['-wal', '-shm']) rmSync(path + ending, { force: true });
-    return open(path);
+    return openAt(path, deps);
   } catch (err) {
     log.warn({ err, path }, 'no database can be written; what is kept will be gone when the server ends');
-    return open(inMemory);
+    return openAt(inMemory, deps);
+  }
+}
+
+function openAt(path: string, deps: StorageDeps): Storage {
+  const database = open(path);
+  try {
+    return { kept: createKeptTexts(database, deps), close: () => database.close() };
+  } catch (error) {
+    database.close();
+    throw error;
   }
 }
 
@@ -62,8 +70,6 @@ function open(path: string): DatabaseSync {
       PRAGMA synchronous = NORMAL;
       PRAGMA secure_delete = ON;
     `);
-    const check = database.prepare('PRAGMA quick_check(1)').get();
-    if (check?.['quick_check'] !== 'ok') throw new Error(`the database is damaged: ${check?.['quick_check']}`);
     return database;
   } catch (error) {
     database.close();

@@ -1,4 +1,7 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { answers, tokenCounts, tools } from '../support/answers.ts';
@@ -172,5 +175,35 @@ describe('responses through the official OpenAI SDK, with the built-in model', (
       sent.on('error', reject).end();
     });
     expect(status).toBe(426);
+  });
+});
+
+describe('responses of a server that was killed', () => {
+  it('are there after it, and the unfinished one says so', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'hearth-kept-'));
+    const args = ['--data', folder];
+    const clientOf = ({ baseUrl }: RunningServer) =>
+      new OpenAI({ baseURL: `${baseUrl}/v1`, apiKey: 'any-key', maxRetries: 0 });
+    try {
+      const first = await startServer({ args });
+      const before = clientOf(first);
+      const kept = await before.responses.create({ model: 'default', temperature: 0, input: 'Hello!' });
+      const endless = { model: 'default', input: 'Hello!', background: true, ignore_eos: true };
+      const unfinished = await before.responses.create(endless);
+      await first.stop('SIGKILL');
+      const second = await startServer({ args });
+      const after = clientOf(second);
+      expect(await after.responses.retrieve(kept.id)).toEqual(kept);
+      const next = { model: 'default', temperature: 0, input: 'Thanks!', previous_response_id: kept.id };
+      expect((await after.responses.create(next)).output_text).toBe(answers['Thanks!']);
+      expect(await after.responses.retrieve(unfinished.id)).toMatchObject({
+        status: 'failed',
+        error: { code: 'server_error' },
+      });
+      await second.stop();
+      expect(second.stderr()).not.toContain('Experimental');
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });

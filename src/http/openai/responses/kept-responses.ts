@@ -83,7 +83,9 @@ export function createKeptResponses(kept: KeptTexts): KeptResponses {
     },
     eventsOf(owner, id) {
       const log = kept.logOf(id, owner);
-      return log === null ? null : (JSON.parse(log) as ResponseEvent[]);
+      if (log === null) return null;
+      const events: ResponseEvent[] = JSON.parse(log);
+      return events;
     },
     remove: (owner, id) => kept.remove(id, owner),
     inputOf(owner, { response, input }) {
@@ -126,7 +128,8 @@ export function toStoredItems(responseId: string, items: readonly PlacedItem[]):
 
 /** What `save` wrote. */
 function parse(text: string): StoredResponse {
-  return JSON.parse(text) as StoredResponse;
+  const stored: StoredResponse = JSON.parse(text);
+  return stored;
 }
 
 function shortened(id: string): string {

@@ -30,7 +30,8 @@ export function addResponseRoutes(instance: FastifyInstance, routeDeps: RouteDep
   const background = createBackground({ ...routeDeps, kept: responses });
   const deps: ResponseDeps = { ...routeDeps, responses, background };
   instance.addHook('onReady', async () => failAbandoned(deps));
-  instance.addHook('onClose', () => background.close());
+  // Before sockets are waited for: a stream that follows one of them ends with it.
+  instance.addHook('preClose', () => background.close());
   addCreateRoutes(instance, deps, tags);
   addStoredRoutes(instance, deps, tags);
 }

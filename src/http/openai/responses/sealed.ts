@@ -18,7 +18,9 @@ export function createSealed(seal: Seal, owner: string): Sealed {
     openReasoning(sealed) {
       const opened = seal.open(sealed, 'reasoning', owner);
       // Only what `sealReasoning` wrote can be opened.
-      return opened === null ? null : { type: 'reasoning', ...(JSON.parse(opened) as Omit<ReasoningPart, 'type'>) };
+      if (opened === null) return null;
+      const part: Omit<ReasoningPart, 'type'> = JSON.parse(opened);
+      return { type: 'reasoning', ...part };
     },
     sealSummary: (text) => seal.seal(text, 'compaction', owner),
     openSummary: (sealed) => seal.open(sealed, 'compaction', owner),
