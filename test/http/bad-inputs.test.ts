@@ -86,9 +86,10 @@ const nested = (open: string, close: string, depth: number) => open.repeat(depth
 const fieldOf = (target: Target) => (name: string, json: string) =>
   `${JSON.stringify(target.valid).slice(0, -1)},${JSON.stringify(name)}:${json}}`;
 
+const nameOf = (target: Target) => (name: string) => (name === 'max_tokens' ? (target.maxTokens ?? name) : name);
+
 describe.each([...targets, anthropic])('POST $url', (target) => {
   const withField = fieldOf(target);
-  const named = (name: string) => (name === 'max_tokens' ? (target.maxTokens ?? name) : name);
 
   it('takes the body that the others are made from', async () => {
     expect((await harness.send('POST', target.url, target.valid)).statusCode).toBe(200);
@@ -100,7 +101,11 @@ describe.each([...targets, anthropic])('POST $url', (target) => {
   });
 
   it('takes the last of two equal keys', async () => {
-    await harness.send('POST', target.url, withField(named('max_tokens'), `3,"${named('max_tokens')}":4`));
+    await harness.send(
+      'POST',
+      target.url,
+      withField(nameOf(target)('max_tokens'), `3,"${nameOf(target)('max_tokens')}":4`),
+    );
     expect(harness.gateway.calls.at(-1)!.request.maxTokens).toBe(4);
   });
 
@@ -163,6 +168,7 @@ describe.each([...targets, anthropic])('POST $url', (target) => {
 });
 
 describe.each(targets)('POST $url, field by field', (target) => {
+  const named = nameOf(target);
   const withField = fieldOf(target);
 
   it.each([

@@ -60,6 +60,9 @@ export const responseEvent = z
   .looseObject({ type: z.string(), sequence_number: count })
   .meta({ id: 'ResponseStreamEvent', description: 'response.created, … response.completed; see the guide.' });
 
+/** What records are called: each as its `type`. */
+export const responseEventName = z.string().meta({ examples: ['response.output_text.delta'] });
+
 export const itemList = z
   .object({
     object: z.literal('list'),

@@ -4,9 +4,15 @@ import { AppError } from '../../../core/errors.ts';
 import { foldEvents } from '../../../core/events.ts';
 import { addIgnored, askWhole, beginAnswer, clientGone, nameAnswerer, namesIgnored } from '../../answer/answer.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
-import { jsonAnswer, workErrorAnswers } from '../../mount/describe.ts';
+import { eventStream, jsonAnswer, workErrorAnswers } from '../../mount/describe.ts';
 import { openaiError } from '../objects/answer-schema.ts';
-import { compactionAnswer, inputTokensAnswer, responseAnswer, responseEvent } from './answer-schema.ts';
+import {
+  compactionAnswer,
+  inputTokensAnswer,
+  responseAnswer,
+  responseEvent,
+  responseEventName,
+} from './answer-schema.ts';
 import { createBackground } from './background.ts';
 import { toCompaction, toSummaryRequest } from './compact.ts';
 import { conversationOf, createResponse, gatewayFor, type ResponseDeps } from './create.ts';
@@ -51,7 +57,7 @@ function addCreateRoutes(instance: FastifyInstance, deps: ResponseDeps, tags: st
       response: {
         200: {
           description: 'The response, or its events',
-          content: { 'application/json': { schema: responseAnswer }, 'text/event-stream': { schema: responseEvent } },
+          content: { 'application/json': { schema: responseAnswer }, ...eventStream(responseEvent, responseEventName) },
         },
         ...workErrorAnswers(openaiError),
       },

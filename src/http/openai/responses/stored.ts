@@ -3,9 +3,9 @@ import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { z } from 'zod';
 import { AppError } from '../../../core/errors.ts';
 import { clientGone, type SseItem, sendStream } from '../../answer/answer.ts';
-import { errorAnswers, jsonAnswer } from '../../mount/describe.ts';
+import { errorAnswers, eventStream, jsonAnswer } from '../../mount/describe.ts';
 import { openaiError } from '../objects/answer-schema.ts';
-import { deletedAnswer, itemList, responseAnswer, responseEvent } from './answer-schema.ts';
+import { deletedAnswer, itemList, responseAnswer, responseEvent, responseEventName } from './answer-schema.ts';
 import { type ResponseDeps, responseFraming, sendFollowed, toSseItem } from './create.ts';
 import type { ResponseEvent } from './from-core.ts';
 import type { Item } from './item.ts';
@@ -53,7 +53,7 @@ export function addStoredRoutes(instance: FastifyInstance, deps: ResponseDeps, t
       response: {
         200: {
           description: 'The response, or its events',
-          content: { 'application/json': { schema: responseAnswer }, 'text/event-stream': { schema: responseEvent } },
+          content: { 'application/json': { schema: responseAnswer }, ...eventStream(responseEvent, responseEventName) },
         },
         ...errorAnswers(openaiError),
         ...notKept,
