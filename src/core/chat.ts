@@ -90,7 +90,12 @@ export type ChatInput =
       /** Switches that the model's template knows, such as `enable_thinking`. */
       templateOptions?: Record<string, unknown>;
     }
-  | { type: 'text'; prompt: string | readonly number[] };
+  | {
+      type: 'text';
+      prompt: string | readonly number[];
+      /** What stands behind the answer, for models that were made to fill in; left out: nothing is known of it. */
+      suffix?: string;
+    };
 
 /** A request as it came, so that a provider of the same dialect can pass it on without losing what we do not know. */
 export interface OriginalRequest {

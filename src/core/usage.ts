@@ -15,6 +15,11 @@ export interface Usage {
   outputTokens: number | null;
   /** Part of `outputTokens` spent on reasoning. */
   reasoningTokens: number | null;
+  /**
+   * Tokens that were guessed from the text that the request predicted: those that the answer took, and those that it did
+   * not. Left out: none were.
+   */
+  prediction?: { acceptedTokens: number; rejectedTokens: number };
   /** Images that were generated. */
   images: number | null;
   /** Uses of tools that the provider runs itself, by name; null: none, or unknown. */
@@ -75,6 +80,7 @@ export function sumChoices(usages: readonly Usage[]): Usage {
   const cacheReadTokens = fold((usage) => usage.cacheReadTokens, Math.min);
   return {
     ...first,
+    ...sumPredictions(usages),
     inputTokens: promptTokens === null ? null : promptTokens - (cacheReadTokens ?? 0),
     cacheReadTokens,
     outputTokens: fold(
@@ -95,10 +101,22 @@ export function sumRequests(usages: readonly Usage[]): Usage {
     usages.map(of).reduce((a, b) => (a === null || b === null ? null : a + b), 0);
   return {
     ...first,
+    ...sumPredictions(usages),
     inputTokens: sum((usage) => usage.inputTokens),
     cacheReadTokens: sum((usage) => usage.cacheReadTokens),
     outputTokens: sum((usage) => usage.outputTokens),
     reasoningTokens: sum((usage) => usage.reasoningTokens),
+  };
+}
+
+function sumPredictions(usages: readonly Usage[]): Pick<Usage, 'prediction'> {
+  const predictions = usages.flatMap(({ prediction }) => prediction ?? []);
+  if (predictions.length === 0) return {};
+  return {
+    prediction: {
+      acceptedTokens: predictions.reduce((all, { acceptedTokens }) => all + acceptedTokens, 0),
+      rejectedTokens: predictions.reduce((all, { rejectedTokens }) => all + rejectedTokens, 0),
+    },
   };
 }
 

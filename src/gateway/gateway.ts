@@ -3,7 +3,7 @@ import type { ChatRequest } from '../core/chat.ts';
 import type { Clock } from '../core/clock.ts';
 import type { EmbeddingRequest, EmbeddingResult, RankRequest, RankResult } from '../core/embedding.ts';
 import { toAppError } from '../core/errors.ts';
-import type { Progress, StreamEvent } from '../core/events.ts';
+import type { Progress, StreamEvent, Warning } from '../core/events.ts';
 import type { ModelInfo } from '../core/model.ts';
 import type { Provider, TokenCount } from '../core/provider.ts';
 import { promptUsage } from '../core/usage.ts';
@@ -18,6 +18,8 @@ export interface BegunAnswer {
   model: string;
   /** As its provider tells it; null: it does not. */
   fingerprint: string | null;
+  /** What of the request its provider does not honour. */
+  warnings: readonly Warning[];
   events: AsyncIterableIterator<StreamEvent>;
 }
 
@@ -93,6 +95,7 @@ export function createGateway(deps: {
           providerId: provider.id,
           model: start.model,
           fingerprint: start.fingerprint ?? null,
+          warnings: start.warnings,
           events: meter.watch(events),
         };
       } catch (error) {

@@ -42,6 +42,8 @@ export interface WorkerRequest {
   stop: string[];
   /** Whose kept states and texts it may use; null: those that all share. */
   owner: string | null;
+  /** Text that the answer will mostly repeat; left out: nobody knows. */
+  prediction?: string;
   /** As `ChatRequest.promptCache`. */
   promptCache: 'keep' | 'none' | 'pin';
 }

@@ -75,7 +75,7 @@ export function createRequests(deps: {
               // A retry starts again; the client has seen its start.
               if (started) continue;
               started = true;
-              yield warnings.length === 0 ? event : { ...event, warnings };
+              yield warnings.length === 0 ? event : { ...event, warnings: [...event.warnings, ...warnings] };
               continue;
             }
             answered ||= isContent(event);

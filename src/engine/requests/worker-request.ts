@@ -29,6 +29,7 @@ export function toWorkerRequest(
     stop: request.stop,
     owner: options.owner,
     promptCache: request.promptCache ?? 'keep',
+    ...(request.prediction !== undefined && { prediction: request.prediction }),
   };
 }
 
@@ -90,12 +91,14 @@ function toText({ source, title, context }: DocumentPart): TextPart {
   return { type: 'text', text: `${lines.join('\n')}\n</document>\n` };
 }
 
-/** What of a request a model of this machine does not do although the answer is worth having without it. */
+/**
+ * What of a request no model of this machine does although the answer is worth having without it. What only some do not do
+ * their workers tell.
+ */
 export function warningsFor(request: ChatRequest): Warning[] {
   const warnings: Warning[] = [];
   const warn = (field: string, message: string) => warnings.push({ field, message });
   if (request.serviceTier !== undefined) warn('serviceTier', 'makes no difference here');
-  if (request.prediction !== undefined) warn('prediction', 'is not used here');
   return warnings;
 }
 
@@ -109,6 +112,7 @@ export function assertReadable(request: ChatRequest, model: string): void {
       if (part.type === 'tool-result' && inner >= 0)
         throw unreadable(part.content[inner]!.type, `${field}.content.${inner}`, model);
       if (isUnreadable(part)) throw unreadable(part.type, field, model);
+      if (part.type === 'opaque' && isSound(part.block)) throw unreadable('sound', field, model);
     }
   }
 }
@@ -117,8 +121,13 @@ function isUnreadable(part: ContentPart): boolean {
   return part.type === 'image' || (part.type === 'document' && part.source.type !== 'text');
 }
 
+/** Sound as OpenAI's dialect has it: to leave it out would answer another question. */
+function isSound(block: unknown): boolean {
+  return typeof block === 'object' && block !== null && 'type' in block && block.type === 'input_audio';
+}
+
 function unreadable(type: string, field: string, model: string): AppError {
-  const what = type === 'image' ? 'an image' : 'a document';
+  const what = type === 'image' ? 'an image' : type === 'sound' ? 'sound' : 'a document';
   return new AppError('invalid_request', `"${model}" reads text only, and was sent ${what}.`, {
     field,
     fix: 'Send text, or choose a model that reads it.',

@@ -4,11 +4,12 @@ import type { CallContext } from '../../core/call.ts';
 import type { ChatRequest } from '../../core/chat.ts';
 import { type AppError, toAppError } from '../../core/errors.ts';
 import { type Answer, foldEvents, type StreamEvent } from '../../core/events.ts';
-import { type FieldNames, inDialect } from '../fields/field-names.ts';
+import { clientField, type FieldNames, inDialect } from '../fields/field-names.ts';
 import type { RouteDeps } from '../mount/deps.ts';
 import { logError } from '../mount/error-handler.ts';
 import { type Begun, contextOf } from './begin.ts';
 import type { Framing } from './framing.ts';
+import { addIgnored } from './ignored.ts';
 import { clientGone, sendStream } from './reply.ts';
 import { beginAnswers } from './several.ts';
 
@@ -73,7 +74,7 @@ async function respondWhole<Body, Item>(
   asked: Asked<Body, Item>,
 ): Promise<Body> {
   const begun = await begin(deps, request, asked, clientGone(reply));
-  nameAnswerer(reply, begun);
+  tellOf(reply, begun, asked.names);
   const answer = await foldEvents(begun.events, begun.providerId).catch((error: unknown) => {
     throw begun.fail(error);
   });
@@ -94,7 +95,7 @@ export async function respondStream<Body, Item>(
   const gone = clientGone(reply);
   const beginning = begin(deps, request, asked, gone);
   const begun = early ? await firstOf(beginning, deps.clock, early.afterMs) : await beginning;
-  if (begun !== null) nameAnswerer(reply, begun);
+  if (begun !== null) tellOf(reply, begun, asked.names);
   const form = begun === null ? early!.form : asked.formOf(begun);
   const records = begun === null ? recordsAfter(early!.records(), beginning, form) : form.toRecords(begun.events);
   return sendStream(reply, records, {
@@ -122,6 +123,15 @@ async function begin<Body, Item>(
     throw inDialect(toAppError(error), names);
   });
   return beginAnswers(deps, asker, known);
+}
+
+/** Tells in headers who answers, and what of the request whoever answers does not do. */
+function tellOf(reply: FastifyReply, begun: Begun, names: FieldNames): void {
+  nameAnswerer(reply, begun);
+  addIgnored(
+    reply,
+    begun.warnings.flatMap(({ field }) => (field === null ? [] : [clientField(field, names)])),
+  );
 }
 
 /** What comes of it if it comes in time, or null. Rejects as it does. */

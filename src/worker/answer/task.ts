@@ -1,5 +1,5 @@
 import type { Sampling } from '../../core/chat.ts';
-import type { FinishReason, StreamEvent, TokenChoice } from '../../core/events.ts';
+import type { FinishReason, StreamEvent, TokenChoice, Warning } from '../../core/events.ts';
 import { promptUsage } from '../../core/usage.ts';
 import type { TaskDrafts } from '../draft/draft.ts';
 import type { CacheUse } from '../prefix/prefix.ts';
@@ -28,6 +28,8 @@ interface TaskDeps {
   model: string;
   /** Of the software and the weights. */
   fingerprint: string;
+  /** Wishes of the request that this model does not honour; left out: none. */
+  warnings?: readonly Warning[];
   prompt: number[];
   cache: CacheUse;
   sampling: Sampling;
@@ -105,6 +107,7 @@ export function createTask(deps: TaskDeps): Task {
   const finishEvent = (reason: FinishReason, stopped: string | null): StreamEvent => {
     const natural = reason === 'stop' || (stopped !== null && reason !== 'cancelled');
     if (reason !== 'cancelled') deps.drafts?.keep(generated);
+    const prediction = deps.drafts?.predicted() ?? null;
     return {
       type: 'finish',
       reason: natural ? naturalReason(stopped) : reason,
@@ -114,6 +117,7 @@ export function createTask(deps: TaskDeps): Task {
         ...promptUsage(deps.prompt.length, cached),
         outputTokens: generated.length,
         reasoningTokens,
+        ...(prediction && { prediction }),
       },
       timings: {
         queueMs: null,
@@ -157,7 +161,7 @@ export function createTask(deps: TaskDeps): Task {
           model: deps.model,
           responseId: null,
           usage: promptUsage(deps.prompt.length, cachedTokens),
-          warnings: [],
+          warnings: deps.warnings ?? [],
           fingerprint: deps.fingerprint,
         },
         ...deps.parser.push(deps.answerPrefix),

@@ -6,6 +6,7 @@ import { createEarlierAnswers } from './earlier-answers.ts';
 import { createForcedTexts } from './forced-text.ts';
 import { inOrder } from './in-order.ts';
 import { createOwnTextSource } from './own-text.ts';
+import { createPrediction, type Prediction } from './prediction.ts';
 
 export { createDraftController, type DraftController } from './controller.ts';
 export { allowsDrafts } from './eligibility.ts';
@@ -20,6 +21,8 @@ export interface TaskDrafts {
     generated: readonly number[],
     grammar: GrammarSource | null,
   ): { source: DraftSource; grammar: GrammarSource | null };
+  /** What the text that the request predicted has brought so far; null: it predicted none. */
+  predicted(): ReturnType<Prediction['counts']> | null;
   /** Takes an answer that came to its end; one that was cancelled is never given. */
   keep(generated: readonly number[]): void;
 }
@@ -39,17 +42,22 @@ export function createDraftFactory(model: {
   });
   return (request, prompt) => {
     const key = answerKey(request);
+    const { prediction: text = '' } = request;
+    let prediction: Prediction | null = null;
     return {
       begin(generated, grammar) {
         const bound = grammar && noteBinding(grammar, generated);
+        prediction = text === '' ? null : createPrediction(() => model.tokenizeFurther(text), generated);
         // The surest first.
         const sources: DraftSource[] = [
           ...(bound ? [forced.source(bound, generated)] : []),
+          ...(prediction ? [prediction] : []),
           createOwnTextSource(prompt, generated),
           ...(key === null ? [] : [earlier.source(key, generated)]),
         ];
         return { source: inOrder(sources), grammar: bound };
       },
+      predicted: () => prediction?.counts() ?? null,
       keep(generated) {
         if (key !== null) earlier.add(key, generated);
       },

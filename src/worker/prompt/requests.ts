@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { ChatInput, ToolChoice, ToolDefinition } from '../../core/chat.ts';
 import { textOf } from '../../core/content.ts';
 import { AppError } from '../../core/errors.ts';
+import type { Warning } from '../../core/events.ts';
 import type { WorkerRequest } from '../../ipc/protocol.ts';
 import {
   bindAnswer,
@@ -107,6 +108,7 @@ export function prepareTask(
     id,
     model: request.model,
     fingerprint: runtime.fingerprint,
+    warnings: warningsFor(request.input, template),
     prompt,
     cache: {
       owner: request.owner ?? sharedOwner,
@@ -131,6 +133,13 @@ export function prepareTask(
   const format = answer?.isOpen && opening === null ? request.format : null;
   const checkedTools = tools.filter((tool) => bindsCalls && openTools.has(tool));
   return { task, checked: format === null && checkedTools.length === 0 ? null : { format, tools: checkedTools } };
+}
+
+/** How much to think is for a template to say: one that does not know the word makes no difference of it. */
+function warningsFor(input: ChatInput, { source }: ChatTemplate): Warning[] {
+  const isWished = input.type === 'chat' && input.templateOptions?.['reasoning_effort'] !== undefined;
+  if (!isWished || source.includes('reasoning_effort')) return [];
+  return [{ field: 'reasoning.effort', message: 'makes no difference to this model' }];
 }
 
 /** Tokens of a request's prompt as `prepareTask` would have it, however many they are. Throws as it does for the rest. */

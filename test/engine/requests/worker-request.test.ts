@@ -27,6 +27,10 @@ describe('what crosses to a worker', () => {
     expect(optionsOf({})).toBeUndefined();
     expect(optionsOf({ reasoning: { mode: 'off' } })).toEqual({ enable_thinking: false });
     expect(optionsOf({ reasoning: { mode: 'on' } })).toEqual({ enable_thinking: true });
+    expect(optionsOf({ reasoning: { mode: 'on', effort: 'xhigh' } })).toEqual({
+      enable_thinking: true,
+      reasoning_effort: 'high',
+    });
     const chosen = { type: 'chat' as const, messages: [], tools: [], toolChoice: { type: 'auto' as const } };
     const input = { ...chosen, templateOptions: { enable_thinking: true } };
     expect(optionsOf({ reasoning: { mode: 'off' }, input })).toEqual({ enable_thinking: true });
@@ -37,9 +41,8 @@ describe('what crosses to a worker', () => {
     const fields = warningsFor({
       ...request,
       serviceTier: 'fast',
-      prediction: 'text',
     }).map(({ field }) => field);
-    expect(fields).toEqual(['serviceTier', 'prediction']);
+    expect(fields).toEqual(['serviceTier']);
   });
 
   it.each<[ReasoningWish | undefined, number | undefined]>([
@@ -130,6 +133,7 @@ describe('what a model of this machine reads', () => {
       [{ type: 'tool-result', callId: 'c', isError: false, content: [{ type: 'text', text: 'b' }, image] }],
       'input.messages.0.content.0.content.1',
     ],
+    ['sound', [text, { type: 'opaque', dialect: 'openai', block: { type: 'input_audio' } }], 'input.messages.0.content.1'],
     [
       'a document',
       [{ type: 'document', mediaType: 'application/pdf', source: { type: 'bytes', base64: 'JVBERg==' } }],

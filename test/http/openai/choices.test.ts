@@ -56,8 +56,8 @@ describe('n answers to one request', () => {
       prompt_tokens: 5,
       completion_tokens: 33,
       total_tokens: 38,
-      prompt_tokens_details: { cached_tokens: 0 },
-      completion_tokens_details: { reasoning_tokens: 3 },
+      prompt_tokens_details: { cached_tokens: 0, cache_write_tokens: 0 },
+      completion_tokens_details: { reasoning_tokens: 3, accepted_prediction_tokens: 0, rejected_prediction_tokens: 0 },
     });
   });
 
@@ -82,7 +82,7 @@ describe('n answers to one request', () => {
     for (const index of [0, 1]) {
       const choices = items.flatMap((item) => item.choices).filter((choice) => choice.index === index);
       expect(choices.map((choice) => [choice.delta, choice.finish_reason])).toEqual([
-        [{ role: 'assistant', content: '' }, null],
+        [{ role: 'assistant', content: '', refusal: null }, null],
         [{ content: `answer ${index}` }, null],
         [{}, index === 1 ? 'length' : 'stop'],
       ]);

@@ -75,7 +75,7 @@ describe('log probabilities of chat', () => {
   it('come with the text of their tokens in a stream, and the rest before the end', async () => {
     const choices = choicesOf((await chat({ logprobs: true, top_logprobs: 2, stream: true })).body);
     expect(choices.map(({ delta, logprobs }) => [delta, logprobs?.content ?? null])).toStrictEqual([
-      [{ role: 'assistant', content: '' }, null],
+      [{ role: 'assistant', content: '', refusal: null }, null],
       [{ content: 'Hello' }, [entry('He', -0.1), entry('llo', -0.2)]],
       [{ content: ' you' }, [entry(' you', -0.3)]],
       [{ content: '' }, [entry('END', -9999)]],

@@ -35,6 +35,7 @@ describe("functions, OpenAI's older form of tools", () => {
     expect(choice.message).toEqual({
       role: 'assistant',
       content: null,
+      annotations: [],
       refusal: null,
       function_call: { name: 'weather', arguments: '{"city":"Oslo"}' },
     });

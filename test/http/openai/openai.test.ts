@@ -31,7 +31,7 @@ describe('POST /v1/chat/completions', () => {
       choices: [
         {
           index: 0,
-          message: { role: 'assistant', content: 'Hello world', refusal: null },
+          message: { role: 'assistant', content: 'Hello world', refusal: null, annotations: [] },
           logprobs: null,
           finish_reason: 'stop',
         },
@@ -40,8 +40,12 @@ describe('POST /v1/chat/completions', () => {
         prompt_tokens: 5,
         completion_tokens: 2,
         total_tokens: 7,
-        prompt_tokens_details: { cached_tokens: 2 },
-        completion_tokens_details: { reasoning_tokens: 0 },
+        prompt_tokens_details: { cached_tokens: 2, cache_write_tokens: 0 },
+        completion_tokens_details: {
+          reasoning_tokens: 0,
+          accepted_prediction_tokens: 0,
+          rejected_prediction_tokens: 0,
+        },
       },
     });
   });
@@ -64,7 +68,7 @@ describe('POST /v1/chat/completions', () => {
       `data: {"id":"${id}","object":"chat.completion.chunk","created":${createdSeconds},"model":"tiny",` +
       `"choices":[{"index":0,"delta":${delta},"logprobs":null,"finish_reason":${finish}}]}\n\n`;
     expect(response.body).toBe(
-      chunk('{"role":"assistant","content":""}', 'null') +
+      chunk('{"role":"assistant","content":"","refusal":null}', 'null') +
         chunk('{"content":"Hello"}', 'null') +
         chunk('{"content":" world"}', 'null') +
         chunk('{}', '"stop"') +
@@ -117,6 +121,7 @@ describe('POST /v1/chat/completions', () => {
         role: 'assistant',
         content: null,
         refusal: null,
+        annotations: [],
         tool_calls: [
           { id: 'call_a', type: 'function', function: { name: 'weather', arguments: '{ "city": "Oslo" }' } },
         ],
@@ -221,10 +226,12 @@ describe('POST /v1/chat/completions', () => {
       max_completion_tokens: 6,
       stop: 'END',
       keep_alive: '5m',
-      user: 'unknown fields are dropped',
+      user: 'somebody',
+      of_tomorrow: 'unknown fields are dropped',
     });
     expect(harness.gateway.calls[0]!.request).toEqual({
       model: 'tiny:q8_0',
+      endUserId: 'somebody',
       input: {
         type: 'chat',
         messages: [

@@ -15,6 +15,7 @@ function jobOf(maxTokens: number | null = null) {
   const kept: number[][] = [];
   const drafts: TaskDrafts = {
     begin: (generated, grammar) => ({ source: { propose: () => [...generated] }, grammar }),
+    predicted: () => null,
     keep: (generated) => void kept.push([...generated]),
   };
   const vocabulary = createVocabulary({ model: 'gpt2', tokens: ['a', 'b', 'c', '<end>'], types: [1, 1, 1, 3] });

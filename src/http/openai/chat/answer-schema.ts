@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { count } from '../../fields/answer-values.ts';
-import { finishReason, promptProgress, systemFingerprint, usage } from '../objects/answer-schema.ts';
+import { finishReason, promptProgress, serviceTier, systemFingerprint, usage } from '../objects/answer-schema.ts';
 import { toolCall } from './schema.ts';
 
 const tokenChoice = z.object({
@@ -16,12 +16,24 @@ const chatLogprobs = z
   })
   .meta({ id: 'ChatLogprobs' });
 
+const customCall = z.object({
+  id: z.string(),
+  type: z.literal('custom'),
+  custom: z.object({ name: z.string(), input: z.string() }),
+});
+
+const urlCitation = z.object({
+  type: z.literal('url_citation'),
+  url_citation: z.object({ start_index: count, end_index: count, title: z.string(), url: z.string() }),
+});
+
 export const chatAnswer = z
   .object({
     id: z.string(),
     object: z.literal('chat.completion'),
     created: count,
     model: z.string(),
+    service_tier: serviceTier,
     system_fingerprint: systemFingerprint,
     choices: z.array(
       z.object({
@@ -30,8 +42,9 @@ export const chatAnswer = z
           role: z.literal('assistant'),
           content: z.string().nullable(),
           refusal: z.null(),
+          annotations: z.array(urlCitation),
           reasoning_content: z.string().optional(),
-          tool_calls: z.array(toolCall).optional(),
+          tool_calls: z.array(z.union([toolCall, customCall])).optional(),
           function_call: toolCall.shape.function.optional(),
         }),
         logprobs: chatLogprobs.nullable(),
@@ -48,6 +61,7 @@ export const chatChunk = z
     object: z.literal('chat.completion.chunk'),
     created: count,
     model: z.string(),
+    service_tier: serviceTier,
     system_fingerprint: systemFingerprint,
     choices: z.array(
       z.object({
@@ -55,14 +69,16 @@ export const chatChunk = z
         delta: z.object({
           role: z.literal('assistant').optional(),
           content: z.string().optional(),
+          refusal: z.null().optional(),
           reasoning_content: z.string().optional(),
           tool_calls: z
             .array(
               z.object({
                 index: count,
                 id: z.string().optional(),
-                type: z.literal('function').optional(),
-                function: z.object({ name: z.string().optional(), arguments: z.string() }),
+                type: z.enum(['function', 'custom']).optional(),
+                function: z.object({ name: z.string().optional(), arguments: z.string() }).optional(),
+                custom: z.object({ name: z.string().optional(), input: z.string() }).optional(),
               }),
             )
             .optional(),

@@ -3,6 +3,7 @@ import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import type { Answer, StreamEvent } from '../../../core/events.ts';
 import type { Begun } from '../../answer/answer.ts';
 import { respond } from '../../answer/answer.ts';
+import { addIgnored, namesIgnored } from '../../answer/ignored.ts';
 import { type FieldNames, sharedNames } from '../../fields/field-names.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { eventStream, workErrorAnswers } from '../../mount/describe.ts';
@@ -11,8 +12,10 @@ import { namesOf } from '../objects/common-to-core.ts';
 import { newHead, streamForm, toStreamOptions } from '../objects/stream.ts';
 import { chatAnswer, chatChunk } from './answer-schema.ts';
 import { toChatCompletion, toChatRecords } from './from-core.ts';
-import { type ChatBody, chatBody } from './schema.ts';
-import { chatToCore, isOlderForm } from './to-core.ts';
+import { ignoredBelow } from './ignored.ts';
+import { type ChatBody, chatBody, ignoredChatFields } from './schema.ts';
+import { chatToCore } from './to-core.ts';
+import { customNames, isOlderForm } from './tools.ts';
 
 const names: FieldNames = {
   ...sharedNames,
@@ -22,6 +25,9 @@ const names: FieldNames = {
   'input.toolChoice': 'tool_choice',
   'input.templateOptions': 'chat_template_kwargs',
   'input.*': 'messages',
+  'reasoning.effort': 'reasoning_effort',
+  reasoning: 'reasoning_effort',
+  serviceTier: 'service_tier',
 };
 
 const olderNames: FieldNames = { ...names, 'input.tools': 'functions', 'input.toolChoice': 'function_call' };
@@ -45,25 +51,26 @@ export function addChatRoute(instance: FastifyInstance, deps: RouteDeps, tags: s
         ...workErrorAnswers(openaiError),
       },
     },
-    handler: async (request, reply) => respond(deps, request, reply, toAsked(request.body, deps)),
+    preValidation: namesIgnored(chatBody, ignoredChatFields),
+    handler: async (request, reply) => {
+      addIgnored(reply, ignoredBelow(request.body));
+      return respond(deps, request, reply, toAsked(request.body, deps));
+    },
   });
 }
 
 function toAsked(body: ChatBody, { clock }: RouteDeps) {
+  const form = { isOlderForm: isOlderForm(body), customNames: customNames(body) };
   return {
     chats: [chatToCore(body)] as const,
     names: namesOf(body, isOlderForm(body) ? olderNames : names),
     formOf: (begun: Begun) => {
-      const head = newHead('chatcmpl', begun, clock);
+      const head = newHead('chatcmpl', begun, clock, body.service_tier ? { service_tier: 'default' } : {});
       return {
         ...streamForm,
-        toBody: (answer: Answer) =>
-          toChatCompletion(head, answer, {
-            hasLogprobs: body.logprobs ?? false,
-            isOlderForm: isOlderForm(body),
-          }),
+        toBody: (answer: Answer) => toChatCompletion(head, answer, { ...form, hasLogprobs: body.logprobs ?? false }),
         toRecords: (events: AsyncIterable<StreamEvent>) =>
-          toChatRecords(head, events, { ...toStreamOptions(body, clock), isOlderForm: isOlderForm(body) }),
+          toChatRecords(head, events, { ...toStreamOptions(body, clock), ...form }),
       };
     },
   };

@@ -1,8 +1,14 @@
-import type { DocumentPart, ImagePart, TextPart, UserPart } from '../../../core/content.ts';
+import type { DocumentPart, ImagePart, OpaquePart, TextPart, UserPart } from '../../../core/content.ts';
 import { AppError } from '../../../core/errors.ts';
 
 /** Content of a message as the body has it. */
-type BodyContent = string | { type: string; text?: string | undefined; [key: string]: unknown }[];
+type BodyContent = string | BodyPart[];
+
+interface BodyPart {
+  type: string;
+  text?: string | undefined;
+  [key: string]: unknown;
+}
 
 /** Content of a message that may hold text only. `firstIndex`: where the first part stands in the message. */
 export function toTexts(content: BodyContent, field: string, firstIndex = 0): TextPart[] {
@@ -39,6 +45,7 @@ export function toUserContent(content: BodyContent, field: string): UserPart[] {
     const partField = `${field}.content.${index}`;
     if (part.type === 'image_url') return toImage(part['image_url'], `${partField}.image_url`);
     if (part.type === 'file') return toDocument(part['file'], `${partField}.file`);
+    if (part.type === 'input_audio') return toAudio(part, `${partField}.input_audio`);
     return toTexts([part], field, index)[0]!;
   });
 }
@@ -49,9 +56,23 @@ function toImage(value: unknown, field: string): ImagePart {
   const given = typeof value === 'string' ? value : textAt(value, 'url');
   if (given === null || given === '') throw required(`${field}.url`);
   const data = dataUrl.exec(given)?.groups;
+  const detail = textAt(value, 'detail');
+  const extra = detail === null ? {} : { extra: { openai: { detail } } };
   if (data)
-    return { type: 'image', mediaType: data['type'] || null, source: { type: 'bytes', base64: data['base64']! } };
-  return { type: 'image', mediaType: null, source: { type: 'url', url: given } };
+    return {
+      type: 'image',
+      mediaType: data['type'] || null,
+      source: { type: 'bytes', base64: data['base64']! },
+      ...extra,
+    };
+  return { type: 'image', mediaType: null, source: { type: 'url', url: given }, ...extra };
+}
+
+/** The core has no sound: whoever speaks this dialect may know what to do with it. */
+function toAudio(part: BodyPart, field: string): OpaquePart {
+  const sound = part['input_audio'];
+  for (const name of ['data', 'format']) if (!textAt(sound, name)) throw required(`${field}.${name}`);
+  return { type: 'opaque', dialect: 'openai', block: { type: 'input_audio', input_audio: sound } };
 }
 
 function toDocument(value: unknown, field: string): DocumentPart {

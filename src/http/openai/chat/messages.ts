@@ -1,10 +1,12 @@
 import type { ChatMessage } from '../../../core/chat.ts';
 import type { ReasoningPart, ToolCallPart } from '../../../core/content.ts';
 import { parseJsonObject } from '../../fields/json.ts';
+import { customCall } from '../objects/custom-tools.ts';
 import { toAssistantTexts, toTexts, toUserContent } from './content.ts';
 import type { ChatBody, ChatBodyMessage } from './schema.ts';
 
 type BodyCall = NonNullable<Extract<ChatBodyMessage, { role: 'assistant' }>['tool_calls']>[number];
+type FunctionCall = Exclude<BodyCall, { type: 'custom' }>;
 
 /**
  * The messages of a body in the words of the core. What was said and called before is taken as it is: calls whose
@@ -26,7 +28,7 @@ function toMessage(message: ChatBodyMessage, index: number, idOfFunction: Map<st
     case 'user':
       return { role: 'user', content: toUserContent(message.content ?? [], field) };
     case 'assistant': {
-      const calls = (message.tool_calls ?? []).map((call, at) => toToolCall(call, `call_${index}_${at}`));
+      const calls = (message.tool_calls ?? []).map((call, at) => toCall(call, `call_${index}_${at}`));
       const called = message.function_call ?? null;
       if (called) {
         const id = `call_${index}`;
@@ -38,6 +40,7 @@ function toMessage(message: ChatBodyMessage, index: number, idOfFunction: Map<st
         content: [
           ...(message.reasoning_content ? [toReasoning(message.reasoning_content)] : []),
           ...toAssistantTexts(message.content ?? []),
+          ...toAssistantTexts(message.refusal ?? []),
           ...calls,
         ],
       };
@@ -69,7 +72,12 @@ function toReasoning(text: string): ReasoningPart {
 }
 
 /** `id`: for a call that has none. */
-function toToolCall(call: Pick<BodyCall, 'id' | 'function'>, id: string): ToolCallPart {
+function toCall(call: BodyCall, id: string): ToolCallPart {
+  if (call.type === 'custom') return customCall(call.id || id, call.custom.name, call.custom.input);
+  return toToolCall(call, id);
+}
+
+function toToolCall(call: Pick<FunctionCall, 'id' | 'function'>, id: string): ToolCallPart {
   const { name, arguments: given } = call.function;
   const argumentsText = typeof given === 'string' ? given : JSON.stringify(given ?? {});
   return { type: 'tool-call', id: call.id || id, name, arguments: toArguments(argumentsText), argumentsText };

@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { needsTrue } from '../../fields/exclusions.ts';
 import { commonFields, openMaxTokens } from '../objects/common-fields.ts';
 
-/** Parts other than text are refused in `to-core.ts`, where the error can name the part. */
+/** What a part holds is looked at in `content.ts`, where the error can name it. */
 const contentPart = z
   .looseObject({ type: z.string().max(64), text: z.string().optional() })
-  .meta({ description: 'Only {"type":"text","text":…}: local models read text.' });
+  .meta({ description: '{"type":"text","text":…}; images, audio and files are for models that read them.' });
 
 const content = z.union([z.string(), z.array(contentPart).max(1024)]);
 
@@ -35,22 +35,36 @@ const calledFunction = z.object({
     .meta({ description: 'As the model wrote them; what is no JSON object is shown to the model as it is.' }),
 });
 
-const earlierCall = z.object({
+const earlierFunctionCall = z.object({
   id: z.string().nullish(),
-  type: z.literal('function', { error: 'only "function" is supported' }).nullish(),
+  type: z.literal('function').nullish(),
   function: calledFunction,
 });
+
+const earlierCustomCall = z.object({
+  id: z.string().nullish(),
+  type: z.literal('custom'),
+  custom: z.object({ name: z.string(), input: z.string() }),
+});
+
+/** A call without a type is one of a function. */
+const earlierCall = z.union([earlierFunctionCall, earlierCustomCall]);
+
+const participant = z.string().max(256).nullish().meta({ description: 'Ignored: templates have no place for it.' });
 
 const message = z
   .discriminatedUnion(
     'role',
     [
-      z.object({ role: z.literal('system'), content: readContent.nullable() }),
-      z.object({ role: z.literal('developer'), content: readContent.nullable() }),
-      z.object({ role: z.literal('user'), content: readContent.nullable() }),
+      z.object({ role: z.literal('system'), content: readContent.nullable(), name: participant }),
+      z.object({ role: z.literal('developer'), content: readContent.nullable(), name: participant }),
+      z.object({ role: z.literal('user'), content: readContent.nullable(), name: participant }),
       z.object({
         role: z.literal('assistant'),
         content: content.nullish(),
+        name: participant,
+        refusal: z.string().nullish(),
+        audio: z.unknown().optional().meta({ description: 'Ignored: what was said stands in content.' }),
         reasoning_content: z.string().nullish(),
         tool_calls: z.array(earlierCall).max(1024).nullish(),
         function_call: calledFunction.nullish(),
@@ -77,19 +91,61 @@ const functionDefinition = z.object({
     .record(z.string(), z.unknown())
     .nullish()
     .meta({ override: { properties: { type: objectType } } }),
+  strict: z.boolean().nullish().meta({ description: 'Arguments keep to their schema, strict or not.' }),
+});
+
+const customTool = z.object({
+  name: toolName,
+  description: z.string().nullish(),
+  format: z
+    .looseObject({
+      type: z.enum(['text', 'grammar']),
+      grammar: z.object({ syntax: z.enum(['regex', 'lark']), definition: z.string().min(1).max(65_536) }).optional(),
+    })
+    .nullish()
+    .meta({ description: 'Any text, or one that a regular expression describes; lark is refused.' }),
 });
 
 const tool = z
-  .object({
-    type: z.literal('function', { error: 'only "function" is supported' }),
-    function: functionDefinition,
-  })
+  .discriminatedUnion(
+    'type',
+    [
+      z.object({ type: z.literal('function'), function: functionDefinition }),
+      z.object({ type: z.literal('custom'), custom: customTool }),
+    ],
+    { error: 'only "function" and "custom" are supported' },
+  )
   .meta({ id: 'ChatTool' });
+
+const allowedTool = z.union([
+  z.looseObject({ type: z.literal('function'), function: z.looseObject({ name: z.string() }) }),
+  z.looseObject({ type: z.literal('custom'), custom: z.looseObject({ name: z.string() }) }),
+]);
 
 const toolChoice = z.union([
   z.enum(['auto', 'none', 'required']),
   z.object({ type: z.literal('function'), function: z.object({ name: toolName }) }),
+  z.object({ type: z.literal('custom'), custom: z.object({ name: toolName }) }),
+  z.object({
+    type: z.literal('allowed_tools'),
+    allowed_tools: z.object({ mode: z.enum(['auto', 'required']), tools: z.array(allowedTool).min(1).max(128) }),
+  }),
 ]);
+
+/** Fields that change nothing here; their types are looked at, so that a typing mistake shows. */
+const ignoredFields = {
+  store: z.boolean().nullish(),
+  metadata: z.record(z.string().max(64), z.string().max(512)).nullish(),
+  safety_identifier: z.string().max(1024).nullish(),
+  service_tier: z.string().max(64).nullish(),
+  moderation: z.record(z.string(), z.unknown()).nullish(),
+  prompt_cache_key: z.string().max(1024).nullish(),
+  prompt_cache_options: z.record(z.string(), z.unknown()).nullish(),
+  prompt_cache_retention: z.string().max(64).nullish(),
+};
+
+/** Names of the fields at the top of a body that are taken and change nothing. */
+export const ignoredChatFields = [...Object.keys(ignoredFields), 'user'];
 
 const templateOptions = z
   .record(z.string().max(64), z.union([z.string().max(1024), z.number(), z.boolean(), z.null()]))
@@ -99,6 +155,7 @@ const templateOptions = z
 export const chatBody = z
   .object({
     ...commonFields,
+    ...ignoredFields,
     messages: z.array(message).min(1).max(4096),
     max_completion_tokens: openMaxTokens,
     tools: z.array(tool).max(128).nullish(),
@@ -118,6 +175,23 @@ export const chatBody = z
       .nullish()
       .meta({ description: "The answer goes on where the last message, an assistant's, ends." }),
     add_generation_prompt: z.boolean().nullish().meta({ description: 'false: only with continue_final_message.' }),
+    reasoning_effort: z
+      .enum(['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'])
+      .nullish()
+      .meta({ description: 'none: no thinking; levels where the template of the model knows them.' }),
+    verbosity: z
+      .enum(['low', 'medium', 'high'])
+      .nullish()
+      .meta({ description: 'low, high: a sentence at the end of the instructions asks for it.' }),
+    prediction: z
+      .object({ type: z.literal('content'), content })
+      .nullish()
+      .meta({ description: 'Text that the answer will mostly repeat: makes it faster, never another one.' }),
+    modalities: z
+      .array(z.string().max(64))
+      .max(8)
+      .nullish()
+      .meta({ description: 'Answers are text: anything else is refused.' }),
     chat_template_kwargs: templateOptions.nullish(),
     logprobs: z.boolean().nullish().meta({ description: 'Log probabilities of the tokens of the answer.' }),
     top_logprobs: z

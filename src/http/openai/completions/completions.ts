@@ -3,19 +3,20 @@ import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import type { Answer, StreamEvent } from '../../../core/events.ts';
 import type { Begun } from '../../answer/answer.ts';
 import { respond } from '../../answer/answer.ts';
+import { addIgnored, namesIgnored } from '../../answer/ignored.ts';
 import { type FieldNames, sharedNames } from '../../fields/field-names.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { eventStream, workErrorAnswers } from '../../mount/describe.ts';
 import { openaiError, streamData } from '../objects/answer-schema.ts';
-import { namesOf } from '../objects/common-to-core.ts';
+import { ignoredInOptions, namesOf } from '../objects/common-to-core.ts';
 import { newHead, streamForm, toStreamOptions } from '../objects/stream.ts';
 import { completionAnswer } from './answer-schema.ts';
 import { keepBest } from './best-of.ts';
 import { toCompletion, toCompletionRecords } from './from-core.ts';
-import { type CompletionBody, completionBody } from './schema.ts';
+import { type CompletionBody, completionBody, ignoredCompletionFields } from './schema.ts';
 import { completionToCore } from './to-core.ts';
 
-const names: FieldNames = { ...sharedNames, 'input.*': 'prompt' };
+const names: FieldNames = { ...sharedNames, 'input.suffix': 'suffix', 'input.*': 'prompt' };
 
 /** `POST /completions`. */
 export function addCompletionRoute(instance: FastifyInstance, deps: RouteDeps, tags: string[]): void {
@@ -40,7 +41,11 @@ export function addCompletionRoute(instance: FastifyInstance, deps: RouteDeps, t
         ...workErrorAnswers(openaiError),
       },
     },
-    handler: async (request, reply) => respond(deps, request, reply, toAsked(request.body, deps)),
+    preValidation: namesIgnored(completionBody, ignoredCompletionFields),
+    handler: async (request, reply) => {
+      addIgnored(reply, ignoredInOptions(request.body));
+      return respond(deps, request, reply, toAsked(request.body, deps));
+    },
   });
 }
 

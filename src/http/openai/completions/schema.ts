@@ -24,7 +24,7 @@ export const completionBody = z
     suffix: z
       .string()
       .nullish()
-      .meta({ description: 'Not supported, unless it is empty.', override: { maxLength: 0 } }),
+      .meta({ description: 'What stands behind the answer, for models with tokens for filling in; others refuse it.' }),
     best_of: z
       .int()
       .min(1)
@@ -45,5 +45,8 @@ export const completionBody = z
     },
     examples: [{ model: 'default', prompt: 'Once upon a time', max_tokens: 32 }],
   });
+
+/** Names of the fields at the top of a body that are taken and change nothing. */
+export const ignoredCompletionFields = ['user'];
 
 export type CompletionBody = z.infer<typeof completionBody>;

@@ -21,7 +21,6 @@ export interface CompletionWish {
 
 /** Throws `invalid_request` for what the schema cannot see or we do not have. */
 export function completionToCore(body: CompletionBody): CompletionWish {
-  if (body.suffix) throw notYet('suffix', 'Filling in before a suffix');
   const prompts = toPrompts(body.prompt);
   const wanted = body.n ?? 1;
   const candidates = toCandidates(body, wanted);
@@ -32,7 +31,10 @@ export function completionToCore(body: CompletionBody): CompletionWish {
     ...(candidates > 1 && { choices: candidates }),
     ...(top !== null && { logprobs: { top } }),
   };
-  const toChat = (prompt: Prompt): ChatRequest => ({ ...common, input: { type: 'text', prompt } });
+  const toChat = (prompt: Prompt): ChatRequest => ({
+    ...common,
+    input: { type: 'text', prompt, ...(body.suffix && { suffix: body.suffix }) },
+  });
   const [first, ...others] = prompts;
   return {
     chats: [toChat(first), ...others.map(toChat)],

@@ -2,13 +2,14 @@ import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { type EmbeddingRequest, type EmbeddingResult, packVector } from '../../../core/embedding.ts';
 import { askWhole } from '../../answer/answer.ts';
+import { namesIgnored } from '../../answer/ignored.ts';
 import { toInputs } from '../../fields/embedding-input.ts';
 import { embeddingNames } from '../../fields/field-names.ts';
 import { parseKeepAlive } from '../../fields/keep-alive.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { jsonAnswer, workErrorAnswers } from '../../mount/describe.ts';
 import { openaiError } from '../objects/answer-schema.ts';
-import { type EmbeddingBody, embeddingAnswer, embeddingBody } from './schema.ts';
+import { type EmbeddingBody, embeddingAnswer, embeddingBody, ignoredEmbeddingFields } from './schema.ts';
 
 /** `POST /embeddings` of the OpenAI dialect. */
 export function addEmbeddingRoute(instance: FastifyInstance, deps: RouteDeps, tags: string[]): void {
@@ -22,6 +23,7 @@ export function addEmbeddingRoute(instance: FastifyInstance, deps: RouteDeps, ta
       body: embeddingBody,
       response: { 200: jsonAnswer(embeddingAnswer, 'The vectors'), ...workErrorAnswers(openaiError) },
     },
+    preValidation: namesIgnored(embeddingBody, ignoredEmbeddingFields),
     handler: async (request, reply) => {
       const wanted = toCore(request.body);
       const result = await askWhole(deps, request, reply, embeddingNames, (context) =>

@@ -4,7 +4,7 @@ import { inputField } from '../../fields/embedding-input.ts';
 import { keepAliveField } from '../../fields/keep-alive.ts';
 import { modelNameField } from '../../fields/model-name.ts';
 
-/** Body and answer of `/v1/embeddings`; unknown fields (`user`) are dropped, null means absent. */
+/** Body and answer of `/v1/embeddings`; unknown fields are dropped and named, null means absent. */
 export const embeddingBody = z
   .object({
     input: inputField,
@@ -13,15 +13,16 @@ export const embeddingBody = z
       .enum(['float', 'base64'])
       .nullish()
       .meta({ description: 'base64: little-endian 32-bit floats, as the official SDKs ask for by default.' }),
-    dimensions: z
-      .int()
-      .min(1)
-      .max(65_536)
-      .nullish()
-      .meta({ description: "Only the model's own number: its vectors are not cut." }),
+    dimensions: z.int().min(1).max(65_536).nullish().meta({
+      description: "The model's own number, or a smaller one where its file says that its vectors may be cut.",
+    }),
+    user: z.string().max(1024).nullish().meta({ description: 'Ignored.' }),
     keep_alive: keepAliveField.nullish(),
   })
   .meta({ id: 'EmbeddingRequest', examples: [{ model: 'all-minilm-l6-v2', input: 'The quick brown fox' }] });
+
+/** Names of the fields at the top of a body that are taken and change nothing. */
+export const ignoredEmbeddingFields = ['user'];
 
 export type EmbeddingBody = z.infer<typeof embeddingBody>;
 

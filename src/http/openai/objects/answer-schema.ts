@@ -8,8 +8,12 @@ export const usage = z
     prompt_tokens: count,
     completion_tokens: count,
     total_tokens: count,
-    prompt_tokens_details: z.object({ cached_tokens: count }),
-    completion_tokens_details: z.object({ reasoning_tokens: count }),
+    prompt_tokens_details: z.object({ cached_tokens: count, cache_write_tokens: count }),
+    completion_tokens_details: z.object({
+      reasoning_tokens: count,
+      accepted_prediction_tokens: count,
+      rejected_prediction_tokens: count,
+    }),
   })
   .meta({ id: 'CompletionUsage' });
 
@@ -36,6 +40,8 @@ export const systemFingerprint = z
   .string()
   .optional()
   .meta({ examples: ['b0.5.0-0f3a9c51e2d4'] });
+
+export const serviceTier = z.string().optional().meta({ description: 'Where the request named one.' });
 
 export const promptProgress = z
   .object({ total: count, cache: count, processed: count, time_ms: count })

@@ -14,8 +14,8 @@ export const openMaxTokens = z
   .meta({ description: 'At most this many tokens; -1: until the end of the context.' });
 
 /**
- * Fields that chat and completions have. Fields that we do not know are dropped, as compatible servers do, and null means
- * absent. What OpenAI has and we do not yet have is accepted here and refused by name in `to-core.ts`.
+ * Fields that chat and completions have. Fields that we do not know are dropped and named in a header, and null means
+ * absent. What OpenAI has and would bind the answer is accepted here and refused by name in `to-core.ts`.
  */
 export const commonFields = {
   model: modelNameField.nullish(),
@@ -44,7 +44,13 @@ export const commonFields = {
   stop: stopField.nullish(),
   n: z.int().min(1).max(8).nullish().meta({ description: 'How many answers; the prompt is computed once.' }),
   stream: z.boolean().nullish(),
-  stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
+  stream_options: z
+    .object({
+      include_usage: z.boolean().nullish(),
+      include_obfuscation: z.boolean().nullish().meta({ description: 'Ignored: streams are not padded.' }),
+    })
+    .nullish(),
+  user: z.string().max(1024).nullish().meta({ description: 'Ignored.' }),
   return_progress: z
     .boolean()
     .nullish()

@@ -28,7 +28,13 @@ export function toCommon(
     ...(keepAlive !== null && { keepAliveMs: parseKeepAlive(keepAlive) }),
     ...toPromptCache(body.cache_prompt),
     ...((body.n ?? 1) > 1 && { choices: body.n! }),
+    ...(body.user && { endUserId: body.user }),
   };
+}
+
+/** Fields of `stream_options` that are taken and change nothing, as the header `x-hearth-ignored` names them. */
+export function ignoredInOptions({ stream_options }: CommonValues): string[] {
+  return (stream_options?.include_obfuscation ?? null) === null ? [] : ['stream_options.include_obfuscation'];
 }
 
 /** What a body calls the fields of the core: those of its endpoint, and the one that says what the answer must be. */

@@ -17,6 +17,8 @@ export interface AnswerHead {
   model: string;
   /** Left out where the provider does not tell. */
   system_fingerprint?: string;
+  /** Only where one was asked for: the one that answers, as far as it is known. */
+  service_tier?: string;
 }
 
 export interface StreamOptions {
@@ -40,10 +42,14 @@ export function toWhole<ObjectName extends string, Content>(
   wordChoice: (choice: AnswerChoice, index: number) => Content,
 ) {
   return {
-    ...repeatedOf(head),
+    ...repeatedOf(servedBy(head, answer.usage)),
     choices: answer.choices.map((choice, index) => ({ index, ...wordChoice(choice, index) })),
     usage: toUsage(answer.usage),
   };
+}
+
+function servedBy<Head extends AnswerHead>(head: Head, { servedTier }: Usage): Head {
+  return head.service_tier === undefined || servedTier === null ? head : { ...head, service_tier: servedTier };
 }
 
 /** What whole answers and all chunks begin with, in OpenAI's order. */
@@ -52,9 +58,17 @@ function repeatedOf<ObjectName extends string>({
   object,
   created,
   model,
+  service_tier,
   system_fingerprint,
 }: AnswerHead & { object: ObjectName }) {
-  return { id, object, created, model, ...(system_fingerprint !== undefined && { system_fingerprint }) };
+  return {
+    id,
+    object,
+    created,
+    model,
+    ...(service_tier !== undefined && { service_tier }),
+    ...(system_fingerprint !== undefined && { system_fingerprint }),
+  };
 }
 
 /**

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { AppError } from '../../../core/errors.ts';
 
-/** Fields of other servers that bind an answer and that we do not have, with what does the same here. */
+/** Fields that bind an answer and that we do not have, with what does the same here. */
 const refused = {
+  audio: 'Leave it out: answers are text.',
+  web_search_options: 'Leave it out, or offer the search as a tool.',
   guided_json: 'Use "json_schema" or "response_format".',
   guided_grammar: 'Use "grammar".',
   guided_regex: 'Use "json_schema" with a "pattern", or "grammar".',

@@ -12,16 +12,18 @@ export const streamForm = {
   toErrorRecord: (error: AppError): SseItem => ({ data: { error: errorObject(error) } }),
 };
 
-/** The head of a new answer; `prefix` is that of its id. */
+/** The head of a new answer; `prefix` is that of its id, `more` what an endpoint adds. */
 export function newHead(
   prefix: 'chatcmpl' | 'cmpl',
   { model, fingerprint }: Pick<Begun, 'model' | 'fingerprint'>,
   clock: Clock,
+  more: Pick<AnswerHead, 'service_tier'> = {},
 ): AnswerHead {
   return {
     id: `${prefix}-${randomBytes(12).toString('hex')}`,
     created: Math.floor(clock.now().getTime() / 1000),
     model,
+    ...more,
     ...(fingerprint !== null && { system_fingerprint: fingerprint }),
   };
 }

@@ -9,7 +9,14 @@ export function toUsage(usage: Usage) {
     prompt_tokens: promptTokens,
     completion_tokens: usage.outputTokens,
     total_tokens: total,
-    prompt_tokens_details: { cached_tokens: usage.cacheReadTokens ?? 0 },
-    completion_tokens_details: { reasoning_tokens: usage.reasoningTokens ?? 0 },
+    prompt_tokens_details: {
+      cached_tokens: usage.cacheReadTokens ?? 0,
+      cache_write_tokens: (usage.cacheWrite5mTokens ?? 0) + (usage.cacheWrite1hTokens ?? 0),
+    },
+    completion_tokens_details: {
+      reasoning_tokens: usage.reasoningTokens ?? 0,
+      accepted_prediction_tokens: usage.prediction?.acceptedTokens ?? 0,
+      rejected_prediction_tokens: usage.prediction?.rejectedTokens ?? 0,
+    },
   };
 }
