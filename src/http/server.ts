@@ -20,6 +20,7 @@ import { openaiRoutes } from './openai/openai.ts';
 import { addAuth } from './plugins/auth.ts';
 import { addCors } from './plugins/cors.ts';
 import { addDrain } from './plugins/drain.ts';
+import { addEncodedBody } from './plugins/encoded-body.ts';
 import { addHostCheck } from './plugins/host-check.ts';
 import { addJsonBody } from './plugins/json-body.ts';
 import { addMetrics } from './plugins/metrics.ts';
@@ -85,6 +86,7 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   addCors(app, config);
   addAuth(app, config, tickets);
   addDrain(app, deps);
+  addEncodedBody(app);
   addJsonBody(app);
   addUnknownUrls(app, handlers);
 

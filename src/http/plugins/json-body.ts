@@ -6,16 +6,6 @@ import { decodeUtf8, parseJsonObject } from '../fields/json.ts';
 export function addJsonBody(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
 
-  app.addHook('preParsing', async (request, _reply, payload) => {
-    const encoding = request.headers['content-encoding'];
-    if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-      throw new AppError('unsupported_media_type', 'Compressed bodies are not accepted.', {
-        fix: 'Leave Content-Encoding out.',
-      });
-    }
-    return payload;
-  });
-
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (request: FastifyRequest, body: Buffer) => {
     const charset = charsetOf(request.headers['content-type'] ?? '');
     if (charset !== null && charset !== 'utf-8' && charset !== 'utf8') {
