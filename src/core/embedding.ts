@@ -3,7 +3,10 @@ export interface EmbeddingRequest {
   model: string;
   /** In the order of the vectors wanted. Token ids may come with or without the model's own frame ([CLS], [SEP]). */
   inputs: (string | number[])[];
-  /** Length that the vectors must have; a model that makes another is refused. Absent: whatever the model makes. */
+  /**
+   * Length that the vectors must have. Longer ones are cut and are of length 1 again, where the model was made for it; any
+   * other model is refused. Absent: whatever the model makes.
+   */
   dimensions?: number;
   /** How long the model stays loaded after this request, in milliseconds; Infinity: for ever; absent: as configured. */
   keepAliveMs?: number;

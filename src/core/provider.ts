@@ -18,6 +18,27 @@ export interface TokenCount {
 }
 
 /**
+ * What is to be read as tokens of a model: a text, tokens themselves, or the prompt that a conversation becomes. The start
+ * token of a text is left out unless it is asked for; of a prompt it is there where the model wants one.
+ */
+export interface TokensRequest extends ChatRequest {
+  addStart?: boolean;
+  /** Names of control tokens in a text (`<|im_end|>`) are text; left out: they are the tokens. */
+  controlsAreText?: boolean;
+  /** Each token is wanted by itself, too. */
+  wantsPieces?: boolean;
+}
+
+export interface TokensResult {
+  model: string;
+  /** What the tokens stand for, control tokens by their names. */
+  text: string;
+  tokens: number[];
+  /** Per token: `bytes` are exact where `text` may show U+FFFD for a part of a character. Left out unless wanted. */
+  pieces?: { text: string; bytes: number[] }[];
+}
+
+/**
  * A source of answers: the local engine or a cloud service. Contract: `test/contracts/provider.contract.ts`.
  * `stream` must release everything it holds when its iterator returns or its signal aborts. All methods throw and reject
  * with `AppError` only; their `field` is a path in the request as the core has it.
@@ -30,11 +51,13 @@ export interface Provider {
    */
   readonly commitsAt: 'start' | 'content';
   stream(request: ChatRequest, context: CallContext): AsyncIterable<StreamEvent>;
-  /** Rejects with `not_supported` where it has none; so do `rank` and `count`. */
+  /** Rejects with `not_supported` where it has none; so do `rank`, `count` and `tokens`. */
   embed(request: EmbeddingRequest, context: CallContext): Promise<EmbeddingResult>;
   rank(request: RankRequest, context: CallContext): Promise<RankResult>;
   /** Exactly what `stream` would count as prompt tokens; generates nothing. */
   count(request: ChatRequest, context: CallContext): Promise<TokenCount>;
+  /** Text as tokens of the model, or tokens as text; generates nothing. */
+  tokens(request: TokensRequest, context: CallContext): Promise<TokensResult>;
   /** Every model that can be asked for, by id. */
   models(signal: AbortSignal): Promise<ModelInfo[]>;
   /** The own name of one of its models, by any of its names; null: it has none of that name, as far as it knows. */

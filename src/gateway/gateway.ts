@@ -5,7 +5,7 @@ import type { EmbeddingRequest, EmbeddingResult, RankRequest, RankResult } from 
 import { toAppError } from '../core/errors.ts';
 import type { Progress, StreamEvent, Warning } from '../core/events.ts';
 import type { ModelInfo } from '../core/model.ts';
-import type { Provider, TokenCount } from '../core/provider.ts';
+import type { Provider, TokenCount, TokensRequest, TokensResult } from '../core/provider.ts';
 import { promptUsage } from '../core/usage.ts';
 import type { Bus } from '../observe/bus.ts';
 import { firstCommitted, firstWilling } from './failover.ts';
@@ -38,6 +38,8 @@ export interface Gateway {
   rank(request: RankRequest, context: CallContext): Promise<RankResult & { providerId: string }>;
   /** Tokens of a request's prompt, template and tools included; nothing is generated. Otherwise as `embed`. */
   count(request: ChatRequest, context: CallContext): Promise<TokenCount & { providerId: string }>;
+  /** Text as tokens of a model, or tokens as text. Otherwise as `embed`. */
+  tokens(request: TokensRequest, context: CallContext): Promise<TokensResult & { providerId: string }>;
   /** Every model that can be asked for; a provider that cannot tell at the moment has none. Rejects when none can. */
   models(signal: AbortSignal): Promise<ModelInfo[]>;
 }
@@ -107,6 +109,11 @@ export function createGateway(deps: {
     count: (request, context) =>
       firstWilling(targetsFor(request, context), context.signal, async ({ provider, model }) => ({
         ...(await provider.count({ ...request, model }, context)),
+        providerId: provider.id,
+      })),
+    tokens: (request, context) =>
+      firstWilling(targetsFor(request, context), context.signal, async ({ provider, model }) => ({
+        ...(await provider.tokens({ ...request, model }, context)),
         providerId: provider.id,
       })),
     async models(signal) {

@@ -16,7 +16,7 @@ import { apiMount, rootMount } from './native/mounts/mounts.ts';
 import { nativeRoutes, webSocketPaths } from './native/native.ts';
 import type { Session } from './native/sockets/sockets.ts';
 import { errorBody as openaiErrorBody } from './openai/objects/errors.ts';
-import { openaiRoutes } from './openai/openai.ts';
+import { openaiRootRoutes, openaiRoutes } from './openai/openai.ts';
 import { addAuth } from './plugins/auth.ts';
 import { addCors } from './plugins/cors.ts';
 import { addDrain } from './plugins/drain.ts';
@@ -96,6 +96,7 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   // 3. The mounts: one speaks one shape.
   await app.register(openaiRoutes(routeDeps), { prefix: '/v1' });
   await app.register(anthropicRoutes(routeDeps), { prefix: '/v1' });
+  await app.register(openaiRootRoutes(routeDeps));
   await app.register(nativeRoutes(routeDeps, rootMount, sessions));
   await app.register(nativeRoutes(routeDeps, apiMount, sessions), { prefix: apiMount.prefix });
   addDocument(app);

@@ -1,5 +1,6 @@
 import { unpackVector } from '../core/embedding.ts';
 import { AppError, toAppError } from '../core/errors.ts';
+import type { TokensResult } from '../core/provider.ts';
 import type {
   ToWorker,
   WorkerAnswer,
@@ -7,6 +8,7 @@ import type {
   WorkerMeasurement,
   WorkerRankRequest,
   WorkerRequest,
+  WorkerTokensRequest,
 } from './protocol.ts';
 
 /** Requests that have one answer instead of a stream. */
@@ -28,6 +30,12 @@ export interface Calls {
   ): Promise<{ scores: number[]; promptTokens: number }>;
   /** Counts the tokens of a request's prompt and generates nothing; otherwise as `embed`. */
   count(request: WorkerRequest, signal: AbortSignal, onSettled: () => void): Promise<{ promptTokens: number }>;
+  /** Turns text into tokens, or tokens into text; otherwise as `embed`. */
+  tokens(
+    request: WorkerTokensRequest,
+    signal: AbortSignal,
+    onSettled: () => void,
+  ): Promise<Omit<TokensResult, 'model'>>;
   /**
    * Runs one step for its time; milliseconds, null when the worker could not. It needs no slot: the worker does it
    * between requests, and one that arrives meanwhile waits for this one step. An abort rejects as in `embed`.
@@ -97,6 +105,12 @@ export function createCalls(deps: { send: (message: ToWorker) => void; newId: ()
       const answer = await ask((id) => ({ type: 'count', id, request }), signal, onSettled);
       if (answer.type !== 'counted') throw new Error(`the worker answered a request for a count with "${answer.type}"`);
       return { promptTokens: answer.promptTokens };
+    },
+    async tokens(request, signal, onSettled) {
+      const answer = await ask((id) => ({ type: 'tokens', id, request }), signal, onSettled);
+      if (answer.type !== 'tokens') throw new Error(`the worker answered a request for tokens with "${answer.type}"`);
+      const { text, tokens, pieces } = answer;
+      return { text, tokens, ...(pieces && { pieces }) };
     },
     async measure(setting, signal) {
       const answer = await ask(

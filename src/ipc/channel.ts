@@ -128,6 +128,7 @@ export function createChannel(deps: {
     embed: calls.embed,
     rank: calls.rank,
     count: calls.count,
+    tokens: calls.tokens,
     measure: calls.measure,
     close(reason) {
       if (closed) return;

@@ -3,6 +3,7 @@ import type { WireError } from '../core/errors.ts';
 import type { StreamEvent } from '../core/events.ts';
 import type { Operation } from '../core/model.ts';
 import type { PlannedSettings } from '../core/plan.ts';
+import type { TokensResult } from '../core/provider.ts';
 import type { GpuBackend, GpuProbeReport, WorkerGpu } from './gpu.ts';
 
 /** What a worker needs to load its model; everything is explicit, the library decides nothing by itself. */
@@ -46,6 +47,13 @@ export interface WorkerRequest {
   prediction?: string;
   /** As `ChatRequest.promptCache`. */
   promptCache: 'keep' | 'none' | 'pin';
+}
+
+/** As `TokensRequest` of `core/provider.ts`, every wish said. */
+export interface WorkerTokensRequest extends WorkerRequest {
+  addStart: boolean;
+  controlsAreText: boolean;
+  wantsPieces: boolean;
 }
 
 /** Texts to turn into vectors; fields as in `core/embedding.ts`. */
@@ -111,6 +119,8 @@ export type ToWorker =
   | { type: 'rank'; id: number; request: WorkerRankRequest }
   /** Render and tokenise, nothing else. */
   | { type: 'count'; id: number; request: WorkerRequest }
+  /** Render, tokenise or the reverse, nothing else. */
+  | { type: 'tokens'; id: number; request: WorkerTokensRequest }
   | { type: 'measure'; id: number; setting: WorkerMeasurement }
   | { type: 'cancel'; id: number }
   /** `prefillThreads`: for steps that read a prompt; left out: as many. */
@@ -124,13 +134,14 @@ export type ToWorker =
 export type WorkerItem = { id: number; event: StreamEvent } | { id: number; error: WireError };
 
 /**
- * The one answer to an `embed`, `rank`, `count` or `measure` message, also after a cancel. `packed`: vectors as `packVector` writes
+ * The one answer to an `embed`, `rank`, `count`, `tokens` or `measure` message, also after a cancel. `packed`: vectors as `packVector` writes
  * them. `milliseconds`: what the step took; null: the worker had work, or no place where a step would do no harm.
  */
 export type WorkerAnswer =
   | { type: 'embedded'; id: number; packed: string[]; promptTokens: number }
   | { type: 'ranked'; id: number; scores: number[]; promptTokens: number }
   | { type: 'counted'; id: number; promptTokens: number }
+  | ({ type: 'tokens'; id: number } & Omit<TokensResult, 'model'>)
   | { type: 'measured'; id: number; milliseconds: number | null }
   | { type: 'refused'; id: number; error: WireError };
 

@@ -25,7 +25,7 @@ import { createEmbedder, type Embedder } from './embedder/embedder.ts';
 import { createEmbeddingRuntime, createRuntime, type EmbeddingRuntime, probeGpu, type Runtime } from './llama/llama.ts';
 import { createOutbox } from './outbox.ts';
 import { openPrefixStore } from './prefix/prefix.ts';
-import { type ChatTemplate, countPrompt, createChatTemplate, prepareTask } from './prompt/prompt.ts';
+import { type ChatTemplate, countPrompt, createChatTemplate, prepareTask, readTokens } from './prompt/prompt.ts';
 
 interface Loaded {
   pinnedPrompts: readonly string[];
@@ -212,6 +212,15 @@ function count({ id, request }: Extract<ToWorker, { type: 'count' }>): void {
   }
 }
 
+function tokens({ id, request }: Extract<ToWorker, { type: 'tokens' }>): void {
+  try {
+    if (!loaded) throw new AppError('internal_error', 'The worker has no model.');
+    send({ type: 'tokens', id, ...readTokens(request, loaded) });
+  } catch (error) {
+    send({ type: 'refused', id, error: toAppError(error).toWire() });
+  }
+}
+
 async function embedOrRank(message: Extract<ToWorker, { type: 'embed' | 'rank' }>): Promise<void> {
   if (!loadedEmbedder) {
     const error = new AppError('internal_error', 'The worker has no model for this.').toWire();
@@ -272,6 +281,9 @@ process.on('message', (message: ToWorker) => {
       break;
     case 'count':
       count(message);
+      break;
+    case 'tokens':
+      tokens(message);
       break;
     case 'measure':
       void measure(message);

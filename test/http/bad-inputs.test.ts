@@ -389,7 +389,6 @@ describe('POST /v1/completions, by its own rules', () => {
     [{ prompt: [[1], []] }, 'prompt.1'],
     [{ prompt: Array.from({ length: 257 }, () => 'a') }, 'prompt'],
     [{ echo: true, logprobs: 1 }, 'echo'],
-    [{ echo: true, prompt: [1, 2] }, 'echo'],
     [{ n: 2, best_of: 1 }, 'best_of'],
     [{ best_of: 9 }, 'best_of'],
     [{ best_of: 2, stream: true }, 'best_of'],

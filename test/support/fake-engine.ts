@@ -1,10 +1,11 @@
 import type { CallContext } from '../../src/core/call.ts';
 import type { ChatRequest } from '../../src/core/chat.ts';
+import { textOf } from '../../src/core/content.ts';
 import type { EmbeddingRequest, EmbeddingResult, RankRequest, RankResult } from '../../src/core/embedding.ts';
 import { AppError } from '../../src/core/errors.ts';
 import type { FinishReason, StreamEvent } from '../../src/core/events.ts';
 import type { PlannedSettings } from '../../src/core/plan.ts';
-import type { Provider } from '../../src/core/provider.ts';
+import type { Provider, TokensRequest, TokensResult } from '../../src/core/provider.ts';
 import { promptUsage } from '../../src/core/usage.ts';
 import type { Engine, LoadWish, LocalModel } from '../../src/engine/engine.ts';
 import { mergeChoices } from '../../src/engine/requests/merge-choices.ts';
@@ -40,6 +41,8 @@ export interface WholeScript {
 export interface FakeGateway extends Gateway {
   /** Every call for vectors or scores so far, in order. */
   wholeCalls: FakeWholeCall[];
+  /** Every request for tokens so far, in order. */
+  tokensCalls: TokensRequest[];
   /** Replaces the answers for the calls to come; left out: as they were. */
   playWhole(script: WholeScript): void;
   /** Every call so far, in order. */
@@ -57,6 +60,7 @@ export function createFakeGateway(script: Script = () => answerEvents(['Hello', 
   let current = script;
   const calls: FakeCall[] = [];
   const wholeCalls: FakeWholeCall[] = [];
+  const tokensCalls: TokensRequest[] = [];
   let whole: Required<WholeScript> = { embed: embedByLength, rank: rankByLength };
   const waiting = new Map<number, (call: FakeCall) => void>();
   let listed: Engine | null = null;
@@ -68,6 +72,10 @@ export function createFakeGateway(script: Script = () => answerEvents(['Hello', 
     status: () => ({ state: 'ready', reason: null }),
     models: async (signal) => (listed ? createLocalProvider({ engine: listed }).models(signal) : []),
     count: async ({ model }) => ({ model, promptTokens: 5 }),
+    tokens: async (request) => {
+      tokensCalls.push(request);
+      return lettersAsTokens(request);
+    },
     stream(request: ChatRequest, context: CallContext) {
       if ((request.choices ?? 1) === 1) return answer(request, context);
       const failed = new AbortController();
@@ -108,6 +116,7 @@ export function createFakeGateway(script: Script = () => answerEvents(['Hello', 
       }),
     }),
     wholeCalls,
+    tokensCalls,
     playWhole(script) {
       whole = { ...whole, ...script };
     },
@@ -124,6 +133,19 @@ export function createFakeGateway(script: Script = () => answerEvents(['Hello', 
       return new Promise((resolve) => waiting.set(number, resolve));
     },
   };
+}
+
+/** A token is the number of a letter; a conversation becomes the texts of its messages. */
+function lettersAsTokens({ model, input, wantsPieces, addStart }: TokensRequest): TokensResult {
+  const text =
+    input.type === 'chat'
+      ? input.messages.map(({ content }) => textOf(content)).join('|')
+      : typeof input.prompt === 'string'
+        ? input.prompt
+        : String.fromCodePoint(...input.prompt);
+  const tokens = [...(addStart ? [1] : []), ...[...text].map((letter) => letter.codePointAt(0)!)];
+  const pieces = [...text].map((letter) => ({ text: letter, bytes: [...Buffer.from(letter)] }));
+  return { model, text, tokens, ...(wantsPieces && { pieces }) };
 }
 
 /** Vectors of length 1 in two dimensions that tell the inputs apart; one token for each letter or token. */
@@ -311,6 +333,9 @@ export function createFakeEngine(models: LocalModel[] = [modelInfo()]): FakeEngi
     },
     rank() {
       throw new Error('the HTTP layer asks the gateway for scores, never the engine');
+    },
+    tokens() {
+      throw new Error('the HTTP layer asks the gateway for tokens, never the engine');
     },
     count() {
       throw new Error('the HTTP layer asks the gateway for counts, never the engine');

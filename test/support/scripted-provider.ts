@@ -29,6 +29,7 @@ export function scriptedProvider(
     embed: none('embeddings'),
     rank: none('reranking'),
     count: none('token counts'),
+    tokens: none('tokens'),
     models: async () => [],
     nameOf: (model: string): string | null => model,
     capabilities: () => null,

@@ -5,7 +5,7 @@ import type { EmbeddingRequest, EmbeddingResult, RankRequest, RankResult } from 
 import { toAppError } from '../../core/errors.ts';
 import { isContent, type StreamEvent } from '../../core/events.ts';
 import type { Operation } from '../../core/model.ts';
-import type { TokenCount } from '../../core/provider.ts';
+import type { TokenCount, TokensRequest, TokensResult } from '../../core/provider.ts';
 import type { Bus } from '../../observe/bus.ts';
 import type { Lease, LoadSettings, Manager, ModelRef } from '../residents/residents.ts';
 import { mergeChoices } from './merge-choices.ts';
@@ -28,6 +28,7 @@ export interface Requests {
   embed(request: EmbeddingRequest, context: CallContext): Promise<EmbeddingResult>;
   rank(request: RankRequest, context: CallContext): Promise<RankResult>;
   count(request: ChatRequest, context: CallContext): Promise<TokenCount>;
+  tokens(request: TokensRequest, context: CallContext): Promise<TokensResult>;
 }
 
 /**
@@ -109,7 +110,7 @@ export function createRequests(deps: {
   };
 
   /** An answer that comes whole instead of as a stream. `prepare`: what to ask the model for; a refusal takes no lease. */
-  async function once<Result extends { promptTokens: number }>(
+  async function once<Result extends object>(
     purpose: Operation,
     request: { model: string; keepAliveMs?: number },
     context: CallContext,
@@ -171,6 +172,19 @@ export function createRequests(deps: {
         return (lease, signal) => lease.count(wanted, signal);
       });
       return { model, promptTokens };
+    },
+    async tokens(request, context) {
+      const { model, text, tokens, pieces } = await once('generate', request, context, (name) => {
+        assertReadable(request, name);
+        const wanted = {
+          ...toWorkerRequest(request, { model: name, choice: 0, owner: context.principal.cacheOwner }),
+          addStart: request.addStart ?? false,
+          controlsAreText: request.controlsAreText ?? false,
+          wantsPieces: request.wantsPieces ?? false,
+        };
+        return (lease, signal) => lease.tokens(wanted, signal);
+      });
+      return { model, text, tokens, ...(pieces && { pieces }) };
     },
   };
 }

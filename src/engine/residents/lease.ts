@@ -1,5 +1,5 @@
 import type { StreamEvent } from '../../core/events.ts';
-import type { WorkerEmbedRequest, WorkerRankRequest, WorkerRequest } from '../../ipc/protocol.ts';
+import type { WorkerEmbedRequest, WorkerRankRequest, WorkerRequest, WorkerTokensRequest } from '../../ipc/protocol.ts';
 import type { ModelWorker } from './model-worker.ts';
 import type { Ticket } from './scheduler.ts';
 
@@ -17,6 +17,7 @@ export interface Lease {
   embed(request: WorkerEmbedRequest, signal: AbortSignal): ReturnType<ModelWorker['embed']>;
   rank(request: WorkerRankRequest, signal: AbortSignal): ReturnType<ModelWorker['rank']>;
   count(request: WorkerRequest, signal: AbortSignal): ReturnType<ModelWorker['count']>;
+  tokens(request: WorkerTokensRequest, signal: AbortSignal): ReturnType<ModelWorker['tokens']>;
   /** For a lease on which nothing was asked. */
   release(): void;
 }
@@ -29,5 +30,6 @@ export function leaseOn(worker: ModelWorker, ticket: Ticket): Lease {
     embed: (request, signal) => worker.embed(request, signal, ticket.release),
     rank: (request, signal) => worker.rank(request, signal, ticket.release),
     count: (request, signal) => worker.count(request, signal, ticket.release),
+    tokens: (request, signal) => worker.tokens(request, signal, ticket.release),
   };
 }

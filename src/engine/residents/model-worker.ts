@@ -144,6 +144,7 @@ export async function startWorker(deps: {
     embed: channel.embed,
     rank: channel.rank,
     count: channel.count,
+    tokens: channel.tokens,
     measure: channel.measure,
     setThreads: (threads, prefillThreads = threads) => worker.send({ type: 'threads', threads, prefillThreads }),
     setCalibration: ({ costOfTokens, libuvThreads }) => worker.send({ type: 'calibrated', costOfTokens, libuvThreads }),

@@ -10,6 +10,7 @@ import { addModelRoutes } from './models/models.ts';
 import { openaiError } from './objects/answer-schema.ts';
 import { errorBody } from './objects/errors.ts';
 import { addResponseRoutes } from './responses/responses.ts';
+import { addInputTokensRoute, addTokenRoutes } from './tokens/tokens.ts';
 
 const tag = 'OpenAI';
 
@@ -18,6 +19,7 @@ export function openaiRoutes(deps: RouteDeps) {
   return async (app: FastifyInstance): Promise<void> => {
     app.setErrorHandler(createErrorHandler(errorBody, deps));
     addChatRoute(app, deps, [tag]);
+    addInputTokensRoute(app, deps, [tag]);
     addCompletionRoute(app, deps, [tag]);
     addResponseRoutes(app, deps, [tag]);
     addEmbeddingRoute(app, deps, [tag]);
@@ -26,5 +28,13 @@ export function openaiRoutes(deps: RouteDeps) {
       models.setErrorHandler(createErrorHandler(errorBodyByVersion(errorBody), deps));
       addModelRoutes(models, deps, [tag]);
     });
+  };
+}
+
+/** What servers of this dialect have at the root, beside `/v1`. */
+export function openaiRootRoutes(deps: RouteDeps) {
+  return async (app: FastifyInstance): Promise<void> => {
+    app.setErrorHandler(createErrorHandler(errorBody, deps));
+    addTokenRoutes(app, deps, [tag]);
   };
 }

@@ -14,6 +14,7 @@ export function createLocalProvider(deps: { engine: Engine }): Provider {
     embed: engine.embed,
     rank: engine.rank,
     count: engine.count,
+    tokens: engine.tokens,
     async models() {
       const models = await engine.listModels();
       // A file that cannot be used can only be asked for its reason, which is the native list's.

@@ -9,6 +9,8 @@ export interface TextModel {
   /** Tokens that one text may have, the model's own frame ([CLS], [SEP]) included. */
   readonly contextTokens: number;
   readonly vocabularySize: number;
+  /** Its vectors say most in their first values, so that they may be cut: the file says so. */
+  readonly isMatryoshka: boolean;
   /** Token ids of a text, without the frame. */
   tokenize(text: string): number[];
   /** Number of tokens once the frame is there; a frame that is there already is not put on twice. */
@@ -80,9 +82,7 @@ export function createEmbedder(deps: { name: string; model: TextModel; log: (lin
         const packed: string[] = [];
         for (const tokens of texts) {
           await step();
-          const vector = normalise(await model.vectorOf(tokens), name);
-          if (dimensions !== null && vector.length !== dimensions) throw dimensionsError(vector.length, dimensions);
-          packed.push(packVector(vector));
+          packed.push(packVector(normalise(cut(await model.vectorOf(tokens), dimensions), name)));
         }
         return { type: 'embedded', id, packed, promptTokens };
       }),
@@ -116,6 +116,12 @@ export function createEmbedder(deps: { name: string; model: TextModel; log: (lin
       await Promise.all([...running.values()].map((request) => request.done));
     },
   };
+
+  function cut(vector: readonly number[], dimensions: number | null): readonly number[] {
+    if (dimensions === null || dimensions === vector.length) return vector;
+    if (!model.isMatryoshka || dimensions > vector.length) throw dimensionsError(vector.length, dimensions, model);
+    return vector.slice(0, dimensions);
+  }
 
   function tokensOf(text: string, field: string): number[] {
     checkCharacters(text, field);
@@ -168,9 +174,9 @@ function tooLong(field: string, promptTokens: number, contextTokens: number): Ap
   );
 }
 
-function dimensionsError(made: number, asked: number): AppError {
+function dimensionsError(made: number, asked: number, { isMatryoshka }: TextModel): AppError {
   return new AppError('invalid_request', `The vectors of this model have ${made} dimensions, not ${asked}.`, {
     field: 'dimensions',
-    fix: `Leave the number out, or ask for ${made}.`,
+    fix: `Leave the number out, or ask for ${made}${isMatryoshka ? ' or less' : ''}.`,
   });
 }

@@ -81,13 +81,24 @@ function rankingModel(model: LlamaModel, context: LlamaRankingContext, contextTo
 function shared(
   model: LlamaModel,
   contextTokens: number,
-): Pick<TextModel, 'contextTokens' | 'vocabularySize' | 'tokenize'> {
+): Pick<TextModel, 'contextTokens' | 'vocabularySize' | 'isMatryoshka' | 'tokenize'> {
   return {
     contextTokens,
     vocabularySize: model.fileInfo.metadata.tokenizer.ggml.tokens.length,
+    isMatryoshka: saysMatryoshka(model.fileInfo.metadata),
     // Without special tokens: "[SEP]" in a client's text is text.
     tokenize: (text) => model.tokenize(text),
   };
+}
+
+/** A file says it by a tag of its model card, or by a key of its own that lists the lengths. */
+function saysMatryoshka(metadata: object): boolean {
+  const general: unknown = Reflect.get(metadata, 'general');
+  const tags: unknown = typeof general === 'object' && general !== null ? Reflect.get(general, 'tags') : null;
+  if (Array.isArray(tags) && tags.some((tag) => typeof tag === 'string' && /matryoshka/i.test(tag))) return true;
+  return Object.values(metadata).some(
+    (part: unknown) => typeof part === 'object' && part !== null && Object.hasOwn(part, 'matryoshka_dimensions'),
+  );
 }
 
 /** A text of spaces may have no tokens, and the library gives no vector for none: the first of the frame stands in. */

@@ -32,7 +32,12 @@ export interface Runtime {
   tokenize(pieces: readonly string[]): number[];
   /** Tokens of text that goes on where other text stands before it. */
   tokenizeFurther(text: string): number[];
-  detokenize(tokens: number[]): string;
+  /** Token ids of a text alone. `controlsAreText`: names of control tokens in it are text. */
+  tokenizeText(text: string, how: { addStart: boolean; controlsAreText: boolean }): number[];
+  /** `showsControls`: control tokens by their names; left out: they are nothing. */
+  detokenize(tokens: number[], showsControls?: boolean): string;
+  /** Tokens around what is to be filled in; null: the model has none. */
+  readonly infill: { prefix: number; suffix: number; middle: number } | null;
   isEnd(token: number): boolean;
   /** Whether llama.cpp can read a grammar. */
   acceptsGrammar(gbnf: string): boolean;
@@ -67,6 +72,8 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
   const ggml = metadata.tokenizer?.ggml;
   const template = metadata.tokenizer?.chat_template;
   const bos = model.tokens.bos;
+  const withStart = (tokens: number[]) =>
+    bos !== null && model.tokens.shouldPrependBosToken && tokens[0] !== bos ? [bos, ...tokens] : tokens;
   return {
     sequences,
     contextTokens: options.contextTokens,
@@ -101,11 +108,15 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
         // Only the first piece stands at the start of the text, where SentencePiece puts a space in front.
         tokens.push(...(index === 0 ? model.tokenize(piece, true) : model.tokenize(piece, true, 'trimLeadingSpace')));
       });
-      if (bos !== null && model.tokens.shouldPrependBosToken && tokens[0] !== bos) tokens.unshift(bos);
-      return tokens;
+      return withStart(tokens);
+    },
+    tokenizeText(text, { addStart, controlsAreText }) {
+      const tokens = [...model.tokenize(text, !controlsAreText)];
+      return addStart ? withStart(tokens) : tokens;
     },
     tokenizeFurther: (text) => [...model.tokenize(text, true, 'trimLeadingSpace')],
-    detokenize: (tokens) => model.detokenize(tokens as Token[]),
+    detokenize: (tokens, showsControls = false) => model.detokenize(tokens as Token[], showsControls),
+    infill: infillOf(model),
     isEnd: (token) => model.isEogToken(token as Token),
     acceptsGrammar(gbnf) {
       try {
@@ -128,6 +139,11 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
       await llama.dispose();
     },
   };
+}
+
+function infillOf({ tokens }: LlamaModel): Runtime['infill'] {
+  const { prefix, suffix, middle } = tokens.infill;
+  return prefix === null || suffix === null || middle === null ? null : { prefix, suffix, middle };
 }
 
 /** Runs one step, so that a model whose weights are no numbers fails its load and not a request. */

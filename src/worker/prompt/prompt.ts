@@ -1,3 +1,3 @@
 /** From a request to a task with a prompt. */
-export { countPrompt, prepareTask } from './requests.ts';
+export { countPrompt, prepareTask, readTokens } from './requests.ts';
 export { type ChatTemplate, createChatTemplate } from './template.ts';

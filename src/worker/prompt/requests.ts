@@ -3,7 +3,8 @@ import type { ChatInput, ToolChoice, ToolDefinition } from '../../core/chat.ts';
 import { textOf } from '../../core/content.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Warning } from '../../core/events.ts';
-import type { WorkerRequest } from '../../ipc/protocol.ts';
+import type { TokensResult } from '../../core/provider.ts';
+import type { WorkerRequest, WorkerTokensRequest } from '../../ipc/protocol.ts';
 import {
   bindAnswer,
   bindToolCalls,
@@ -25,10 +26,8 @@ import { sharedOwner } from '../prefix/prefix.ts';
 import { createStopMatcher, createTextStream, showControls } from '../text/text.ts';
 import { contextLengthError } from './context-length.ts';
 import { countPinned } from './pinned-prompts.ts';
+import { knownTokens, promptTokens, refuseEndless } from './prompt-tokens.ts';
 import type { ChatTemplate } from './template.ts';
-
-/** Largest prompt in characters that is tokenised at all, per context token: no token of any vocabulary is longer on average. */
-const maxCharactersPerToken = 64;
 
 export interface PrepareDeps {
   runtime: Runtime;
@@ -69,7 +68,7 @@ export function prepareTask(
     });
   }
   refuseMixes(request, tools);
-  const prompt = promptTokens(request.input, pieces, runtime);
+  const prompt = promptTokens(request, pieces, runtime);
   if (prompt.length === 0) throw new AppError('invalid_request', 'The prompt is empty.', { field: 'input' });
   // One cell of the context stays free, and at least one token has to be generated.
   if (prompt.length > runtime.contextTokens - 1) throw contextLengthError(prompt.length, runtime.contextTokens);
@@ -146,31 +145,41 @@ function warningsFor(input: ChatInput, { source }: ChatTemplate): Warning[] {
 export function countPrompt(request: WorkerRequest, deps: Pick<PrepareDeps, 'runtime' | 'template' | 'nowMs'>): number {
   const how: GrammarDeps = { nowMs: deps.nowMs, leaveOpen: () => {}, mostUnique: null };
   const { pieces } = renderInput(request.input, deps.template, how);
-  return promptTokens(request.input, pieces, deps.runtime).length;
+  return promptTokens(request, pieces, deps.runtime).length;
 }
 
-/** Tokens that a client sends are the prompt as it stands, but for what the vocabulary does not have. */
-function promptTokens(
-  input: ChatInput,
-  pieces: readonly string[],
-  runtime: Pick<Runtime, 'contextTokens' | 'tokenize' | 'vocabulary'>,
-): number[] {
-  if (input.type !== 'text' || typeof input.prompt === 'string') return tokenizePrompt(pieces, runtime);
-  const { size } = runtime.vocabulary;
-  const unknown = input.prompt.find((token) => token >= size);
-  if (unknown === undefined) return [...input.prompt];
-  throw new AppError('invalid_request', `The prompt has token ${unknown}; this model has ${size} tokens.`, {
-    field: 'input.prompt',
-  });
+/** Text as tokens, tokens as text, or the prompt of a conversation as both; however many they are. */
+export function readTokens(
+  request: WorkerTokensRequest,
+  deps: Pick<PrepareDeps, 'runtime' | 'template' | 'nowMs'>,
+): Omit<TokensResult, 'model'> {
+  const { runtime } = deps;
+  const { text, tokens } = read(request, deps);
+  return { text, tokens, ...(request.wantsPieces && { pieces: tokens.map((token) => shownToken(token, runtime)) }) };
 }
 
-function tokenizePrompt(pieces: readonly string[], runtime: Pick<Runtime, 'contextTokens' | 'tokenize'>): number[] {
-  const characters = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  if (characters > runtime.contextTokens * maxCharactersPerToken) {
-    // Certainly too long: the count is a floor, said as such by the message of the larger number.
-    throw contextLengthError(Math.ceil(characters / maxCharactersPerToken), runtime.contextTokens);
+function read(
+  request: WorkerTokensRequest,
+  { runtime, template, nowMs }: Pick<PrepareDeps, 'runtime' | 'template' | 'nowMs'>,
+): { text: string; tokens: number[] } {
+  const { input } = request;
+  if (input.type === 'text') {
+    const { prompt } = input;
+    if (typeof prompt !== 'string') {
+      const tokens = knownTokens(prompt, runtime);
+      return { text: runtime.detokenize(tokens, true), tokens };
+    }
+    refuseEndless([prompt], runtime.contextTokens);
+    return { text: prompt, tokens: runtime.tokenizeText(prompt, request) };
   }
-  return runtime.tokenize([...pieces]);
+  const { pieces } = renderInput(input, template, { nowMs, leaveOpen: () => {}, mostUnique: null });
+  return { text: pieces.join(''), tokens: promptTokens(request, pieces, runtime) };
+}
+
+/** As `describeToken`, a control token by its name. */
+function shownToken(token: number, runtime: Runtime): { text: string; bytes: number[] } {
+  const control = runtime.vocabulary.controlTextOf(token);
+  return control === null ? describeToken(token, runtime) : { text: control, bytes: [...Buffer.from(control)] };
 }
 
 const endsLate = ({ sampling }: WorkerRequest) => sampling.ignoreEnd === true || (sampling.minTokens ?? 0) > 0;

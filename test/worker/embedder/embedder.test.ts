@@ -6,7 +6,7 @@ import { createEmbedder, type TextModel } from '../../../src/worker/embedder/emb
 import { settle } from '../../support/fake-worker.ts';
 
 /** Reads one token per letter with a frame of two; a text's vector is its length and 1. Texts wait for `release`. */
-function setup(options: { isHeld?: boolean; vector?: number[] } = {}) {
+function setup(options: { isHeld?: boolean; vector?: number[]; isMatryoshka?: boolean } = {}) {
   const computed: string[] = [];
   const held: (() => void)[] = [];
   const lines: string[] = [];
@@ -17,6 +17,7 @@ function setup(options: { isHeld?: boolean; vector?: number[] } = {}) {
   const model: TextModel = {
     contextTokens: 8,
     vocabularySize: 200,
+    isMatryoshka: options.isMatryoshka ?? false,
     tokenize: (text) => [...text].map((letter) => letter.charCodeAt(0)),
     framedLength: (tokens) => tokens.length + (tokens[0] === 1 ? 0 : 2),
     async vectorOf(tokens) {
@@ -88,6 +89,15 @@ describe('vectors', () => {
     const { embed } = setup();
     expect((await embed(1, ['a'], 2)).type).toBe('embedded');
     expect(await embed(2, ['a'], 3)).toMatchObject({ error: { code: 'invalid_request', field: 'dimensions' } });
+  });
+
+  it('are cut and of length 1 again where the model was made for it, and never longer than it makes them', async () => {
+    const { embed } = setup({ isMatryoshka: true, vector: [3, 4, 12] });
+    expect(vectorsOf(await embed(1, ['a'], 2))).toEqual([[3 / 5, 4 / 5].map(Math.fround)]);
+    expect(vectorsOf(await embed(2, ['a'], 3))).toEqual([[3 / 13, 4 / 13, 12 / 13].map(Math.fround)]);
+    expect(await embed(3, ['a'], 4)).toMatchObject({
+      error: { code: 'invalid_request', field: 'dimensions', fix: expect.stringContaining('3 or less') },
+    });
   });
 
   it.each([[[0, 0]], [[Number.NaN, 1]], [[]]])('of a damaged model fail by its name (%j)', async (vector) => {

@@ -2,8 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import type { Answer, StreamEvent } from '../../../core/events.ts';
 import type { Begun } from '../../answer/answer.ts';
-import { respond } from '../../answer/answer.ts';
-import { addIgnored, namesIgnored } from '../../answer/ignored.ts';
+import { addIgnored, namesIgnored, respond } from '../../answer/answer.ts';
 import { type FieldNames, sharedNames } from '../../fields/field-names.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { eventStream, workErrorAnswers } from '../../mount/describe.ts';
@@ -30,7 +29,15 @@ const names: FieldNames = {
   serviceTier: 'service_tier',
 };
 
+export { chatBody } from './schema.ts';
+export { chatToCore } from './to-core.ts';
+
 const olderNames: FieldNames = { ...names, 'input.tools': 'functions', 'input.toolChoice': 'function_call' };
+
+/** What a body calls the fields of the core. */
+export function chatNames(body: ChatBody): FieldNames {
+  return namesOf(body, isOlderForm(body) ? olderNames : names);
+}
 
 /** `POST /chat/completions`. */
 export function addChatRoute(instance: FastifyInstance, deps: RouteDeps, tags: string[]): void {
@@ -63,7 +70,7 @@ function toAsked(body: ChatBody, { clock }: RouteDeps) {
   const form = { isOlderForm: isOlderForm(body), customNames: customNames(body) };
   return {
     chats: [chatToCore(body)] as const,
-    names: namesOf(body, isOlderForm(body) ? olderNames : names),
+    names: chatNames(body),
     formOf: (begun: Begun) => {
       const head = newHead('chatcmpl', begun, clock, body.service_tier ? { service_tier: 'default' } : {});
       return {

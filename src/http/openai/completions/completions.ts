@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
+import type { CallContext } from '../../../core/call.ts';
 import type { Answer, StreamEvent } from '../../../core/events.ts';
+import type { Gateway } from '../../../gateway/gateway.ts';
 import type { Begun } from '../../answer/answer.ts';
-import { respond } from '../../answer/answer.ts';
-import { addIgnored, namesIgnored } from '../../answer/ignored.ts';
+import { addIgnored, askWhole, namesIgnored, respond } from '../../answer/answer.ts';
 import { type FieldNames, sharedNames } from '../../fields/field-names.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { eventStream, workErrorAnswers } from '../../mount/describe.ts';
@@ -14,7 +15,7 @@ import { completionAnswer } from './answer-schema.ts';
 import { keepBest } from './best-of.ts';
 import { toCompletion, toCompletionRecords } from './from-core.ts';
 import { type CompletionBody, completionBody, ignoredCompletionFields } from './schema.ts';
-import { completionToCore } from './to-core.ts';
+import { type CompletionWish, completionToCore } from './to-core.ts';
 
 const names: FieldNames = { ...sharedNames, 'input.suffix': 'suffix', 'input.*': 'prompt' };
 
@@ -44,13 +45,42 @@ export function addCompletionRoute(instance: FastifyInstance, deps: RouteDeps, t
     preValidation: namesIgnored(completionBody, ignoredCompletionFields),
     handler: async (request, reply) => {
       addIgnored(reply, ignoredInOptions(request.body));
-      return respond(deps, request, reply, toAsked(request.body, deps));
+      const wish = completionToCore(request.body);
+      const ask = (work: (context: CallContext) => Promise<EchoTexts>) =>
+        askWhole(deps, request, reply, namesOf(request.body, names), work);
+      const echoes = await echoesOf(wish, ask, deps.gateway.tokens);
+      return respond(deps, request, reply, toAsked(request.body, { ...wish, echoes }, deps));
     },
   });
 }
 
-function toAsked(body: CompletionBody, { clock }: RouteDeps) {
-  const { chats, candidates, wanted, echoes } = completionToCore(body);
+/** What stands before each answer, as text. Only prompts that came as tokens are asked for, one after the other. */
+async function echoesOf(
+  { chats, echoes }: CompletionWish,
+  ask: (work: (context: CallContext) => Promise<EchoTexts>) => Promise<EchoTexts>,
+  tokensOf: Gateway['tokens'],
+): Promise<string[]> {
+  const places = echoes.flatMap((echo, place) => (Array.isArray(echo) ? [place] : []));
+  if (places.length === 0) return echoes.map((echo) => (typeof echo === 'string' ? echo : ''));
+  const { texts } = await ask(async (context) => {
+    const results = [];
+    for (const place of places) results.push(await tokensOf(chats[place]!, context));
+    return { ...results[0]!, texts: results.map(({ text }) => text) };
+  });
+  return echoes.map((echo, place) => (typeof echo === 'string' ? echo : (texts[places.indexOf(place)] ?? '')));
+}
+
+interface EchoTexts {
+  providerId: string;
+  model: string;
+  texts: string[];
+}
+
+function toAsked(
+  body: CompletionBody,
+  { chats, candidates, wanted, echoes }: CompletionWish & { echoes: string[] },
+  { clock }: RouteDeps,
+) {
   const hasLogprobs = (body.logprobs ?? null) !== null;
   const echoOf = (choice: number) => echoes[Math.floor(choice / wanted)] ?? '';
   return {

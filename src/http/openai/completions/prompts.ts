@@ -1,8 +1,6 @@
 import { AppError } from '../../../core/errors.ts';
+import { toTokens } from '../objects/token-list.ts';
 import { type CompletionBody, maxPrompts } from './schema.ts';
-
-/** No vocabulary comes near; the model's own limit is checked where it is known. */
-const maxToken = 2 ** 31 - 1;
 
 /** A text, or the numbers of its tokens. */
 export type Prompt = string | number[];
@@ -25,14 +23,6 @@ export function toPrompts(prompt: CompletionBody['prompt']): [Prompt, ...Prompt[
 function toText(text: string, field: string): string {
   if (text === '') throw wrong(field, 'is empty');
   return text;
-}
-
-function toTokens(items: readonly unknown[], field: string): number[] {
-  if (items.length === 0) throw wrong(field, 'is empty');
-  return items.map((item, index) => {
-    if (typeof item === 'number' && Number.isInteger(item) && item >= 0 && item <= maxToken) return item;
-    throw wrong(`${field}.${index}`, 'must be a token number');
-  });
 }
 
 function wrong(field: string, problem: string): AppError {

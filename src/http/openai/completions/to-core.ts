@@ -15,8 +15,8 @@ export interface CompletionWish {
   /** Choices that are made for each prompt, and those of them that are shown. */
   candidates: number;
   wanted: number;
-  /** What stands before the text of an answer, for each prompt. */
-  echoes: string[];
+  /** What stands before the text of an answer, for each prompt; null: nothing. */
+  echoes: (Prompt | null)[];
 }
 
 /** Throws `invalid_request` for what the schema cannot see or we do not have. */
@@ -40,7 +40,7 @@ export function completionToCore(body: CompletionBody): CompletionWish {
     chats: [toChat(first), ...others.map(toChat)],
     candidates,
     wanted,
-    echoes: prompts.map((prompt) => (body.echo ? toEcho(prompt, body) : '')),
+    echoes: prompts.map((prompt) => (body.echo ? toEcho(prompt, body) : null)),
   };
 }
 
@@ -55,13 +55,10 @@ function toCandidates(body: CompletionBody, wanted: number): number {
   return candidates;
 }
 
-function toEcho(prompt: Prompt, body: CompletionBody): string {
-  if ((body.logprobs ?? null) !== null) throw notYet('echo', 'The log probabilities of the prompt');
-  if (typeof prompt === 'string') return prompt;
-  throw notYet('echo', 'Repeating a prompt of token numbers', 'Leave it out, or send the prompt as text.');
-}
-
-/** `what` of the field we do not have. */
-function notYet(field: string, what: string, fix = 'Leave it out.'): AppError {
-  return new AppError('invalid_request', `"${field}": ${what} is not supported yet.`, { field, fix });
+function toEcho(prompt: Prompt, body: CompletionBody): Prompt {
+  if ((body.logprobs ?? null) === null) return prompt;
+  throw new AppError('invalid_request', '"echo": The log probabilities of the prompt are not supported.', {
+    field: 'echo',
+    fix: 'Leave one of the two out.',
+  });
 }

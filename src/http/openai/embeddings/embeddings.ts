@@ -1,8 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { type EmbeddingRequest, type EmbeddingResult, packVector } from '../../../core/embedding.ts';
-import { askWhole } from '../../answer/answer.ts';
-import { namesIgnored } from '../../answer/ignored.ts';
+import { askWhole, namesIgnored } from '../../answer/answer.ts';
 import { toInputs } from '../../fields/embedding-input.ts';
 import { embeddingNames } from '../../fields/field-names.ts';
 import { parseKeepAlive } from '../../fields/keep-alive.ts';
