@@ -169,8 +169,9 @@ describe('fields of OpenAI with the built-in model', () => {
       max_tokens: 4,
       temperature: 0,
     });
-    expect(body.choices[0].text).toBe(body.choices[1].text);
-    expect(body.choices[0].text).toMatch(/^Hearth is./);
+    const [first, second] = body.choices.map(({ text }) => text);
+    expect(first).toBe(second);
+    expect(first).toMatch(/^Hearth is./);
   });
 
   it('asks for short answers where verbosity is low', async () => {
@@ -181,6 +182,6 @@ describe('fields of OpenAI with the built-in model', () => {
   it('reads a body in zstd', async () => {
     const body = zstdCompressSync(JSON.stringify({ messages: ask(question), temperature: 0 }));
     const answer = await post('/v1/chat/completions', body, { 'content-encoding': 'zstd' });
-    expect(answer.body.choices[0].message.content).toBe(answers[question]);
+    expect(answer.body.choices[0]!.message.content).toBe(answers[question]);
   });
 });

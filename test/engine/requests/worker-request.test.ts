@@ -133,7 +133,11 @@ describe('what a model of this machine reads', () => {
       [{ type: 'tool-result', callId: 'c', isError: false, content: [{ type: 'text', text: 'b' }, image] }],
       'input.messages.0.content.0.content.1',
     ],
-    ['sound', [text, { type: 'opaque', dialect: 'openai', block: { type: 'input_audio' } }], 'input.messages.0.content.1'],
+    [
+      'sound',
+      [text, { type: 'opaque', dialect: 'openai', block: { type: 'input_audio' } }],
+      'input.messages.0.content.1',
+    ],
     [
       'a document',
       [{ type: 'document', mediaType: 'application/pdf', source: { type: 'bytes', base64: 'JVBERg==' } }],

@@ -23,7 +23,7 @@ export function addModelRoutes(instance: FastifyInstance, deps: RouteDeps, tags:
       summary: 'List the models that can be used',
       description: "With the header `anthropic-version` in Anthropic's shape and in its pages, else whole in OpenAI's.",
       tags,
-      querystring: listQuery,
+      querystring: pageQuery,
       response: { 200: jsonAnswer(modelListAnswer, 'The models'), ...errorAnswers(openaiError) },
     },
     handler: async (request, reply) => {
