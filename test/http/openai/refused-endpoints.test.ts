@@ -48,12 +48,3 @@ describe('endpoints of OpenAI that Hearth does not have', () => {
     expect((await harness.send('DELETE', '/v1/models/tiny')).statusCode).toBe(405);
   });
 });
-
-describe('the list of models', () => {
-  it('has a catalogue that Codex can read beside it, only for Codex', async () => {
-    const plain = (await harness.send('GET', '/v1/models')).json();
-    expect(Object.keys(plain)).toEqual(['object', 'data']);
-    const forCodex = (await harness.send('GET', '/v1/models?client_version=0.153.4')).json();
-    expect(forCodex).toEqual({ ...plain, models: [] });
-  });
-});
