@@ -101,6 +101,12 @@ describe('the document and the server agree', () => {
 
   it.each<[object, boolean]>([
     [{ guided_json: null }, true],
+    [{ logprobs: true, top_logprobs: 2 }, true],
+    [{ logprobs: false, top_logprobs: 0 }, true],
+    [{ top_logprobs: 2 }, false],
+    [{ logprobs: false, top_logprobs: 2 }, false],
+    [{ add_generation_prompt: true }, true],
+    [{ add_generation_prompt: false }, false],
     [{ guided_json: {} }, false],
     [{ unknown: 1 }, true],
     [userSays([{ type: 'text', text: 'Hi', cache_control: {} }]), true],
@@ -134,6 +140,19 @@ describe('the document and the server agree', () => {
   ])('on a prompt of %j: %s', async (prompt, isRight) => {
     expect(isDescribed('CompletionRequest', { prompt })).toBe(isRight);
     expect(await isTaken('/v1/completions', { prompt })).toBe(isRight);
+  });
+
+  it.each<[object, boolean]>([
+    [{ echo: true }, true],
+    [{ echo: false, logprobs: 1 }, true],
+    [{ echo: true, logprobs: null }, true],
+    [{ echo: true, logprobs: 0 }, false],
+    [{ suffix: '' }, true],
+    [{ suffix: 'the end' }, false],
+  ])('on a completion with %j: %s', async (fields, isRight) => {
+    const body = { prompt: 'Once', ...fields };
+    expect(isDescribed('CompletionRequest', body)).toBe(isRight);
+    expect(await isTaken('/v1/completions', body)).toBe(isRight);
   });
 
   it.each<[unknown[], boolean]>([
