@@ -61,5 +61,6 @@ def error_of(response):
     if isinstance(error, dict) and "param" in error:
         return error["code"] or "", error["param"] or ""
     if isinstance(error, dict):
-        return error["code"].lower(), error["details"].get("field", "")
+        details = error["details"]
+        return details.get("error_code", error.get("code", "")).lower(), details.get("field", "")
     return body.get("code", ""), body.get("field", "")
