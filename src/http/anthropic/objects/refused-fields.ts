@@ -12,7 +12,13 @@ const refused = {
   compaction: 'Use "context_management", or shorten the conversation at the client.',
 } as const;
 
-const notSupported = z.unknown().optional().meta({ description: 'Not supported: refused.' });
+const notSupported = z
+  .unknown()
+  .optional()
+  .meta({
+    description: 'Not supported: refused, unless it is null or an empty list.',
+    override: { anyOf: [{ type: 'null' }, { type: 'array', maxItems: 0 }] },
+  });
 
 /** Parts of a body's schema, so that these fields are seen at all: unknown ones are dropped. */
 export const refusedFields = Object.fromEntries(Object.keys(refused).map((name) => [name, notSupported])) as Record<
