@@ -18,7 +18,7 @@ import { createProviders } from './providers/registry.ts';
 import type { KeepLimits } from './storage/kept-texts.ts';
 import { openStorage } from './storage/storage.ts';
 import type { Catalog, CatalogModel, CatalogVariant } from './store/catalog/catalog.ts';
-import { assembleCatalog, assembleStore, type Store } from './store/store.ts';
+import { assembleCatalog, assembleMadeModels, assembleStore, type Store } from './store/store.ts';
 
 /** A built server that does not listen yet. */
 export interface App {
@@ -62,7 +62,8 @@ export async function createApp(
   const metrics = createMetrics(version);
   const bus = createBus((err, { type }) => log.error({ err, type }, 'a listener failed on an event'));
   recordEvents(bus, metrics);
-  const catalog = assembleCatalog(config, log);
+  const made = assembleMadeModels(config, log);
+  const catalog = assembleCatalog(config, log, made);
   await catalog.refresh();
   const { engine, cores, ...parts } = assembleEngine({
     ...overrides,
@@ -80,6 +81,7 @@ export async function createApp(
     bus,
     version,
     catalog,
+    made,
     plan: parts.planForPull,
     totalBytes: parts.totalBytes,
     unload: parts.unload,
@@ -159,7 +161,8 @@ export async function openStore(deps: {
 }): Promise<{ store: Store; listModels: () => Promise<{ models: CatalogModel[]; leftOut: readonly string[] }> }> {
   const { config, log } = deps;
   prepareFolders(config);
-  const catalog = assembleCatalog(config, log);
+  const made = assembleMadeModels(config, log);
+  const catalog = assembleCatalog(config, log, made);
   const { planForPull, totalBytes } = assemblePlanner(config);
   const store = assembleStore({
     config,
@@ -169,6 +172,7 @@ export async function openStore(deps: {
     bus: { publish: () => {} },
     version: packageVersion(),
     catalog,
+    made,
     plan: planForPull,
     totalBytes,
     unload: async () => {},

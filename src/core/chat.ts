@@ -54,6 +54,8 @@ export interface Sampling {
   frequencyPenalty?: number;
   /** -2 to 2, OpenAI semantics, over all generated tokens. */
   presencePenalty?: number;
+  /** How many of the last generated tokens the three penalties look at; absent: all, 0: they are off. */
+  penaltyTokens?: number;
   /** Added to the logit of a token id, -100 to 100; at most 300 entries. */
   logitBias?: Record<number, number>;
   /** Never end by the end token; the answer runs to `maxTokens` or a stop string. */
@@ -89,6 +91,8 @@ export type ChatInput =
       continuesLast?: boolean;
       /** Switches that the model's template knows, such as `enable_thinking`. */
       templateOptions?: Record<string, unknown>;
+      /** A chat template in Jinja, in place of the model's own. */
+      template?: string;
     }
   | {
       type: 'text';
@@ -130,6 +134,8 @@ export interface ChatRequest {
   reasoning?: ReasoningWish;
   /** How many answers to give to the one prompt, 1 to 8; absent: 1. With a seed, answer k has the seed plus k. */
   choices?: number;
+  /** Whether the answer ends with the tokens of its prompt and its own. */
+  returnsTokens?: boolean;
   /** Text that the answer will mostly repeat, for guesses at it. */
   prediction?: string;
   /** The person behind the client, as the client names them. */

@@ -8,6 +8,8 @@ export interface EmbeddingRequest {
    * other model is refused. Absent: whatever the model makes.
    */
   dimensions?: number;
+  /** Whether an input that is longer than the model reads at once loses its end; left out: it is refused. */
+  truncate?: boolean;
   /** How long the model stays loaded after this request, in milliseconds; Infinity: for ever; absent: as configured. */
   keepAliveMs?: number;
 }

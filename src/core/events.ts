@@ -122,6 +122,8 @@ export type StreamEvent =
       timings: Timings;
       /** What the provider says of the end beside that, by dialect. */
       extra?: Extra;
+      /** Of the prompt and the answer, where the request wanted them and the provider knows them. */
+      tokens?: readonly number[];
     } & Ending);
 
 /** The events that are content: after the first of them an answer belongs to its provider for good. */
@@ -146,6 +148,7 @@ export interface Answer {
   usage: Usage;
   timings: Timings;
   extra?: Extra;
+  tokens?: readonly number[];
 }
 
 const open: Ending = { reason: 'stop', rawReason: null, stopSequence: null };
@@ -198,6 +201,7 @@ export async function foldEvents(events: AsyncIterable<StreamEvent>, providerId 
         answer.usage = event.usage;
         answer.timings = event.timings;
         if (event.extra) answer.extra = event.extra;
+        if (event.tokens) answer.tokens = event.tokens;
         finished = true;
         break;
       }

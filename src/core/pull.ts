@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Preset } from './preset.ts';
 
 /** Bytes, counts. */
 const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -137,6 +138,35 @@ export const availableModel = z.object({
 
 export type AvailableModel = z.output<typeof availableModel>;
 
+/** A name that a client made for a model on disk, with what requests by it are given. */
+export interface MadeModel {
+  /** As the client wrote it, without `:latest`. */
+  name: string;
+  /** `name:quantization` of the model behind it, or its name where that was left open. */
+  from: string;
+  preset: Preset;
+  /** The file was made for this name, and is deleted with it. */
+  ownsFile: boolean;
+  createdAt: Date;
+}
+
+/** What a new name is made of. */
+export interface MakeWish {
+  name: string;
+  /** A model by any of its names, or a blob that was saved: `sha256:` and its digest. */
+  from: { type: 'model'; name: string } | { type: 'blob'; digest: string };
+  /** Added to that of a made model that it is from. */
+  preset: Preset;
+}
+
+/** What the header of a model's file says, as it stands there. */
+export interface ModelHeader {
+  /** Long texts and lists of texts are null; the chat template is a field of its own. */
+  metadata: Record<string, string | number | boolean | number[] | null>;
+  template: string | null;
+  tensors: { name: string; type: string; shape: number[] }[];
+}
+
 /** Models that come and go: from a hub, from elsewhere on this machine, and off the disk. */
 export interface ModelStore {
   /** What can be pulled by a plain name, the smallest machine first. Never rejects. */
@@ -159,6 +189,21 @@ export interface ModelStore {
   remove(name: string): Promise<RemovedModel[]>;
   /** Takes a file into the model folder, by a hard link where that is possible. */
   importFile(filePath: string, options: { anyFolder: boolean }): Promise<StoredModel>;
+  /** Names that clients made, by name. */
+  madeModels(): readonly MadeModel[];
+  /** As `madeModels` has it, by any way of writing the name; null: there is none. */
+  findMade(name: string): MadeModel | null;
+  /**
+   * Makes a name for a model, in place of an earlier made one of that name. Rejects with `invalid_request` for a name that
+   * a file or the configuration has, `model_not_found`, `invalid_model_file` for a blob that is none, `storage_unavailable`.
+   */
+  make(wish: MakeWish): Promise<MadeModel>;
+  /** Reads the header of a model's file. Rejects with `model_not_found` or `invalid_model_file`. */
+  header(name: string): Promise<ModelHeader>;
+  /** Whether a blob of this digest (`sha256:…`) waits to become a model. Rejects with `invalid_request` for no digest. */
+  hasBlob(digest: string): Promise<boolean>;
+  /** Keeps a blob until a model is made of it. Rejects with `invalid_request` when its bytes have another digest. */
+  saveBlob(digest: string, bytes: AsyncIterable<Uint8Array>, sizeBytes: number | null): Promise<void>;
   /** Stops every pull at a point from which it can go on. */
   close(): Promise<void>;
 }

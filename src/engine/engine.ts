@@ -6,7 +6,7 @@ import type { PlanInfo } from '../core/plan.ts';
 import type { ProviderStatus } from '../core/provider.ts';
 import type { MemoryStatus } from '../machine/memory.ts';
 import type { Bus } from '../observe/bus.ts';
-import type { Catalog, CatalogModel, CatalogVariant } from '../store/catalog/catalog.ts';
+import type { Catalog, CatalogModel, ResolvedName } from '../store/catalog/catalog.ts';
 import { chooseVariant } from '../store/catalog/catalog.ts';
 import { purposeOf } from '../store/gguf/gguf.ts';
 import type { Calibrator } from './calibration/calibration.ts';
@@ -75,7 +75,7 @@ export function createEngine(deps: {
     manager.residents().some(({ id }) => model.variants.some((variant) => variant.id === id));
 
   /** Scans the folders only when the answer may have changed: a request for a loaded model touches no disk. */
-  const find = async (name: string): Promise<{ model: CatalogModel; variant: CatalogVariant | null }> => {
+  const find = async (name: string): Promise<ResolvedName> => {
     const known = attemptResolve(catalog, name);
     if (known && isLoaded(known.model)) return known;
     await catalog.refresh();
@@ -94,7 +94,7 @@ export function createEngine(deps: {
     });
 
   /** `default` is the default model of the kind that is asked for: where the chat model cannot do it, the first that can. */
-  const findFor = async (purpose: Operation, name: string) => {
+  const findFor = async (purpose: Operation, name: string): Promise<ResolvedName> => {
     const found = await find(name);
     const canDo = ({ variants }: CatalogModel) =>
       variants.some(({ facts, invalidReason }) => facts && invalidReason === null && purposeOf(facts) === purpose);
@@ -110,10 +110,10 @@ export function createEngine(deps: {
 
   const requests = createRequests({
     async target(name, purpose) {
-      const { model, variant } = await (purpose === 'generate' ? find(name) : findFor(purpose, name));
-      const { ref, settings } = planning.select(model, variant, {});
+      const { model, variant, preset } = await (purpose === 'generate' ? find(name) : findFor(purpose, name));
+      const { ref, settings } = planning.select(model, variant, wishOf(preset));
       assertPurpose(model.name, purposeOf(ref.facts), purpose);
-      return { model: model.name, ref, settings };
+      return { model: model.name, ref, settings, ...(preset && { preset }) };
     },
     isLoaded: (id) => manager.residents().some((resident) => resident.id === id && resident.state === 'loaded'),
     lease: manager.lease,
@@ -185,11 +185,12 @@ export function createEngine(deps: {
   };
 }
 
+/** How a model is loaded for requests by a name that a client made. */
+const wishOf = (preset: ResolvedName['preset']): LoadWish =>
+  preset?.contextTokens === undefined ? {} : { contextTokens: preset.contextTokens };
+
 /** The catalogue's answer as of the last scan, or null when it has none. */
-function attemptResolve(
-  catalog: Catalog,
-  name: string,
-): { model: CatalogModel; variant: CatalogVariant | null } | null {
+function attemptResolve(catalog: Catalog, name: string): ResolvedName | null {
   try {
     return catalog.resolve(name);
   } catch {

@@ -47,6 +47,8 @@ export interface WorkerRequest {
   prediction?: string;
   /** As `ChatRequest.promptCache`. */
   promptCache: 'keep' | 'none' | 'pin';
+  /** The `finish` event carries the tokens; left out: it does not. */
+  returnsTokens?: boolean;
 }
 
 /** As `TokensRequest` of `core/provider.ts`, every wish said. */
@@ -60,6 +62,7 @@ export interface WorkerTokensRequest extends WorkerRequest {
 export interface WorkerEmbedRequest {
   inputs: (string | number[])[];
   dimensions: number | null;
+  truncate?: boolean;
 }
 
 /** Documents to rate against a query. */

@@ -1,13 +1,16 @@
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
 import type { FitOutcome } from '../core/plan.ts';
-import type { ModelStore } from '../core/pull.ts';
+import type { ModelStore, RemovedModel } from '../core/pull.ts';
 import type { Bus } from '../observe/bus.ts';
 import type { Logger } from '../observe/logger.ts';
-import type { Catalog } from './catalog/catalog.ts';
-import type { GgufFacts } from './gguf/gguf.ts';
+import { createBlobs } from './blobs/blobs.ts';
+import { type Catalog, chooseVariant } from './catalog/catalog.ts';
+import { type GgufFacts, readGgufHeader } from './gguf/gguf.ts';
 import { createHub, type HubProxy, hubCdnHosts, type LookUpHost } from './hub/hub.ts';
 import { importFile } from './import-file.ts';
+import type { MadeModels } from './made-models/made-models.ts';
+import { makeModel } from './make-model.ts';
 import { listAvailable, type PullCatalog } from './pull-catalog/pull-catalog.ts';
 import { createPulls, type DailyHours } from './pulls/pulls.ts';
 import { removeModel } from './remove.ts';
@@ -42,6 +45,8 @@ export interface StoreDeps {
   builtinFile: string | null;
   configuredNames: readonly string[];
   catalog: Pick<Catalog, 'refresh' | 'resolve' | 'models'>;
+  /** Names that clients made. */
+  made: MadeModels;
   /** What can be pulled by a plain name. */
   pullCatalog: Pick<PullCatalog, 'models' | 'find'>;
   unload: (ids: readonly string[]) => Promise<void>;
@@ -74,7 +79,7 @@ const pieceBytes = 16 * 2 ** 20;
 
 /** Models that come and go: pulls, imports and removals over one model folder. */
 export function createStore(deps: StoreDeps): Store {
-  const { settings, clock, folder, catalog, log, bus } = deps;
+  const { settings, clock, folder, catalog, made, log, bus } = deps;
   const hub = createHub({
     rules: {
       endpoint: new URL(settings.endpoint),
@@ -114,6 +119,19 @@ export function createStore(deps: StoreDeps): Store {
     published,
   });
 
+  const blobs = createBlobs({ folder, ...space, now: clock.now });
+  const madeNames = made.list;
+
+  /** Of a made name the name goes, and its file where it was made for it and nobody else uses it. */
+  const remove = async (name: string): Promise<RemovedModel[]> => {
+    const doomed = made.find(name);
+    if (!doomed) return removeModel({ ...deps, madeNames }, name);
+    await made.remove(name);
+    const isShared = made.list().some(({ from }) => from === doomed.from);
+    if (doomed.ownsFile && !isShared) return removeModel({ ...deps, madeNames }, doomed.from);
+    return [{ model: doomed.name, files: [], sizeBytes: 0, freedBytes: 0 }];
+  };
+
   return {
     async available() {
       await catalog.refresh();
@@ -124,7 +142,17 @@ export function createStore(deps: StoreDeps): Store {
     getPull: pulls.get,
     watchPull: pulls.watch,
     cancelPull: pulls.cancel,
-    remove: (name) => removeModel(deps, name),
+    remove,
+    madeModels: made.list,
+    findMade: made.find,
+    make: (wish) => makeModel({ made, catalog, blobs, folder, published, clock }, wish),
+    async header(name) {
+      await catalog.refresh();
+      const { model, variant } = catalog.resolve(name);
+      return readGgufHeader((variant ?? chooseVariant(model)).filePath);
+    },
+    hasBlob: blobs.has,
+    saveBlob: blobs.save,
     importFile: (filePath, options) =>
       importFile({ folder, importFolders: settings.importFolders, ...space, published }, filePath, options),
     restore: pulls.restore,

@@ -14,6 +14,8 @@ export interface RemoveDeps {
   builtinFile: string | null;
   /** Names that the configuration uses: the default model, targets of aliases. */
   configuredNames: readonly string[];
+  /** Names that clients made for models, with what each leads to. */
+  madeNames?: () => readonly { name: string; from: string }[];
   /** Ends the processes of these variants and waits for their exits; `ids` as in the catalogue. */
   unload: (ids: readonly string[]) => Promise<void>;
 }
@@ -70,17 +72,26 @@ function assertUnprotected(deps: RemoveDeps, model: CatalogModel, doomed: readon
   if (doomed.some(({ filePath }) => filePath === deps.builtinFile)) {
     throw refuse(`${model.name} came with Hearth and is not deleted.`, 'Choose another model as default instead.');
   }
+  const dependents = (deps.madeNames?.() ?? []).filter(({ from }) => isUsed(deps, from, model, doomed));
+  if (dependents.length > 0) {
+    const names = dependents.map(({ name }) => name).join(', ');
+    throw refuse(`${model.name} is what ${names} was made of, so it is not deleted.`, `Delete ${names} first.`);
+  }
   for (const name of deps.configuredNames) {
-    const used = attempt(() => deps.catalog.resolve(name));
-    if (used?.model !== model) continue;
-    const keepsOther = doomed.length < model.variants.length;
-    if (used.variant === null ? !keepsOther : doomed.includes(used.variant)) {
+    if (isUsed(deps, name, model, doomed)) {
       throw refuse(
         `The configuration names ${model.name}, so it is not deleted.`,
         'Take it out of models.default, models.aliases and models.pinned first.',
       );
     }
   }
+}
+
+/** Whether a name leads to what is about to be deleted, and to nothing else. */
+function isUsed(deps: RemoveDeps, name: string, model: CatalogModel, doomed: readonly CatalogVariant[]): boolean {
+  const used = attempt(() => deps.catalog.resolve(name));
+  if (used?.model !== model) return false;
+  return used.variant === null ? doomed.length === model.variants.length : doomed.includes(used.variant);
 }
 
 function attempt(resolve: () => ResolvedName): ResolvedName | null {

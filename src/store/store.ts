@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/schema.ts';
 import type { Logger } from '../observe/logger.ts';
 import { type Catalog, createCatalog } from './catalog/catalog.ts';
+import { type MadeModels, openMadeModels } from './made-models/made-models.ts';
 import { createStore, type Store, type StoreDeps } from './model-store.ts';
 import { readPullCatalog } from './pull-catalog/pull-catalog.ts';
 
@@ -10,9 +12,15 @@ export type { Store };
 const builtinModel = fileURLToPath(new URL('../../models/hearth-guide-3m-q8_0.gguf', import.meta.url));
 const pullCatalogFile = new URL('../../models/catalog.json', import.meta.url);
 
+/** The names that clients made, from the data folder. */
+export function assembleMadeModels(config: Config, log: Logger): MadeModels {
+  return openMadeModels(join(config.dataFolder, 'made-models.json'), log);
+}
+
 /** The models on disk, as configured. It is empty until its first refresh. */
-export function assembleCatalog(config: Config, log: Logger): Catalog {
+export function assembleCatalog(config: Config, log: Logger, made: MadeModels): Catalog {
   return createCatalog({
+    made,
     folders: [config.models.folder],
     followLinks: config.models.followLinks,
     builtinFile: config.models.builtin ? builtinModel : null,
@@ -27,7 +35,7 @@ export function assembleCatalog(config: Config, log: Logger): Catalog {
 
 /** The store over the configured model folder. What an earlier run left is listed after `restore`. */
 export function assembleStore(
-  deps: Pick<StoreDeps, 'bus' | 'catalog' | 'clock' | 'log' | 'plan' | 'totalBytes' | 'unload' | 'version'> & {
+  deps: Pick<StoreDeps, 'bus' | 'catalog' | 'clock' | 'log' | 'made' | 'plan' | 'totalBytes' | 'unload' | 'version'> & {
     config: Config;
   },
 ): Store {

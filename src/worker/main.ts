@@ -25,13 +25,22 @@ import { createEmbedder, type Embedder } from './embedder/embedder.ts';
 import { createEmbeddingRuntime, createRuntime, type EmbeddingRuntime, probeGpu, type Runtime } from './llama/llama.ts';
 import { createOutbox } from './outbox.ts';
 import { openPrefixStore } from './prefix/prefix.ts';
-import { type ChatTemplate, countPrompt, createChatTemplate, prepareTask, readTokens } from './prompt/prompt.ts';
+import {
+  type ChatTemplate,
+  countPrompt,
+  createChatTemplate,
+  createTemplateChoice,
+  prepareTask,
+  readTokens,
+  type TemplateChoice,
+} from './prompt/prompt.ts';
 
 interface Loaded {
   pinnedPrompts: readonly string[];
   nowMs: () => number;
   runtime: Runtime;
   template: ChatTemplate;
+  templateFor: TemplateChoice;
   loop: BatchLoop;
   checkedAnswers: CheckedAnswers;
   threads: StepThreads;
@@ -72,15 +81,17 @@ async function load(options: WorkerOptions): Promise<void> {
   if (purpose !== 'generate') return loadEmbedder(options, purpose);
   const runtime = await createRuntime(options);
   send({ type: 'probing' });
-  const template = createChatTemplate({
-    source: runtime.templateSource,
-    architecture: runtime.architecture,
-    tokenizerModel: runtime.tokenizerModel,
-    controlTexts: runtime.vocabulary.controlTexts,
-    userDefinedTexts: runtime.vocabulary.userDefinedTexts,
-    bosText: runtime.bosText,
-    eosText: runtime.eosText,
-  });
+  const templateOf = (source: string | null) =>
+    createChatTemplate({
+      source,
+      architecture: runtime.architecture,
+      tokenizerModel: runtime.tokenizerModel,
+      controlTexts: runtime.vocabulary.controlTexts,
+      userDefinedTexts: runtime.vocabulary.userDefinedTexts,
+      bosText: runtime.bosText,
+      eosText: runtime.eosText,
+    });
+  const template = templateOf(runtime.templateSource);
   const nowMs = () => performance.now();
   const log = (line: string) => process.stderr.write(`${line}\n`);
   const prefixes =
@@ -121,6 +132,7 @@ async function load(options: WorkerOptions): Promise<void> {
   loaded = {
     runtime,
     template,
+    templateFor: createTemplateChoice(template, templateOf),
     loop,
     checkedAnswers,
     threads,
@@ -172,7 +184,8 @@ function generate(message: Extract<ToWorker, { type: 'generate' }>): void {
   }
 }
 
-function startAnswer({ id, request }: Extract<ToWorker, { type: 'generate' }>, ready: Loaded): void {
+function startAnswer({ id, request }: Extract<ToWorker, { type: 'generate' }>, loadedModel: Loaded): void {
+  const ready = { ...loadedModel, template: loadedModel.templateFor(request.input) };
   const { task, checked } = prepareTask(id, request, ready);
   if (checked === null) {
     ready.loop.add(task);
@@ -206,7 +219,11 @@ function otherwise(request: WorkerRequest): WorkerRequest {
 function count({ id, request }: Extract<ToWorker, { type: 'count' }>): void {
   try {
     if (!loaded) throw new AppError('internal_error', 'The worker has no model.');
-    send({ type: 'counted', id, promptTokens: countPrompt(request, loaded) });
+    send({
+      type: 'counted',
+      id,
+      promptTokens: countPrompt(request, { ...loaded, template: loaded.templateFor(request.input) }),
+    });
   } catch (error) {
     send({ type: 'refused', id, error: toAppError(error).toWire() });
   }

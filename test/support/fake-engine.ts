@@ -223,6 +223,8 @@ export function modelInfo(changes: Partial<LocalModel> = {}): LocalModel {
     state: 'unloaded',
     reason: null,
     architecture: 'llama',
+    thinks: false,
+    embeddingLength: 256,
     parameterCount: 3_000_000,
     trainedContextTokens: 2048,
     quantization: 'q8_0',

@@ -1,5 +1,13 @@
 import { AppError } from '../../src/core/errors.ts';
-import type { AvailableModel, ModelStore, PullInfo, PullWish } from '../../src/core/pull.ts';
+import type {
+  AvailableModel,
+  MadeModel,
+  MakeWish,
+  ModelHeader,
+  ModelStore,
+  PullInfo,
+  PullWish,
+} from '../../src/core/pull.ts';
 
 /** A pull that has half of its bytes; `changes` replace fields. */
 export function pullInfo(changes: Partial<PullInfo> = {}): PullInfo {
@@ -53,6 +61,11 @@ export interface FakeStore extends ModelStore {
   removed: string[];
   imported: { filePath: string; anyFolder: boolean }[];
   cancelled: { id: string; discard: boolean }[];
+  made: MadeModel[];
+  makes: MakeWish[];
+  /** Digests of blobs, with their bytes. */
+  blobs: Map<string, Buffer>;
+  headers: ModelHeader;
   /** Thrown by every change while set. */
   failure: Error | null;
   /** What `watchPull` gives; left out: the pull as it is. */
@@ -76,6 +89,14 @@ export function createFakeStore(): FakeStore {
     removed: [],
     imported: [],
     cancelled: [],
+    made: [],
+    makes: [],
+    blobs: new Map(),
+    headers: {
+      metadata: { 'general.architecture': 'llama', 'llama.block_count': 2, 'tokenizer.ggml.tokens': null },
+      template: '{{ messages[0].content }}',
+      tensors: [{ name: 'token_embd.weight', type: 'q8_0', shape: [256, 512] }],
+    },
     failure: null,
     changes: null,
     async pull(wish) {
@@ -108,6 +129,24 @@ export function createFakeStore(): FakeStore {
       store.imported.push({ filePath, anyFolder });
       failing();
       return { model: 'Tiny:q8_0', files: ['Tiny-q8_0.gguf'], sizeBytes: 3_460_300 };
+    },
+    madeModels: () => store.made,
+    findMade: (name) => store.made.find((model) => model.name === name.replace(/:latest$/, '')) ?? null,
+    async make(wish) {
+      store.makes.push(wish);
+      failing();
+      const from = wish.from.type === 'model' ? wish.from.name : 'Blob:q8_0';
+      const made = { name: wish.name, from, preset: wish.preset, ownsFile: false, createdAt: new Date(0) };
+      store.made.push(made);
+      return made;
+    },
+    header: async () => store.headers,
+    hasBlob: async (digest) => store.blobs.has(digest),
+    async saveBlob(digest, bytes) {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of bytes) chunks.push(chunk);
+      failing();
+      store.blobs.set(digest, Buffer.concat(chunks));
     },
     close: async () => {},
   };

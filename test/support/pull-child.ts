@@ -4,6 +4,7 @@ import { planLoad } from '../../src/engine/memory/plan.ts';
 import { repackRulesOf } from '../../src/engine/memory/repack.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { createCatalog } from '../../src/store/catalog/catalog.ts';
+import { openMadeModels } from '../../src/store/made-models/made-models.ts';
 import { createStore } from '../../src/store/model-store.ts';
 
 /**
@@ -13,7 +14,8 @@ import { createStore } from '../../src/store/model-store.ts';
 const [endpoint = '', root = '', name = '', pieceBytes = ''] = process.argv.slice(2);
 const folder = join(root, 'models');
 const log = createLogger('silent');
-const catalog = createCatalog({ folders: [folder], builtinFile: null, aliases: {}, defaultModel: null, log });
+const made = openMadeModels(join(root, 'made-models.json'), log);
+const catalog = createCatalog({ folders: [folder], builtinFile: null, aliases: {}, defaultModel: null, made, log });
 const machine = { repackRules: repackRulesOf(null, 'x64'), threads: 2, gpu: null, correctionBytes: () => 0 };
 const store = createStore({
   settings: {
@@ -32,6 +34,7 @@ const store = createStore({
   builtinFile: null,
   configuredNames: [],
   catalog,
+  made,
   pullCatalog: { models: [], find: () => null },
   unload: async () => {},
   plan: (facts) => planLoad({ facts, wish: {}, budget: { availableBytes: 4e9, totalBytes: 4e9 }, ...machine }),

@@ -7,6 +7,7 @@ import { repackRulesOf } from '../../src/engine/memory/repack.ts';
 import type { AppEvent } from '../../src/observe/bus.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { createCatalog } from '../../src/store/catalog/catalog.ts';
+import { openMadeModels } from '../../src/store/made-models/made-models.ts';
 import { createStore, type Store, type StoreDeps, type StoreSettings } from '../../src/store/model-store.ts';
 import type { FakeHub } from './fake-hub.ts';
 import { type ManualClock, manualClock } from './manual-clock.ts';
@@ -45,7 +46,8 @@ export async function testStore(hub: FakeHub, changes: TestStoreChanges = {}): P
     const events: AppEvent[] = [];
     const log = createLogger('silent');
     const unloaded: string[] = [];
-    const catalog = createCatalog({ folders: [folder], builtinFile: null, aliases: {}, defaultModel: null, log });
+    const made = openMadeModels(join(root, 'made-models.json'), log);
+    const catalog = createCatalog({ folders: [folder], builtinFile: null, aliases: {}, defaultModel: null, made, log });
     const store = createStore({
       settings: {
         endpoint: hub.endpoint,
@@ -65,6 +67,7 @@ export async function testStore(hub: FakeHub, changes: TestStoreChanges = {}): P
       builtinFile: null,
       configuredNames: [],
       catalog,
+      made,
       pullCatalog: { models: [], find: () => null },
       unload: async (ids) => void unloaded.push(...ids),
       plan: (facts) => planLoad({ facts, wish: {}, budget: { availableBytes: 4e9, totalBytes: 4e9 }, ...machine }),

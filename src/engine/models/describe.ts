@@ -47,6 +47,8 @@ export function toLocalModel(
     state,
     reason: reasonOf(state),
     architecture: shown.facts?.architecture ?? null,
+    thinks: shown.facts?.thinks ?? false,
+    embeddingLength: shown.facts?.embeddingLength ?? null,
     parameterCount: shown.facts?.parameterCount ?? null,
     trainedContextTokens: shown.facts?.trainedContextTokens ?? null,
     quantization: shown.quantization,

@@ -34,6 +34,9 @@ export interface LocalModel {
   /** Why it is invalid or quarantined, or why its last load failed; else null. */
   reason: string | null;
   architecture: string | null;
+  /** Its chat template has a place for reasoning. */
+  thinks: boolean;
+  embeddingLength: number | null;
   parameterCount: number | null;
   /** Context the model was trained with, in tokens. */
   trainedContextTokens: number | null;

@@ -5,6 +5,7 @@ import type { EmbeddingRequest, EmbeddingResult, RankRequest, RankResult } from 
 import { toAppError } from '../../core/errors.ts';
 import { isContent, type StreamEvent } from '../../core/events.ts';
 import type { Operation } from '../../core/model.ts';
+import { type Preset, withPreset } from '../../core/preset.ts';
 import type { TokenCount, TokensRequest, TokensResult } from '../../core/provider.ts';
 import type { Bus } from '../../observe/bus.ts';
 import type { Lease, LoadSettings, Manager, ModelRef } from '../residents/residents.ts';
@@ -20,6 +21,8 @@ interface Target {
   model: string;
   ref: ModelRef;
   settings: LoadSettings;
+  /** What requests by that name are given. */
+  preset?: Preset;
 }
 
 /** Requests to models of this machine, as a provider answers them. */
@@ -51,14 +54,15 @@ export function createRequests(deps: {
 
   /** One choice of an answer. */
   async function* answer(
-    request: ChatRequest,
+    asked: ChatRequest,
     call: { choice: number; owner: string | null; signal: AbortSignal },
   ): AsyncGenerator<StreamEvent> {
     const leave = deps.enter();
     const { signal } = call;
     const arrivedMs = clock.monotonicMs();
     try {
-      const { model, ref, settings } = await deps.target(request.model, 'generate');
+      const { model, ref, settings, preset } = await deps.target(asked.model, 'generate');
+      const request = preset ? withPreset(asked, preset) : asked;
       assertReadable(request, model);
       const gaps = createTokenGaps(bus, model);
       const wanted = toWorkerRequest(request, { model, choice: call.choice, owner: call.owner });
@@ -114,14 +118,14 @@ export function createRequests(deps: {
     purpose: Operation,
     request: { model: string; keepAliveMs?: number },
     context: CallContext,
-    prepare: (model: string) => (lease: Lease, signal: AbortSignal) => Promise<Result>,
+    prepare: (model: string, preset?: Preset) => (lease: Lease, signal: AbortSignal) => Promise<Result>,
   ): Promise<Result & { model: string; queueMs: number }> {
     const arrivedMs = clock.monotonicMs();
     let leasedMs = arrivedMs;
     const leave = deps.enter();
     try {
       const target = await deps.target(request.model, purpose);
-      const ask = prepare(target.model);
+      const ask = prepare(target.model, target.preset);
       const signal = AbortSignal.any([context.signal, deps.ended]);
       const lease = async () => {
         const taken = await deps.lease(target.ref, target.settings, signal, request.keepAliveMs);
@@ -152,7 +156,14 @@ export function createRequests(deps: {
           request,
           context,
           () => (lease, signal) =>
-            lease.embed({ inputs: request.inputs, dimensions: request.dimensions ?? null }, signal),
+            lease.embed(
+              {
+                inputs: request.inputs,
+                dimensions: request.dimensions ?? null,
+                ...(request.truncate && { truncate: true }),
+              },
+              signal,
+            ),
         ),
       ),
     rank: async (request, context) =>
@@ -164,8 +175,9 @@ export function createRequests(deps: {
           () => (lease, signal) => lease.rank({ query: request.query, documents: request.documents }, signal),
         ),
       ),
-    async count(request, context) {
-      const { model, promptTokens } = await once('generate', request, context, (name) => {
+    async count(asked, context) {
+      const { model, promptTokens } = await once('generate', asked, context, (name, preset) => {
+        const request = preset ? withPreset(asked, preset) : asked;
         assertReadable(request, name);
         const options = { model: name, choice: 0, owner: context.principal.cacheOwner };
         const wanted = toWorkerRequest(request, options);

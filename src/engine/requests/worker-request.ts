@@ -30,6 +30,7 @@ export function toWorkerRequest(
     owner: options.owner,
     promptCache: request.promptCache ?? 'keep',
     ...(request.prediction !== undefined && { prediction: request.prediction }),
+    ...(request.returnsTokens && { returnsTokens: true }),
   };
 }
 

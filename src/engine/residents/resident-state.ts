@@ -59,7 +59,9 @@ export function runningOf(state: ResidentState): Running | null {
 /** Whether a model that was loaded with `settings` has what is asked for now; what is not asked for is never missed. */
 export function meets({ worker: { ready }, gpu }: Running, settings: LoadSettings, wished: LoadSettings): boolean {
   return (
-    (wished.contextTokens === undefined || wished.contextTokens === (settings.contextTokens ?? ready.contextTokens)) &&
+    // What was asked for then, or what came of it.
+    (wished.contextTokens === undefined ||
+      [settings.contextTokens, ready.contextTokens].includes(wished.contextTokens)) &&
     (wished.slots === undefined || wished.slots === ready.slots) &&
     (wished.gpu === settings.gpu || suits(gpu, wished.gpu))
   );

@@ -3,6 +3,7 @@ import { type AppError, toAppError } from '../../core/errors.ts';
 import { toPrintable } from '../../core/printable.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { type GgufFacts, invalidModelFile, readGguf } from '../gguf/gguf.ts';
+import type { MadeModels } from '../made-models/made-models.ts';
 import { createAliases } from './aliases.ts';
 import { type CatalogModel, type CatalogVariant, groupFiles, type ReadFile } from './group-files.ts';
 import { nameKey, reservedNames } from './names.ts';
@@ -44,6 +45,8 @@ export interface CatalogDeps {
   defaultModel: string | null;
   /** Names that models are commonly known by, to the names of their files; used where no file has that name. */
   knownNames?: Readonly<Record<string, string>>;
+  /** Names that clients made, which come before all others; left out: none. */
+  made?: Pick<MadeModels, 'find'>;
   log: Logger;
 }
 
@@ -155,7 +158,10 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     refresh,
     models: () => resolver.models,
     leftOut: () => leftOut,
-    resolve: (name) => resolver.resolve(name),
+    resolve(name) {
+      const made = deps.made?.find(name);
+      return made ? { ...resolver.resolve(made.from), preset: made.preset } : resolver.resolve(name);
+    },
   };
 }
 

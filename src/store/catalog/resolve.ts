@@ -1,4 +1,5 @@
 import { AppError } from '../../core/errors.ts';
+import type { Preset } from '../../core/preset.ts';
 import type { Aliases } from './aliases.ts';
 import type { CatalogModel, CatalogVariant } from './group-files.ts';
 import { assertWellFormedName, closeNames, nameKey, toModelName } from './names.ts';
@@ -8,6 +9,8 @@ import { findVariant } from './variants.ts';
 export interface ResolvedName {
   model: CatalogModel;
   variant: CatalogVariant | null;
+  /** Of a name that a client made: what requests by it are given. */
+  preset?: Preset;
 }
 
 /** Names have one colon, aliases may add one each. */

@@ -2,9 +2,10 @@ import { hasNoAttention, isEncoderArchitecture, isRecurrentArchitecture, sliding
 import { createFields, type Fields } from './fields.ts';
 import { assertIsModel } from './kinds.ts';
 import { ggufLimits, invalidModelFile } from './limits.ts';
-import type { Metadata } from './metadata.ts';
+import { chatTemplateKey, type Metadata } from './metadata.ts';
 import { fileTypeLabels } from './tensor-types.ts';
 import type { TensorSummary } from './tensors.ts';
+import { hasReasoning } from './thinking.ts';
 
 /** What Hearth knows of a model from its file's header. Null: the header does not say. */
 export interface GgufFacts {
@@ -43,6 +44,8 @@ export interface GgufFacts {
   /** Width of the middle of a feed-forward block; the largest of all layers. */
   feedForwardLength: number | null;
   hasChatTemplate: boolean;
+  /** The template has a place for reasoning. */
+  thinks: boolean;
   /** llama.cpp's number: 0 none, 1 mean, 2 cls, 3 last, 4 rank. */
   poolingType: number | null;
   /** Gives vectors for whole texts and cannot continue a text. */
@@ -97,7 +100,7 @@ export function buildFacts(header: {
     readVocabulary(fields) ?? fields.integer(of('vocab_size'), positive(ggufLimits.vocabularyTokens));
   const feedForward = fields.perLayer(of('feed_forward_length'), fromZero(2 ** 22));
   const fileType = fields.integer('general.file_type', fromZero(2 ** 31));
-  const template = metadata.get('tokenizer.chat_template');
+  const template = metadata.get(chatTemplateKey);
 
   return {
     version: header.version,
@@ -124,6 +127,7 @@ export function buildFacts(header: {
     mergeCount: fields.textCount('tokenizer.ggml.merges') ?? 0,
     feedForwardLength: Array.isArray(feedForward) ? Math.max(...feedForward) : feedForward,
     hasChatTemplate: template?.type === 'string' && template.lengthBytes > 0,
+    thinks: template?.type === 'string' && hasReasoning(template.value ?? ''),
     poolingType: fields.integer(of('pooling_type'), { min: -1, max: 16 }),
     // Diffusion models are not causal either, but they do write text: they have no pooling.
     isEncoder: isEncoderArchitecture(architecture) || (causal === false && metadata.has(of('pooling_type'))),

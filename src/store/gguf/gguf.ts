@@ -1,3 +1,4 @@
+import type { ModelHeader } from '../../core/pull.ts';
 import { type ByteSource, createByteReader, withFileSource } from './byte-reader.ts';
 import { buildFacts, type GgufFacts } from './facts.ts';
 import {
@@ -7,11 +8,12 @@ import {
   parseFileName,
   preferredQuantizations,
 } from './file-name.ts';
+import { toModelHeader } from './header.ts';
 import { projectorFile } from './kinds.ts';
 import { ggufLimits, invalidModelFile } from './limits.ts';
 import { readMetadata } from './metadata.ts';
 import { combineParts, combineSplit } from './split.ts';
-import { checkExtents, readTensors } from './tensors.ts';
+import { checkExtents, readTensors, type Tensor } from './tensors.ts';
 
 export { purposeOf } from './purpose.ts';
 export type { ByteSource, FileName, GgufFacts };
@@ -55,6 +57,21 @@ export async function readModelFiles(filePaths: readonly string[]): Promise<Gguf
 
 /** As `readGguf`, over any source of bytes. */
 export async function readGgufSource(source: ByteSource): Promise<GgufFacts> {
+  const { version, metadata, tensors } = await readParts(source);
+  return buildFacts({ version, sizeBytes: source.sizeBytes, metadata, tensors });
+}
+
+/** The header of a file as it stands, with every tensor. Throws as `readGguf`. */
+export function readGgufHeader(filePath: string): Promise<ModelHeader> {
+  return withFileSource(filePath, async (source) => {
+    const tensors: Tensor[] = [];
+    const { metadata } = await readParts(source, (tensor) => tensors.push(tensor));
+    return toModelHeader(metadata, tensors);
+  });
+}
+
+/** Reads a header and checks what does not depend on the kind of model. */
+async function readParts(source: ByteSource, visit?: (tensor: Tensor) => void) {
   const reader = createByteReader(source);
   if (source.sizeBytes === 0) throw invalidModelFile('empty', 'The model file is empty.');
   if (source.sizeBytes < 4) throw invalidModelFile('not_gguf', 'The file is not a GGUF model.');
@@ -70,10 +87,10 @@ export async function readGgufSource(source: ByteSource): Promise<GgufFacts> {
   const metadataCount = reader.u64();
   const metadata = await readMetadata(reader, metadataCount);
   const alignmentBytes = readAlignment(metadata);
-  const tensors = await readTensors(reader, tensorCount);
+  const tensors = await readTensors(reader, tensorCount, visit);
   const dataStartBytes = Math.ceil(reader.position() / alignmentBytes) * alignmentBytes;
   checkExtents(tensors.extents, { dataStartBytes, sizeBytes: source.sizeBytes, alignmentBytes });
-  return buildFacts({ version, sizeBytes: source.sizeBytes, metadata, tensors });
+  return { version, metadata, tensors };
 }
 
 function checkVersion(version: number): void {

@@ -2,7 +2,7 @@ import type { ByteReader } from './byte-reader.ts';
 import { ggufLimits, invalidModelFile } from './limits.ts';
 
 /**
- * What is kept of one metadata entry. Strings over `keptStringBytes`, arrays of text and long arrays are skipped; of
+ * What is kept of one metadata entry. Strings over `keptStringBytes` (templates have more room), arrays of text and long arrays are skipped; of
  * those only the length stays.
  */
 type MetadataValue =
@@ -31,6 +31,9 @@ const scalars: ReadonlyMap<number, { name: ScalarName | 'f32' | 'f64'; bytes: nu
 ]);
 
 const keptStringBytes = 1_024;
+export const chatTemplateKey = 'tokenizer.chat_template';
+/** The longest templates of published models have some 20,000 characters. */
+const keptTemplateBytes = 256 * 1_024;
 /** Per-layer settings have one value per layer; vocabulary scores and types are longer and of no use here. */
 const keptArrayElements = ggufLimits.blocks;
 /** All kept arrays of one file together, so that thousands of entries cannot add up. */
@@ -50,7 +53,7 @@ export async function readMetadata(reader: ByteReader, count: number): Promise<M
   for (let index = 0; index < count; index++) {
     const key = await readKey(reader);
     if (metadata.has(key)) throw invalidModelFile('duplicate_key', 'The model file has the same metadata key twice.');
-    metadata.set(key, await readValue(reader, keeping));
+    metadata.set(key, await readValue(reader, keeping, key === chatTemplateKey ? keptTemplateBytes : keptStringBytes));
   }
   return metadata;
 }
@@ -68,7 +71,11 @@ async function readKey(reader: ByteReader): Promise<string> {
   return key;
 }
 
-async function readValue(reader: ByteReader, keeping: { elementsLeft: number }): Promise<MetadataValue> {
+async function readValue(
+  reader: ByteReader,
+  keeping: { elementsLeft: number },
+  mostStringBytes: number,
+): Promise<MetadataValue> {
   await reader.ensure(4);
   const type = reader.u32();
   const scalar = scalars.get(type);
@@ -87,7 +94,7 @@ async function readValue(reader: ByteReader, keeping: { elementsLeft: number }):
   if (type === 8) {
     await reader.ensure(8);
     const lengthBytes = checkedStringLength(reader);
-    if (lengthBytes > keptStringBytes) {
+    if (lengthBytes > mostStringBytes) {
       reader.skip(lengthBytes);
       return { type: 'string', value: null, lengthBytes };
     }

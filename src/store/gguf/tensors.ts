@@ -2,6 +2,17 @@ import type { ByteReader } from './byte-reader.ts';
 import { ggufLimits, invalidModelFile } from './limits.ts';
 import { tensorTypes } from './tensor-types.ts';
 
+/** One tensor as the header describes it. */
+export interface Tensor {
+  name: string;
+  /** Its type. */
+  label: string;
+  dimensions: number[];
+  elements: number;
+  offsetBytes: number;
+  sizeBytes: number;
+}
+
 /** Sums over the tensors of one file. */
 export interface TensorSummary {
   tensorCount: number;
@@ -24,8 +35,12 @@ export interface TensorSummary {
 /** Name length, one character, dimension count, one dimension, type, offset. */
 const leastTensorBytes = 8 + 1 + 4 + 8 + 4 + 8;
 
-/** Reads `count` tensor descriptions. Throws `invalid_model_file`. */
-export async function readTensors(reader: ByteReader, count: number): Promise<TensorSummary> {
+/** Reads `count` tensor descriptions; `visit` sees each. Throws `invalid_model_file`. */
+export async function readTensors(
+  reader: ByteReader,
+  count: number,
+  visit: (tensor: Tensor) => void = () => {},
+): Promise<TensorSummary> {
   if (count > ggufLimits.tensors || count * leastTensorBytes > reader.bytesLeft()) {
     throw invalidModelFile('bad_tensor_count', 'The model file claims more tensors than it can hold.');
   }
@@ -47,6 +62,7 @@ export async function readTensors(reader: ByteReader, count: number): Promise<Te
     const tensor = await readTensor(reader);
     if (names.has(tensor.name)) throw invalidModelFile('duplicate_tensor', 'The model file has the same tensor twice.');
     names.add(tensor.name);
+    visit(tensor);
     summary.extents.push({ offsetBytes: tensor.offsetBytes, sizeBytes: tensor.sizeBytes });
     summary.tensorBytes += tensor.sizeBytes;
     summary.parameterCount += tensor.elements;
@@ -70,7 +86,7 @@ function addToLayer(layerBytes: number[], tensor: { name: string; sizeBytes: num
   layerBytes[layer]! += tensor.sizeBytes;
 }
 
-async function readTensor(reader: ByteReader) {
+async function readTensor(reader: ByteReader): Promise<Tensor> {
   await reader.ensure(8);
   const nameBytes = reader.u64();
   if (nameBytes === 0 || nameBytes > ggufLimits.tensorNameBytes) {
@@ -98,7 +114,7 @@ async function readTensor(reader: ByteReader) {
     throw invalidModelFile('bad_dimensions', 'The model file has a tensor whose rows do not fit its quantization.');
   }
   const sizeBytes = (elements / type.blockElements) * type.blockBytes;
-  return { name, label: type.label, elements, offsetBytes, sizeBytes };
+  return { name, label: type.label, dimensions, elements, offsetBytes, sizeBytes };
 }
 
 /**

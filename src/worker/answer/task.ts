@@ -44,6 +44,8 @@ interface TaskDeps {
   reasoningBudget?: Pick<ReasoningBudget, 'spend'>;
   /** The answer ends with its first call. */
   singleCall: boolean;
+  /** The answer ends with the tokens of prompt and answer; left out: it does not. */
+  returnsTokens?: boolean;
   /** Text that was forced to begin the answer and is part of it (the opening of a required tool call). */
   answerPrefix: string;
   /** Text and exact bytes of a token, for log probabilities. */
@@ -124,6 +126,7 @@ export function createTask(deps: TaskDeps): Task {
         prefillMs: firstTokenAtMs === null ? null : firstTokenAtMs - beganAtMs,
         decodeMs: firstTokenAtMs === null ? null : lastTokenAtMs - firstTokenAtMs,
       },
+      ...(deps.returnsTokens && { tokens: [...deps.prompt, ...generated] }),
     };
   };
 

@@ -68,14 +68,16 @@ export function createEmbedder(deps: { name: string; model: TextModel; log: (lin
   };
 
   return {
-    embed: (id, { inputs, dimensions }) =>
+    embed: (id, { inputs, dimensions, truncate = false }) =>
       run(id, async (step) => {
         const texts: number[][] = [];
         let promptTokens = 0;
         for (const [index, input] of inputs.entries()) {
           await step();
           const field = `inputs.${index}`;
-          const tokens = typeof input === 'string' ? tokensOf(input, field) : checkTokens(input, field);
+          const read =
+            typeof input === 'string' ? tokensOf(truncate ? begin(input) : input, field) : checkTokens(input, field);
+          const tokens = truncate ? cut(read) : read;
           promptTokens += checkLength(model.framedLength(tokens), field);
           texts.push(tokens);
         }
@@ -126,6 +128,17 @@ export function createEmbedder(deps: { name: string; model: TextModel; log: (lin
   function tokensOf(text: string, field: string): number[] {
     checkCharacters(text, field);
     return model.tokenize(text);
+  }
+
+  /** No more of a text than could be read of it. */
+  function begin(text: string): string {
+    return text.slice(0, model.contextTokens * maxCharactersPerToken).toWellFormed();
+  }
+
+  /** As many tokens as fit, with the frame around them. */
+  function cut(tokens: number[]): number[] {
+    const excess = model.framedLength(tokens) - model.contextTokens;
+    return excess <= 0 ? tokens : tokens.slice(0, -excess);
   }
 
   function checkCharacters(text: string, field: string): void {

@@ -77,17 +77,20 @@ function adjustments(
   generated: readonly number[],
   llamaSequence: LlamaContextSequence,
 ): Partial<SequenceEvaluateOptions> {
-  const { repeatPenalty = 1, frequencyPenalty = 0, presencePenalty = 0, logitBias, xtc, dry } = sampling;
+  const { repeatPenalty = 1, frequencyPenalty = 0, presencePenalty = 0, penaltyTokens } = sampling;
+  const { logitBias, xtc, dry } = sampling;
   return {
-    ...((repeatPenalty !== 1 || frequencyPenalty !== 0 || presencePenalty !== 0) && {
-      repeatPenalty: {
-        // All generated tokens, as OpenAI's penalties count them; the library widens its window to the list's length.
-        punishTokens: () => [...generated] as Token[],
-        penalty: repeatPenalty,
-        frequencyPenalty,
-        presencePenalty,
-      },
-    }),
+    ...((repeatPenalty !== 1 || frequencyPenalty !== 0 || presencePenalty !== 0) &&
+      penaltyTokens !== 0 && {
+        repeatPenalty: {
+          // All generated tokens, as OpenAI's penalties count them; the library widens its window to the list's length.
+          punishTokens: () =>
+            (penaltyTokens === undefined ? [...generated] : generated.slice(-penaltyTokens)) as Token[],
+          penalty: repeatPenalty,
+          frequencyPenalty,
+          presencePenalty,
+        },
+      }),
     ...(logitBias && { tokenBias: toTokenBias(logitBias, llamaSequence.model) }),
     ...(xtc && { xtc }),
     ...(dry && {

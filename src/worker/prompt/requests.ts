@@ -124,6 +124,7 @@ export function prepareTask(
     stops: createStopMatcher(request.stop),
     parser,
     singleCall: request.input.type === 'chat' && request.input.parallelToolCalls === false,
+    ...(request.returnsTokens && { returnsTokens: true }),
     answerPrefix,
     describe: (token) => describeToken(token, runtime),
     nowMs: deps.nowMs,

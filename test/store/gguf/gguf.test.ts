@@ -37,6 +37,15 @@ const withSpec = (spec: GgufSpec) => tinyGguf({}, spec);
 const max64 = 2n ** 64n - 1n;
 
 describe('facts', () => {
+  test.each([
+    ['{{ messages[0].content }}', false],
+    ['{% if enable_thinking %}<think>{% endif %}', true],
+    [`${'{# long #}'.repeat(500)}<|channel|>analysis`, true],
+    ['[THINK]', true],
+  ])('tell whether the template has a place for reasoning (%#)', async (template, thinks) => {
+    expect((await read(tinyGguf({ 'tokenizer.chat_template': { text: template } }))).thinks).toBe(thinks);
+  });
+
   test('a complete file gives its shape, sizes and names', async () => {
     const file = tinyGguf();
     expect(await read(file)).toEqual({
@@ -61,6 +70,7 @@ describe('facts', () => {
       recurrentStateBytes: 0,
       vocabularySize: 4,
       hasChatTemplate: true,
+      thinks: false,
       poolingType: null,
       isEncoder: false,
       isRecurrent: false,

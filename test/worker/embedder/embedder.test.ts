@@ -85,6 +85,14 @@ describe('vectors', () => {
     });
   });
 
+  it('are of as much of a text as fits, where it may be cut', async () => {
+    const { embedder, computed } = setup();
+    const inputs = ['a'.repeat(20), 'b'.repeat(6), 'c'.repeat(5_000)];
+    const answer = await embedder.embed(1, { inputs, dimensions: null, truncate: true });
+    expect(answer).toMatchObject({ type: 'embedded', promptTokens: 24 });
+    expect(computed).toEqual(['aaaaaa', 'bbbbbb', 'cccccc']);
+  });
+
   it('must have the length that was asked for', async () => {
     const { embed } = setup();
     expect((await embed(1, ['a'], 2)).type).toBe('embedded');
