@@ -67,6 +67,7 @@ const plainCollections = [
   'http/fields',
   'http/mount',
   'http/anthropic/objects',
+  'http/ollama/objects',
   'http/openai/objects',
   'http/plugins',
 ];

@@ -15,6 +15,9 @@ import { addUnknownUrls, answerFrameworkError, type ByPrefix, pathOf } from './m
 import { apiMount, rootMount } from './native/mounts/mounts.ts';
 import { nativeRoutes, webSocketPaths } from './native/native.ts';
 import type { Session } from './native/sockets/sockets.ts';
+import { errorBody as ollamaErrorBody } from './ollama/objects/errors.ts';
+import { apiRoot, ollamaRoot } from './ollama/objects/mounts.ts';
+import { ollamaRoutes } from './ollama/ollama.ts';
 import { errorBody as openaiErrorBody } from './openai/objects/errors.ts';
 import { openaiRootRoutes, openaiRoutes } from './openai/openai.ts';
 import { addAuth } from './plugins/auth.ts';
@@ -45,6 +48,8 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
     [apiMount.prefix, apiMount.errorBody],
     ['/v1', errorBodyByVersion(openaiErrorBody)],
     ['/v1/messages', anthropicErrorBody],
+    [apiRoot.prefix, ollamaErrorBody],
+    [ollamaRoot.prefix, ollamaErrorBody],
   ];
   const handlers = errorBodies.map(([prefix, errorBody]) => [prefix, createErrorHandler(errorBody, deps)] as const);
 
@@ -99,6 +104,8 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   await app.register(openaiRootRoutes(routeDeps));
   await app.register(nativeRoutes(routeDeps, rootMount, sessions));
   await app.register(nativeRoutes(routeDeps, apiMount, sessions), { prefix: apiMount.prefix });
+  await app.register(ollamaRoutes(routeDeps, apiRoot), { prefix: apiRoot.prefix });
+  await app.register(ollamaRoutes(routeDeps, ollamaRoot), { prefix: ollamaRoot.prefix });
   addDocument(app);
   await app.ready();
 

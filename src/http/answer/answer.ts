@@ -14,7 +14,7 @@ import { clientGone, sendStream } from './reply.ts';
 import { beginAnswers } from './several.ts';
 
 export { type Begun, beginAnswer } from './begin.ts';
-export { type SseItem, sseFraming } from './framing.ts';
+export { ndjsonFraming, type SseItem, sseFraming } from './framing.ts';
 export { addIgnored, namesIgnored } from './ignored.ts';
 export { clientGone, sendStream } from './reply.ts';
 

@@ -6,6 +6,7 @@ import { fastifyZodOpenApiPlugin, fastifyZodOpenApiTransformers } from 'fastify-
 const tags = [
   { name: 'OpenAI', description: 'What the OpenAI SDKs speak; give them `/v1` as their base URL.' },
   { name: 'Anthropic', description: 'What the Anthropic SDKs and coding agents speak; their base URL has no `/v1`.' },
+  { name: 'Ollama', description: "Ollama's API; the same again at `/ollama/api`, with its own defaults." },
   { name: 'Native', description: 'Generate text, and list, load and unload models.' },
   { name: 'Operation', description: 'Probes and metrics.' },
   {

@@ -29,10 +29,11 @@ export function createErrorHandler(
     const error = normalizeError(thrown);
     deps.metrics.rejected.inc({ reason: error.code });
     logError(deps.log, error, request.id);
-    reply.code(statusOf(error));
+    const status = statusOf(error);
+    reply.code(status);
     if (error.retryAfterSeconds !== null) reply.header('retry-after', String(Math.ceil(error.retryAfterSeconds)));
     // The SDKs of OpenAI and Anthropic retry every 5xx unless told otherwise.
-    if (error.status >= 500 && !error.retryable) reply.header('x-should-retry', 'false');
+    if (status >= 500 && !error.retryable) reply.header('x-should-retry', 'false');
     if (error.code === 'payload_too_large' && willReadRest(request)) reply.removeHeader('connection');
     reply.type('application/json; charset=utf-8');
     reply.send(errorBody(error, { requestId: request.id, now: deps.clock.now(), headers: request.headers }));

@@ -6,7 +6,12 @@ import { decodeUtf8, parseJsonObject } from '../fields/json.ts';
 export function addJsonBody(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
 
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (request: FastifyRequest, body: Buffer) => {
+  addJsonType(app, 'application/json');
+}
+
+/** Takes bodies that say they are of this type as JSON objects. */
+export function addJsonType(app: FastifyInstance, type: string): void {
+  app.addContentTypeParser(type, { parseAs: 'buffer' }, async (request: FastifyRequest, body: Buffer) => {
     const charset = charsetOf(request.headers['content-type'] ?? '');
     if (charset !== null && charset !== 'utf-8' && charset !== 'utf8') {
       throw new AppError('unsupported_media_type', 'JSON must be UTF-8.', {

@@ -392,7 +392,7 @@ describe('the front door', () => {
   it('tells everybody else that the server runs', async () => {
     const response = await harness.send('GET', '/');
     expect(response.headers['content-type']).toBe('text/plain; charset=utf-8');
-    expect(response.body).toBe('Hearth is running');
+    expect(response.body).toBe('Ollama is running');
   });
 });
 

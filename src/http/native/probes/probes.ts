@@ -56,7 +56,8 @@ export function addProbeRoutes(instance: FastifyInstance, deps: RouteDeps): void
     config: { isPublic: true },
     schema: {
       summary: 'Front door',
-      description: 'Sends a browser to /docs; tells everybody else that the server runs.',
+      description:
+        "Sends a browser to /docs; tells everybody else that the server runs, in the words that Ollama's clients look for.",
       tags,
       response: {
         200: { description: 'The server runs', content: { 'text/plain': { schema: z.string() } } },
@@ -66,7 +67,7 @@ export function addProbeRoutes(instance: FastifyInstance, deps: RouteDeps): void
     },
     handler: async (request, reply) => {
       if (request.headers.accept?.includes('text/html')) return reply.redirect('/docs');
-      return reply.type('text/plain; charset=utf-8').send('Hearth is running');
+      return reply.type('text/plain; charset=utf-8').send('Ollama is running');
     },
   });
 }
