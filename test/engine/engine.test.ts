@@ -50,6 +50,35 @@ const startItem = (id: number) => ({
   event: { type: 'start' as const, responseId: null, model: 'm', usage: promptUsage(3, 0), warnings: [] },
 });
 
+describe('a name that was made for a model', () => {
+  const preset = { sampling: { temperature: 0 }, stop: ['END'], maxTokens: 7, contextTokens: 256 };
+  const setupMade = () =>
+    testEngine([{ name: 'm', aliases: ['default'], variants: [variant('q4_0')] }], {}, {}, undefined, { mine: preset });
+
+  it('gives its requests what they leave open, and loads the model as it says', async () => {
+    const { engine, workers } = setupMade();
+    const request = { model: 'mine', input: { type: 'text' as const, prompt: 'x' }, sampling: { topK: 5 }, stop: [] };
+    const answer = foldFlat(engine.stream(request, anyContext()));
+    await settle();
+    const { id, request: sent } = workers[0]!.running[0]!;
+    expect(sent).toMatchObject({ sampling: { temperature: 0, topK: 5 }, stop: ['END'], maxTokens: 7, model: 'm' });
+    workers[0]!.answer(id, 'hello');
+    expect(await answer).toMatchObject({ model: 'm', text: 'hello' });
+    expect((await engine.getModel('m')).loaded?.plan?.contextTokens).toBe(256);
+  });
+
+  it('adds nothing to requests by the name of the model', async () => {
+    const { engine, workers } = setupMade();
+    const request = { model: 'm', input: { type: 'text' as const, prompt: 'x' }, sampling: {}, stop: [] };
+    const answer = foldFlat(engine.stream(request, anyContext()));
+    await settle();
+    const { id, request: sent } = workers[0]!.running[0]!;
+    expect(sent).toMatchObject({ sampling: {}, stop: [], maxTokens: null });
+    workers[0]!.answer(id, 'hello');
+    await answer;
+  });
+});
+
 describe('the engine', () => {
   it('loads on demand, answers, and says how long the request waited', async () => {
     const { workers, ask, clock } = setup();

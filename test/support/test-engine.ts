@@ -1,4 +1,5 @@
 import { AppError } from '../../src/core/errors.ts';
+import type { Preset } from '../../src/core/preset.ts';
 import { createEngine, type Engine } from '../../src/engine/engine.ts';
 import type { Planner } from '../../src/engine/memory/planner.ts';
 import { createPlanning, type EngineDefaults } from '../../src/engine/planning/planning.ts';
@@ -30,7 +31,7 @@ export interface TestEngine {
 
 /**
  * The real engine and manager over fake workers, unlimited memory and a catalogue of the given models; the first of
- * them is `default`.
+ * them is `default`. `presets`: names that were made for the first of them, with what they add.
  */
 export function testEngine(
   models: CatalogModel[],
@@ -38,6 +39,7 @@ export function testEngine(
   defaults: Partial<EngineDefaults> = {},
   plan: Planner['plan'] = (_file, wished) =>
     anyPlan({ contextTokens: wished.contextTokens ?? 512, slots: wished.slots ?? 1, batchTokens: 512 }),
+  presets: Readonly<Record<string, Preset>> = {},
 ): TestEngine {
   const clock = manualClock();
   const { bus, metrics } = testBus();
@@ -54,6 +56,8 @@ export function testEngine(
     models: () => models,
     leftOut: () => [],
     resolve(name) {
+      const made = presets[name];
+      if (made) return { model: models[0]!, variant: null, preset: made };
       const found = name === 'default' ? models[0] : models.find((candidate) => candidate.name === name);
       if (!found) throw new AppError('model_not_found', name, { field: 'model' });
       return { model: found, variant: null };

@@ -242,6 +242,7 @@ describe('names', () => {
     [{ from: 'tiny', quantize: 'q4_0' }, 'quantize'],
     [{ modelfile: 'FROM tiny' }, 'modelfile'],
     [{}, 'from'],
+    [{ from: 'tiny', system: 'x'.repeat(70_000) }, 'system'],
     [{ from: 'tiny', files: { 'a.gguf': 'sha256:1' } }, 'files'],
     [{ files: { 'a.gguf': 'sha256:1', 'b.gguf': 'sha256:2' } }, 'files'],
     [{ from: 'tiny', template: '{{ .Prompt }}' }, 'template'],

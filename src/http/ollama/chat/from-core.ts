@@ -22,18 +22,19 @@ export function toChatAnswer(head: Head, answer: Answer) {
 
 /** A chat answer as lines. */
 export function toChatLines(head: Head, events: AsyncIterable<StreamEvent>): AsyncGenerator<object> {
-  return toLines(head, events, (piece) => ({ message: { role: 'assistant', ...toMessage(piece) } }));
+  return toLines(head, events, (piece) => ({ message: toMessage(piece) }));
 }
 
 function toMessage(piece: Piece) {
+  const role = 'assistant';
   switch (piece.type) {
     case 'text':
-      return { content: piece.text };
+      return { role, content: piece.text };
     case 'thinking':
-      return { content: '', thinking: piece.text };
+      return { role, content: '', thinking: piece.text };
     case 'call':
-      return { content: '', tool_calls: [piece.call] };
+      return { role, content: '', tool_calls: [piece.call] };
     case 'end':
-      return { content: '' };
+      return { role, content: '' };
   }
 }

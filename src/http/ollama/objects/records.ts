@@ -88,10 +88,14 @@ export async function* toLines(
   let callText = '';
   let called = { id: '', name: '' };
   let calls = 0;
-  const worded = (piece: Piece) => {
-    const logprobs = waiting.length > 0 ? { logprobs: toLogprobs(waiting) } : null;
+  const { model } = head;
+  // Once for each token: as little as may be is copied.
+  const worded = (piece: Piece): object => {
+    const written = { model, created_at: head.now().toISOString(), ...line(piece), done: false };
+    if (waiting.length === 0) return written;
+    const logprobs = toLogprobs(waiting);
     waiting = [];
-    return { ...beginLine(head), ...line(piece), ...(piece.type !== 'end' && { done: false }), ...logprobs };
+    return { ...written, logprobs };
   };
   for await (const event of events) {
     switch (event.type) {

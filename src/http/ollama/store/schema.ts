@@ -26,6 +26,9 @@ export const copyBody = z
   .object({ source: modelNameField, destination: modelNameField })
   .meta({ id: 'OllamaCopyRequest', examples: [{ source: 'default', destination: 'mine' }] });
 
+/** What is made is kept, and all of it is written with each change. */
+const maxSystemCharacters = 64 * 1_024;
+
 export const createBody = z
   .object({
     ...modelFields,
@@ -34,7 +37,7 @@ export const createBody = z
       .record(z.string().max(1_024), z.string().max(128))
       .nullish()
       .meta({ description: 'One GGUF file: its name, and the digest by which it was sent to /api/blobs.' }),
-    system: z.string().nullish(),
+    system: z.string().max(maxSystemCharacters).nullish(),
     template: z.string().nullish().meta({ description: 'A chat template in Jinja.' }),
     parameters: optionsField,
     stream: streamField,
