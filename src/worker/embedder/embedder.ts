@@ -77,7 +77,7 @@ export function createEmbedder(deps: { name: string; model: TextModel; log: (lin
           const field = `inputs.${index}`;
           const read =
             typeof input === 'string' ? tokensOf(truncate ? begin(input) : input, field) : checkTokens(input, field);
-          const tokens = truncate ? cut(read) : read;
+          const tokens = truncate ? fitted(read) : read;
           promptTokens += checkLength(model.framedLength(tokens), field);
           texts.push(tokens);
         }
@@ -136,7 +136,7 @@ export function createEmbedder(deps: { name: string; model: TextModel; log: (lin
   }
 
   /** As many tokens as fit, with the frame around them. */
-  function cut(tokens: number[]): number[] {
+  function fitted(tokens: number[]): number[] {
     const excess = model.framedLength(tokens) - model.contextTokens;
     return excess <= 0 ? tokens : tokens.slice(0, -excess);
   }
