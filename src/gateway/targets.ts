@@ -50,7 +50,7 @@ function namedProviders(
 ): readonly string[] | null {
   if (wish.provider !== null) return [existing(wish.provider, 'routing.provider', providers)];
   if (wish.chain === null) return null;
-  const chain = config.chains[wish.chain];
+  const chain = Object.hasOwn(config.chains, wish.chain) ? config.chains[wish.chain] : undefined;
   if (!chain) {
     throw new AppError('invalid_request', `There is no chain of providers called "${wish.chain}".`, {
       field: 'routing.chain',

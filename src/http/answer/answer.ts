@@ -7,13 +7,14 @@ import { type Answer, foldEvents, type StreamEvent } from '../../core/events.ts'
 import { clientField, type FieldNames, inDialect } from '../fields/field-names.ts';
 import type { RouteDeps } from '../mount/deps.ts';
 import { logError } from '../mount/error-handler.ts';
-import { type Begun, contextOf } from './begin.ts';
+import { type Asker, type Begun, contextOf } from './begin.ts';
 import type { Framing } from './framing.ts';
 import { addIgnored } from './ignored.ts';
 import { clientGone, sendStream } from './reply.ts';
+import { routingOf } from './routing.ts';
 import { beginAnswers } from './several.ts';
 
-export { type Begun, beginAnswer } from './begin.ts';
+export { type Asker, type Begun, beginAnswer } from './begin.ts';
 export { ndjsonFraming, type SseItem, sseFraming } from './framing.ts';
 export { addIgnored, namesIgnored } from './ignored.ts';
 export { clientGone, sendStream } from './reply.ts';
@@ -117,7 +118,7 @@ async function begin<Body, Item>(
   { chats, names }: Asked<Body, Item>,
   { signal }: AbortController,
 ): Promise<Begun> {
-  const asker = { requestId: request.id, principal: request.principal, signal, names };
+  const asker = { ...askerOf(request, signal), names };
   if (typeof chats !== 'function') return beginAnswers(deps, asker, chats);
   const known = await chats(contextOf(deps, asker)).catch((error: unknown) => {
     throw inDialect(toAppError(error), names);
@@ -173,12 +174,17 @@ export async function askWhole<Result extends { providerId: string; model: strin
 ): Promise<Result> {
   const { signal } = clientGone(reply);
   try {
-    const result = await ask(contextOf(deps, { requestId: request.id, principal: request.principal, signal }));
+    const result = await ask(contextOf(deps, askerOf(request, signal)));
     nameAnswerer(reply, result);
     return result;
   } catch (error) {
     throw inDialect(toAppError(error), names);
   }
+}
+
+/** Who asks by an HTTP request, until `signal` aborts. */
+export function askerOf(request: FastifyRequest, signal: AbortSignal): Omit<Asker, 'names'> {
+  return { requestId: request.id, principal: request.principal, signal, routing: routingOf(request.headers) };
 }
 
 /** Tells, in headers, who answers. */

@@ -1,4 +1,4 @@
-import { type CallContext, localOnly, type Principal } from '../../core/call.ts';
+import { type CallContext, localOnly, type Principal, type RoutingWish } from '../../core/call.ts';
 import type { ChatRequest } from '../../core/chat.ts';
 import { type AppError, toAppError } from '../../core/errors.ts';
 import type { BegunAnswer } from '../../gateway/gateway.ts';
@@ -11,6 +11,8 @@ export interface Asker {
   principal: Principal;
   /** Aborted when the asker is gone. */
   signal: AbortSignal;
+  /** Where the request may go; left out: nowhere else than this machine. */
+  routing?: RoutingWish;
   names: FieldNames;
 }
 
@@ -23,12 +25,12 @@ export interface Begun extends BegunAnswer {
   fail(thrown: unknown): AppError;
 }
 
-/** What travels beside the request of an asker: nothing of it marks it for another place than this machine. */
+/** What travels beside the request of an asker. */
 export function contextOf(
   deps: Pick<RouteDeps, 'routing'>,
-  { requestId, principal, signal }: Pick<Asker, 'requestId' | 'principal' | 'signal'>,
+  { requestId, principal, signal, routing = localOnly }: Omit<Asker, 'names'>,
 ): CallContext {
-  return { requestId, principal, signal, routing: localOnly, config: deps.routing(), deadlineMs: null };
+  return { requestId, principal, signal, routing, config: deps.routing(), deadlineMs: null };
 }
 
 /**

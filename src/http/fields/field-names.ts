@@ -12,6 +12,8 @@ export const sharedNames: FieldNames = {
   maxTokens: 'max_tokens',
   keepAliveMs: 'keep_alive',
   promptCache: 'cache_prompt',
+  'routing.provider': 'X-Provider',
+  'routing.chain': 'X-Failover-Chain',
   'sampling.temperature': 'temperature',
   'sampling.topP': 'top_p',
   'sampling.topK': 'top_k',

@@ -2,6 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import type { RouteDeps } from '../mount/deps.ts';
 import { createErrorHandler } from '../mount/error-handler.ts';
 import { addRerankRoute } from '../rerank/rerank.ts';
+import { addBatchRoute } from './batch/batch.ts';
+import { addNativeChatRoute } from './chat/chat.ts';
 import { addEmbeddingRoute } from './embeddings/embeddings.ts';
 import { addGenerateRoutes } from './generate/generate.ts';
 import { addHealthRoute } from './health/health.ts';
@@ -24,12 +26,16 @@ export function nativeRoutes(deps: RouteDeps, mount: NativeMount, sessions: Set<
   return async (app: FastifyInstance): Promise<void> => {
     app.setErrorHandler(createErrorHandler(mount.errorBody, deps));
     addGenerateRoutes(app, deps, mount, sessions);
+    addBatchRoute(app, deps, mount);
     addModelRoutes(app, deps, mount);
     addStoreRoutes(app, deps, mount, sessions);
     addHealthRoute(app, deps, mount);
     addMachineRoute(app, deps, mount);
     addTicketRoute(app, deps, mount);
-    if (mount.prefix === '/api/v1') addEmbeddingRoute(app, deps, mount);
+    if (mount.prefix === '/api/v1') {
+      addNativeChatRoute(app, deps, mount);
+      addEmbeddingRoute(app, deps, mount);
+    }
     if (mount.prefix === '') {
       addRerankRoute(app, deps, mount);
       addProbeRoutes(app, deps);

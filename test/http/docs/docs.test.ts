@@ -3,11 +3,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { messageAnswer, messageEvent } from '../../../src/http/anthropic/messages/answer-schema.ts';
 import { anthropicError } from '../../../src/http/anthropic/objects/answer-schema.ts';
+import { batchAnswer } from '../../../src/http/native/batch/schema.ts';
+import { nativeChatAnswer } from '../../../src/http/native/chat/schema.ts';
 import { embeddingAnswer as nativeEmbeddingAnswer } from '../../../src/http/native/embeddings/schema.ts';
 import { generateAnswer, generateItem } from '../../../src/http/native/generate/schema.ts';
 import { healthAnswer } from '../../../src/http/native/health/schema.ts';
-import { loadAnswer, modelListEnvelope } from '../../../src/http/native/models/schema.ts';
+import { loadAnswer, modelEnvelope, modelListEnvelope } from '../../../src/http/native/models/schema.ts';
 import { apiError, nativeError } from '../../../src/http/native/mounts/error-schema.ts';
+import { apiMount, rootMount } from '../../../src/http/native/mounts/mounts.ts';
 import { chatAnswer, chatChunk } from '../../../src/http/openai/chat/answer-schema.ts';
 import { completionAnswer } from '../../../src/http/openai/completions/answer-schema.ts';
 import { embeddingAnswer } from '../../../src/http/openai/embeddings/schema.ts';
@@ -111,6 +114,8 @@ describe('/openapi.json', () => {
       'post /api/push',
       'post /api/show',
       'post /api/signout',
+      'post /api/v1/batch/generate',
+      'post /api/v1/chat',
       'post /api/v1/embeddings',
       'post /api/v1/generate',
       'post /api/v1/generate/stream',
@@ -120,6 +125,7 @@ describe('/openapi.json', () => {
       'post /api/v1/models/{name}/unload',
       'post /api/v1/tickets',
       'post /apply-template',
+      'post /batch/generate',
       'post /detokenize',
       'post /generate',
       'post /generate/stream',
@@ -259,6 +265,10 @@ describe('the schemas of answers', () => {
     ['POST', '/v1/embeddings', { input: ['a', 'b'] }, embeddingAnswer],
     ['POST', '/v1/embeddings', { input: 'a', encoding_format: 'base64' }, embeddingAnswer],
     ['POST', '/api/v1/embeddings', { input: 'a' }, nativeEmbeddingAnswer],
+    ['POST', '/api/v1/chat', chat, nativeChatAnswer],
+    ['POST', '/batch/generate', { requests: [{ prompt: 'Hi' }, {}] }, batchAnswer(rootMount)],
+    ['POST', '/api/v1/batch/generate', { requests: [{ prompt: 'Hi' }, {}] }, batchAnswer(apiMount)],
+    ['GET', '/api/v1/models/tiny', undefined, modelEnvelope],
     ['POST', '/v1/rerank', { query: 'a', documents: ['b'], return_documents: true }, rerankAnswer],
     ['GET', '/v1/models', undefined, modelListAnswer],
     ['GET', '/v1/nowhere', undefined, openaiError],

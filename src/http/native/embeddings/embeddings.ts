@@ -4,6 +4,7 @@ import { askWhole } from '../../answer/answer.ts';
 import { toInputs } from '../../fields/embedding-input.ts';
 import { embeddingNames } from '../../fields/field-names.ts';
 import { parseKeepAlive } from '../../fields/keep-alive.ts';
+import { modelOf } from '../../fields/model-header.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { jsonAnswer, workErrorAnswers } from '../../mount/describe.ts';
 import type { NativeMount } from '../mounts/mounts.ts';
@@ -22,9 +23,9 @@ export function addEmbeddingRoute(instance: FastifyInstance, deps: RouteDeps, mo
       response: { 200: jsonAnswer(embeddingAnswer, 'The vectors'), ...workErrorAnswers(mount.errorSchema) },
     },
     handler: async (request, reply) => {
-      const { input, model, keep_alive: keepAlive } = request.body;
+      const { input, keep_alive: keepAlive } = request.body;
       const wanted = {
-        model: model ?? 'default',
+        model: modelOf(request.body, request.headers),
         inputs: toInputs(input),
         ...(keepAlive !== undefined && { keepAliveMs: parseKeepAlive(keepAlive) }),
       };

@@ -14,20 +14,30 @@ export interface AnswerFacts {
 
 /** A whole answer of `/generate`. */
 export function toGenerateAnswer(answer: Answer, facts: AnswerFacts) {
-  const latencyMs = facts.latencyMs();
-  const [{ blocks, reason }] = answer.choices;
+  return { ...toContent(answer), ...toAbout(answer, facts) };
+}
+
+/** What was answered. */
+export function toContent({ choices: [{ blocks }] }: Answer) {
   const reasoning = reasoningOf(blocks);
   const calls = toolCallsOf(blocks).map(({ id, name, arguments: given }) => ({ id, name, arguments: given }));
   return {
     text: textOf(blocks),
     ...(reasoning !== '' && { reasoning }),
     ...(calls.length > 0 && { tool_calls: calls }),
+  };
+}
+
+/** What a whole answer says of itself. */
+export function toAbout(answer: Answer, facts: AnswerFacts) {
+  const latencyMs = facts.latencyMs();
+  return {
     usage: toUsage(answer.usage),
     latency: Math.round(latencyMs) / 1000,
     latency_ms: Math.round(latencyMs),
     model: facts.model,
     provider: facts.provider,
-    finish_reason: coarseReason(reason),
+    finish_reason: coarseReason(answer.choices[0].reason),
     cost: 0,
     request_id: facts.requestId,
   };

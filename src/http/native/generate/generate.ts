@@ -1,19 +1,32 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
-import type { AppError } from '../../../core/errors.ts';
-import type { Answer, StreamEvent } from '../../../core/events.ts';
-import type { Begun } from '../../answer/answer.ts';
-import { respond, respondStream, sseFraming } from '../../answer/answer.ts';
+import { respond, respondStream } from '../../answer/answer.ts';
+import { modelOf } from '../../fields/model-header.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { eventStream, workErrorAnswers } from '../../mount/describe.ts';
 import type { NativeMount } from '../mounts/mounts.ts';
 import { addWebSocket, type Session } from '../sockets/sockets.ts';
 import { generateNames } from './field-names.ts';
-import { type AnswerFacts, toGenerateAnswer, toGenerateRecords } from './from-core.ts';
+import { nativeForm } from './form.ts';
+import { toGenerateAnswer } from './from-core.ts';
 import { type GenerateBody, generateAnswer, generateBody, generateData } from './schema.ts';
 import { createGenerateSession } from './session.ts';
 import { generateToCore } from './to-core.ts';
+
+export { generateNames } from './field-names.ts';
+export { factsOf, nativeForm } from './form.ts';
+export { type AnswerFacts, toAbout, toContent, toGenerateAnswer } from './from-core.ts';
+export {
+  finishReason,
+  generateAnswer,
+  generateData,
+  nativeToolCall,
+  nativeUsage,
+  promptFields,
+  settingFields,
+} from './schema.ts';
+export { generateToCore, settingsToCore, toConversation } from './to-core.ts';
 
 const socketDescription = `A WebSocket. The client sends \`{"action":"generate","id"?,"prompt",…}\` with the fields of
 /generate, \`{"action":"cancel","id"?}\` or \`{"action":"ping"}\`; the server sends messages of \`type\` "token"
@@ -73,26 +86,12 @@ export function addGenerateRoutes(
 
 function toAsked(
   { body, headers }: { body: GenerateBody; headers: IncomingHttpHeaders },
-  { clock }: RouteDeps,
+  deps: RouteDeps,
   mount: NativeMount,
 ) {
-  // The samples of two specifications meet at /api/v1: one reads until "[DONE]" and asks for nothing, the other asks for
-  // an event stream and takes all that comes for JSON.
-  const endsWithDone = mount.endsWithDone && headers.accept !== 'text/event-stream';
   return {
-    chats: [generateToCore(body)] as const,
+    chats: [generateToCore({ ...body, model: modelOf(body, headers) })] as const,
     names: generateNames,
-    formOf: ({ model, providerId, requestId, latencyMs }: Begun) => {
-      const facts: AnswerFacts = { model, provider: providerId, requestId, latencyMs };
-      return {
-        // A sample of the third seed specification parses each chunk of the body as one record.
-        framing: { ...sseFraming(), isApart: true as const },
-        toBody: (answer: Answer) => toGenerateAnswer(answer, facts),
-        toRecords: (events: AsyncIterable<StreamEvent>) => toGenerateRecords(events, facts, { endsWithDone }),
-        toErrorRecord: (error: AppError) => ({
-          data: { ...mount.errorBody(error, { requestId, now: clock.now() }), finished: true },
-        }),
-      };
-    },
+    formOf: nativeForm(deps, mount, headers, toGenerateAnswer),
   };
 }

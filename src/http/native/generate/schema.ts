@@ -8,11 +8,8 @@ import { maxTokensField, samplingFields, stopField } from '../../fields/sampling
 import { extraSamplingFields } from '../../fields/sampling-extras.ts';
 import type { NativeMount } from '../mounts/mounts.ts';
 
-/** Fields of a generation, shared with the WebSocket. */
-export const generateFields = {
-  prompt: z.string().min(1),
-  system_prompt: z.string().optional().meta({ description: 'Instructions for the model.' }),
-  system: z.string().optional().meta({ description: 'Another name for system_prompt.' }),
+/** How an answer is made, whatever it answers. */
+export const settingFields = {
   model: modelNameField.optional(),
   max_tokens: maxTokensField.optional().meta({ description: 'Left out: until the end of the context.' }),
   temperature: samplingFields.temperature.optional(),
@@ -39,11 +36,22 @@ export const generateFields = {
     .union([z.literal('json', { error: 'only "json" or a JSON Schema' }), z.record(z.string(), z.unknown())])
     .optional()
     .meta({ description: '"json" for any JSON object, or a JSON Schema that the answer keeps to.' }),
-  stream: z.boolean().optional(),
-  raw: z.boolean().optional().meta({ description: 'Continue the prompt as it stands, without the chat template.' }),
   keep_alive: keepAliveField.optional(),
   cache_prompt: cachePromptField.optional(),
 };
+
+export type SettingValues = z.infer<z.ZodObject<typeof settingFields>>;
+
+/** Fields of a generation, shared with the WebSocket and with batches, where nothing can be streamed. */
+export const promptFields = {
+  prompt: z.string().min(1),
+  system_prompt: z.string().optional().meta({ description: 'Instructions for the model.' }),
+  system: z.string().optional().meta({ description: 'Another name for system_prompt.' }),
+  raw: z.boolean().optional().meta({ description: 'Continue the prompt as it stands, without the chat template.' }),
+  ...settingFields,
+};
+
+export const generateFields = { ...promptFields, stream: z.boolean().optional() };
 
 export const generateBody = z.strictObject(generateFields).meta({
   id: 'GenerateRequest',
@@ -60,7 +68,7 @@ export const generateBody = z.strictObject(generateFields).meta({
 
 export type GenerateBody = z.infer<typeof generateBody>;
 
-const nativeUsage = z
+export const nativeUsage = z
   .object({
     prompt_tokens: count.nullable(),
     completion_tokens: count.nullable(),
@@ -69,9 +77,13 @@ const nativeUsage = z
   })
   .meta({ id: 'Usage' });
 
-const finishReason = z.enum(['stop', 'length', 'tool_calls', 'content_filter', 'cancelled']);
+export const finishReason = z.enum(['stop', 'length', 'tool_calls', 'content_filter', 'cancelled']);
 
-const nativeToolCall = z.object({ id: z.string(), name: z.string(), arguments: z.record(z.string(), z.unknown()) });
+export const nativeToolCall = z.object({
+  id: z.string(),
+  name: z.string(),
+  arguments: z.record(z.string(), z.unknown()),
+});
 
 export const generateAnswer = z
   .object({

@@ -10,6 +10,7 @@ import { planAnswer, planQuery } from './plan-schema.ts';
 import {
   loadAnswer,
   loadBody,
+  modelEnvelope,
   modelList,
   modelListEnvelope,
   modelPath,
@@ -45,9 +46,17 @@ export function addModelRoutes(instance: FastifyInstance, deps: RouteDeps, mount
       summary: 'Show a model',
       tags,
       params: modelPath,
-      response: { 200: jsonAnswer(nativeModel, 'The model'), ...unknownModel, ...errors },
+      response: {
+        200: jsonAnswer(mount.hasEnvelope ? modelEnvelope : nativeModel, 'The model'),
+        ...unknownModel,
+        ...errors,
+      },
     },
-    handler: async (request) => toNativeModel(await deps.engine.getModel(checkModelName(request.params.name))),
+    handler: async (request) => {
+      const model = toNativeModel(await deps.engine.getModel(checkModelName(request.params.name)));
+      if (!mount.hasEnvelope) return model;
+      return { ...model, success: true as const, data: model, metadata: { request_id: request.id } };
+    },
   });
 
   app.get('/models/:name/plan', {

@@ -99,14 +99,21 @@ const leftOut = z
 
 export const modelList = z.object({ models: z.array(nativeModel), left_out: leftOut }).meta({ id: 'ModelList' });
 
-/** At `/api/v1` the list also carries the envelope of the fourth seed specification. */
+const envelopeMetadata = z.object({ request_id: z.string() });
+
+/** At `/api/v1` a model also carries the envelope of the fourth seed specification. */
+export const modelEnvelope = nativeModel
+  .extend({ success: z.literal(true), data: nativeModel, metadata: envelopeMetadata })
+  .meta({ id: 'ModelEnvelope' });
+
+/** The list likewise. */
 export const modelListEnvelope = z
   .object({
     models: z.array(nativeModel),
     left_out: leftOut,
     success: z.literal(true),
     data: z.array(nativeModel),
-    metadata: z.object({ request_id: z.string() }),
+    metadata: envelopeMetadata,
   })
   .meta({ id: 'ModelListEnvelope' });
 

@@ -17,7 +17,9 @@ export function errorObject(error: AppError, requestId: string) {
 }
 
 /** Errors of the root mount, as the third seed specification has them. */
-export const rootErrorBody: ErrorBody = (error, { requestId }) => ({ error: errorObject(error, requestId) });
+export const rootErrorBody = ((error, { requestId }) => ({
+  error: errorObject(error, requestId),
+})) satisfies ErrorBody;
 
 const types: Partial<Record<ErrorCode, string>> = {
   unauthorized: 'AuthenticationError',
@@ -34,7 +36,7 @@ const types: Partial<Record<ErrorCode, string>> = {
 };
 
 /** Errors of the mount at `/api/v1`, as the second seed specification has them. */
-export const apiErrorBody: ErrorBody = (error, { requestId, now }) => ({
+export const apiErrorBody = ((error, { requestId, now }) => ({
   error: types[error.code] ?? (error.status >= 500 ? 'ServiceUnavailable' : 'ValidationError'),
   detail: error.fix === null ? error.message : `${error.message} ${error.fix}`,
   status_code: error.status,
@@ -44,4 +46,4 @@ export const apiErrorBody: ErrorBody = (error, { requestId, now }) => ({
   ...(error.field !== null && { field: error.field }),
   ...(error.retryAfterSeconds !== null && { retry_after: Math.ceil(error.retryAfterSeconds) }),
   ...(error.details !== null && { details: error.details }),
-});
+})) satisfies ErrorBody;

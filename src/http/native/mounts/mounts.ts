@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import type { ErrorBody } from '../../mount/error-handler.ts';
 import { apiError, nativeError } from './error-schema.ts';
 import { apiErrorBody, rootErrorBody } from './errors.ts';
@@ -7,7 +8,7 @@ export { errorObject } from './errors.ts';
 /** One place where the native dialect stands, and how it differs there. */
 export interface NativeMount {
   prefix: '' | '/api/v1';
-  errorBody: ErrorBody;
+  errorBody: (...of: Parameters<ErrorBody>) => z.infer<typeof nativeError> | z.infer<typeof apiError>;
   errorSchema: typeof nativeError | typeof apiError;
   /** The list of models also carries `success`, `data` and `metadata`. */
   hasEnvelope: boolean;
