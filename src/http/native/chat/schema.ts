@@ -12,7 +12,7 @@ const message = z
 /** Body and answer of `/chat` in the native dialect. */
 export const nativeChatBody = z
   .strictObject({
-    messages: z.array(message).min(1),
+    messages: z.array(message).min(1).max(4_096),
     ...settingFields,
     stream: z.boolean().optional(),
   })

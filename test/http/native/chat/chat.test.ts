@@ -75,6 +75,7 @@ describe('POST /api/v1/chat', () => {
 
   it.each<[object, string]>([
     [{ messages: [] }, 'messages'],
+    [{ messages: Array.from({ length: 500_000 }, () => 1) }, 'messages'],
     [{ messages: 'Hi' }, 'messages'],
     [{ messages: [{ role: 'tool', content: 'x' }] }, 'messages.0.role'],
     [{ messages: [...messages, { role: 'user' }] }, 'messages.1.content'],
