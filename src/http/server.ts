@@ -6,6 +6,7 @@ import { chooseSubprotocol } from '../auth/subprotocol.ts';
 import { createTickets } from '../auth/tickets.ts';
 import { errorBody as anthropicErrorBody, anthropicRoutes, errorBodyByVersion } from './anthropic/anthropic.ts';
 import { addDocs, addDocument } from './docs/docs.ts';
+import { envelopeErrorBody, envelopeRoutes } from './envelope/envelope.ts';
 import { requestValidator } from './fields/validation.ts';
 import { clientErrorHandler } from './mount/client-errors.ts';
 import type { HttpDeps, HttpServer, RouteDeps } from './mount/deps.ts';
@@ -46,6 +47,7 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   const errorBodies: ByPrefix<ErrorBody> = [
     [rootMount.prefix, rootMount.errorBody],
     [apiMount.prefix, apiMount.errorBody],
+    [`${apiMount.prefix}/messages`, envelopeErrorBody],
     ['/v1', errorBodyByVersion(openaiErrorBody)],
     ['/v1/messages', anthropicErrorBody],
     [apiRoot.prefix, ollamaErrorBody],
@@ -106,6 +108,7 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   await app.register(nativeRoutes(routeDeps, apiMount, sessions), { prefix: apiMount.prefix });
   await app.register(ollamaRoutes(routeDeps, apiRoot), { prefix: apiRoot.prefix });
   await app.register(ollamaRoutes(routeDeps, ollamaRoot), { prefix: ollamaRoot.prefix });
+  await app.register(envelopeRoutes(routeDeps), { prefix: apiMount.prefix });
   addDocument(app);
   await app.ready();
 

@@ -5,6 +5,15 @@ import { addCountTokensRoute } from './count-tokens/count-tokens.ts';
 import { addMessagesRoute } from './messages/messages.ts';
 import { errorBody, statusOf } from './objects/errors.ts';
 
+export { countAnswer, countBody, countTokens } from './count-tokens/count-tokens.ts';
+export {
+  ignoredFields,
+  type MessagesBody,
+  messageAnswer,
+  messageEvent,
+  messagesBody,
+  toAsked,
+} from './messages/messages.ts';
 export { errorBody, errorBodyByVersion } from './objects/errors.ts';
 
 const tag = 'Anthropic';

@@ -10,6 +10,10 @@ const tags = [
   { name: 'Native', description: 'Generate text, and list, load and unload models.' },
   { name: 'Operation', description: 'Probes and metrics.' },
   {
+    name: 'Messages in an envelope',
+    description: "Anthropic's messages with `success`, `data` and `metadata` around them.",
+  },
+  {
     name: 'Native at /api/v1',
     description:
       'The native routes again; errors have another form, streams end with `[DONE]`, lists have an envelope.',

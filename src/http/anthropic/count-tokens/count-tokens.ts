@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { z } from 'zod';
 import type { ChatRequest } from '../../../core/chat.ts';
@@ -15,12 +15,12 @@ import { tellLeftOut } from '../objects/left-out.ts';
 import { refusedFields, refuseUnkept } from '../objects/refused-fields.ts';
 import { versionOf } from '../objects/version.ts';
 
-const countBody = z.object({ ...conversationFields, ...refusedFields }).meta({
+export const countBody = z.object({ ...conversationFields, ...refusedFields }).meta({
   id: 'AnthropicCountTokensRequest',
   examples: [{ model: 'default', messages: [{ role: 'user', content: 'What is Hearth?' }] }],
 });
 
-const countAnswer = z
+export const countAnswer = z
   .object({
     input_tokens: count,
     context_management: z
@@ -43,25 +43,32 @@ export function addCountTokensRoute(instance: FastifyInstance, deps: RouteDeps, 
       body: countBody,
       response: { 200: jsonAnswer(countAnswer, 'The tokens'), ...workErrorAnswers(anthropicError) },
     },
-    handler: async (request, reply) => {
-      const { body } = request;
-      versionOf(request);
-      refuseUnkept(body);
-      const { chat, ignored, leftOut } = toConversation(body, { leavesOut: deps.config.server.dropAttribution });
-      addIgnored(reply, ignored);
-      tellLeftOut(reply, leftOut);
-      const asked: ChatRequest = { ...chat, sampling: {}, stop: [] };
-      const { promptTokens, originalTokens } = await askWhole(deps, request, reply, names, async (context) => {
-        const countOf = async (one: ChatRequest) => (await deps.gateway.count(one, context)).promptTokens;
-        const edited = await editContext(asked, body.context_management?.edits ?? [], countOf);
-        return { ...(await deps.gateway.count(edited.chat, context)), originalTokens: edited.originalTokens };
-      });
-      return {
-        input_tokens: promptTokens,
-        ...(body.context_management && {
-          context_management: { original_input_tokens: originalTokens ?? promptTokens },
-        }),
-      };
-    },
+    handler: async (request, reply) => countTokens(request.body, request, reply, deps),
   });
+}
+
+/** The size of a conversation, as an answer has it. */
+export async function countTokens(
+  body: z.infer<typeof countBody>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  deps: RouteDeps,
+): Promise<z.infer<typeof countAnswer>> {
+  versionOf(request);
+  refuseUnkept(body);
+  const { chat, ignored, leftOut } = toConversation(body, { leavesOut: deps.config.server.dropAttribution });
+  addIgnored(reply, ignored);
+  tellLeftOut(reply, leftOut);
+  const asked: ChatRequest = { ...chat, sampling: {}, stop: [] };
+  const { promptTokens, originalTokens } = await askWhole(deps, request, reply, names, async (context) => {
+    const countOf = async (one: ChatRequest) => (await deps.gateway.count(one, context)).promptTokens;
+    const edited = await editContext(asked, body.context_management?.edits ?? [], countOf);
+    return { ...(await deps.gateway.count(edited.chat, context)), originalTokens: edited.originalTokens };
+  });
+  return {
+    input_tokens: promptTokens,
+    ...(body.context_management && {
+      context_management: { original_input_tokens: originalTokens ?? promptTokens },
+    }),
+  };
 }

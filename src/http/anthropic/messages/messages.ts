@@ -20,6 +20,9 @@ import { pingRecord, startRecord, toMessageRecords } from './records.ts';
 import { ignoredFields, type MessagesBody, messagesBody } from './schema.ts';
 import { messagesToCore } from './to-core.ts';
 
+export { messageAnswer, messageEvent } from './answer-schema.ts';
+export { ignoredFields, type MessagesBody, messagesBody } from './schema.ts';
+
 /**
  * From when on a stream begins without its answer: coding agents give up 15 s after they asked, and what fails earlier
  * keeps its true status.
@@ -47,12 +50,12 @@ export function addMessagesRoute(instance: FastifyInstance, deps: RouteDeps, tag
         ...workErrorAnswers(anthropicError),
       },
     },
-    handler: async (request, reply) => respond(deps, request, reply, toAsked(request, reply, deps)),
+    handler: async (request, reply) => respond(deps, request, reply, toAsked(request.body, request, reply, deps)),
   });
 }
 
-function toAsked(request: FastifyRequest<{ Body: MessagesBody }>, reply: FastifyReply, deps: RouteDeps) {
-  const { body } = request;
+/** What a request for a message asks for, and how its answer is worded. Names in headers of the reply what changes nothing. */
+export function toAsked(body: MessagesBody, request: FastifyRequest, reply: FastifyReply, deps: RouteDeps) {
   const { chat, ignored, leftOut } = messagesToCore(body, {
     version: versionOf(request),
     leavesOut: deps.config.server.dropAttribution,
