@@ -37,11 +37,10 @@ const driver: DialectDriver = {
     return {
       text: message.content ?? '',
       reasoning: message.reasoning_content ?? '',
-      calls: (message.tool_calls ?? []).map(({ id, function: { name, arguments: given } }) => ({
-        id,
-        name,
-        arguments: JSON.parse(given),
-      })),
+      calls: (message.tool_calls ?? []).map((call) => {
+        if (call.type !== 'function') throw new Error('no custom tool was offered');
+        return { id: call.id, name: call.function.name, arguments: JSON.parse(call.function.arguments) };
+      }),
       model,
       reason: finish_reason,
       usage: usage && toUsage(usage),
@@ -65,8 +64,8 @@ const driver: DialectDriver = {
         read.text += delta.content ?? '';
         read.reasoning += delta.reasoning_content ?? '';
         for (const { index, id, function: part } of delta.tool_calls ?? []) {
-          if (id !== undefined) calls[index] = { id, name: part.name ?? '', text: '' };
-          calls[index]!.text += part.arguments ?? '';
+          if (id !== undefined) calls[index] = { id, name: part?.name ?? '', text: '' };
+          calls[index]!.text += part?.arguments ?? '';
         }
         read.reason ??= finish_reason;
       }
