@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { text as readText } from 'node:stream/consumers';
 import { createProgram } from './cli/cli.ts';
 import { ConfigError, loadConfig } from './config/load.ts';
 
@@ -10,6 +11,7 @@ const program = createProgram({
     fail: (text) => console.error(`hearth: ${text}`),
     isInteractive: process.stdout.isTTY === true,
   },
+  readInput: () => readText(process.stdin),
   interrupted: () => new Promise((resolve) => process.once('SIGINT', () => resolve())),
   setExitCode: (code) => {
     process.exitCode = code;

@@ -3,6 +3,7 @@ import { configFlags } from '../config/load.ts';
 import { packageVersion } from '../config/package.ts';
 import { toPrintable } from '../core/printable.ts';
 import type { CommandDeps } from './command.ts';
+import { addDecideCommand } from './decide.ts';
 import { nearestWord } from './nearest-word.ts';
 import { addPlanCommand } from './plan.ts';
 import { addPullCommand } from './pull.ts';
@@ -27,6 +28,7 @@ export function createProgram(deps: CommandDeps): Command {
       deps.setExitCode(1);
     });
   for (const { flags, help } of configFlags()) program.option(flags, help);
+  addDecideCommand(program, deps);
   addPlanCommand(program, deps);
   addPullCommand(program, deps);
   addPullsCommand(program, deps);

@@ -43,10 +43,30 @@ export interface AvailableView {
   onDisk: boolean;
 }
 
+/** A question as the native API takes it. */
+export type DecideQuestion =
+  | { type: 'yes_no'; question: string }
+  | { type: 'choice'; question: string; options: string[] }
+  | { type: 'score'; question: string; levels: string[] };
+
+/** The answer to one question as `hearth decide` shows it. */
+export interface DecisionView {
+  type: string;
+  /** Of each option; of a yes or no the yes alone. Empty: it was refused. */
+  probabilities: { label: string; probability: number }[];
+  score: number | null;
+  confidence: number | null;
+  labelMass: number;
+  /** Why it was refused; null: it was not. */
+  reason: string | null;
+}
+
 /** What commands ask of Hearth, whether a server answers or this process does the work. Failures are `AppError`s. */
 export interface HearthClient {
   /** Whether pulls go on when this process ends. */
   outlivesUs: boolean;
+  /** Answers closed questions about a text, in their order; `model`: null for the default one. */
+  decide(input: string, questions: readonly DecideQuestion[], model: string | null): Promise<DecisionView[]>;
   /** How a model would be loaded, or what is missing. */
   plan(name: string, wish: PlanWish): Promise<PlanAnswer>;
   pull(wish: PullWish): Promise<PullView>;

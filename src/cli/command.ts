@@ -19,6 +19,8 @@ export interface CommandDeps {
   configOf: (command: Command) => Config;
   env: NodeJS.ProcessEnv;
   terminal: Terminal;
+  /** All of what is typed or piped into the command. */
+  readInput: () => Promise<string>;
   /** Resolves when the person presses Ctrl-C; asking takes the signal over. */
   interrupted: () => Promise<void>;
   setExitCode: (code: number) => void;

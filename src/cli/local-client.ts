@@ -3,7 +3,7 @@ import type { Config } from '../config/schema.ts';
 import type { PullInfo } from '../core/pull.ts';
 import { createLogger } from '../observe/logger.ts';
 import type { HearthClient, PullView } from './client.ts';
-import { toError } from './native-api.ts';
+import { decisionViews, toError } from './native-api.ts';
 import { planAnswer, planPath } from './plan-answer.ts';
 
 /** Hearth in this process, for when no server runs: on the same folders, and what it begins ends with the process. */
@@ -20,22 +20,28 @@ export function localClient(config: Config, env: NodeJS.ProcessEnv): HearthClien
     opened ??= openStore({ config, log });
     return opened;
   }
+  /** The answer of a server that is built and never listens: it knows what earlier loads took. */
+  async function askOnce(method: 'GET' | 'POST', url: string, body?: object): Promise<unknown> {
+    const keyless = { ...config, server: { ...config.server, apiKeys: [] } };
+    const app = await createApp({ config: keyless, log, env });
+    // Nothing else keeps the process alive while a model loads.
+    const waiting = setInterval(() => {}, 60_000);
+    try {
+      const response = await app.http.app.inject({ method, url, ...(body && { payload: body }) });
+      if (response.statusCode !== 200) throw toError(response.statusCode, response.json());
+      return response.json();
+    } finally {
+      clearInterval(waiting);
+      await app.shutdown();
+    }
+  }
   const store = async () => (await open()).store;
 
   return {
     outlivesUs: false,
-    async plan(name, wish) {
-      // The same answer from a server that is built and never listens: it knows what earlier loads took.
-      const keyless = { ...config, server: { ...config.server, apiKeys: [] } };
-      const app = await createApp({ config: keyless, log, env });
-      try {
-        const response = await app.http.app.inject({ method: 'GET', url: planPath(name, wish) });
-        if (response.statusCode !== 200) throw toError(response.statusCode, response.json());
-        return planAnswer.parse(response.json());
-      } finally {
-        await app.shutdown();
-      }
-    },
+    decide: async (input, questions, model) =>
+      decisionViews.parse(await askOnce('POST', '/decide', { input, questions, ...(model !== null && { model }) })),
+    plan: async (name, wish) => planAnswer.parse(await askOnce('GET', planPath(name, wish))),
     pull: async (wish) => toView(await (await store()).pull(wish, never)),
     async *follow(id) {
       for await (const pull of (await store()).watchPull(id, never)) yield toView(pull);

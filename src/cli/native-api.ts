@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AppError, type ErrorCode, errorCatalogue } from '../core/errors.ts';
-import type { AvailableView, ModelList, PullView } from './client.ts';
+import type { AvailableView, DecisionView, ModelList, PullView } from './client.ts';
 
 /** What commands read of the native API's answers. Unknown fields are left alone: the server may be a newer one. */
 
@@ -62,6 +62,34 @@ export const modelViews = z
       ),
     }),
   );
+
+/** `POST /decide`. */
+export const decisionViews = z
+  .object({
+    answers: z.array(
+      z
+        .object({
+          type: z.string(),
+          probability: z.number().optional(),
+          probabilities: z.array(z.object({ label: z.string(), probability: z.number() })).optional(),
+          score: z.number().optional(),
+          confidence: z.number().optional(),
+          label_mass: z.number(),
+          reason: z.string().optional(),
+        })
+        .transform(
+          ({ type, probability, probabilities = [], score, confidence, label_mass, reason }): DecisionView => ({
+            type,
+            probabilities: probability === undefined ? probabilities : [{ label: 'yes', probability }],
+            score: score ?? null,
+            confidence: confidence ?? null,
+            labelMass: label_mass,
+            reason: reason ?? null,
+          }),
+        ),
+    ),
+  })
+  .transform(({ answers }) => answers);
 
 /** `GET /catalog`. */
 export const availableViews = z

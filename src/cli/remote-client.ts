@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { isLoopback } from '../config/rules.ts';
 import { AppError } from '../core/errors.ts';
 import type { HearthClient } from './client.ts';
-import { availableViews, modelViews, pullView, removedModels, toError } from './native-api.ts';
+import { availableViews, decisionViews, modelViews, pullView, removedModels, toError } from './native-api.ts';
 import { planAnswer, planPath } from './plan-answer.ts';
 
 const onePull = z.object({ pull: pullView }).transform(({ pull }) => pull);
@@ -52,6 +52,8 @@ export function remoteClient(deps: {
 
   return {
     outlivesUs: true,
+    decide: (input, questions, model) =>
+      ask('POST', '/decide', decisionViews, { input, questions, ...(model !== null && { model }) }),
     plan: (name, wish) => ask('GET', planPath(name, wish), planAnswer),
     pull: (wish) => ask('POST', '/models/pull', onePull, wish),
     async *follow(id) {

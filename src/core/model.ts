@@ -1,12 +1,15 @@
 import type { OutputFormat } from './chat.ts';
 import type { ContentPart } from './content.ts';
 
-/** What can be asked of a model: to continue text, to make vectors of texts, to rate documents against a query. */
+/** What a model was made for: to continue text, to make vectors of texts, to rate documents against a query. */
 export type Operation = 'generate' | 'embed' | 'rank';
+
+/** What can be asked of a model: what it was made for, or decisions, which those that continue text give too. */
+export type Ability = Operation | 'decide';
 
 /** What a provider can do with a model. What is not in it is refused by the provider, with the field's name. */
 export interface Capabilities {
-  operations: readonly Operation[];
+  operations: readonly Ability[];
   /** Parts that it reads. Text, tool calls and their results are read wherever text is generated. */
   reads: readonly ContentPart['type'][];
   tools: boolean;

@@ -1,5 +1,6 @@
 import type { CallContext } from './call.ts';
 import type { ChatRequest } from './chat.ts';
+import type { DecisionRequest, DecisionResult } from './decision.ts';
 import type { EmbeddingRequest, EmbeddingResult, RankRequest, RankResult } from './embedding.ts';
 import type { StreamEvent } from './events.ts';
 import type { Capabilities, ModelInfo } from './model.ts';
@@ -51,9 +52,10 @@ export interface Provider {
    */
   readonly commitsAt: 'start' | 'content';
   stream(request: ChatRequest, context: CallContext): AsyncIterable<StreamEvent>;
-  /** Rejects with `not_supported` where it has none; so do `rank`, `count` and `tokens`. */
+  /** Rejects with `not_supported` where it has none; so do `rank`, `decide`, `count` and `tokens`. */
   embed(request: EmbeddingRequest, context: CallContext): Promise<EmbeddingResult>;
   rank(request: RankRequest, context: CallContext): Promise<RankResult>;
+  decide(request: DecisionRequest, context: CallContext): Promise<DecisionResult>;
   /** Exactly what `stream` would count as prompt tokens; generates nothing. */
   count(request: ChatRequest, context: CallContext): Promise<TokenCount>;
   /** Text as tokens of the model, or tokens as text; generates nothing. */

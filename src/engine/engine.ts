@@ -110,7 +110,8 @@ export function createEngine(deps: {
 
   const requests = createRequests({
     async target(name, purpose) {
-      const { model, variant, preset } = await (purpose === 'generate' ? find(name) : findFor(purpose, name));
+      const isTalk = purpose === 'generate' || purpose === 'decide';
+      const { model, variant, preset } = await (isTalk ? find(name) : findFor(purpose, name));
       const { ref, settings } = planning.select(model, variant, wishOf(preset));
       assertPurpose(model.name, purposeOf(ref.facts), purpose);
       return { model: model.name, ref, settings, ...(preset && { preset }) };

@@ -1,6 +1,7 @@
 import type { CallContext } from '../core/call.ts';
 import type { ChatRequest } from '../core/chat.ts';
 import type { Clock } from '../core/clock.ts';
+import type { DecisionRequest, DecisionResult } from '../core/decision.ts';
 import type { EmbeddingRequest, EmbeddingResult, RankRequest, RankResult } from '../core/embedding.ts';
 import { toAppError } from '../core/errors.ts';
 import type { Progress, StreamEvent, Warning } from '../core/events.ts';
@@ -36,6 +37,8 @@ export interface Gateway {
   embed(request: EmbeddingRequest, context: CallContext): Promise<EmbeddingResult & { providerId: string }>;
   /** Scores of documents; otherwise as `embed`. */
   rank(request: RankRequest, context: CallContext): Promise<RankResult & { providerId: string }>;
+  /** Probabilities of the options of closed questions; otherwise as `embed`. */
+  decide(request: DecisionRequest, context: CallContext): Promise<DecisionResult & { providerId: string }>;
   /** Tokens of a request's prompt, template and tools included; nothing is generated. Otherwise as `embed`. */
   count(request: ChatRequest, context: CallContext): Promise<TokenCount & { providerId: string }>;
   /** Text as tokens of a model, or tokens as text. Otherwise as `embed`. */
@@ -57,9 +60,9 @@ export function createGateway(deps: {
   /** An answer that comes whole, of the first target that gives one. */
   const once = async <
     Request extends { model: string },
-    Result extends { model: string; promptTokens: number; queueMs: number | null },
+    Result extends { model: string; promptTokens: number; cachedTokens?: number; queueMs: number | null },
   >(
-    operation: 'embed' | 'rank',
+    operation: 'embed' | 'rank' | 'decide',
     request: Request,
     context: CallContext,
     ask: (provider: Provider, request: Request) => Promise<Result>,
@@ -71,7 +74,7 @@ export function createGateway(deps: {
         meter.tried(target);
         const result = await ask(provider, { ...request, model });
         meter.committed(provider.id, result.model);
-        meter.answered({ usage: promptUsage(result.promptTokens, 0), queueMs: result.queueMs });
+        meter.answered({ usage: promptUsage(result.promptTokens, result.cachedTokens ?? 0), queueMs: result.queueMs });
         return { ...result, providerId: provider.id };
       });
     } catch (error) {
@@ -106,6 +109,12 @@ export function createGateway(deps: {
     },
     embed: (request, context) => once('embed', request, context, (provider, wanted) => provider.embed(wanted, context)),
     rank: (request, context) => once('rank', request, context, (provider, wanted) => provider.rank(wanted, context)),
+    async decide(request, context) {
+      const result = await once('decide', request, context, (provider, wanted) => provider.decide(wanted, context));
+      const refused = result.decisions.filter(({ type }) => type === 'refused').length;
+      deps.bus.publish({ type: 'decided', model: result.model, decided: result.decisions.length - refused, refused });
+      return result;
+    },
     count: (request, context) =>
       firstWilling(targetsFor(request, context), context.signal, async ({ provider, model }) => ({
         ...(await provider.count({ ...request, model }, context)),

@@ -1,9 +1,11 @@
+import type { Decision } from '../core/decision.ts';
 import { unpackVector } from '../core/embedding.ts';
 import { AppError, toAppError } from '../core/errors.ts';
 import type { TokensResult } from '../core/provider.ts';
 import type {
   ToWorker,
   WorkerAnswer,
+  WorkerDecisionRequest,
   WorkerEmbedRequest,
   WorkerMeasurement,
   WorkerRankRequest,
@@ -28,6 +30,12 @@ export interface Calls {
     signal: AbortSignal,
     onSettled: () => void,
   ): Promise<{ scores: number[]; promptTokens: number }>;
+  /** Asks for decisions, in the order of the questions; otherwise as `embed`. */
+  decide(
+    request: WorkerDecisionRequest,
+    signal: AbortSignal,
+    onSettled: () => void,
+  ): Promise<{ decisions: Decision[]; promptTokens: number; cachedTokens: number }>;
   /** Counts the tokens of a request's prompt and generates nothing; otherwise as `embed`. */
   count(request: WorkerRequest, signal: AbortSignal, onSettled: () => void): Promise<{ promptTokens: number }>;
   /** Turns text into tokens, or tokens into text; otherwise as `embed`. */
@@ -100,6 +108,12 @@ export function createCalls(deps: { send: (message: ToWorker) => void; newId: ()
       const answer = await ask((id) => ({ type: 'rank', id, request }), signal, onSettled);
       if (answer.type !== 'ranked') throw new Error(`the worker answered a request for scores with "${answer.type}"`);
       return { scores: answer.scores, promptTokens: answer.promptTokens };
+    },
+    async decide(request, signal, onSettled) {
+      const answer = await ask((id) => ({ type: 'decide', id, request }), signal, onSettled);
+      if (answer.type !== 'decided') throw new Error(`the worker answered a request to decide with "${answer.type}"`);
+      const { decisions, promptTokens, cachedTokens } = answer;
+      return { decisions, promptTokens, cachedTokens };
     },
     async count(request, signal, onSettled) {
       const answer = await ask((id) => ({ type: 'count', id, request }), signal, onSettled);

@@ -127,6 +127,7 @@ export function createChannel(deps: {
     generate,
     embed: calls.embed,
     rank: calls.rank,
+    decide: calls.decide,
     count: calls.count,
     tokens: calls.tokens,
     measure: calls.measure,

@@ -1,4 +1,5 @@
 import type { ChatInput, OutputFormat, Sampling } from '../core/chat.ts';
+import type { Decision, DecisionQuestion } from '../core/decision.ts';
 import type { WireError } from '../core/errors.ts';
 import type { StreamEvent } from '../core/events.ts';
 import type { Operation } from '../core/model.ts';
@@ -71,6 +72,14 @@ export interface WorkerRankRequest {
   documents: string[];
 }
 
+/** Closed questions about one text; fields as in `core/decision.ts`. */
+export interface WorkerDecisionRequest {
+  state: string;
+  questions: readonly DecisionQuestion[];
+  /** Whose kept states it may use; null: those that all share. */
+  owner: string | null;
+}
+
 /** One step to measure on an idle model. `decode`: logits of all `tokens`; `prefill`: of the last only. */
 export interface WorkerMeasurement {
   phase: 'decode' | 'prefill';
@@ -120,6 +129,7 @@ export type ToWorker =
   | { type: 'generate'; id: number; request: WorkerRequest }
   | { type: 'embed'; id: number; request: WorkerEmbedRequest }
   | { type: 'rank'; id: number; request: WorkerRankRequest }
+  | { type: 'decide'; id: number; request: WorkerDecisionRequest }
   /** Render and tokenise, nothing else. */
   | { type: 'count'; id: number; request: WorkerRequest }
   /** Render, tokenise or the reverse, nothing else. */
@@ -137,12 +147,13 @@ export type ToWorker =
 export type WorkerItem = { id: number; event: StreamEvent } | { id: number; error: WireError };
 
 /**
- * The one answer to an `embed`, `rank`, `count`, `tokens` or `measure` message, also after a cancel. `packed`: vectors as `packVector` writes
+ * The one answer to an `embed`, `rank`, `decide`, `count`, `tokens` or `measure` message, also after a cancel. `packed`: vectors as `packVector` writes
  * them. `milliseconds`: what the step took; null: the worker had work, or no place where a step would do no harm.
  */
 export type WorkerAnswer =
   | { type: 'embedded'; id: number; packed: string[]; promptTokens: number }
   | { type: 'ranked'; id: number; scores: number[]; promptTokens: number }
+  | { type: 'decided'; id: number; decisions: Decision[]; promptTokens: number; cachedTokens: number }
   | { type: 'counted'; id: number; promptTokens: number }
   | ({ type: 'tokens'; id: number } & Omit<TokensResult, 'model'>)
   | { type: 'measured'; id: number; milliseconds: number | null }

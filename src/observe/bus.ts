@@ -1,4 +1,4 @@
-import type { Operation } from '../core/model.ts';
+import type { Ability } from '../core/model.ts';
 import type { Usage } from '../core/usage.ts';
 
 /** Where the beginning of a prompt came from: its own slot, another slot's memory, the disk, or nowhere. */
@@ -58,13 +58,15 @@ export type AppEvent =
       provider: string;
       model: string;
       /** What was asked for. */
-      operation: Operation;
+      operation: Ability;
       /** A coarse finish reason (`stop`, `length`, `tool_calls`, `content_filter`), `cancelled`, or the code of an error. */
       outcome: string;
       usage: Usage;
       /** From the slot, or the begin of the answer, to its end; null: it never began. */
       serviceMs: number | null;
     }
+  /** Closed questions that were answered, and those that the model could not be read for. */
+  | { type: 'decided'; model: string; decided: number; refused: number }
   // The model store.
   | { type: 'pull-changed'; id: string; model: string; state: string; receivedBytes: number; totalBytes: number }
   | { type: 'pull-received'; bytes: number }

@@ -51,6 +51,10 @@ function record(metrics: Metrics, event: AppEvent): void {
     case 'request-ended':
       recordRequest(metrics, event);
       break;
+    case 'decided':
+      metrics.decisions.inc({ model: event.model, result: 'decided' }, event.decided);
+      metrics.decisions.inc({ model: event.model, result: 'refused' }, event.refused);
+      break;
     case 'pull-received':
       metrics.pulledBytes.inc(event.bytes);
       break;

@@ -209,6 +209,12 @@ function engineMetrics(registers: Registry[]) {
       labelNames: ['model'],
       registers,
     }),
+    decisions: new Counter({
+      name: 'hearth_decisions_total',
+      help: 'Closed questions by result: decided, or refused (the model did not answer by the options)',
+      labelNames: ['model', 'result'],
+      registers,
+    }),
     prefixes: new Counter({
       name: 'hearth_prefix_hits_total',
       help: 'Requests by where the beginning of their prompt came from: slot, ram (another slot), disk, or none',

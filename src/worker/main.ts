@@ -20,6 +20,7 @@ import {
   steadyPortionTokens,
 } from './batch/batch.ts';
 import { type CheckedAnswers, createCheckedAnswers } from './checked-answers.ts';
+import { createDecisions, type Decisions } from './decision/decision.ts';
 import { createDraftController, createDraftFactory, type DraftController, type DraftFactory } from './draft/draft.ts';
 import { createEmbedder, type Embedder } from './embedder/embedder.ts';
 import { createEmbeddingRuntime, createRuntime, type EmbeddingRuntime, probeGpu, type Runtime } from './llama/llama.ts';
@@ -43,6 +44,7 @@ interface Loaded {
   templateFor: TemplateChoice;
   loop: BatchLoop;
   checkedAnswers: CheckedAnswers;
+  decisions: Decisions;
   threads: StepThreads;
   /** Null: the library cannot run a step for its time alone. */
   measureStep: MeasureStep | null;
@@ -103,17 +105,19 @@ async function load(options: WorkerOptions): Promise<void> {
     loop: () => loop,
     publish: (items: WorkerItem[], report: StepReport | null) => outbox.post({ items, report }),
   });
+  const steadyTokens = steadyPortionTokens(runtime.modelBytes, runtime.batchTokens);
+  const decisions = createDecisions({ runtime, template, portionTokens: steadyTokens, loop: () => loop, answer: send });
   const loop: BatchLoop = createBatchLoop({
     threads,
     prefixes,
     sequences: runtime.sequences,
     contextTokens: runtime.contextTokens,
     batchTokens: runtime.batchTokens,
-    steadyTokens: steadyPortionTokens(runtime.modelBytes, runtime.batchTokens),
+    steadyTokens,
     pacer: createPrefillPacer(runtime.batchTokens),
     drafts: draftController,
     nowMs,
-    publish: checkedAnswers.publish,
+    publish: (items, report) => checkedAnswers.publish(decisions.take(items), report),
     log,
   });
   const { evaluate, stateFormat } = runtime;
@@ -135,6 +139,7 @@ async function load(options: WorkerOptions): Promise<void> {
     templateFor: createTemplateChoice(template, templateOf),
     loop,
     checkedAnswers,
+    decisions,
     threads,
     measureStep,
     pinnedPrompts: options.vault?.pinnedPrompts ?? [],
@@ -216,6 +221,11 @@ function otherwise(request: WorkerRequest): WorkerRequest {
   };
 }
 
+function decide({ id, request }: Extract<ToWorker, { type: 'decide' }>): void {
+  if (loaded) loaded.decisions.decide(id, request);
+  else send({ type: 'refused', id, error: new AppError('internal_error', 'The worker has no model.').toWire() });
+}
+
 function count({ id, request }: Extract<ToWorker, { type: 'count' }>): void {
   try {
     if (!loaded) throw new AppError('internal_error', 'The worker has no model.');
@@ -295,6 +305,9 @@ process.on('message', (message: ToWorker) => {
     case 'embed':
     case 'rank':
       void embedOrRank(message);
+      break;
+    case 'decide':
+      decide(message);
       break;
     case 'count':
       count(message);

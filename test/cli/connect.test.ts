@@ -37,6 +37,7 @@ async function list(server: Partial<Config['server']>) {
       fail: (text) => void printed.notes.push(text),
       isInteractive: false,
     },
+    readInput: async () => '',
     interrupted: () => new Promise(() => {}),
     setExitCode: (code) => {
       printed.code = code;

@@ -31,6 +31,7 @@ async function run(config: Config, ...words: string[]): Promise<{ text: string; 
       fail: (text) => void printed.failures.push(text),
       isInteractive: false,
     },
+    readInput: async () => '',
     interrupted: () => new Promise(() => {}),
     setExitCode: (code) => {
       printed.code = code;
@@ -75,7 +76,7 @@ describe('an unknown command', () => {
     ['pul', 'Did you mean "pull"?'],
     ['improt', 'Did you mean "import"?'],
     ['serve', 'without one, Hearth serves'],
-    ['frobnicate', 'The commands are plan, pull'],
+    ['frobnicate', 'The commands are decide, plan, pull'],
     ['li\u001b[31mst', '"li%1B[31mst"'],
   ])('such as %j is named, with the nearest one', async (word, expected) => {
     const { failures, code } = await run(testConfig(), word);

@@ -48,6 +48,7 @@ describe('the command pull', () => {
     const unused = async () => Promise.reject(new Error('not part of a pull'));
     const client: HearthClient = {
       outlivesUs: options.outlivesUs ?? false,
+      decide: unused,
       plan: unused,
       pull: async () => view(),
       async *follow() {

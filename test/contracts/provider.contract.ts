@@ -169,7 +169,7 @@ export function runProviderContract(name: string, open: () => Promise<ContractSu
       expect(provider.status()).toEqual({ state: 'ready', reason: null });
     });
 
-    it('makes vectors and scores, or says that it does not', async () => {
+    it('makes vectors, scores and decisions, or says that it does not', async () => {
       const { embedModel, rankModel } = subject;
       // The provider has no such thing, or this model of it has not.
       const saysNo = expect.stringMatching(/^(not_supported|invalid_request)$/);
@@ -180,6 +180,11 @@ export function runProviderContract(name: string, open: () => Promise<ContractSu
       const ranked = provider.rank(asked, anyContext());
       if (rankModel === undefined) await expect(ranked).rejects.toMatchObject({ code: saysNo });
       else expect((await ranked).scores).toHaveLength(2);
+      const questions = [{ type: 'yes-no' as const, text: 'Is it wet?' }];
+      const decided = provider.decide({ model: subject.model, state: 'The sea.', questions }, anyContext());
+      const canDecide = provider.capabilities(subject.model)?.operations.includes('decide') ?? false;
+      if (!canDecide) await expect(decided).rejects.toMatchObject({ code: saysNo });
+      else expect((await decided).decisions).toHaveLength(1);
     });
 
     it('ends with the reason of the signal when it aborts, before the first event and after it', async () => {

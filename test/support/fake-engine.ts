@@ -1,6 +1,7 @@
 import type { CallContext } from '../../src/core/call.ts';
 import type { ChatRequest } from '../../src/core/chat.ts';
 import { textOf } from '../../src/core/content.ts';
+import type { DecisionRequest, DecisionResult } from '../../src/core/decision.ts';
 import type { EmbeddingRequest, EmbeddingResult, RankRequest, RankResult } from '../../src/core/embedding.ts';
 import { AppError } from '../../src/core/errors.ts';
 import type { FinishReason, StreamEvent } from '../../src/core/events.ts';
@@ -28,7 +29,7 @@ export interface FakeCall {
 
 /** One call for vectors or scores that reached the provider. */
 export interface FakeWholeCall {
-  request: EmbeddingRequest | RankRequest;
+  request: EmbeddingRequest | RankRequest | DecisionRequest;
   context: CallContext;
 }
 
@@ -36,6 +37,7 @@ export interface FakeWholeCall {
 export interface WholeScript {
   embed?: (request: EmbeddingRequest) => EmbeddingResult | Promise<EmbeddingResult>;
   rank?: (request: RankRequest) => RankResult | Promise<RankResult>;
+  decide?: (request: DecisionRequest) => DecisionResult | Promise<DecisionResult>;
 }
 
 export interface FakeGateway extends Gateway {
@@ -61,7 +63,7 @@ export function createFakeGateway(script: Script = () => answerEvents(['Hello', 
   const calls: FakeCall[] = [];
   const wholeCalls: FakeWholeCall[] = [];
   const tokensCalls: TokensRequest[] = [];
-  let whole: Required<WholeScript> = { embed: embedByLength, rank: rankByLength };
+  let whole: Required<WholeScript> = { embed: embedByLength, rank: rankByLength, decide: decideByOrder };
   const waiting = new Map<number, (call: FakeCall) => void>();
   let listed: Engine | null = null;
   const provider: Provider = {
@@ -90,6 +92,10 @@ export function createFakeGateway(script: Script = () => answerEvents(['Hello', 
     async rank(request: RankRequest, context: CallContext) {
       wholeCalls.push({ request, context });
       return whole.rank(request);
+    },
+    async decide(request: DecisionRequest, context: CallContext) {
+      wholeCalls.push({ request, context });
+      return whole.decide(request);
     },
   };
   /** One choice; each counts as a call. */
@@ -164,6 +170,23 @@ export function rankByLength({ query, documents }: RankRequest): RankResult {
     model: 'tiny-rank',
     scores: documents.map((document) => document.length / 100),
     promptTokens: documents.reduce((sum, document) => sum + query.length + document.length, 0),
+    queueMs: 0,
+  };
+}
+
+/** Each option is half as likely as the one before it; a token for each letter of the input and for each question. */
+export function decideByOrder({ state, questions }: DecisionRequest): DecisionResult {
+  return {
+    model: 'tiny',
+    decisions: questions.map((question) => {
+      const options =
+        question.type === 'yes-no' ? 2 : (question.type === 'choice' ? question.options : question.levels).length;
+      const weights = Array.from({ length: options }, (_, index) => 0.5 ** index);
+      const sum = weights.reduce((total, weight) => total + weight, 0);
+      return { type: 'decided', probabilities: weights.map((weight) => weight / sum), labelMass: 0.75 };
+    }),
+    promptTokens: state.length + questions.length,
+    cachedTokens: 2,
     queueMs: 0,
   };
 }
@@ -338,6 +361,9 @@ export function createFakeEngine(models: LocalModel[] = [modelInfo()]): FakeEngi
     },
     tokens() {
       throw new Error('the HTTP layer asks the gateway for tokens, never the engine');
+    },
+    decide() {
+      throw new Error('the HTTP layer asks the gateway for decisions, never the engine');
     },
     count() {
       throw new Error('the HTTP layer asks the gateway for counts, never the engine');

@@ -3,8 +3,8 @@ import type { GeneratedToken, Sequence } from '../../src/worker/sequence/sequenc
 /** What one step asked of a sequence. */
 export interface FakeCall {
   slot: number;
-  /** `prefill`: part of a prompt; `first`: its end, and a token; `next`: a token. */
-  type: 'prefill' | 'first' | 'next';
+  /** `prefill`: part of a prompt; `first`: its end, and a token; `next`: a token; `score`: its end, and shares. */
+  type: 'prefill' | 'first' | 'next' | 'score';
   tokens: number;
 }
 
@@ -28,6 +28,10 @@ export function nextToken(tokens: readonly number[]): number {
   return 1 + ((hash >>> 0) % vocabularySize);
 }
 
+/** The share of a token after a text; like the next token it depends on every token before. */
+export const shareOf = (tokens: readonly number[], candidate: number): number =>
+  nextToken([...tokens, candidate]) / vocabularySize / 10;
+
 /** What the model answers to a prompt when nothing goes wrong. */
 export function coldTokens(prompt: readonly number[], count: number): number[] {
   const tokens = [...prompt];
@@ -41,6 +45,7 @@ export function coldTokens(prompt: readonly number[], count: number): number[] {
  */
 export function fakeModel({ slots, wholeStatesOnly, accepted, poison }: FakeModelOptions) {
   const steps: FakeCall[][] = [];
+  const scored: { held: readonly number[]; candidates: readonly number[] }[] = [];
   let current: { calls: FakeCall[]; isPoisoned: boolean } | null = null;
   let onDecode: () => void = () => {};
   const decode = async (call: FakeCall, tokens: readonly number[]) => {
@@ -112,6 +117,12 @@ export function fakeModel({ slots, wholeStatesOnly, accepted, poison }: FakeMode
         await decode({ slot, type: 'prefill', tokens: tokens.length }, tokens);
         held.push(...tokens);
       },
+      async score(tokens, candidates) {
+        await decode({ slot, type: 'score', tokens: tokens.length }, tokens);
+        held.push(...tokens);
+        scored.push({ held: [...held], candidates });
+        return candidates.map((candidate) => shareOf(held, candidate));
+      },
       generate(prompt) {
         let input = prompt;
         let isFirst = true;
@@ -170,6 +181,7 @@ export function fakeModel({ slots, wholeStatesOnly, accepted, poison }: FakeMode
   return {
     sequences,
     steps,
+    scored,
     /** Puts a state into a sequence, as a load from the disk does. */
     put(sequence: Sequence, tokens: readonly number[]) {
       heldBy.get(sequence)!.splice(0, Number.POSITIVE_INFINITY, ...tokens);

@@ -16,6 +16,8 @@ export interface FakeSlots {
   /** Calls of every step so far: `0:prefill 64`, `0:first 10` for the end of a prompt, `1:next 1`. */
   steps(): string[][];
   copies: string[];
+  /** Prompts whose next token was weighed, and by which candidates. */
+  scored(): readonly { held: readonly number[]; candidates: readonly number[] }[];
   /** Prompt tokens that were evaluated. */
   evaluated(): number;
   /** Tokens that a request did not have to evaluate. */
@@ -32,6 +34,8 @@ export function createFakeSlots(options: {
   batchTokens?: number;
   /** States can only be cut where they were put aside. */
   wholeStatesOnly?: boolean;
+  /** Takes items that are not for the requests. */
+  take?: (items: WorkerItem[]) => WorkerItem[];
 }): FakeSlots {
   const { batchTokens = 512, wholeStatesOnly = false } = options;
   const copies: string[] = [];
@@ -63,7 +67,8 @@ export function createFakeSlots(options: {
     prefixes: options.prefixes ?? null,
     nowMs: () => reports.length * 1_000,
     log: () => {},
-    publish(published, report) {
+    publish(all, report) {
+      const published = options.take?.(all) ?? all;
       items.push(...published);
       if (report) reports.push(report);
       for (const item of published) {
@@ -78,6 +83,7 @@ export function createFakeSlots(options: {
     put: model.put,
     steps: () => model.steps.map((calls) => calls.map(shown)),
     copies,
+    scored: () => model.scored,
     evaluated: () => reports.reduce((sum, report) => sum + report.promptTokens, 0),
     cachedOf: (id) =>
       items

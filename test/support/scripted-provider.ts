@@ -28,6 +28,7 @@ export function scriptedProvider(
     },
     embed: none('embeddings'),
     rank: none('reranking'),
+    decide: none('decisions'),
     count: none('token counts'),
     tokens: none('tokens'),
     models: async () => [],

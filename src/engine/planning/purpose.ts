@@ -1,13 +1,14 @@
 import { AppError } from '../../core/errors.ts';
-import type { Operation } from '../../core/model.ts';
+import type { Ability, Operation } from '../../core/model.ts';
 
 /** Throws when a model is asked for what it was not made for; nothing is loaded for that. */
-export function assertPurpose(model: string, made: Operation, asked: Operation): void {
-  if (made === asked) return;
+export function assertPurpose(model: string, made: Operation, asked: Ability): void {
+  if (made === (asked === 'decide' ? 'generate' : asked)) return;
   const details = { model, purpose: made };
-  if (asked === 'generate') {
+  if (asked === 'generate' || asked === 'decide') {
+    const cannot = asked === 'decide' ? 'give decisions' : 'generate text';
     const only = made === 'embed' ? 'only makes embeddings' : 'only ranks documents';
-    throw new AppError('invalid_request', `"${model}" cannot generate text: this model ${only}.`, {
+    throw new AppError('invalid_request', `"${model}" cannot ${cannot}: this model ${only}.`, {
       field: 'model',
       fix: `Ask it ${made === 'embed' ? 'for embeddings' : 'to rank documents'}, or choose a chat model.`,
       details,

@@ -1,10 +1,11 @@
 import type { CallContext } from '../../core/call.ts';
 import type { ChatRequest } from '../../core/chat.ts';
 import type { Clock } from '../../core/clock.ts';
+import type { DecisionRequest, DecisionResult } from '../../core/decision.ts';
 import type { EmbeddingRequest, EmbeddingResult, RankRequest, RankResult } from '../../core/embedding.ts';
 import { toAppError } from '../../core/errors.ts';
 import { isContent, type StreamEvent } from '../../core/events.ts';
-import type { Operation } from '../../core/model.ts';
+import type { Ability } from '../../core/model.ts';
 import { type Preset, withPreset } from '../../core/preset.ts';
 import type { TokenCount, TokensRequest, TokensResult } from '../../core/provider.ts';
 import type { Bus } from '../../observe/bus.ts';
@@ -30,6 +31,7 @@ export interface Requests {
   stream(request: ChatRequest, context: CallContext): AsyncIterable<StreamEvent>;
   embed(request: EmbeddingRequest, context: CallContext): Promise<EmbeddingResult>;
   rank(request: RankRequest, context: CallContext): Promise<RankResult>;
+  decide(request: DecisionRequest, context: CallContext): Promise<DecisionResult>;
   count(request: ChatRequest, context: CallContext): Promise<TokenCount>;
   tokens(request: TokensRequest, context: CallContext): Promise<TokensResult>;
 }
@@ -42,7 +44,7 @@ export interface Requests {
  * aborts what still runs.
  */
 export function createRequests(deps: {
-  target: (name: string, purpose: Operation) => Promise<Target>;
+  target: (name: string, purpose: Ability) => Promise<Target>;
   isLoaded: (id: string) => boolean;
   lease: Manager['lease'];
   enter: () => () => void;
@@ -115,7 +117,7 @@ export function createRequests(deps: {
 
   /** An answer that comes whole instead of as a stream. `prepare`: what to ask the model for; a refusal takes no lease. */
   async function once<Result extends object>(
-    purpose: Operation,
+    purpose: Ability,
     request: { model: string; keepAliveMs?: number },
     context: CallContext,
     prepare: (model: string, preset?: Preset) => (lease: Lease, signal: AbortSignal) => Promise<Result>,
@@ -175,6 +177,11 @@ export function createRequests(deps: {
           () => (lease, signal) => lease.rank({ query: request.query, documents: request.documents }, signal),
         ),
       ),
+    decide: (request, context) =>
+      once('decide', request, context, () => {
+        const { state, questions } = request;
+        return (lease, signal) => lease.decide({ state, questions, owner: context.principal.cacheOwner }, signal);
+      }),
     async count(asked, context) {
       const { model, promptTokens } = await once('generate', asked, context, (name, preset) => {
         const request = preset ? withPreset(asked, preset) : asked;

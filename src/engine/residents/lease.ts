@@ -1,5 +1,11 @@
 import type { StreamEvent } from '../../core/events.ts';
-import type { WorkerEmbedRequest, WorkerRankRequest, WorkerRequest, WorkerTokensRequest } from '../../ipc/protocol.ts';
+import type {
+  WorkerDecisionRequest,
+  WorkerEmbedRequest,
+  WorkerRankRequest,
+  WorkerRequest,
+  WorkerTokensRequest,
+} from '../../ipc/protocol.ts';
 import type { ModelWorker } from './model-worker.ts';
 import type { Ticket } from './scheduler.ts';
 
@@ -16,6 +22,7 @@ export interface Lease {
   ): AsyncIterable<StreamEvent>;
   embed(request: WorkerEmbedRequest, signal: AbortSignal): ReturnType<ModelWorker['embed']>;
   rank(request: WorkerRankRequest, signal: AbortSignal): ReturnType<ModelWorker['rank']>;
+  decide(request: WorkerDecisionRequest, signal: AbortSignal): ReturnType<ModelWorker['decide']>;
   count(request: WorkerRequest, signal: AbortSignal): ReturnType<ModelWorker['count']>;
   tokens(request: WorkerTokensRequest, signal: AbortSignal): ReturnType<ModelWorker['tokens']>;
   /** For a lease on which nothing was asked. */
@@ -29,6 +36,7 @@ export function leaseOn(worker: ModelWorker, ticket: Ticket): Lease {
     generate: (request, signal, onToken) => worker.generate(request, signal, { onToken, onSettled: ticket.release }),
     embed: (request, signal) => worker.embed(request, signal, ticket.release),
     rank: (request, signal) => worker.rank(request, signal, ticket.release),
+    decide: (request, signal) => worker.decide(request, signal, ticket.release),
     count: (request, signal) => worker.count(request, signal, ticket.release),
     tokens: (request, signal) => worker.tokens(request, signal, ticket.release),
   };

@@ -143,6 +143,7 @@ export async function startWorker(deps: {
     generate: channel.generate,
     embed: channel.embed,
     rank: channel.rank,
+    decide: channel.decide,
     count: channel.count,
     tokens: channel.tokens,
     measure: channel.measure,

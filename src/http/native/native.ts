@@ -4,6 +4,7 @@ import { createErrorHandler } from '../mount/error-handler.ts';
 import { addRerankRoute } from '../rerank/rerank.ts';
 import { addBatchRoute } from './batch/batch.ts';
 import { addNativeChatRoute } from './chat/chat.ts';
+import { addDecideRoute } from './decide/decide.ts';
 import { addEmbeddingRoute } from './embeddings/embeddings.ts';
 import { addGenerateRoutes } from './generate/generate.ts';
 import { addHealthRoute } from './health/health.ts';
@@ -27,6 +28,7 @@ export function nativeRoutes(deps: RouteDeps, mount: NativeMount, sessions: Set<
     app.setErrorHandler(createErrorHandler(mount.errorBody, deps));
     addGenerateRoutes(app, deps, mount, sessions);
     addBatchRoute(app, deps, mount);
+    addDecideRoute(app, deps, mount);
     addModelRoutes(app, deps, mount);
     addStoreRoutes(app, deps, mount, sessions);
     addHealthRoute(app, deps, mount);

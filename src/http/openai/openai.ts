@@ -1,10 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import { errorBodyByVersion } from '../anthropic/anthropic.ts';
+import { addSystemOneRoute } from '../decisions/decisions.ts';
 import type { RouteDeps } from '../mount/deps.ts';
 import { createErrorHandler } from '../mount/error-handler.ts';
 import { addRerankRoute } from '../rerank/rerank.ts';
 import { addChatRoute } from './chat/chat.ts';
 import { addCompletionRoute } from './completions/completions.ts';
+import { addDecisionRoute } from './decisions/decisions.ts';
 import { addEmbeddingRoute } from './embeddings/embeddings.ts';
 import { addModelRoutes } from './models/models.ts';
 import { openaiError } from './objects/answer-schema.ts';
@@ -28,6 +30,8 @@ export function openaiRoutes(deps: RouteDeps) {
       models.setErrorHandler(createErrorHandler(errorBodyByVersion(errorBody), deps));
       addModelRoutes(models, deps, [tag]);
     });
+    addDecisionRoute(app, deps, [tag]);
+    addSystemOneRoute(app, deps, { tag, errorSchema: openaiError });
   };
 }
 

@@ -13,6 +13,7 @@ export function createLocalProvider(deps: { engine: Engine }): Provider {
     stream: engine.stream,
     embed: engine.embed,
     rank: engine.rank,
+    decide: engine.decide,
     count: engine.count,
     tokens: engine.tokens,
     async models() {
@@ -34,7 +35,7 @@ const text = ['text', 'tool-call', 'tool-result', 'reasoning'] as const;
 /** What models of this machine can do, by what they were made for. */
 const capabilitiesOf: Record<LocalModel['purpose'], Capabilities> = {
   generate: {
-    operations: ['generate'],
+    operations: ['generate', 'decide'],
     reads: text,
     tools: true,
     formats: ['text', 'json', 'json-schema', 'grammar'],

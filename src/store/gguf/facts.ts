@@ -1,6 +1,6 @@
 import { hasNoAttention, isEncoderArchitecture, isRecurrentArchitecture, slidingPeriodOf } from './families.ts';
 import { createFields, type Fields } from './fields.ts';
-import { assertIsModel } from './kinds.ts';
+import { assertHasNoDecisionHead, assertIsModel } from './kinds.ts';
 import { ggufLimits, invalidModelFile } from './limits.ts';
 import { chatTemplateKey, type Metadata } from './metadata.ts';
 import { fileTypeLabels } from './tensor-types.ts';
@@ -86,6 +86,7 @@ export function buildFacts(header: {
   const split = readSplit(fields);
   const architecture = readArchitecture(fields, split !== null && split.index > 0);
   const of = (key: string) => `${architecture}.${key}`;
+  assertHasNoDecisionHead(metadata, of('decision.type'));
 
   const blockCount = fields.integer(of('block_count'), fromZero(ggufLimits.blocks));
   const embeddingLength = fields.integer(of('embedding_length'), positive(2 ** 20));

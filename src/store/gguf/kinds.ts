@@ -21,6 +21,21 @@ export function assertIsModel(metadata: Metadata): void {
   }
 }
 
+/**
+ * Models that decide by a head of their own. The inference library has no code for one, and as a chat model such a file
+ * would say nothing of sense. `key`: where its architecture names the head.
+ */
+export function assertHasNoDecisionHead(metadata: Metadata, key: string): void {
+  const entry = metadata.get(key);
+  if (entry === undefined) return;
+  const told = entry.type === 'string' ? (entry.value ?? '') : '';
+  const name = /^[\w.-]{1,32}$/.test(told) ? ` ("${told}")` : '';
+  throw invalidModelFile(
+    'decision_head',
+    `The model decides by a head of its own${name}, which the inference library cannot run; any chat model can be asked for decisions.`,
+  );
+}
+
 /** What is said of a vision projector. */
 export function projectorFile(): AppError {
   return invalidModelFile('projector', 'The file is a projector (mmproj), which belongs to another model.');

@@ -4,4 +4,4 @@ export { type AnswerCheck, type CheckedParts, createAnswerCheck, type Finding } 
 export { bindAnswer, bindToolCalls, formatGrammar, formatOrCalls } from './answer-grammar.ts';
 export { createOutputParser } from './output-parser.ts';
 export { createReasoningBudget } from './reasoning-budget.ts';
-export { createTask, type Task } from './task.ts';
+export { createTask, type Scoring, type Task } from './task.ts';

@@ -21,6 +21,25 @@ export interface Task {
   accept(token: GeneratedToken): { events: StreamEvent[]; finished: boolean };
   /** Ends the answer early: the context is full, or the request was cancelled. */
   finish(reason: FinishReason): StreamEvent[];
+  /** Instead of tokens it wants to know how likely some of them are; left out: it generates. */
+  readonly scoring?: Scoring;
+}
+
+/**
+ * What a task reads at the ends of its prompts, one after the other on one slot. They begin alike, and each is read in
+ * portions at places that hang on nothing but the prompt: a row rounds otherwise in a batch of another shape.
+ */
+export interface Scoring {
+  /** Leading tokens that all its prompts share: a portion ends there, and the state goes back to it after each. */
+  readonly sharedTokens: number;
+  /** Tokens of a portion; the last one before `sharedTokens` and the last of all may have fewer. */
+  readonly portionTokens: number;
+  /** Prompts that were read so far. */
+  readonly read: number;
+  /** Tokens whose shares of the next token's distribution are wanted behind the prompt. */
+  readonly candidates: readonly number[];
+  /** Takes their shares, in their order. True: the task goes on, and its `prompt` and `candidates` are the next ones. */
+  take(shares: readonly number[]): boolean;
 }
 
 interface TaskDeps {

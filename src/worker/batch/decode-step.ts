@@ -1,4 +1,5 @@
 import type { StepReport } from '../../ipc/protocol.ts';
+import type { Scoring } from '../answer/answer.ts';
 import type { DraftController } from '../draft/draft.ts';
 import { allowsDrafts } from '../draft/draft.ts';
 import type { PrefixCache } from '../prefix/prefix.ts';
@@ -12,6 +13,9 @@ import type { TaskReports } from './task-reports.ts';
 
 /** Runs one step of all slots that have work; null when none has. */
 type DecodeStep = () => Promise<StepReport | null>;
+
+/** What came of one slot's part: part of a prompt was read, a token was chosen, or shares were. */
+type Outcome = GeneratedToken | number[] | null;
 
 /** What one step takes in. */
 interface StepPlan {
@@ -77,13 +81,15 @@ export function createDecodeStep(deps: {
     generation && task && allowsDrafts(task.settings) && !isSteady(task) ? drafts.limit(decoding) : 0;
 
   /** Issues one slot's part of the step; null when it has none. */
-  const issue = (slot: Slot, share: number, report: StepReport): Promise<GeneratedToken | null> | null => {
+  const issue = (slot: Slot, share: number, report: StepReport): Promise<Outcome> | null => {
     if (slot.generation) return slot.generation.next();
     if (share === 0) return null;
     const chunk = slot.pending.slice(0, share);
     slot.pending = slot.pending.slice(share);
     report.promptTokens += share;
     if (slot.pending.length > 0) return slot.sequence.prefill(chunk).then(() => null);
+    const { scoring } = slot.task!;
+    if (scoring) return slot.sequence.score(chunk, scoring.candidates);
     // The last chunk also samples the first token.
     slot.generation = slot.sequence.generate(chunk, slot.task!.settings);
     return slot.generation.next();
@@ -99,6 +105,17 @@ export function createDecodeStep(deps: {
     if (finished) await freeSlot(slot);
     // The end token is no token of the answer.
     if (task.settings.generated.length > before) report.decoded.push(task.id);
+  };
+
+  /** A prompt of a task that wants no tokens was read: the slot goes back to what the next one shares with it. */
+  const acceptShares = async (slot: Slot, scoring: Scoring, shares: readonly number[]) => {
+    const task = slot.task!;
+    if (scoring.read === 0) deps.cache.note(slot);
+    const shared = task.prompt.slice(0, scoring.sharedTokens + 1);
+    const goesOn = scoring.take(shares);
+    const kept = await slot.sequence.adapt(shared);
+    if (goesOn) slot.pending = task.prompt.slice(kept);
+    else await freeSlot(slot);
   };
 
   /** Takes the tokens that this step's guesses already made; the slot must not lag behind its own state. */
@@ -149,7 +166,7 @@ export function createDecodeStep(deps: {
     };
     const startedMs = deps.nowMs();
     // Everything is queued in one tick and in slot order, so that it lands in one decode call.
-    const running: { slot: Slot; result: Promise<GeneratedToken | null> }[] = [];
+    const running: { slot: Slot; result: Promise<Outcome> }[] = [];
     for (const slot of taking) {
       const result = issue(slot, shares.get(slot) ?? 0, report);
       if (result) running.push({ slot, result });
@@ -164,6 +181,7 @@ export function createDecodeStep(deps: {
       const { slot } = running[index]!;
       if (outcome.status === 'rejected') await retryAlone(slot, outcome.reason, running.length);
       else if (outcome.value === null) tellPortion(slot);
+      else if (Array.isArray(outcome.value)) await acceptShares(slot, slot.task!.scoring!, outcome.value);
       else {
         await accept(slot, outcome.value, report);
         const drained = await drain(slot, report);

@@ -2,18 +2,25 @@ import type { Task } from '../answer/answer.ts';
 import type { CacheUse } from '../prefix/prefix.ts';
 import { commonLength } from '../sequence/sequence.ts';
 import { mayServe, type Slot } from './slots.ts';
+import { steadyLength } from './steady.ts';
 
 /** A shared or reused prefix shorter than this is not worth leaving the lowest free slot or waiting for a leader. */
 export const minReuseTokens = 16;
 
-/** The free slot that saves the most of a prompt, or the lowest free one; null when none is free. */
-export function chooseSlot(slots: readonly Slot[], { prompt, cache }: Task): { slot: Slot; saved: number } | null {
-  let chosen: { slot: Slot; saved: number } | null = null;
+/**
+ * The free slot that saves the most of a prompt, or the lowest free one; null when none is free. A task whose steps are its
+ * own need not stand beside others: it looks at what is lost too.
+ */
+export function chooseSlot(slots: readonly Slot[], task: Task): { slot: Slot; saved: number } | null {
+  const { prompt, cache } = task;
+  let chosen: { slot: Slot; saved: number; worth: number } | null = null;
   for (const slot of slots) {
     if (slot.task) continue;
-    const prefix = mayServe(slot, cache) ? slot.sequence.reusablePrefix(prompt) : 0;
+    const held = mayServe(slot, cache) ? slot.sequence.reusablePrefix(prompt) : 0;
+    const prefix = steadyLength(task, held, slot.sequence.length);
     const saved = prefix < minReuseTokens ? 0 : prefix;
-    if (!chosen || saved > chosen.saved) chosen = { slot, saved };
+    const worth = task.scoring ? saved - (slot.sequence.length - saved) : saved;
+    if (!chosen || worth > chosen.worth) chosen = { slot, saved, worth };
   }
   return chosen;
 }
@@ -21,13 +28,15 @@ export function chooseSlot(slots: readonly Slot[], { prompt, cache }: Task): { s
 /** The working slot whose prompt begins like this one for longer than `saved`, if waiting for it pays. */
 export function chooseLeader(
   slots: readonly Slot[],
-  { prompt, cache }: Task,
+  task: Task,
   saved: number,
 ): { leader: Slot; length: number } | null {
+  const { prompt, cache } = task;
   let best: { leader: Slot; length: number } | null = null;
   for (const leader of slots) {
     if (!leader.task || leader.suspect || !mayShare(leader.task.cache, cache)) continue;
-    const common = commonLength(leader.task.prompt, prompt);
+    const alike = commonLength(leader.task.prompt, prompt);
+    const common = steadyLength(task, alike, leader.task.scoring?.sharedTokens ?? alike);
     const isPast = !leader.follows && leader.sequence.length > common;
     const length = isPast ? leader.sequence.copyable(common) : common;
     if (length >= Math.max(saved + minReuseTokens, (best?.length ?? 0) + 1)) best = { leader, length };

@@ -36,6 +36,7 @@ export function sharePrefill(slots: readonly Slot[], order: readonly Slot[], bud
 function nextStop(slots: readonly Slot[], leader: Slot): number {
   const lengths = [
     ...leader.checkpointLengths,
+    leader.task?.scoring?.sharedTokens ?? 0,
     ...slots.map(({ follows }) => (follows?.leader === leader ? follows.length : 0)),
   ];
   return Math.min(...lengths.filter((length) => length > leader.sequence.length));
@@ -57,6 +58,7 @@ export function isAtStop(slots: readonly Slot[], slot: Slot): boolean {
  */
 export function checkpointLengthsOf({ task, sequence, divergence }: Slot): number[] {
   if (!task || !sequence.needsCheckpoints || task.cache.mode === 'none') return [];
+  if (task.scoring) return [task.scoring.sharedTokens].filter((length) => length >= minCheckpointTokens);
   const lengths = [divergence, task.cache.pinTokens, task.prompt.length - 1];
   return lengths.filter((length) => length >= minCheckpointTokens && length < task.prompt.length);
 }

@@ -4,6 +4,7 @@ import { commonLength } from '../sequence/sequence.ts';
 import { chooseLeader, chooseSlot, divergenceOf, minReuseTokens } from './placement.ts';
 import type { SlotStart } from './slot-start.ts';
 import { mayServe, type Slot } from './slots.ts';
+import { steadyLength } from './steady.ts';
 
 /** Reading a state from the disk has a price of its own. */
 const minRestoreTokens = 64;
@@ -65,7 +66,7 @@ export function createPrefixSharing(deps: {
         // So does the slot of one that went before it began: only what is really this prompt's beginning may be copied.
         // And only what this request may use: that conversation may be somebody else's.
         const common = mayServe(leader, slot.task.cache) ? commonLength(leader.sequence.tokens(), slot.task.prompt) : 0;
-        const held = leader.sequence.copyable(Math.min(length, common));
+        const held = leader.sequence.copyable(steadyLength(slot.task, Math.min(length, common), length));
         if (await start.onCopy(slot, leader, held < minReuseTokens ? 0 : held)) hasCopied = true;
         if (held < length) followHeir(slot, leader);
       }

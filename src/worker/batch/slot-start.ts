@@ -1,7 +1,10 @@
 import type { PrefixTier } from '../../ipc/protocol.ts';
+import type { Task } from '../answer/answer.ts';
 import type { PrefixCache, StoredPrefix } from '../prefix/prefix.ts';
+import type { Sequence } from '../sequence/sequence.ts';
 import { checkpointLengthsOf } from './portions.ts';
 import { mayServe, type Slot } from './slots.ts';
+import { steadyLength } from './steady.ts';
 import type { TaskReports } from './task-reports.ts';
 
 /** How the task of a slot begins: on the state that the slot holds, on a stored one, or on another slot's. */
@@ -42,10 +45,17 @@ export function createSlotStart(deps: {
     reports.tell(task, task.begin(kept));
   };
 
+  const keepBeginning = async (sequence: Sequence, task: Task) => {
+    const { prompt } = task;
+    if (!task.scoring) return sequence.adapt(prompt);
+    const length = steadyLength(task, sequence.reusablePrefix(prompt), sequence.length);
+    return sequence.adapt(prompt.slice(0, length + 1));
+  };
+
   const onOwnState = async (slot: Slot, tier: PrefixTier = 'slot') => {
     try {
       await handOver(slot);
-      begin(slot, await slot.sequence.adapt(slot.task!.prompt), tier);
+      begin(slot, await keepBeginning(slot.sequence, slot.task!), tier);
     } catch (error) {
       await reports.fail(slot, error);
     }

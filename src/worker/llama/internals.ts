@@ -181,7 +181,8 @@ function lookedAt(sample: SampleToken, watchers: Watchers, newBare: () => BareSa
       fault = { type: 'failed', error };
     }
     watchers.get(index)?.((await hasScores(index)) ? fault : { type: 'not-finite' });
-    return noToken;
+    // Who asks for logits reads a list, whatever is in it.
+    return Array.isArray(wanted[2]) ? [noToken] : noToken;
   };
 }
 

@@ -88,6 +88,12 @@ export function toSequence(
       hasSwitched = generation.hasSwitched;
       return guarded(generation);
     },
+    async score(tokens, candidates) {
+      guesses.abandon();
+      if (predictor) predictor.source = null;
+      hasSwitched = () => false;
+      return looked(scoreNext(llamaSequence, evaluationPriority, tokens as Token[], candidates as Token[]));
+    },
     draft: predictor && {
       get limit() {
         return predictor.limit;
@@ -186,6 +192,38 @@ function generateSampled(
       await iterator.return();
     },
   };
+}
+
+/**
+ * Shares of the next token's distribution. The greedy sampler leaves the whole vocabulary as it is, and its choice is the
+ * largest score, against which the library weighs all others.
+ */
+async function scoreNext(
+  llamaSequence: LlamaContextSequence,
+  evaluationPriority: 1,
+  tokens: Token[],
+  candidates: Token[],
+): Promise<number[]> {
+  const last = tokens.length - 1;
+  const generateNext = {
+    token: true,
+    totalLogitWeight: true,
+    logits: { filter: { tokens: candidates, includeSelected: true } },
+    options: { temperature: 0 },
+  };
+  const input = tokens.map((token, index): Token | [Token, { generateNext: typeof generateNext }] =>
+    index === last ? [token, { generateNext }] : token,
+  );
+  const outputs = await llamaSequence.controlledEvaluate(input, { evaluationPriority });
+  const { token, logits, totalLogitWeight } = outputs[last]?.next ?? {};
+  const most = token === null || token === undefined ? undefined : logits?.get(token);
+  if (most === undefined || totalLogitWeight === undefined) throw new Error('the library gave no scores');
+  return candidates.map((candidate) => {
+    const logit = logits?.get(candidate);
+    // Left out is not the same as a score of nothing.
+    if (logit === undefined) throw new Error(`the library gave no score for token ${candidate}`);
+    return Math.exp(logit - most) / totalLogitWeight;
+  });
 }
 
 /** The library gives the best candidates, our own code chooses, and the choice is handed back. */

@@ -25,6 +25,11 @@ export interface Sequence {
   prefill(tokens: number[]): Promise<void>;
   /** Evaluates `tokens` at the end with the first `next()`, then generates. */
   generate(tokens: number[], how: GenerationSettings): Generation;
+  /**
+   * Evaluates `tokens` at the end and tells which share of the next token's whole distribution each of `candidates` has.
+   * Chooses nothing.
+   */
+  score(tokens: number[], candidates: readonly number[]): Promise<number[]>;
   /** Guesses ahead, or null where the library cannot do them. */
   readonly draft: SequenceDraft | null;
   /** The tokens whose state is held. */

@@ -3,8 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { messageAnswer, messageEvent } from '../../../src/http/anthropic/messages/answer-schema.ts';
 import { anthropicError } from '../../../src/http/anthropic/objects/answer-schema.ts';
+import { systemOneAnswer } from '../../../src/http/decisions/schema.ts';
 import { batchAnswer } from '../../../src/http/native/batch/schema.ts';
 import { nativeChatAnswer } from '../../../src/http/native/chat/schema.ts';
+import { decideAnswer } from '../../../src/http/native/decide/schema.ts';
 import { embeddingAnswer as nativeEmbeddingAnswer } from '../../../src/http/native/embeddings/schema.ts';
 import { generateAnswer, generateItem } from '../../../src/http/native/generate/schema.ts';
 import { healthAnswer } from '../../../src/http/native/health/schema.ts';
@@ -13,6 +15,7 @@ import { apiError, nativeError } from '../../../src/http/native/mounts/error-sch
 import { apiMount, rootMount } from '../../../src/http/native/mounts/mounts.ts';
 import { chatAnswer, chatChunk } from '../../../src/http/openai/chat/answer-schema.ts';
 import { completionAnswer } from '../../../src/http/openai/completions/answer-schema.ts';
+import { decisionAnswer } from '../../../src/http/openai/decisions/schema.ts';
 import { embeddingAnswer } from '../../../src/http/openai/embeddings/schema.ts';
 import { modelListAnswer } from '../../../src/http/openai/models/schema.ts';
 import { openaiError } from '../../../src/http/openai/objects/answer-schema.ts';
@@ -116,6 +119,7 @@ describe('/openapi.json', () => {
       'post /api/signout',
       'post /api/v1/batch/generate',
       'post /api/v1/chat',
+      'post /api/v1/decide',
       'post /api/v1/embeddings',
       'post /api/v1/generate',
       'post /api/v1/generate/stream',
@@ -130,6 +134,7 @@ describe('/openapi.json', () => {
       'post /apply-template',
       'post /batch/generate',
       'post /detokenize',
+      'post /decide',
       'post /generate',
       'post /generate/stream',
       'post /models/import',
@@ -142,6 +147,7 @@ describe('/openapi.json', () => {
       'post /v1/chat/completions',
       'post /v1/chat/completions/input_tokens',
       'post /v1/completions',
+      'post /v1/decisions',
       'post /v1/embeddings',
       'post /v1/messages',
       'post /v1/messages/count_tokens',
@@ -150,6 +156,7 @@ describe('/openapi.json', () => {
       'post /v1/responses/compact',
       'post /v1/responses/input_tokens',
       'post /v1/responses/{response}/cancel',
+      'post /v1/systemone',
     ]);
     for (const [name, operation] of operations) {
       expect(operation.summary, name).toBeTruthy();
@@ -273,6 +280,9 @@ describe('the schemas of answers', () => {
     ['POST', '/api/v1/batch/generate', { requests: [{ prompt: 'Hi' }, {}] }, batchAnswer(apiMount)],
     ['GET', '/api/v1/models/tiny', undefined, modelEnvelope],
     ['POST', '/v1/rerank', { query: 'a', documents: ['b'], return_documents: true }, rerankAnswer],
+    ['POST', '/v1/decisions', { input: 'a', questions: [{ type: 'predicate', instructions: 'b' }] }, decisionAnswer],
+    ['POST', '/v1/systemone', { state: 'a', questions: { b: { type: 'noul', instructions: 'c' } } }, systemOneAnswer],
+    ['POST', '/decide', { input: 'a', questions: [{ type: 'yes_no', question: 'b' }] }, decideAnswer],
     ['GET', '/v1/models', undefined, modelListAnswer],
     ['GET', '/v1/nowhere', undefined, openaiError],
     ['POST', '/v1/messages', { ...chat, model: 'default', max_tokens: 5 }, messageAnswer],

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ChatRequest } from '../../../src/core/chat.ts';
+import type { DecisionRequest } from '../../../src/core/decision.ts';
 import type { EmbeddingRequest, RankRequest } from '../../../src/core/embedding.ts';
 import { keysOf } from '../../support/sdk-types.ts';
 import { createHarness, type Harness } from '../harness.ts';
@@ -468,7 +469,7 @@ beforeAll(async () => {
 });
 afterAll(() => harness.close());
 
-const lastArrived = (): ChatRequest | EmbeddingRequest | RankRequest =>
+const lastArrived = (): ChatRequest | DecisionRequest | EmbeddingRequest | RankRequest =>
   (harness.gateway.calls.at(-1) ?? harness.gateway.wholeCalls.at(-1))!.request;
 
 describe.each(matrices)('the fields of $type', ({ file: typeFile, type, url, fates }) => {

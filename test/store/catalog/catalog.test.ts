@@ -400,6 +400,7 @@ describe('the scan', () => {
     ['vision.gguf', [['general.type', { text: 'mmproj' }]], 'projector'],
     ['matrix.gguf', [['general.type', { text: 'imatrix' }]], 'imatrix'],
     ['mmproj-m-f16.gguf', [], 'projector'],
+    ['decider.gguf', [['llama.decision.type', { text: 'laya' }]], 'decision_head'],
   ])('%s is listed as what it is', async (file, metadata, code) => {
     await put(
       [file],

@@ -100,6 +100,7 @@ function fakeSequences({
         tokens.push(...(other as FakeSequence).held.slice(0, length));
         return true;
       },
+      score: () => Promise.reject(new Error('nobody asks for scores here')),
       async prefill(chunk) {
         await decode(`${index}:prefill ${chunk.length}`, chunk.at(-1)!);
         tokens.push(...chunk);

@@ -30,6 +30,7 @@ function setup(held: number[][], options: { cuttable?: boolean; fails?: boolean;
       copyFrom: unused,
       prefill: unused,
       generate: () => ({ next: unused, stop: unused }),
+      score: unused,
       draft: null,
       tokens: () => tokens,
       saveState: unused,
