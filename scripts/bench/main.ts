@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { copyCommand } from './copy.ts';
 import { costCommand } from './cost.ts';
+import { decideCommand } from './decide.ts';
 import type { BenchDeps } from './deps.ts';
 import { engineCommand } from './engine.ts';
 import { gapCommand } from './gap.ts';
@@ -48,6 +49,7 @@ for (const command of [
   gapCommand,
   prefixCommand,
   copyCommand,
+  decideCommand,
   costCommand,
   soakCommand,
 ]) {

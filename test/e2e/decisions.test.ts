@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { textArchitectures } from '../../scripts/tiny-models/models.ts';
 import { metric, postJson } from '../support/client.ts';
 import { builtInModel, realModels } from '../support/models.ts';
 import { type RunningServer, startServer } from '../support/server.ts';
+import { letters, makeTinyModels, promptOf } from '../support/tiny-models.ts';
 
 interface Answer {
   type: string;
@@ -122,6 +124,35 @@ describe('decisions of the built-in model', () => {
     const { status, body: answer } = await postJson(`${server.baseUrl}/decide`, body);
     expect(status).toBe(400);
     expect(answer).toMatchObject({ error: { code: 'CONTEXT_LENGTH_EXCEEDED', details: { field: 'input' } } });
+  });
+});
+
+describe('decisions of models whose states cannot be cut, or slide', () => {
+  let models: Awaited<ReturnType<typeof makeTinyModels>>;
+  let server: RunningServer;
+  beforeAll(async () => {
+    models = await makeTinyModels();
+    server = await startServer({ models: models.folder, env: { HEARTH_PARALLEL: '2' } });
+  });
+  afterAll(async () => {
+    await server?.stop();
+    await models?.remove();
+  });
+
+  it.each(textArchitectures)('of a tiny %s are the same from a cache as from nothing', async (architecture) => {
+    const decide = async (input: string) => {
+      const body = { model: `tiny-${architecture}`, input, questions: [{ type: 'yes_no', question: 'x y z' }] };
+      const answer = await postJson(`${server.baseUrl}/decide`, body);
+      expect(answer.status, JSON.stringify(answer.body)).toBe(200);
+      return answer.body as Decided;
+    };
+    const [text, other] = [promptOf(letters(400, 1)), promptOf(letters(350, 2))];
+    const first = await decide(text);
+    const again = await decide(text);
+    expect(again.usage.cached_prompt_tokens).toBeGreaterThan(400);
+    expect(furthest(numbersOf(again), numbersOf(first))).toBeLessThanOrEqual(1e-4);
+    for (const filler of [other, `${other} a`, `b ${other}`]) await decide(filler);
+    expect(furthest(numbersOf(await decide(text)), numbersOf(first))).toBeLessThanOrEqual(1e-4);
   });
 });
 

@@ -490,3 +490,41 @@ describe('POST /models/{name}/load', () => {
     expect((await harness.send('POST', '/models/tiny/load', '{}', headers)).statusCode).toBe(415);
   });
 });
+
+describe.each([
+  ['/v1/decisions', { input: 'x', questions: [{ type: 'predicate', instructions: 'y' }] }],
+  ['/v1/systemone', { state: 'x', questions: { a: { type: 'noul', instructions: 'y' } } }],
+  ['/decide', { input: 'x', questions: [{ type: 'yes_no', question: 'y' }] }],
+  ['/api/v1/decide', { input: 'x', questions: [{ type: 'yes_no', question: 'y' }] }],
+])('POST %s', (url, valid) => {
+  const text = JSON.stringify(valid);
+
+  it('takes the body that the others are made from', async () => {
+    expect((await harness.send('POST', url, valid)).statusCode).toBe(200);
+  });
+
+  it.each([
+    ['an empty body', ''],
+    ['null', 'null'],
+    ['an array', '[]'],
+    ['half a body', text.slice(0, -3)],
+    ['brackets a million deep', nested('[', ']', 1_000_000)],
+    ['200,000 keys', `{${Array.from({ length: 200_000 }, (_, index) => `"k${index}":0`).join(',')}}`],
+    ['__proto__', `${text.slice(0, -1)},"__proto__":{"x":1}}`],
+    ['a number for the questions', `${text.slice(0, -1)},"questions":7}`],
+    ['null for the questions', `${text.slice(0, -1)},"questions":null}`],
+    ['a million questions', `${text.slice(0, -1)},"questions":[${'0,'.repeat(1_000_000)}0]}`],
+    ['a question of brackets', `${text.slice(0, -1)},"questions":[${nested('[', ']', 60)}]}`],
+    ['a name for the model that no file has', `${text.slice(0, -1)},"model":"../x"}`],
+    ['a number for the model', `${text.slice(0, -1)},"model":7}`],
+    ['a wrong time to stay', `${text.slice(0, -1)},"keep_alive":"soon"}`],
+  ])('refuses %s, starts nothing and goes on', async (_what, body) => {
+    const before = harness.gateway.wholeCalls.length;
+    const response = await harness.send('POST', url, body);
+    expect(response.statusCode).toBe(400);
+    expect(response.json()).toHaveProperty('error');
+    expect(response.body.length).toBeLessThan(2_000);
+    expect(response.body).not.toMatch(/node_modules|FST_ERR|ZodError/);
+    expect(harness.gateway.wholeCalls).toHaveLength(before);
+  });
+});
