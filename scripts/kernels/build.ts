@@ -1,22 +1,35 @@
 /**
  * Builds llama.cpp's CPU kernels with Hearth's patches (beside this file) from the source that comes with the
- * library, and puts them into the place of the library's own:
- * `npm run build:kernels -- [--all] [--restore] [--root DIR]`.
- * The built-in model is run before and after; kernels that predict something else or do not run are taken back.
+ * library, and puts them into the place of the library's own where they are faster:
+ * `npm run build:kernels -- [--all] [--keep-slower] [--restore] [--root DIR]`.
+ * The built-in model is run before and after; kernels that predict something else or do not run are taken back. Every
+ * compiler that is here makes its own, and all are measured in turn.
  */
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { largestDifference, predictsTheSame, probe } from './check.ts';
-import { BuildError, chooseCompilers, compile, requireTools, unpackSource } from './compile.ts';
+import { fastest, gainOf, type Pace } from './choose.ts';
+import {
+  BuildError,
+  type Compiler,
+  compile,
+  compilerForOthers,
+  compilersHere,
+  requireTools,
+  unpackSource,
+} from './compile.ts';
 import { install, kernelFiles, kernelFolders, patchFiles, restore, stateOf } from './folders.ts';
+import { measureInTurn, type Runner, startRunner } from './measure.ts';
+import { writePaceModel } from './pace-model.ts';
 import type { ProbeResult } from './probe.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
 const { values } = parseArgs({
   options: {
     all: { type: 'boolean', default: false },
+    'keep-slower': { type: 'boolean', default: false },
     restore: { type: 'boolean', default: false },
     root: { type: 'string', default: repository },
   },
@@ -43,6 +56,12 @@ function restoreAll(): string[] {
   return [...new Set(folders.flatMap(restore))];
 }
 
+/** Kernels that one compiler made, by name. */
+interface Build {
+  compiler: Compiler;
+  files: Map<string, string>;
+}
+
 async function main(): Promise<void> {
   if (values.restore) {
     const names = restoreAll();
@@ -52,25 +71,32 @@ async function main(): Promise<void> {
     return;
   }
   requireTools(process.env);
-  // What this machine cannot run is not checked here, so it is not left to a compiler that is known to fail at some of it.
-  if (values.all && chooseCompilers(process.env).CXX === undefined) {
+  const others = compilerForOthers(process.env);
+  if (values.all && others === null) {
     throw new BuildError('Kernels for other processors are built with Clang. On Debian: apt-get install clang');
   }
   const closed = folders.find((folder) => !isWritable(folder));
   if (closed !== undefined) throw new BuildError(`${closed} may not be written to by this user.`);
-  const before = await probe(root, model).catch((error: Error) => {
-    throw new BuildError(
-      `The built-in model does not run here: ${error.message}\nIf kernels were built before: --restore`,
-    );
-  });
-  if (before.kernels === null) throw new BuildError('The library has one set of kernels for all processors here.');
-  const inUse = basename(before.kernels);
-  const names = values.all ? kernelFiles(folders[0]!) : [inUse];
+  const inUse = await probeHere();
+  const names = values.all ? kernelFiles(folders[0]!) : [basename(inUse.kernels)];
   if (names.every((name) => folders.every((folder) => stateOf(folder, name) === 'patched'))) {
-    print(`in use   ${inUse}, built before; --restore brings the library's own back`);
+    print(`in use   ${basename(inUse.kernels)}, built before; --restore brings the library's own back`);
     return;
   }
-  await build(names, before);
+  print(`kernels  ${names.join(', ')}`);
+  // Older ones of ours are no measure.
+  const stock = restoreAll().length > 0 ? await probeHere() : inUse;
+  const work = mkdtempSync(join(tmpdir(), 'hearth-kernels-'));
+  try {
+    const make = prepare(work, names);
+    if (values.all) await useAll(make(others!), stock);
+    else await useFastest(make, work, stock);
+  } catch (error) {
+    restoreAll();
+    throw error;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
 }
 
 function isWritable(folder: string): boolean {
@@ -83,47 +109,132 @@ function isWritable(folder: string): boolean {
   }
 }
 
-async function build(names: readonly string[], before: ProbeResult): Promise<void> {
-  print(`kernels  ${names.join(', ')}`);
-  const work = mkdtempSync(join(tmpdir(), 'hearth-kernels-'));
-  try {
-    const source = join(work, 'source');
-    unpackSource(join(root, 'node_modules/node-llama-cpp/llama/gitRelease.bundle'), patchFiles(), source);
-    print(
-      `source   llama.cpp with ${patchFiles()
-        .map((file) => basename(file))
-        .join(', ')}`,
+type Running = ProbeResult & { kernels: string };
+
+/** What the built-in model predicts with the kernels that are installed now. */
+async function probeHere(): Promise<Running> {
+  const { kernels, predictions } = await probe(root, model).catch((error: Error) => {
+    throw new BuildError(
+      `The built-in model does not run here: ${error.message}\nIf kernels were built before: --restore`,
     );
+  });
+  if (kernels === null) throw new BuildError('The library has one set of kernels for all processors here.');
+  return { kernels, predictions };
+}
+
+/** Unpacks the source into `work`; the result compiles and installs what one compiler makes of it. */
+function prepare(work: string, names: readonly string[]): (compiler: Compiler) => Build {
+  const source = join(work, 'source');
+  unpackSource(join(root, 'node_modules/node-llama-cpp/llama/gitRelease.bundle'), patchFiles(), source);
+  print(
+    `source   llama.cpp with ${patchFiles()
+      .map((file) => basename(file))
+      .join(', ')}`,
+  );
+  return (compiler) => {
     const startedMs = performance.now();
-    const built = compile(source, join(work, 'build'), names, process.env);
-    print(`built    by ${chooseCompilers(process.env).CXX ?? 'the default compiler'} in ${seconds(startedMs)}`);
-    for (const folder of folders) install(folder, built);
+    const files = compile(source, join(work, `build-${compiler.label.replace(/\W/g, '-')}`), names, compiler);
+    print(`built    by ${compiler.label} in ${seconds(startedMs)}`);
+    return { compiler, files };
+  };
+}
+
+const use = (files: ReadonlyMap<string, string>) => {
+  for (const folder of folders) install(folder, files);
+};
+
+/** For every processor: what runs here is checked, what does not is believed. Throws `BuildError`. */
+async function useAll({ files }: Build, stock: Running): Promise<void> {
+  use(files);
+  const problem = await findProblem(stock);
+  if (problem !== null) throw new BuildError(`${problem}\nThe library's own kernels are back.`);
+  printInUse();
+}
+
+/**
+ * Tries what each compiler makes, and leaves the fastest in its place; where none is faster, the library's own. Throws
+ * `BuildError` when none runs as it should.
+ */
+async function useFastest(make: (compiler: Compiler) => Build, work: string, stock: Running): Promise<void> {
+  const paceModel = await writePaceModel(work);
+  const runners: Runner[] = [await startRunner(root, paceModel)];
+  try {
+    const builds: Build[] = [];
+    const problems: string[] = [];
+    for (const compiler of compilersHere(process.env)) {
+      const build = attempt(() => make(compiler), problems);
+      if (build === null) continue;
+      use(build.files);
+      const problem = await findProblem(stock);
+      if (problem === null) {
+        builds.push(build);
+        runners.push(await startRunner(root, paceModel));
+      } else problems.push(`${compiler.label}: ${problem}`);
+      restoreAll();
+    }
+    for (const problem of problems) print(`left out ${problem}`);
+    if (builds.length === 0) throw new BuildError(`${problems.join('\n')}\nThe library's own kernels are back.`);
+    const [own, ...paces] = await measureInTurn(runners);
+    choose(builds, own!, paces);
   } finally {
-    rmSync(work, { recursive: true, force: true });
+    for (const { child } of runners) child.kill();
   }
-  await check(before);
+}
+
+/** What it gives; null, and its words among the problems, when it throws a `BuildError`. */
+function attempt<Result>(act: () => Result, problems: string[]): Result | null {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    problems.push(error.message);
+    return null;
+  }
+}
+
+/** `own`: the pace of the library's kernels; `paces`: those of the builds, in their order. */
+function choose(builds: readonly Build[], own: Pace, paces: readonly Pace[]): void {
+  const measured = builds.map((build, index) => ({ ...build, pace: paces[index]! }));
+  print(`measured ${'the library'.padEnd(12)} ${describe(own)}`);
+  for (const { compiler, pace } of measured) {
+    const ratios = `${(pace.prompt / own.prompt).toFixed(2)} and ${(pace.decode / own.decode).toFixed(2)} times`;
+    print(`         ${compiler.label.padEnd(12)} ${describe(pace)}: ${ratios}`);
+  }
+  const best = measured.toSorted((left, right) => gainOf(own, right.pace) - gainOf(own, left.pace))[0]!;
+  const winner = values['keep-slower'] ? best : fastest(own, measured);
+  if (winner === null) {
+    print("in use   the library's own: none of these is faster here");
+    return;
+  }
+  use(winner.files);
+  print(`         those of ${winner.compiler.label} stay`);
+  printInUse();
+}
+
+const describe = ({ prompt, decode }: Pace) =>
+  `prompts ${prompt.toFixed(0)} tokens/s, answers ${decode.toFixed(1)} tokens/s`;
+
+function printInUse(): void {
   print(`in use   ${folders.map((folder) => relative(root, folder)).join(', ')}`);
   print('         loaded models keep their kernels until they are loaded again; npm ci brings the old ones back');
 }
 
-/** Takes the new kernels back when the model does not run with them or predicts something else. */
-async function check(before: ProbeResult): Promise<void> {
-  const takeBack = (reason: string): never => {
-    restoreAll();
-    throw new BuildError(
-      `${reason}\nThe library's own kernels are back. Another compiler may do: CC=clang CXX=clang++ npm run build:kernels`,
-    );
-  };
-  const after = await probe(root, model).catch((error: Error) =>
-    takeBack(`A model does not run with them: ${error.message}`),
-  );
+/** What is wrong with the kernels that are installed now; null when the model predicts the same with them. */
+async function findProblem(stock: Running): Promise<string | null> {
+  let after: ProbeResult;
+  try {
+    after = await probe(root, model);
+  } catch (error) {
+    return `a model does not run with them: ${error instanceof Error ? error.message : String(error)}`;
+  }
   // Kernels that cannot be loaded are passed over for those of an older processor.
-  if (after.kernels !== before.kernels) takeBack(`The library does not load them but ${after.kernels}.`);
-  const difference = largestDifference(before.predictions, after.predictions).toFixed(4);
-  if (!predictsTheSame(before.predictions, after.predictions)) {
-    takeBack(`The built-in model predicts something else with them: a probability differs by ${difference}.`);
+  if (after.kernels !== stock.kernels) return `the library does not load them but ${after.kernels}`;
+  const difference = largestDifference(stock.predictions, after.predictions).toFixed(4);
+  if (!predictsTheSame(stock.predictions, after.predictions)) {
+    return `the built-in model predicts something else with them: a probability differs by ${difference}`;
   }
   print(`checked  the built-in model predicts the same (probabilities differ by at most ${difference})`);
+  return null;
 }
 
 try {

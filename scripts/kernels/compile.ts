@@ -33,19 +33,42 @@ export function unpackSource(bundle: string, patches: readonly string[], folder:
   }
 }
 
-/** The compilers to use: what CC and CXX say, else Clang, else whatever CMake finds. */
-export function chooseCompilers(environment: NodeJS.ProcessEnv): { CC?: string; CXX?: string } {
-  const { CC, CXX } = environment;
-  if (CC || CXX) return { ...(CC && { CC }), ...(CXX && { CXX }) };
-  // GCC 12 makes AMX kernels that end the process: it drops the stores that set up the tiles.
+/** A pair of compilers, as CMake is told of them; without, it takes what it finds. */
+export interface Compiler {
+  label: string;
+  CC?: string;
+  CXX?: string;
+}
+
+/**
+ * The compilers to try: those that CC and CXX name, else Clang and GCC as far as they are here, else whatever CMake finds.
+ * Which of them makes the faster kernels differs from processor to processor.
+ */
+export function compilersHere({ CC, CXX }: NodeJS.ProcessEnv, has: (tool: string) => boolean = exists): Compiler[] {
+  if (CC || CXX) return [{ label: CXX ?? CC ?? '', ...(CC && { CC }), ...(CXX && { CXX }) }];
   const versions = ['', '-22', '-21', '-20', '-19', '-18', '-17', '-16', '-15', '-14'];
-  const version = versions.find((suffix) => exists(`clang${suffix}`) && exists(`clang++${suffix}`));
-  return version === undefined ? {} : { CC: `clang${version}`, CXX: `clang++${version}` };
+  const clang = versions.find((suffix) => has(`clang${suffix}`) && has(`clang++${suffix}`));
+  const found: Compiler[] = [];
+  if (clang !== undefined) found.push({ label: `clang${clang}`, CC: `clang${clang}`, CXX: `clang++${clang}` });
+  if (has('gcc') && has('g++')) found.push({ label: 'gcc', CC: 'gcc', CXX: 'g++' });
+  return found.length > 0 ? found : [{ label: 'the default compiler' }];
+}
+
+/**
+ * The one for kernels that cannot be run here: GCC 12 makes AMX kernels that end the process, as it drops the stores that
+ * set up the tiles. Null without Clang.
+ */
+export function compilerForOthers(
+  environment: NodeJS.ProcessEnv,
+  has: (tool: string) => boolean = exists,
+): Compiler | null {
+  const [first] = compilersHere(environment, has);
+  return environment['CC'] || environment['CXX'] || first?.label.startsWith('clang') ? (first ?? null) : null;
 }
 
 /** Looks for what a build needs. Throws `BuildError`, which names what is missing. */
 export function requireTools(environment: NodeJS.ProcessEnv): void {
-  const { CC = 'cc', CXX = 'c++' } = chooseCompilers(environment);
+  const { CC = 'cc', CXX = 'c++' } = compilersHere(environment)[0]!;
   const lacksCompiler = !exists(CC) || !exists(CXX);
   if (lacksCompiler && (environment.CC || environment.CXX)) {
     throw new BuildError(`CC and CXX name compilers, but ${CC} and ${CXX} are not both here.`);
@@ -61,9 +84,9 @@ export function compile(
   source: string,
   buildFolder: string,
   names: readonly string[],
-  environment: NodeJS.ProcessEnv,
+  { CC, CXX }: Compiler,
 ): Map<string, string> {
-  const env = { ...environment, ...chooseCompilers(environment) };
+  const env = { ...process.env, ...(CC && { CC }), ...(CXX && { CXX }) };
   const project = ['-S', import.meta.dirname, '-B', buildFolder, `-DGGML_FOLDER=${join(source, 'ggml')}`];
   run('cmake', [...project, ...options], 'CMake refuses the source', env);
   const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / bytesPerJob)));

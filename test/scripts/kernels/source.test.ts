@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { largestDifference, predictsTheSame } from '../../../scripts/kernels/check.ts';
-import { BuildError, chooseCompilers, requireTools, unpackSource } from '../../../scripts/kernels/compile.ts';
+import {
+  BuildError,
+  compilerForOthers,
+  compilersHere,
+  requireTools,
+  unpackSource,
+} from '../../../scripts/kernels/compile.ts';
 import { patchFiles } from '../../../scripts/kernels/folders.ts';
 import { repositoryRoot } from '../../support/server.ts';
 
@@ -20,6 +26,7 @@ describe.skipIf(lacksGit)(`the source of the kernels${lacksGit ? ' (skipped: no 
       unpackSource(bundle, patchFiles(), source);
       const operations = readFileSync(join(source, 'ggml/src/ggml-cpu/ops.cpp'), 'utf8');
       expect(operations).toContain('tiles_per_head');
+      expect(readFileSync(join(source, 'ggml/src/ggml-cpu/ggml-cpu.cpp'), 'utf8')).toContain('kept_threadpool');
       // A second time they do not fit, and that is said.
       const again = () => unpackSource(bundle, [...patchFiles(), ...patchFiles()], join(folder, 'again'));
       expect(again).toThrow(BuildError);
@@ -32,8 +39,21 @@ describe.skipIf(lacksGit)(`the source of the kernels${lacksGit ? ' (skipped: no 
 
 describe('compilers', () => {
   it('are those that the environment names', () => {
-    expect(chooseCompilers({ CC: 'gcc-14', CXX: 'g++-14' })).toEqual({ CC: 'gcc-14', CXX: 'g++-14' });
-    expect(chooseCompilers({ CXX: 'g++-14' })).toEqual({ CXX: 'g++-14' });
+    expect(compilersHere({ CC: 'gcc-14', CXX: 'g++-14' })).toEqual([{ label: 'g++-14', CC: 'gcc-14', CXX: 'g++-14' }]);
+    expect(compilersHere({ CXX: 'g++-14' })).toEqual([{ label: 'g++-14', CXX: 'g++-14' }]);
+  });
+
+  it('are otherwise all that are here, Clang first', () => {
+    const has = (...tools: string[]) => compilersHere({}, (tool) => tools.includes(tool)).map(({ label }) => label);
+    expect(has('gcc', 'g++', 'clang-16', 'clang++-16', 'clang-14', 'clang++-14')).toEqual(['clang-16', 'gcc']);
+    expect(has('gcc', 'g++', 'clang')).toEqual(['gcc']);
+    expect(has()).toEqual(['the default compiler']);
+  });
+
+  it('for kernels that cannot be tried here are Clang, or what the environment names', () => {
+    expect(compilerForOthers({ CC: 'gcc', CXX: 'g++' })).toMatchObject({ CXX: 'g++' });
+    expect(compilerForOthers({}, (tool) => ['gcc', 'g++'].includes(tool))).toBeNull();
+    expect(compilerForOthers({}, (tool) => tool.startsWith('clang'))).toMatchObject({ label: 'clang' });
   });
 
   it('must be there', () => {

@@ -1,0 +1,55 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { summarize } from '../bench/statistics.ts';
+import type { Pace } from './choose.ts';
+
+/** Processes that take turns: one round proves nothing on a machine that does other things beside. */
+const rounds = 7;
+
+/** A process that runs a model with the kernels that were installed when it began. */
+export interface Runner {
+  /** What it has measured so far, by rounds. */
+  paces: Pace[];
+  child: ChildProcess;
+}
+
+/** Starts a process that keeps the kernels installed below `root` now, until it is ended. Rejects when it does not live. */
+export async function startRunner(root: string, modelPath: string): Promise<Runner> {
+  const child = fork(join(import.meta.dirname, 'pace.ts'), [root, modelPath], {
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    // As a worker has them: with more, the threads of small models disturb each other.
+    env: { ...process.env, UV_THREADPOOL_SIZE: '1', MALLOC_ARENA_MAX: '1' },
+  });
+  await nextMessage(child);
+  return { paces: [], child };
+}
+
+/** The median pace of each, measured in turn. Rejects when one of the processes ends. */
+export async function measureInTurn(runners: readonly Runner[]): Promise<Pace[]> {
+  for (let round = 0; round < rounds; round++) {
+    // To and fro: who comes second after a long pause is always another.
+    for (const { child, paces } of round % 2 === 0 ? runners : runners.toReversed()) {
+      child.send({});
+      paces.push((await nextMessage(child)) as Pace);
+    }
+  }
+  return runners.map(({ paces }) => ({
+    prompt: summarize(paces.map(({ prompt }) => prompt))!.median,
+    decode: summarize(paces.map(({ decode }) => decode))!.median,
+  }));
+}
+
+async function nextMessage(child: ChildProcess): Promise<unknown> {
+  const done = new AbortController();
+  try {
+    return await Promise.race([
+      once(child, 'message', { signal: done.signal }).then(([message]: unknown[]) => message),
+      once(child, 'close', { signal: done.signal }).then(([code, signal]: unknown[]) => {
+        throw new Error(`the process that measures ended with ${String(signal ?? code)}`);
+      }),
+    ]);
+  } finally {
+    done.abort();
+  }
+}
