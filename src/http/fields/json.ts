@@ -4,6 +4,10 @@ import { fieldOf } from './field.ts';
 /** Deeper values crash or stall whatever walks them later; no honest request comes near. */
 const maxDepth = 64;
 const maxKeys = 10_000;
+/** Of lists in lists: each is bounded by its schema, which reports what is wrong with every item, and not all together. */
+const maxInnerItems = 20_000;
+/** From this depth on a list is in an item of a list (`messages.0.content`), and no list of tokens. */
+const innerDepth = 4;
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
@@ -17,8 +21,8 @@ export function decodeUtf8(bytes: Uint8Array): string {
 }
 
 /**
- * Parses a JSON object from a client. Nesting over 64 and more than 10,000 keys are refused before parsing; keys that
- * reach for prototypes, lone surrogates and numbers beyond the range of a double after it.
+ * Parses a JSON object from a client. Nesting over 64, more than 10,000 keys and more than 20,000 items in lists of lists
+ * are refused before parsing; keys that reach for prototypes, lone surrogates and numbers beyond the range of a double after it.
  * Throws `invalid_request`, with the field where there is one.
  */
 export function parseJsonObject(text: string): Record<string, unknown> {
@@ -37,11 +41,13 @@ export function parseJsonObject(text: string): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-/** Counts brackets and colons outside strings. Text that is not JSON at all gets its answer from the parser. */
+/** Counts brackets, colons and commas outside strings. Text that is not JSON at all gets its answer from the parser. */
 function refuseExcess(text: string): void {
   let depth = 0;
   let keys = 0;
+  let innerItems = 0;
   let inString = false;
+  const isList: boolean[] = [];
   for (let index = 0; index < text.length; index++) {
     const char = text.charCodeAt(index);
     if (inString) {
@@ -51,7 +57,7 @@ function refuseExcess(text: string): void {
     }
     if (char === 0x22) inString = true;
     else if (char === 0x5b || char === 0x7b) {
-      depth++;
+      isList[++depth] = char === 0x5b;
       if (depth > maxDepth) {
         throw new AppError('invalid_request', `The body is nested deeper than ${maxDepth} levels.`);
       }
@@ -59,6 +65,8 @@ function refuseExcess(text: string): void {
     else if (char === 0x3a) {
       keys++;
       if (keys > maxKeys) throw new AppError('invalid_request', `The body has more than ${maxKeys} keys.`);
+    } else if (char === 0x2c && depth >= innerDepth && isList[depth] && ++innerItems > maxInnerItems) {
+      throw new AppError('invalid_request', `The body has more than ${maxInnerItems} items in lists of lists.`);
     }
   }
 }

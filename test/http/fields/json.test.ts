@@ -53,6 +53,14 @@ describe('parseJsonObject', () => {
     expect(() => parseJsonObject(keys(10_001))).toThrow('more than 10000 keys');
   });
 
+  it('takes 20,000 items in lists of lists, and any number of tokens', () => {
+    const ones = (count: number) => `[${Array.from({ length: count }, () => 1).join(',')}]`;
+    const parts = (count: number) => `{"messages":[{"content":${ones(count)}},{"content":${ones(10_000)}}]}`;
+    expect(() => parseJsonObject(parts(10_000))).not.toThrow();
+    expect(() => parseJsonObject(parts(10_010))).toThrow('more than 20000 items in lists of lists');
+    expect(() => parseJsonObject(`{"prompt":[${ones(100_000)},${ones(3)}]}`)).not.toThrow();
+  });
+
   it.each([
     ['{"a":[1,{"b":1e999}]}', 'a.1.b'],
     ['{"a":{"__proto__":1}}', 'a.__proto__'],

@@ -102,7 +102,7 @@ export type ContextEdit = NonNullable<z.infer<typeof contextManagement>['edits']
 /** Fields of a conversation, in a request for an answer and in one for its size. */
 export const conversationFields = {
   model: modelNameField,
-  messages: z.array(message).min(1).max(100_000),
+  messages: z.array(message).min(1).max(10_000),
   system: content.nullish().meta({ description: 'Text, or blocks of text.' }),
   tools: z.array(tool).max(1_024).nullish(),
   tool_choice: toolChoice.nullish(),
