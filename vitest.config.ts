@@ -18,7 +18,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/browser/**'],
+          exclude: ['test/e2e/**', 'test/browser/**', 'test/clients/**'],
           testTimeout: 60_000,
           // No module keeps a state, so files can share a process: most of their time would go into loading it anew.
           isolate: false,
