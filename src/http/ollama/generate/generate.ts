@@ -1,12 +1,13 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
+import { z } from 'zod';
 import type { ChatRequest } from '../../../core/chat.ts';
 import type { AppError } from '../../../core/errors.ts';
 import type { Answer, StreamEvent } from '../../../core/events.ts';
 import { namesIgnored, ndjsonFraming, respond, type SseItem, sseFraming } from '../../answer/answer.ts';
 import type { FieldNames } from '../../fields/field-names.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
-import { workErrorAnswers } from '../../mount/describe.ts';
+import { eventStream, workErrorAnswers } from '../../mount/describe.ts';
 import { errorBody, ollamaError } from '../objects/errors.ts';
 import { assertThinks, ensureContext, loadOrUnload } from '../objects/loading.ts';
 import type { OllamaMount } from '../objects/mounts.ts';
@@ -30,6 +31,9 @@ const seedNames: FieldNames = { ...names, maxTokens: 'max_tokens', 'sampling.tem
 /** One prompt has no older turns that could be left out, and nothing of a context is shifted. */
 const ignored = ['context', 'truncate', 'shift'];
 
+/** A record of the first specification's stream. */
+const seedEvent = z.union([z.looseObject({}), z.literal('[DONE]')]);
+
 /** `POST /generate`, at one of its places the first seed specification's too. */
 export function addGenerateRoute(instance: FastifyInstance, deps: RouteDeps, { isShared }: OllamaMount): void {
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
@@ -47,7 +51,11 @@ export function addGenerateRoute(instance: FastifyInstance, deps: RouteDeps, { i
       response: {
         200: {
           description: 'The answer, or its lines',
-          content: { 'application/json': { schema: generateLine }, 'application/x-ndjson': { schema: generateLine } },
+          content: {
+            'application/json': { schema: generateLine },
+            'application/x-ndjson': { schema: generateLine },
+            ...(isShared && eventStream(seedEvent, z.string().optional())),
+          },
         },
         ...workErrorAnswers(ollamaError),
       },
