@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createProgram } from '../../src/cli/cli.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { createHarness, testConfig } from '../http/harness.ts';
+import { runCli } from '../support/run-cli.ts';
 import { repositoryRoot } from '../support/server.ts';
 
 const key = 'secret-key';
@@ -25,26 +25,9 @@ afterEach(async () => {
 
 /** What `hearth list` prints, with the key configured. */
 async function list(server: Partial<Config['server']>) {
-  const printed = { text: '', notes: [] as string[], code: null as number | null };
   const config = testConfig({ apiKeys: [key], ...server }, { folder: join(folder, 'models') });
-  const program = createProgram({
-    configOf: () => ({ ...config, dataFolder: folder }),
-    env: {},
-    terminal: {
-      write: (text) => {
-        printed.text += text;
-      },
-      fail: (text) => void printed.notes.push(text),
-      isInteractive: false,
-    },
-    readInput: async () => '',
-    interrupted: () => new Promise(() => {}),
-    setExitCode: (code) => {
-      printed.code = code;
-    },
-  });
-  await program.parseAsync(['list'], { from: 'user' });
-  return printed;
+  const { text, failures, code } = await runCli({ ...config, dataFolder: folder }, ['list']);
+  return { text, notes: failures, code };
 }
 
 async function listening(server: Server): Promise<number> {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createProgram } from '../../src/cli/cli.ts';
 import { readQuestion } from '../../src/cli/decide.ts';
 import { createHarness, type Harness, testConfig } from '../http/harness.ts';
+import { runCli } from '../support/run-cli.ts';
 
 let harness: Harness;
 beforeEach(async () => {
@@ -10,27 +10,10 @@ beforeEach(async () => {
 afterEach(() => harness.close());
 
 /** What `hearth decide tiny` prints with a text on stdin, and its exit code. */
-async function run(...words: string[]): Promise<{ text: string; failures: string[]; code: number }> {
+async function run(...words: string[]) {
   const { port } = new URL(await harness.http.listen());
-  const printed = { text: '', failures: [] as string[], code: -1 };
-  const program = createProgram({
-    configOf: () => testConfig({ port: Number(port), apiKeys: ['secret-key'] }),
-    env: {},
-    terminal: {
-      write: (text) => {
-        printed.text += text;
-      },
-      fail: (text) => void printed.failures.push(text),
-      isInteractive: false,
-    },
-    readInput: async () => 'The invoice is wrong.',
-    interrupted: () => new Promise(() => {}),
-    setExitCode: (code) => {
-      printed.code = code;
-    },
-  });
-  await program.parseAsync(['decide', 'tiny', ...words], { from: 'user' });
-  return printed;
+  const config = testConfig({ port: Number(port), apiKeys: ['secret-key'] });
+  return runCli(config, ['decide', 'tiny', ...words], 'The invoice is wrong.');
 }
 
 describe('hearth decide', () => {

@@ -2,10 +2,10 @@ import { link, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createProgram } from '../../src/cli/cli.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { createHarness, type Harness, testConfig } from '../http/harness.ts';
 import { tinyGguf } from '../support/gguf-writer.ts';
+import { runCli } from '../support/run-cli.ts';
 
 let harness: Harness;
 let folder: string;
@@ -18,28 +18,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** What a command prints, and its exit code. */
-async function run(config: Config, ...words: string[]): Promise<{ text: string; failures: string[]; code: number }> {
-  const printed = { text: '', failures: [] as string[], code: -1 };
-  const program = createProgram({
-    configOf: () => config,
-    env: {},
-    terminal: {
-      write: (text) => {
-        printed.text += text;
-      },
-      fail: (text) => void printed.failures.push(text),
-      isInteractive: false,
-    },
-    readInput: async () => '',
-    interrupted: () => new Promise(() => {}),
-    setExitCode: (code) => {
-      printed.code = code;
-    },
-  });
-  await program.parseAsync(words, { from: 'user' });
-  return printed;
-}
+const run = (config: Config, ...words: string[]) => runCli(config, words);
 
 describe('hearth list --available', () => {
   const fields = {

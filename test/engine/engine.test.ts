@@ -67,6 +67,37 @@ describe('a name that was made for a model', () => {
     expect((await engine.getModel('m')).loaded?.plan?.contextTokens).toBe(256);
   });
 
+  it('gives the same to what is only counted or shown as tokens', async () => {
+    const system = { system: 'You are short.' };
+    const { engine, workers } = testEngine(
+      [{ name: 'm', aliases: ['default'], variants: [variant('q4_0')] }],
+      {},
+      {},
+      undefined,
+      { mine: system },
+    );
+    const input = {
+      type: 'chat' as const,
+      messages: [{ role: 'user' as const, content: [{ type: 'text' as const, text: 'Hi' }] }],
+      tools: [],
+      toolChoice: { type: 'auto' as const },
+    };
+    const request = { model: 'mine', input, sampling: {}, stop: [] };
+    for (const what of ['count', 'tokens'] as const) {
+      const gone = new AbortController();
+      const asked = engine[what](request, { ...anyContext(), signal: gone.signal }).catch(() => {});
+      await settle();
+      const sent = workers[0]!.received.find((message) => message.type === what);
+      expect(sent).toMatchObject({
+        request: { input: { messages: [{ role: 'system', content: [{ text: 'You are short.' }] }, { role: 'user' }] } },
+      });
+      gone.abort();
+      workers[0]!.exit({ signal: 'SIGKILL' });
+      await asked;
+      workers.shift();
+    }
+  });
+
   it('adds nothing to requests by the name of the model', async () => {
     const { engine, workers } = setupMade();
     const request = { model: 'm', input: { type: 'text' as const, prompt: 'x' }, sampling: {}, stop: [] };

@@ -8,6 +8,7 @@ import { isContent, type StreamEvent } from '../../core/events.ts';
 import type { Ability } from '../../core/model.ts';
 import { type Preset, withPreset } from '../../core/preset.ts';
 import type { TokenCount, TokensRequest, TokensResult } from '../../core/provider.ts';
+import type { WorkerRequest } from '../../ipc/protocol.ts';
 import type { Bus } from '../../observe/bus.ts';
 import type { Lease, LoadSettings, Manager, ModelRef } from '../residents/residents.ts';
 import { mergeChoices } from './merge-choices.ts';
@@ -184,19 +185,15 @@ export function createRequests(deps: {
       }),
     async count(asked, context) {
       const { model, promptTokens } = await once('generate', asked, context, (name, preset) => {
-        const request = preset ? withPreset(asked, preset) : asked;
-        assertReadable(request, name);
-        const options = { model: name, choice: 0, owner: context.principal.cacheOwner };
-        const wanted = toWorkerRequest(request, options);
+        const wanted = forWorker(asked, { model: name, preset, context });
         return (lease, signal) => lease.count(wanted, signal);
       });
       return { model, promptTokens };
     },
     async tokens(request, context) {
-      const { model, text, tokens, pieces } = await once('generate', request, context, (name) => {
-        assertReadable(request, name);
+      const { model, text, tokens, pieces } = await once('generate', request, context, (name, preset) => {
         const wanted = {
-          ...toWorkerRequest(request, { model: name, choice: 0, owner: context.principal.cacheOwner }),
+          ...forWorker(request, { model: name, preset, context }),
           addStart: request.addStart ?? false,
           controlsAreText: request.controlsAreText ?? false,
           wantsPieces: request.wantsPieces ?? false,
@@ -206,4 +203,14 @@ export function createRequests(deps: {
       return { model, text, tokens, ...(pieces && { pieces }) };
     },
   };
+}
+
+/** A request of which nothing is generated, with what the name that it asks by adds. Throws as `assertReadable` does. */
+function forWorker(
+  asked: ChatRequest,
+  { model, preset, context }: { model: string; preset: Preset | undefined; context: CallContext },
+): WorkerRequest {
+  const request = preset ? withPreset(asked, preset) : asked;
+  assertReadable(request, model);
+  return toWorkerRequest(request, { model, choice: 0, owner: context.principal.cacheOwner });
 }

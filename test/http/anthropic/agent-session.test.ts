@@ -104,7 +104,7 @@ describe('the session of a coding agent', () => {
       { type: 'reasoning-delta', blockId: 0, text: 'I read it.' },
       { type: 'reasoning-end', blockId: 0, signature: null },
       ...textEvents(['Let me look.'], 1),
-      ...toolCallEvents(2, 'call_1', 'Read', ['{"file_path":', '"/work/a.txt"}']),
+      ...toolCallEvents(2, 'call_1', 'Read', ['{"file_path":', '"notes/a.txt"}']),
       finishEvent(9, 'tool_calls'),
     ]);
     const first = await post(turn('fa690', [question]));
@@ -148,7 +148,7 @@ describe('the session of a coding agent', () => {
         content: [
           { type: 'reasoning', text: 'I read it.', signature: null, redactedData: null, origin: null },
           { type: 'text', text: 'Let me look.' },
-          { type: 'tool-call', id: 'toolu_1', name: 'Read', arguments: { file_path: '/work/a.txt' } },
+          { type: 'tool-call', id: 'toolu_1', name: 'Read', arguments: { file_path: 'notes/a.txt' } },
         ],
       },
       {

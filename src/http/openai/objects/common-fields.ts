@@ -13,14 +13,8 @@ export const openMaxTokens = z
   .nullish()
   .meta({ description: 'At most this many tokens; -1: until the end of the context.' });
 
-/**
- * Fields that chat and completions have. Fields that we do not know are dropped and named in a header, and null means
- * absent. What OpenAI has and would bind the answer is accepted here and refused by name in `to-core.ts`.
- */
-export const commonFields = {
-  model: modelNameField.nullish(),
-  temperature: samplingFields.temperature.nullish(),
-  top_p: samplingFields.top_p.nullish(),
+/** Sampling beyond temperature and top_p, as every endpoint that generates has it; null means absent. */
+export const moreSamplingFields = {
   top_k: samplingFields.top_k.nullish(),
   min_p: samplingFields.min_p.nullish(),
   seed: samplingFields.seed.nullish(),
@@ -37,6 +31,17 @@ export const commonFields = {
   dry_allowed_length: extraSamplingFields.dry_allowed_length.nullish(),
   dry_penalty_last_n: extraSamplingFields.dry_penalty_last_n.nullish(),
   dry_sequence_breakers: extraSamplingFields.dry_sequence_breakers.nullish(),
+};
+
+/**
+ * Fields that chat and completions have. Fields that we do not know are dropped and named in a header, and null means
+ * absent. What OpenAI has and would bind the answer is accepted here and refused by name in `to-core.ts`.
+ */
+export const commonFields = {
+  model: modelNameField.nullish(),
+  temperature: samplingFields.temperature.nullish(),
+  top_p: samplingFields.top_p.nullish(),
+  ...moreSamplingFields,
   max_tokens: openMaxTokens,
   n_predict: openMaxTokens.meta({ description: "llama.cpp's name for max_tokens." }),
   ...formatFields,

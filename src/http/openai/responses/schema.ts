@@ -3,7 +3,7 @@ import { cachePromptField } from '../../fields/cache-prompt.ts';
 import { keepAliveField } from '../../fields/keep-alive.ts';
 import { modelNameField } from '../../fields/model-name.ts';
 import { maxTokensField, samplingFields, stopField } from '../../fields/sampling.ts';
-import { extraSamplingFields } from '../../fields/sampling-extras.ts';
+import { moreSamplingFields } from '../objects/common-fields.ts';
 
 /** Items are checked in `items.ts`, each by the schema of its type, where an error can name it. */
 const item = z.looseObject({ type: z.string().max(64).nullish() }).meta({
@@ -152,22 +152,7 @@ export const responseBody = z
     access_programs: z.looseObject({}).nullish(),
     image: z.looseObject({}).nullish(),
     background_options: z.looseObject({}).nullish(),
-    top_k: samplingFields.top_k.nullish(),
-    min_p: samplingFields.min_p.nullish(),
-    seed: samplingFields.seed.nullish(),
-    repeat_penalty: samplingFields.repeat_penalty.nullish(),
-    frequency_penalty: samplingFields.frequency_penalty.nullish(),
-    presence_penalty: samplingFields.presence_penalty.nullish(),
-    logit_bias: extraSamplingFields.logit_bias.nullish(),
-    ignore_eos: extraSamplingFields.ignore_eos.nullish(),
-    min_tokens: extraSamplingFields.min_tokens.nullish(),
-    xtc_probability: extraSamplingFields.xtc_probability.nullish(),
-    xtc_threshold: extraSamplingFields.xtc_threshold.nullish(),
-    dry_multiplier: extraSamplingFields.dry_multiplier.nullish(),
-    dry_base: extraSamplingFields.dry_base.nullish(),
-    dry_allowed_length: extraSamplingFields.dry_allowed_length.nullish(),
-    dry_penalty_last_n: extraSamplingFields.dry_penalty_last_n.nullish(),
-    dry_sequence_breakers: extraSamplingFields.dry_sequence_breakers.nullish(),
+    ...moreSamplingFields,
     stop: stopField.nullish(),
     keep_alive: keepAliveField.nullish(),
     cache_prompt: cachePromptField.nullish(),

@@ -1,13 +1,7 @@
 import { type CharSet, includes } from '../gbnf/gbnf.ts';
-import type { Syntax } from '../pattern/pattern.ts';
 import { always, atom, createAlgebra, type Formula, never } from './formula.ts';
+import { compileProgram, type Demand, type Instruction } from './program.ts';
 import type { Work } from './work.ts';
-
-/** What a text must match, or must not. */
-export interface Demand {
-  syntax: Syntax;
-  negated: boolean;
-}
 
 /** Reads a text character by character, and knows what must still come. Equal states are one. */
 export interface Machine {
@@ -46,26 +40,6 @@ interface Part {
 /** The demand that the text is at its end. */
 const endAtom = 0;
 
-type Instruction =
-  | { type: 'set'; set: CharSet; next: number }
-  | { type: 'split'; next: readonly number[] }
-  | { type: 'ahead'; negated: boolean; from: number; next: number }
-  | { type: 'behind'; negated: boolean; index: number; next: number }
-  | { type: 'start'; next: number }
-  | { type: 'end'; next: number }
-  /** Whatever follows. */
-  | { type: 'done' };
-
-const inWord: Syntax = {
-  type: 'set',
-  set: [
-    [0x30, 0x39],
-    [0x41, 0x5a],
-    [0x5f, 0x5f],
-    [0x61, 0x7a],
-  ],
-};
-
 /**
  * The machine of all demands together: an alternating automaton, whose states are formulas over places in the patterns.
  * So look-around, several patterns and their opposites are one and the same thing, and no text takes more than one step
@@ -74,15 +48,7 @@ const inWord: Syntax = {
  */
 export function createMachine(demands: readonly Demand[], work: Work): Machine {
   const { and, or, not, substitute } = createAlgebra(work.spend);
-  const program: Instruction[] = [{ type: 'done' }];
-  /** Where the reading of each look behind begins. */
-  const behindStarts: number[] = [];
-  const behindOf = new Map<Syntax, number>();
-  const add = (instruction: Instruction): number => {
-    work.spend(1);
-    return program.push(instruction) - 1;
-  };
-  const roots = demands.map(({ syntax, negated }) => ({ from: searched(syntax, 0), negated }));
+  const { program, roots, behindStarts } = compileProgram(demands, work);
   const memo = new Map<string, Formula>();
   const classes = classesOf(
     program.flatMap((instruction) => (instruction.type === 'set' ? [instruction.set] : [])),
@@ -93,66 +59,6 @@ export function createMachine(demands: readonly Demand[], work: Work): Machine {
   const steps = new Map<string, Formula>();
   const parts = new Map<string, Part>();
   const states = new Map<string, State>();
-
-  /** `syntax` anywhere in what follows, then `next`. */
-  function searched(syntax: Syntax, next: number): number {
-    const found = compiled(syntax, next);
-    return beginsAtStart(syntax) ? found : loop((own) => add({ type: 'set', set: [[0, 0x10ffff]], next: own }), found);
-  }
-
-  function loop(bodyOf: (own: number) => number, next: number): number {
-    const own = add({ type: 'split', next: [] });
-    program[own] = { type: 'split', next: [bodyOf(own), next] };
-    return own;
-  }
-
-  function compiled(syntax: Syntax, next: number): number {
-    switch (syntax.type) {
-      case 'set':
-        return add({ type: 'set', set: syntax.set, next });
-      case 'sequence':
-        return syntax.items.reduceRight((following, item) => compiled(item, following), next);
-      case 'choice':
-        return add({ type: 'split', next: syntax.items.map((item) => compiled(item, next)) });
-      case 'repeat': {
-        const { item, min, max } = syntax;
-        let following = next;
-        if (max === null) following = loop((own) => compiled(item, own), next);
-        else
-          for (let left = max - min; left > 0; left--)
-            following = add({ type: 'split', next: [compiled(item, following), next] });
-        for (let left = min; left > 0; left--) following = compiled(item, following);
-        return following;
-      }
-      case 'look':
-        if (syntax.direction === 'behind') return behind(syntax.item, syntax.negated, next);
-        return add({ type: 'ahead', negated: syntax.negated, from: compiled(syntax.item, 0), next });
-      case 'start':
-        return add({ type: 'start', next });
-      case 'end':
-        return add({ type: 'end', next });
-      case 'boundary': {
-        const side = (before: boolean) =>
-          behind(
-            inWord,
-            !before,
-            add({ type: 'ahead', negated: before !== syntax.negated, from: compiled(inWord, 0), next }),
-          );
-        return add({ type: 'split', next: [side(true), side(false)] });
-      }
-    }
-  }
-
-  function behind(item: Syntax, negated: boolean, next: number): number {
-    let index = behindOf.get(item);
-    if (index === undefined) {
-      index = behindStarts.length;
-      behindOf.set(item, index);
-      behindStarts.push(0);
-      behindStarts[index] = searched(item, add({ type: 'end', next: 0 }));
-    }
-    return add({ type: 'behind', negated, index, next });
-  }
 
   /** What has to follow at an instruction, at a place where the looks behind say `seen`. */
   function demandOf(from: number, isStart: boolean, seen: readonly boolean[]): Formula {
@@ -292,13 +198,6 @@ export function createMachine(demands: readonly Demand[], work: Work): Machine {
     },
     accepts: ({ isDead, parts: all }) => !isDead && all.every((part) => part.accepts),
   };
-}
-
-/** Whether a pattern can only match from the first character on. */
-function beginsAtStart(syntax: Syntax): boolean {
-  if (syntax.type === 'start') return true;
-  if (syntax.type === 'sequence') return syntax.items[0] !== undefined && beginsAtStart(syntax.items[0]);
-  return syntax.type === 'choice' && syntax.items.every(beginsAtStart);
 }
 
 /** All characters, cut where some set begins or ends, and put together again where all sets agree. */
