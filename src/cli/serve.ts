@@ -55,7 +55,7 @@ async function banner(app: Awaited<ReturnType<typeof createApp>>, config: Config
   const { budgetBytes } = app.engine.memory();
   const key = config.server.apiKeys.length === 0 ? '' : ' -H "Authorization: Bearer $HEARTH_API_KEY"';
   return `Hearth ${app.version} is serving ${baseUrl}
-  APIs      OpenAI at /v1, native at / and /api/v1, WebSocket at /ws/generate; all of them: ${baseUrl}/docs
+  APIs      OpenAI and Anthropic at /v1, Ollama at /api, native at / and /api/v1, WebSocket at /ws/generate; all of them: ${baseUrl}/docs
   models    ${modelsLine(app.countModels(), config)}
   default   ${fallback ? `${fallback.name} (${fallback.quantization})` : missingDefault(config)}
   memory    up to ${gibibytes(budgetBytes)}

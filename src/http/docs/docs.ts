@@ -20,7 +20,7 @@ const tags = [
   },
 ];
 
-const description = `Local models behind the OpenAI API, the Anthropic API and a native API.
+const description = `Local models behind the APIs of OpenAI, Anthropic and Ollama and a native API.
 
 With a key configured, send it as \`Authorization: Bearer KEY\` or \`X-API-Key: KEY\`; two that differ are refused.`;
 
