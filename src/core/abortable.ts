@@ -16,3 +16,31 @@ export function abortable<T>(signal: AbortSignal, begin: (resolve: (value: T) =>
     });
   });
 }
+
+/**
+ * A signal that aborts with any of the others, for their reasons, and with whatever `end` is given. `AbortSignal.any` does the
+ * same and takes ten times as long. `release`: for whoever has an end before the others have, which remember it until then.
+ */
+export function endedWith(others: readonly AbortSignal[]): {
+  signal: AbortSignal;
+  end(reason: unknown): void;
+  release(): void;
+} {
+  const controller = new AbortController();
+  const release = () => {
+    for (const { other, listener } of listeners) other.removeEventListener('abort', listener);
+  };
+  const end = (reason: unknown) => {
+    release();
+    controller.abort(reason);
+  };
+  const listeners = others.map((other) => ({ other, listener: () => end(other.reason) }));
+  for (const { other, listener } of listeners) {
+    if (other.aborted) {
+      end(other.reason);
+      break;
+    }
+    other.addEventListener('abort', listener, { once: true });
+  }
+  return { signal: controller.signal, end, release };
+}

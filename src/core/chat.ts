@@ -46,6 +46,11 @@ export interface Sampling {
   topK?: number;
   /** 0 to 1. */
   minP?: number;
+  /**
+   * 0 to 1: only tokens about as surprising as the next one is on average, up to this share of probability; 1 or absent is
+   * off. Without effect where a grammar binds the answer, which a warning says.
+   */
+  typicalP?: number;
   /** 0 to 2^32 - 1; absent means a random seed per request. */
   seed?: number;
   /** Multiplicative penalty, 1 is off. */
@@ -68,6 +73,13 @@ export interface Sampling {
   dry?: { multiplier: number; base?: number; allowedLength?: number; lastTokens?: number; sequenceBreakers?: string[] };
 }
 
+/** What a client calls a schema, for providers that want to hear it; the schema is kept to all the same. */
+export interface SchemaLabels {
+  name?: string;
+  description?: string;
+  strict?: boolean;
+}
+
 /**
  * What the text of an answer must be. A schema that cannot be kept is refused before anything is decoded. `gbnf`: a
  * grammar in llama.cpp's notation whose rule `root` is the whole answer.
@@ -75,7 +87,7 @@ export interface Sampling {
 export type OutputFormat =
   | { type: 'text' }
   | { type: 'json' }
-  | { type: 'json-schema'; schema: unknown }
+  | ({ type: 'json-schema'; schema: unknown } & SchemaLabels)
   | { type: 'grammar'; gbnf: string };
 
 /** A conversation for the model's chat template, or text (as tokens of the model, too) that is continued as it stands. */
@@ -104,8 +116,12 @@ export type ChatInput =
 /** A request as it came, so that a provider of the same dialect can pass it on without losing what we do not know. */
 export interface OriginalRequest {
   dialect: Dialect;
-  /** The parsed body. */
-  body: unknown;
+  /** What was asked for, as the dialect itself names it: `/v1/messages`, `/v1/chat/completions`; without a query. */
+  path: string;
+  /** The body as it came, byte for byte, after its content encoding is undone. */
+  bytes: Uint8Array;
+  /** The same, parsed. */
+  body: Readonly<Record<string, unknown>>;
   /** Headers that mean something to the provider, in lower case; never credentials. */
   headers: Readonly<Record<string, string>>;
 }
@@ -145,5 +161,10 @@ export interface ChatRequest {
   /** The client's own labels. */
   metadata?: Readonly<Record<string, string>>;
   extra?: Extra;
+  /** Left out: the request cannot pass as it came, and is translated. */
   original?: OriginalRequest;
+  /** Nothing but `original` says what is asked for (it has parts that we do not know): only who relays it can answer. */
+  onlyRelayed?: boolean;
+  /** Id of the provider that keeps what the request goes on from: nobody else can answer it. */
+  keptBy?: string;
 }

@@ -50,3 +50,16 @@ export const systemClock: Clock = {
 export function delay(clock: Pick<Clock, 'after'>, delayMs: number, signal: AbortSignal): Promise<void> {
   return abortable(signal, (resolve) => clock.after(delayMs, resolve).cancel);
 }
+
+/** What `asked` resolves to; `otherwise`, where it rejects or takes longer than `mostMs`. */
+export function within<Result, Otherwise>(
+  clock: Pick<Clock, 'after'>,
+  mostMs: number,
+  asked: Promise<Result>,
+  otherwise: Otherwise,
+): Promise<Result | Otherwise> {
+  return new Promise((resolve) => {
+    const timer = clock.after(mostMs, () => resolve(otherwise));
+    asked.then(resolve, () => resolve(otherwise)).finally(() => timer.cancel());
+  });
+}

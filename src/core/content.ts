@@ -69,6 +69,9 @@ export interface ReasoningPart extends Marked {
   origin: { provider: string; model: string } | null;
 }
 
+/** What signatures of this server begin with: they prove nothing to anyone else, and are sent to nobody. */
+export const ownSignaturePrefix = 'hearth-thinking-';
+
 /** A call of a tool that the model asked for. */
 export interface ToolCallPart extends Marked {
   type: 'tool-call';

@@ -54,6 +54,8 @@ export interface DecisionResult {
   promptTokens: number;
   /** Those of them that a cache had. */
   cachedTokens: number;
+  /** Generated for want of another way to read the probabilities; left out: none. */
+  outputTokens?: number;
   /** Time until a slot was free, in milliseconds; null: the provider does not tell. */
   queueMs: number | null;
 }

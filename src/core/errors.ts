@@ -1,3 +1,5 @@
+import type { Dialect } from './content.ts';
+
 /**
  * The error catalogue: every failure that can reach a client, with its HTTP status, whether the same request may succeed
  * later (`retryable`), and whether another provider may do better with it now (`mayFailOver`). A dialect turns an
@@ -12,14 +14,16 @@ export const errorCatalogue = {
   hub_access_denied: { status: 403, retryable: false, mayFailOver: false },
   model_protected: { status: 403, retryable: false, mayFailOver: false },
   not_found: { status: 404, retryable: false, mayFailOver: false },
-  model_not_found: { status: 404, retryable: false, mayFailOver: false },
+  model_not_found: { status: 404, retryable: false, mayFailOver: true },
   method_not_allowed: { status: 405, retryable: false, mayFailOver: false },
   request_timeout: { status: 408, retryable: true, mayFailOver: false },
   model_busy: { status: 409, retryable: true, mayFailOver: false },
+  idempotency_key_in_use: { status: 409, retryable: true, mayFailOver: false },
   payload_too_large: { status: 413, retryable: false, mayFailOver: false },
   unsupported_media_type: { status: 415, retryable: false, mayFailOver: false },
   invalid_model_file: { status: 422, retryable: false, mayFailOver: true },
   model_load_failed: { status: 422, retryable: false, mayFailOver: true },
+  idempotency_key_reused: { status: 422, retryable: false, mayFailOver: false },
   upgrade_refused: { status: 426, retryable: false, mayFailOver: false },
   headers_too_large: { status: 431, retryable: false, mayFailOver: false },
   queue_full: { status: 429, retryable: true, mayFailOver: true },
@@ -35,14 +39,21 @@ export const errorCatalogue = {
   memory_pressure: { status: 503, retryable: true, mayFailOver: true },
   shutting_down: { status: 503, retryable: true, mayFailOver: false },
   insufficient_memory: { status: 507, retryable: false, mayFailOver: true },
+  loop_detected: { status: 508, retryable: false, mayFailOver: true },
   storage_unavailable: { status: 507, retryable: false, mayFailOver: false },
   upstream_refused: { status: 400, retryable: false, mayFailOver: false },
   budget_exceeded: { status: 402, retryable: false, mayFailOver: true },
   upstream_rate_limited: { status: 429, retryable: true, mayFailOver: true },
+  upstream_quota_exceeded: { status: 429, retryable: false, mayFailOver: true },
   upstream_access_denied: { status: 502, retryable: false, mayFailOver: true },
   upstream_unavailable: { status: 502, retryable: true, mayFailOver: true },
   upstream_overloaded: { status: 503, retryable: true, mayFailOver: true },
   upstream_timeout: { status: 504, retryable: true, mayFailOver: true },
+  all_providers_failed: { status: 503, retryable: false, mayFailOver: false },
+  rate_limited: { status: 429, retryable: true, mayFailOver: false },
+  provider_limit_reached: { status: 429, retryable: true, mayFailOver: true },
+  circuit_open: { status: 503, retryable: true, mayFailOver: true },
+  deadline_exceeded: { status: 504, retryable: false, mayFailOver: false },
 } as const satisfies Record<string, { status: number; retryable: boolean; mayFailOver: boolean }>;
 
 export type ErrorCode = keyof typeof errorCatalogue;
@@ -56,7 +67,23 @@ interface AppErrorOptions {
   retryAfterSeconds?: number;
   /** Numbers and names that belong to the failure, in snake_case; shown to clients, so never paths or secrets. */
   details?: Record<string, unknown>;
+  /** What another server answered, where the failure is its. */
+  upstream?: UpstreamFailure;
   cause?: unknown;
+}
+
+/** A failure as a provider worded it, for clients that speak its dialect: they get it unchanged. */
+export interface UpstreamFailure {
+  /** Id of the provider. */
+  provider: string;
+  dialect: Dialect;
+  status: number;
+  /** Those that mean something to the client (`retry-after`, `request-id`, limits), in lower case. */
+  headers: Readonly<Record<string, string>>;
+  /** The body as it came; null: there was none, or it was none of the dialect. */
+  body: unknown;
+  /** The record of a stream that told of it, as it came, for those who read that stream; left out: no record did. */
+  record?: string;
 }
 
 /** An error that a client may see. `message` must be fit for a client: no paths, stacks or native text. */
@@ -69,6 +96,7 @@ export class AppError extends Error {
   readonly fix: string | null;
   readonly retryAfterSeconds: number | null;
   readonly details: Record<string, unknown> | null;
+  readonly upstream: UpstreamFailure | null;
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -81,6 +109,7 @@ export class AppError extends Error {
     this.fix = options.fix ?? null;
     this.retryAfterSeconds = options.retryAfterSeconds ?? null;
     this.details = options.details ?? null;
+    this.upstream = options.upstream ?? null;
   }
 
   /** Plain data for a process boundary; `fromWire` reads it back. */

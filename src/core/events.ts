@@ -5,7 +5,7 @@ import { type Timings, type Usage, unknownTimings, unknownUsage } from './usage.
 /**
  * Why an answer ended, in no dialect's words. `stop_sequence`: at a text that the request named; `length`: at the
  * request's or the model's most tokens; `context_full`: the context had no room for more; `refusal`: the model would not;
- * `content_filter`: the provider would not let it; `paused`: the provider wants to be asked to go on; `cancelled` never
+ * `content_filter`: the provider would not let it; `paused`: the provider wants to be asked to go on, or goes on by itself; `cancelled` never
  * reaches a client that is still there.
  */
 export type FinishReason =
@@ -70,6 +70,8 @@ export type Progress =
   /** `place`: 1 is the next; `estimateMs`: until its turn, as far as it can be known. */
   | { type: 'progress'; stage: 'queued'; place: number; estimateMs: number | null }
   | { type: 'progress'; stage: 'loading' }
+  /** All who were asked failed, and those that may do better later are asked again after this wait. */
+  | { type: 'progress'; stage: 'retrying'; waitMs: number }
   | { type: 'progress'; stage: 'prompt'; readTokens: number; totalTokens: number };
 
 /** Content of an answer. Each block has an id of its own; those of one choice come one after the other. */
@@ -126,9 +128,45 @@ export type StreamEvent =
       tokens?: readonly number[];
     } & Ending);
 
-/** The events that are content: after the first of them an answer belongs to its provider for good. */
-export function isContent(event: StreamEvent): boolean {
-  return event.type !== 'progress' && event.type !== 'start';
+/**
+ * An answer in the client's own dialect, as its provider sends it: one `relay-head` before anything else, then every byte
+ * of the body in order. Only for a request whose `original` may pass as it came. What is understood of the bytes is told with
+ * them, or comes as `StreamEvent`s after them, for meters; clients get the bytes and nothing else.
+ */
+export type RelayEvent =
+  | {
+      type: 'relay-head';
+      /** Of a success; a failure is thrown as an `AppError` with its `upstream`. */
+      status: number;
+      /** Those that mean something to the client, in lower case; `content-type` is always there. */
+      headers: Readonly<Record<string, string>>;
+    }
+  | {
+      type: 'relay';
+      bytes: Uint8Array;
+      /** Of these bytes, or of those before them, in order; with the bytes, as each event by itself takes as long as they do. */
+      heard?: readonly StreamEvent[];
+    };
+
+/** What a provider gives: an answer in the common words, or one that is relayed and told of in them. */
+export type ProviderEvent = StreamEvent | RelayEvent;
+
+/** The events that are content: from the first of them that opens more than an empty block an answer belongs to its provider for good. */
+export function isContent(event: ProviderEvent): boolean {
+  return event.type !== 'progress' && event.type !== 'start' && !isRelay(event);
+}
+
+/** Whether it is a piece of an answer that passes as it came. */
+export function isRelay(event: ProviderEvent): event is RelayEvent {
+  return event.type === 'relay-head' || event.type === 'relay';
+}
+
+const nothingHeard: readonly StreamEvent[] = [];
+
+/** What a piece of an answer says in the common words. */
+export function heardOf(event: ProviderEvent): readonly StreamEvent[] {
+  if (event.type === 'relay') return event.heard ?? nothingHeard;
+  return event.type === 'relay-head' ? nothingHeard : [event];
 }
 
 /** One choice of an answer: its blocks in order, and how it ended. */
@@ -157,7 +195,7 @@ const open: Ending = { reason: 'stop', rawReason: null, stopSequence: null };
  * Folds a stream into the answer that a non-streaming dialect returns. `origin`: who gives it, for its reasoning.
  * Throws whatever the stream throws. A stream that ends without `finish` is a bug of its provider and throws.
  */
-export async function foldEvents(events: AsyncIterable<StreamEvent>, providerId = localProviderId): Promise<Answer> {
+export async function foldEvents(events: AsyncIterable<ProviderEvent>, providerId = localProviderId): Promise<Answer> {
   const newChoice = (): AnswerChoice => ({ blocks: [], logprobs: [], ...open });
   const answer: Answer = {
     responseId: null,
@@ -177,7 +215,7 @@ export async function foldEvents(events: AsyncIterable<StreamEvent>, providerId 
   );
   const ended = new Set<number>();
   let finished = false;
-  for await (const event of events) {
+  const foldEvent = (event: StreamEvent) => {
     switch (event.type) {
       case 'progress':
         break;
@@ -208,7 +246,8 @@ export async function foldEvents(events: AsyncIterable<StreamEvent>, providerId 
       default:
         fold(event);
     }
-  }
+  };
+  for await (const piece of events) for (const event of heardOf(piece)) foldEvent(event);
   if (!finished) throw new Error('the event stream ended without a finish event');
   return answer;
 }

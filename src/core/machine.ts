@@ -24,3 +24,21 @@ export interface MachineInventory {
     | null;
   temperatures: { processorCelsius: number; hottestCoreCelsius: number | null } | null;
 }
+
+/** The library's code for this kind of processor, of which it brings one for each generation. */
+export interface CpuKernels {
+  /** The generation that it was made for: `haswell`, `armv8.2_1`. */
+  name: string;
+  /** Whether it was built here, with our patches. */
+  isBuiltHere: boolean;
+}
+
+/** Where a machine has its power from. `low`: from a battery that is nearly empty. */
+export type PowerState = 'mains' | 'battery' | 'low';
+
+/** A UPS at a server of Network UPS Tools. */
+export interface UpsAddress {
+  host: string;
+  port: number;
+  name: string;
+}

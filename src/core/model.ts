@@ -18,6 +18,12 @@ export interface Capabilities {
   logprobs: boolean;
   /** Most answers to one request. */
   choices: number;
+  /** Most tokens of one answer; left out: unknown, or only the context bounds it. */
+  maxOutputTokens?: number;
+  /** Most tokens of a prompt, however it is asked for (Claude takes longer ones with a beta flag); left out: unknown. */
+  mostPromptTokens?: number;
+  /** Whether the tokens of a prompt can be counted without an answer; left out: they can. */
+  countsTokens?: boolean;
 }
 
 /** A model as any provider can describe it. What only a file on this machine tells is the engine's `LocalModel`. */
@@ -39,5 +45,7 @@ export interface ModelInfo {
   /** `ready`: answers at once; `available`: has to be loaded first; `unavailable`: `reason` says why. */
   state: 'ready' | 'available' | 'unavailable';
   reason: string | null;
+  /** Whether it may think before it answers. */
+  thinks: boolean;
   capabilities: Capabilities;
 }

@@ -138,6 +138,61 @@ export const availableModel = z.object({
 
 export type AvailableModel = z.output<typeof availableModel>;
 
+/** A model of the catalogue that suits this machine. */
+export const suggestedModel = z.object({
+  name: z.string().meta({ description: 'What to pull, and to ask for afterwards.' }),
+  title: z.string(),
+  parameters: count,
+  licence: z.string(),
+  quantization: z.string(),
+  /** Of all its files. */
+  sizeBytes: count,
+  tokensPerSecond: z
+    .number()
+    .meta({ description: 'Guessed from how fast this machine reads its memory; weak cores may be slower.' }),
+});
+
+export type SuggestedModel = z.output<typeof suggestedModel>;
+
+/** A model that a search found, in the catalogue or at the hub. */
+export const foundModel = z.object({
+  name: z.string().meta({ description: 'What to pull.' }),
+  source: z.enum(['catalog', 'hub']),
+  repository: z.string(),
+  /** Of the last month, as the hub counts; null: it was not asked. */
+  downloads: count.nullable(),
+  likes: count.nullable(),
+  gated: z.boolean().meta({ description: 'Whether its maker has to agree before it can be pulled.' }),
+  /** The hub's label of the licence. */
+  licence: z.string().nullable(),
+  quantizations: z.array(
+    z.object({
+      /** Lower-case label. */
+      quantization: z.string(),
+      /** Of all its files. */
+      sizeBytes: count.nullable(),
+      fits: z.boolean().nullable().meta({
+        description: 'Whether it can be loaded here at all, guessed from its size; a pull reads its header and knows.',
+      }),
+      onDisk: z.boolean(),
+    }),
+  ),
+});
+
+export type FoundModel = z.output<typeof foundModel>;
+
+/** What a search found. */
+export const foundModels = z.object({
+  models: z
+    .array(foundModel)
+    .meta({ description: 'Those that fit first, then the catalogue, then the most downloaded.' }),
+  /** What a person should know, one sentence each. */
+  notes: z.array(z.string()).meta({ description: 'For example that the hub could not be asked.' }),
+  memoryBytes: count.meta({ description: 'What the server may use in all.' }),
+});
+
+export type FoundModels = z.output<typeof foundModels>;
+
 /** A name that a client made for a model on disk, with what requests by it are given. */
 export interface MadeModel {
   /** As the client wrote it, without `:latest`. */
@@ -171,6 +226,13 @@ export interface ModelHeader {
 export interface ModelStore {
   /** What can be pulled by a plain name, the smallest machine first. Never rejects. */
   available(): Promise<AvailableModel[]>;
+  /** Up to three of them that suit this machine, which reads so many bytes of weights a second; the smallest first. */
+  suggest(bytesPerSecond: number): Promise<SuggestedModel[]>;
+  /**
+   * Looks for models by words of their names. `limit`: at most so many of the hub. Rejects with `hub_failed`,
+   * `hub_access_denied` or `hub_answer_invalid` where the hub cannot be asked and the catalogue has none.
+   */
+  search(query: string, limit: number, signal: AbortSignal): Promise<FoundModels>;
   /**
    * Finds the model, reads its header and plans it; resolves when the body begins to arrive, or at once with the pull
    * that is under way for the same files. Rejects with `invalid_request`, `model_not_found`, `hub_access_denied`,

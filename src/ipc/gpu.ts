@@ -1,3 +1,5 @@
+import type { CpuKernels } from '../core/machine.ts';
+
 /** The ways to a GPU that the inference library has. */
 export type GpuBackend = 'cuda' | 'vulkan' | 'metal';
 
@@ -19,4 +21,6 @@ export interface GpuProbeReport {
   freeBytes: number;
   /** How much of it is the machine's own memory. */
   unifiedBytes: number;
+  /** What it took for the processor; left out: it has none to choose from, or nobody can tell. */
+  kernels?: CpuKernels;
 }

@@ -2,6 +2,7 @@ import type { ChatInput, OutputFormat, Sampling } from '../core/chat.ts';
 import type { Decision, DecisionQuestion } from '../core/decision.ts';
 import type { WireError } from '../core/errors.ts';
 import type { StreamEvent } from '../core/events.ts';
+import type { CpuKernels } from '../core/machine.ts';
 import type { Operation } from '../core/model.ts';
 import type { PlannedSettings } from '../core/plan.ts';
 import type { TokensResult } from '../core/provider.ts';
@@ -50,6 +51,8 @@ export interface WorkerRequest {
   promptCache: 'keep' | 'none' | 'pin';
   /** The `finish` event carries the tokens; left out: it does not. */
   returnsTokens?: boolean;
+  /** Nobody waits for it, and whoever comes is not to wait for a long step of it; left out: somebody does. */
+  isBackground?: boolean;
 }
 
 /** As `TokensRequest` of `core/provider.ts`, every wish said. */
@@ -96,6 +99,8 @@ export interface WorkerReady {
   threads: number;
   /** Things an operator should know, such as a missing chat template. */
   warnings: string[];
+  /** Left out: the library has none to choose from, or nobody can tell. */
+  kernels?: CpuKernels;
 }
 
 /**
@@ -124,8 +129,11 @@ export interface StepReport {
 
 export type ToWorker =
   | { type: 'load'; options: WorkerOptions }
-  /** Instead of `load`: start this backend, say what it sees. The answer is `probed` or `load-failed`, or the end. */
-  | { type: 'probe'; backend: GpuBackend }
+  /**
+   * Instead of `load`: start this backend, null for the processor alone, and say what it sees. The answer is `probed` or
+   * `load-failed`, or the end.
+   */
+  | { type: 'probe'; backend: GpuBackend | null }
   | { type: 'generate'; id: number; request: WorkerRequest }
   | { type: 'embed'; id: number; request: WorkerEmbedRequest }
   | { type: 'rank'; id: number; request: WorkerRankRequest }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { abortable } from '../../src/core/abortable.ts';
+import { abortable, endedWith } from '../../src/core/abortable.ts';
 import { delay } from '../../src/core/clock.ts';
 import { manualClock } from '../support/manual-clock.ts';
 
@@ -54,3 +54,26 @@ function withController() {
   const controller = new AbortController();
   return { signal: controller.signal, abort: (reason: string) => controller.abort(new Error(reason)) };
 }
+
+describe('a signal that ends with others', () => {
+  it('aborts with the first of them, for its reason, or where it is told to', () => {
+    const [one, other] = [withController(), withController()];
+    const { signal } = endedWith([one.signal, other.signal]);
+    expect(signal.aborted).toBe(false);
+    other.abort('of the other');
+    one.abort('later');
+    expect(signal.reason).toEqual(other.signal.reason);
+    const { signal: third, end } = endedWith([withController().signal]);
+    end('of its own');
+    expect(third.reason).toBe('of its own');
+  });
+
+  it('has aborted where one of them had, and hears nothing after its release', () => {
+    const one = withController();
+    const { signal, release } = endedWith([one.signal]);
+    release();
+    one.abort('late');
+    expect(signal.aborted).toBe(false);
+    expect(endedWith([withController().signal, one.signal]).signal.reason).toEqual(one.signal.reason);
+  });
+});
