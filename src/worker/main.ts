@@ -5,7 +5,15 @@
 import { setTimeout } from 'node:timers/promises';
 import { AppError, toAppError } from '../core/errors.ts';
 import { canParkThreads, gateDescriptor } from '../ipc/gate.ts';
-import type { FromWorker, StepReport, ToWorker, WorkerItem, WorkerOptions, WorkerRequest } from '../ipc/protocol.ts';
+import type {
+  FromWorker,
+  StepReport,
+  ToWorker,
+  WorkerItem,
+  WorkerOptions,
+  WorkerReady,
+  WorkerRequest,
+} from '../ipc/protocol.ts';
 import { createAnswerCheck } from './answer/answer.ts';
 import {
   type BatchLoop,
@@ -23,7 +31,14 @@ import { type CheckedAnswers, createCheckedAnswers } from './checked-answers.ts'
 import { createDecisions, type Decisions } from './decision/decision.ts';
 import { createDraftController, createDraftFactory, type DraftController, type DraftFactory } from './draft/draft.ts';
 import { createEmbedder, type Embedder } from './embedder/embedder.ts';
-import { createEmbeddingRuntime, createRuntime, type EmbeddingRuntime, probeGpu, type Runtime } from './llama/llama.ts';
+import {
+  createEmbeddingRuntime,
+  createRuntime,
+  type EmbeddingRuntime,
+  loadedKernels,
+  probeBackend,
+  type Runtime,
+} from './llama/llama.ts';
 import { createOutbox } from './outbox.ts';
 import { openPrefixStore } from './prefix/prefix.ts';
 import {
@@ -154,8 +169,15 @@ async function load(options: WorkerOptions): Promise<void> {
       slots: runtime.sequences.length,
       threads: options.threads,
       warnings: template.warning === null ? [] : [template.warning],
+      ...kernelsField(),
     },
   });
+}
+
+/** What the library took for the processor, as far as it can be told. */
+function kernelsField(): Pick<WorkerReady, 'kernels'> {
+  const kernels = loadedKernels();
+  return kernels === null ? {} : { kernels };
 }
 
 async function loadEmbedder(options: WorkerOptions, purpose: 'embed' | 'rank'): Promise<void> {
@@ -174,6 +196,7 @@ async function loadEmbedder(options: WorkerOptions, purpose: 'embed' | 'rank'): 
       slots: options.slots,
       threads: options.threads,
       warnings: [],
+      ...kernelsField(),
     },
   });
 }
@@ -294,7 +317,7 @@ process.on('message', (message: ToWorker) => {
       });
       break;
     case 'probe':
-      probeGpu(message.backend).then(
+      probeBackend(message.backend).then(
         (report) => send({ type: 'probed', report }),
         (error: unknown) => send({ type: 'load-failed', error: toAppError(error).toWire() }),
       );

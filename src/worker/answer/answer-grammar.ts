@@ -44,7 +44,12 @@ export function formatOrCalls(
 
 /** Binds the answer from its first token, once reasoning is over. */
 export function bindAnswer(gbnf: string, parser: OutputParser): GrammarSource {
-  return { current: () => (parser.inReasoning ? null : { gbnf, id: 0 }) };
+  return { current: () => (parser.inAnswer ? { gbnf, id: 0 } : null) };
+}
+
+/** The grammar of the first of two that binds at a place. Their ids must differ. */
+export function eitherOf(first: GrammarSource, second: GrammarSource | null): GrammarSource {
+  return { current: () => first.current() ?? second?.current() ?? null };
 }
 
 /**

@@ -23,6 +23,8 @@ export interface Task {
   finish(reason: FinishReason): StreamEvent[];
   /** Instead of tokens it wants to know how likely some of them are; left out: it generates. */
   readonly scoring?: Scoring;
+  /** Nobody waits for it; left out: somebody does. */
+  readonly isBackground?: boolean;
 }
 
 /**
@@ -30,7 +32,7 @@ export interface Task {
  * portions at places that hang on nothing but the prompt: a row rounds otherwise in a batch of another shape.
  */
 export interface Scoring {
-  /** Leading tokens that all its prompts share: a portion ends there, and the state goes back to it after each. */
+  /** Leading tokens that all its prompts share: a portion ends there, and the slot keeps their state at the end. */
   readonly sharedTokens: number;
   /** Tokens of a portion; the last one before `sharedTokens` and the last of all may have fewer. */
   readonly portionTokens: number;
@@ -38,8 +40,11 @@ export interface Scoring {
   readonly read: number;
   /** Tokens whose shares of the next token's distribution are wanted behind the prompt. */
   readonly candidates: readonly number[];
-  /** Takes their shares, in their order. True: the task goes on, and its `prompt` and `candidates` are the next ones. */
-  take(shares: readonly number[]): boolean;
+  /**
+   * Takes their shares, in their order, and tells how many leading tokens of the state are of use to what comes next.
+   * `goesOn`: the task has another prompt, and `prompt` and `candidates` are that one's.
+   */
+  take(shares: readonly number[]): { goesOn: boolean; keptTokens: number };
 }
 
 interface TaskDeps {
@@ -65,6 +70,7 @@ interface TaskDeps {
   singleCall: boolean;
   /** The answer ends with the tokens of prompt and answer; left out: it does not. */
   returnsTokens?: boolean;
+  isBackground?: boolean;
   /** Text that was forced to begin the answer and is part of it (the opening of a required tool call). */
   answerPrefix: string;
   /** Text and exact bytes of a token, for log probabilities. */
@@ -167,6 +173,7 @@ export function createTask(deps: TaskDeps): Task {
     id: deps.id,
     prompt: deps.prompt,
     cache: deps.cache,
+    ...(deps.isBackground && { isBackground: true }),
     settings: {
       sampling: deps.sampling,
       generated,

@@ -35,6 +35,8 @@ interface StepPlan {
  */
 export function createDecodeStep(deps: {
   slots: readonly Slot[];
+  /** Tokens that one slot can hold. */
+  contextTokens: number;
   /** Largest decode call. */
   batchTokens: number;
   /** Prompt tokens of a portion that is not to follow the time. */
@@ -65,9 +67,18 @@ export function createDecodeStep(deps: {
       return planOf([first], sharePrefill(slots, [first], deps.steadyTokens));
     }
     const others = order.filter(({ task }) => task && !isSteady(task));
-    const budget = pacer.chunkTokens(decoding.length, first?.sequence.length ?? 0);
+    const paced = pacer.chunkTokens(decoding.length, first?.sequence.length ?? 0);
+    const budget = taking.every(({ task }) => task?.isBackground)
+      ? Math.min(paced, shortPortion(decoding.length))
+      : paced;
     return planOf(taking, sharePrefill(slots, others, budget));
   };
+
+  /**
+   * Prompt tokens of a step for whom nobody waits: whoever comes meanwhile waits for it, half of it on average. As with the
+   * pacer, one token goes with the decoders.
+   */
+  const shortPortion = (decoding: number) => Math.ceil(deps.steadyTokens / 2) + (decoding > 0 ? 1 : 0);
 
   const planOf = (taking: readonly Slot[], shares: StepPlan['shares']): StepPlan => {
     const decoding = taking.filter((slot) => slot.generation).length;
@@ -77,8 +88,12 @@ export function createDecodeStep(deps: {
     return { taking, shares, decoding, depth };
   };
 
-  const draftLimit = ({ generation, task }: Slot, decoding: number): number =>
-    generation && task && allowsDrafts(task.settings) && !isSteady(task) ? drafts.limit(decoding) : 0;
+  const draftLimit = ({ generation, task, sequence }: Slot, decoding: number): number => {
+    if (!generation || !task || !allowsDrafts(task.settings) || isSteady(task)) return 0;
+    // Beyond the context the library drops the oldest tokens without a word, and the answer would go on without an end.
+    const room = deps.contextTokens - 2 - sequence.length;
+    return Math.max(0, Math.min(drafts.limit(decoding), room));
+  };
 
   /** Issues one slot's part of the step; null when it has none. */
   const issue = (slot: Slot, share: number, report: StepReport): Promise<Outcome> | null => {
@@ -107,13 +122,13 @@ export function createDecodeStep(deps: {
     if (task.settings.generated.length > before) report.decoded.push(task.id);
   };
 
-  /** A prompt of a task that wants no tokens was read: the slot goes back to what the next one shares with it. */
+  /** A prompt of a task that wants no tokens was read: the slot goes back to what the next one has in common with it. */
   const acceptShares = async (slot: Slot, scoring: Scoring, shares: readonly number[]) => {
     const task = slot.task!;
     if (scoring.read === 0) deps.cache.note(slot);
-    const shared = task.prompt.slice(0, scoring.sharedTokens + 1);
-    const goesOn = scoring.take(shares);
-    const kept = await slot.sequence.adapt(shared);
+    const read = task.prompt;
+    const { goesOn, keptTokens } = scoring.take(shares);
+    const kept = await slot.sequence.adapt(read.slice(0, keptTokens + 1));
     if (goesOn) slot.pending = task.prompt.slice(kept);
     else await freeSlot(slot);
   };

@@ -1,7 +1,7 @@
 import type { Task } from '../answer/answer.ts';
 import type { PrefixCache } from '../prefix/prefix.ts';
 import { commonLength } from '../sequence/sequence.ts';
-import { chooseLeader, chooseSlot, divergenceOf, minReuseTokens } from './placement.ts';
+import { chooseLeader, divergenceOf, minReuseTokens, placementOf } from './placement.ts';
 import type { SlotStart } from './slot-start.ts';
 import { mayServe, type Slot } from './slots.ts';
 import { steadyLength } from './steady.ts';
@@ -11,7 +11,10 @@ const minRestoreTokens = 64;
 
 /** Where the beginning of each prompt comes from, so that none is computed twice. */
 interface PrefixSharing {
-  /** Gives waiting tasks, the first one first, to free slots while there are any, and takes them off the list. */
+  /**
+   * Gives waiting tasks, the first one first, to free slots while there are any, and takes them off the list. Ends with one
+   * that begins on a copy, which is made with the next step.
+   */
   admit(waiting: Task[]): Promise<void>;
   /** Takes the shared prefix over where the leader has it, and goes on alone where the leader is gone. True after a copy. */
   advanceFollowers(): Promise<boolean>;
@@ -40,20 +43,23 @@ export function createPrefixSharing(deps: {
   return {
     async admit(waiting) {
       while (waiting.length > 0) {
-        const choice = chooseSlot(slots, waiting[0]!);
-        if (!choice) return;
+        const placement = placementOf(slots, waiting[0]!);
+        if (!placement) return;
         const task = waiting.shift()!;
-        const { slot } = choice;
-        const lead = chooseLeader(slots, task, choice.saved);
+        const { slot, copy } = placement;
+        const saved = Math.max(placement.saved, copy?.length ?? 0);
+        const lead = chooseLeader(slots, task, saved);
         slot.divergence = divergenceOf(slots, task);
         // Taken before the first await: a cancel that arrives meanwhile must find its task.
         slot.task = task;
         slot.arrival = ++arrivals;
         const stored = deps.cache.find(slot);
-        if (stored && stored.length >= Math.max(choice.saved, lead?.length ?? 0) + minRestoreTokens) {
+        if (stored && stored.length >= Math.max(saved, lead?.length ?? 0) + minRestoreTokens) {
           await start.onStored(slot, stored);
         } else if (lead) slot.follows = { ...lead, task: lead.leader.task! };
-        else await start.onOwnState(slot);
+        else if (!copy) await start.onOwnState(slot);
+        // Nobody else comes in before it is made: a state loaded into its source, or cut there, would be copied instead.
+        else if (await start.onCopy(slot, copy.source, copy.length)) return;
       }
     },
     async advanceFollowers() {

@@ -1,14 +1,15 @@
 import { type DecisionQuestion, decisionLimits } from '../../core/decision.ts';
+import { decide, ordersOf, type Reading } from '../../core/decision-shares.ts';
+import { optionsOf, wordQuestion } from '../../core/decision-wording.ts';
 import { AppError, toAppError } from '../../core/errors.ts';
 import type { WorkerAnswer, WorkerDecisionRequest, WorkerItem } from '../../ipc/protocol.ts';
 import type { Task } from '../answer/answer.ts';
 import type { Runtime } from '../llama/llama.ts';
 import type { ChatTemplate } from '../prompt/prompt.ts';
+import { commonLength } from '../sequence/sequence.ts';
 import { createEmptyReadings } from './empty-readings.ts';
 import { createDecisionPrompts, type DecisionPrompts, tooLong } from './prompts.ts';
 import { createScoringTask, type Step } from './scoring-task.ts';
-import { decide, ordersOf, type Reading } from './shares.ts';
-import { optionsOf, wordQuestion } from './wording.ts';
 
 /** Closed questions, answered from what a model would say next; nothing is generated. */
 export interface Decisions {
@@ -56,13 +57,13 @@ export function createDecisions(deps: {
   const readAll = (id: number, { state, questions, owner }: WorkerDecisionRequest) => {
     const shared = prompts.shared(state);
     const steps = questions.flatMap((question, index) => stepsOf(question, index, prompts));
+    const ofQuestion = (index: number) =>
+      steps.map((step, at) => ({ ...step, at })).filter((step) => step.question === index);
     const longest = shared.length + Math.max(...steps.map(({ tokens }) => tokens.length));
     if (longest > contextTokens - 1) throw tooLong(longest, contextTokens);
     const about = () =>
       read(id, owner, shared, steps, (readings, cachedTokens) => {
         open.delete(id);
-        const ofQuestion = (index: number) =>
-          steps.map((step, at) => ({ ...step, at })).filter((step) => step.question === index);
         const decisions = questions.map((_, index) => {
           const own = ofQuestion(index);
           return decide(
@@ -70,13 +71,15 @@ export function createDecisions(deps: {
             own.map(({ tokens }) => empty.get(tokens)!),
           );
         });
-        const promptTokens = shared.length + steps.reduce((sum, { tokens }) => sum + tokens.length, 0);
-        deps.answer({ type: 'decided', id, decisions, promptTokens, cachedTokens });
+        deps.answer({ type: 'decided', id, decisions, promptTokens: shared.length + tokensOf(steps), cachedTokens });
       });
     // A question repeated within one request is read of nothing once.
-    const unknown = [...new Map(steps.map((step) => [step.tokens.join(), step])).values()].filter(
-      ({ tokens }) => empty.get(tokens) === null,
-    );
+    const isUnknown = questions.map((_, index) => ofQuestion(index).some(({ tokens }) => empty.get(tokens) === null));
+    const unknown = [
+      ...new Map(
+        steps.filter(({ question }) => isUnknown[question]).map((step) => [step.tokens.join(), step]),
+      ).values(),
+    ];
     if (unknown.length === 0) return about();
     // First, so that the state of the input is the one that the slot keeps.
     read(id, owner, prompts.shared(''), unknown, (readings) => {
@@ -116,10 +119,31 @@ function stepsOf(question: DecisionQuestion, index: number, prompts: DecisionPro
     );
   }
   const texts = words ? null : letters.map(({ text }) => text);
-  return ordersOf(options.length).map((order) => ({
+  // A row rounds otherwise in a portion of another length, so which order is read first must not hang on the one that the
+  // options came in.
+  const orders = ordersOf(options.length)
+    .map((order) => ({ order, tokens: prompts.question(wordQuestion(question, order, texts)) }))
+    .sort((one, other) => compareTokens(one.tokens, other.tokens));
+  const stemTokens = Math.min(...orders.map(({ tokens }) => commonLength(orders[0]!.tokens, tokens)));
+  return orders.map(({ order, tokens }) => ({
     question: index,
     order,
-    tokens: prompts.question(wordQuestion(question, order, texts)),
+    tokens,
+    stemTokens,
     labels: words ? order.map((place) => words[place]!) : letters,
   }));
+}
+
+/** Which of two lists comes first; 0 for equal ones only. */
+function compareTokens(one: readonly number[], other: readonly number[]): number {
+  const at = one.findIndex((token, index) => token !== other[index]);
+  return at < 0 ? one.length - other.length : one[at]! - (other[at] ?? -1);
+}
+
+/** Tokens of questions, what the orders of one have in common counted once. */
+function tokensOf(steps: readonly Step[]): number {
+  return steps.reduce((sum, { question, tokens, stemTokens }, at) => {
+    const isRead = steps[at - 1]?.question === question;
+    return sum + tokens.length - (isRead ? stemTokens : 0);
+  }, 0);
 }

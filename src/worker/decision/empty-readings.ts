@@ -1,4 +1,4 @@
-import type { Reading } from './shares.ts';
+import type { Reading } from '../../core/decision-shares.ts';
 
 /** Questions of which it is remembered; the one that was asked longest ago goes first. */
 const most = 2_000;

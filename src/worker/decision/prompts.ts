@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { beforeQuestion, instructions } from '../../core/decision-wording.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Runtime } from '../llama/llama.ts';
 import type { ChatTemplate } from '../prompt/prompt.ts';
 import { createLabels, type Labels } from './labels.ts';
-import { beforeQuestion, instructions } from './wording.ts';
 
 /** Largest input in characters that is tokenised at all, per context token: no token is longer on average. */
 const maxCharactersPerToken = 64;

@@ -1,8 +1,8 @@
+import type { Reading } from '../../core/decision-shares.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Scoring, Task } from '../answer/answer.ts';
 import { sharedOwner } from '../prefix/prefix.ts';
 import type { Label } from './labels.ts';
-import type { Reading } from './shares.ts';
 
 /** One prompt: a question with its options in one order. */
 export interface Step {
@@ -11,13 +11,16 @@ export interface Step {
   order: readonly number[];
   /** Tokens of the question. */
   tokens: readonly number[];
+  /** The first of them, that all orders of the question have in common. */
+  stemTokens: number;
   /** Of each place. */
   labels: readonly Label[];
 }
 
 /**
- * A task that reads all steps behind one shared beginning, one after the other. `done`: is given the readings of the steps
- * in their order, and how many tokens of the beginning were there already; else `refuse` is called, or the loop tells.
+ * A task that reads all steps behind one shared beginning, one after the other. Orders of one question follow each other, and
+ * all but the first are read from where the question's orders part. `done`: is given the readings of the steps in their order,
+ * and how many tokens of the beginning were there already; else `refuse` is called, or the loop tells.
  */
 export function createScoringTask(deps: {
   id: number;
@@ -45,12 +48,15 @@ export function createScoringTask(deps: {
       return steps[readings.length]!.labels.flatMap(({ tokens }) => tokens);
     },
     take(shares) {
-      const { order, labels } = steps[readings.length]!;
-      readings.push({ order, shares: sharesOf(labels, shares) });
+      const step = steps[readings.length]!;
+      readings.push({ order: step.order, shares: sharesOf(step.labels, shares) });
       const next = steps[readings.length];
       if (next) prompt = promptOf(next);
       else deps.done(readings, cachedTokens);
-      return next !== undefined;
+      return {
+        goesOn: next !== undefined,
+        keptTokens: shared.length + (next?.question === step.question ? step.stemTokens : 0),
+      };
     },
   };
   return {

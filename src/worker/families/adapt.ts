@@ -51,7 +51,7 @@ const mergeTurns: Rewrite = (messages) => {
 };
 
 /** One call in each message, its result right behind it. */
-const singleCalls: Rewrite = (messages) => {
+export const singleCalls: Rewrite = (messages) => {
   if (!messages.some((message) => message.role === 'assistant' && (message.toolCalls?.length ?? 0) > 1)) return null;
   const result: TemplateMessage[] = [];
   const placed = new Set<TemplateMessage>();

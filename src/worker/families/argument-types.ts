@@ -2,7 +2,7 @@ import type { ToolDefinition } from '../../core/chat.ts';
 import { isObject, parseJson } from './json-text.ts';
 
 /** JSON types that a value may have; null when the schema does not say. */
-type ArgumentTypes = ReadonlySet<string> | null;
+export type ArgumentTypes = ReadonlySet<string> | null;
 
 /** The schema of a tool's parameter, or undefined when the tool does not declare it. References into `$defs` are followed. */
 export function parameterSchema(tool: ToolDefinition | undefined, key: string): unknown {
@@ -53,7 +53,8 @@ export function bareValueToJson(text: string, types: ArgumentTypes): string {
 
 export const isOnlyString = (types: ArgumentTypes) => types !== null && types.size === 1 && types.has('string');
 
-function typeName(value: unknown): string {
+/** The JSON type of a value of JSON. */
+export function typeName(value: unknown): 'string' | 'number' | 'boolean' | 'array' | 'object' | 'null' {
   if (value === null) return 'null';
-  return Array.isArray(value) ? 'array' : typeof value;
+  return Array.isArray(value) ? 'array' : (typeof value as 'string' | 'number' | 'boolean' | 'object');
 }

@@ -1,5 +1,6 @@
 import type { CallReader, CallSink, ReadState } from './form.ts';
 import { readOn } from './form.ts';
+import { createUntilFinder } from './until.ts';
 
 /** A call that was read as a whole. */
 export interface ParsedCall {
@@ -15,8 +16,7 @@ export function createBufferedReader(deps: {
   parse: (body: string) => ParsedCall[] | null;
 }): CallReader {
   const { sink, close, parse } = deps;
-  let text = '';
-  let searched = 0;
+  const finder = createUntilFinder(close);
   const emit = (calls: ParsedCall[]) => {
     for (const call of calls) {
       sink.start(call.name);
@@ -26,16 +26,15 @@ export function createBufferedReader(deps: {
   };
   return {
     push(piece): ReadState {
-      text += piece;
-      const at = text.indexOf(close, searched);
-      searched = Math.max(0, text.length - close.length + 1);
-      if (at === -1) return readOn;
-      const calls = parse(text.slice(0, at));
-      if (!calls) return { state: 'broken', text };
+      const found = finder.push(piece);
+      if (!found) return readOn;
+      const calls = parse(found.inside);
+      if (!calls) return { state: 'broken', text: found.inside + close + found.rest };
       emit(calls);
-      return { state: 'done', rest: text.slice(at + close.length) };
+      return { state: 'done', rest: found.rest };
     },
     end(): ReadState {
+      const text = finder.seen;
       const calls = parse(text);
       if (!calls) return { state: 'broken', text };
       emit(calls);

@@ -5,6 +5,7 @@ import { choice, createGrammarParts, quoted } from './grammar-parts.ts';
 import { createJsonScanner, isObject, parseJson } from './json-text.ts';
 import { keywordArguments, pythonNotation } from './keyword-grammar.ts';
 import { readPythonCalls } from './python-call.ts';
+import { createUntilFinder } from './until.ts';
 
 /** ChatGLM's first line names the tool; what follows are its arguments. */
 const pythonOpen = '```python\n';
@@ -57,45 +58,71 @@ export function chatGlmForm(written: 'json' | 'python'): ToolCallForm {
   };
 }
 
+const head = /^([^\s{`]+)[^\S\n]*\n\s*(?=[{`])/;
+const partialHead = /^[^\s{`]*[^\S\n]*(?:\n\s*)?$/;
+const pythonHead = /^```(?:python)?\n/;
+/** Names have 64 characters; white space in front does not count. */
+const longestHead = 500;
+
 function createLineReader(sink: CallSink): CallReader {
+  /** All that came. It is joined, and not looked into before the call is over. */
   let text = '';
+  let begun = '';
   let name: string | null = null;
-  let from = 0;
-  let isJson = false;
-  const scanner = createJsonScanner();
+  let readBody: (piece: string) => ReadState = readHead;
   const broken = (): ReadState => ({ state: 'broken', text });
-  const readJson = (piece: string): ReadState => {
-    const length = scanner.push(piece);
-    sink.args(length === null ? piece : piece.slice(0, length));
-    if (length === null) return readOn;
-    const end = text.length - piece.length + length;
-    if (!isObject(parseJson(text.slice(from, end)))) return broken();
-    sink.end();
-    return { state: 'done', rest: text.slice(end) };
-  };
-  const readPython = (): ReadState => {
-    const body = text.slice(from);
-    const match = /^```(?:python)?\n([\s\S]*?)\n?```/.exec(body);
-    if (!match) return '```python\n'.startsWith(body) || /^```(?:python)?\n/.test(body) ? readOn : broken();
-    const call = readPythonCalls(match[1]!);
-    if (call?.length !== 1) return broken();
+
+  function readHead(piece: string): ReadState {
+    begun = (begun + piece).trimStart();
+    const match = head.exec(begun);
+    if (!match) return begun.length <= longestHead && partialHead.test(begun) ? readOn : broken();
+    if (match[0].length > longestHead) return broken();
+    name = match[1]!;
+    const rest = begun.slice(match[0].length);
+    readBody = rest[0] === '{' ? readJson() : readPython();
+    return readBody(rest);
+  }
+  function readJson() {
+    const scanner = createJsonScanner();
+    let given = '';
     sink.start(name ?? '');
-    sink.args(call[0]!.argumentsText);
-    sink.end();
-    return { state: 'done', rest: body.slice(match[0].length) };
-  };
+    return (piece: string): ReadState => {
+      const length = scanner.push(piece);
+      const part = length === null ? piece : piece.slice(0, length);
+      given += part;
+      sink.args(part);
+      if (length === null) return readOn;
+      if (!isObject(parseJson(given))) return broken();
+      sink.end();
+      return { state: 'done', rest: piece.slice(length) };
+    };
+  }
+  function readPython() {
+    let opening: string | null = '';
+    const finder = createUntilFinder(pythonClose);
+    return (piece: string): ReadState => {
+      let body = piece;
+      if (opening !== null) {
+        opening += piece;
+        const match = pythonHead.exec(opening);
+        if (!match) return pythonOpen.startsWith(opening) ? readOn : broken();
+        body = opening.slice(match[0].length);
+        opening = null;
+      }
+      const found = finder.push(body);
+      if (!found) return readOn;
+      const call = readPythonCalls(found.inside);
+      if (call?.length !== 1) return broken();
+      sink.start(name ?? '');
+      sink.args(call[0]!.argumentsText);
+      sink.end();
+      return { state: 'done', rest: found.rest };
+    };
+  }
   return {
     push(piece) {
       text += piece;
-      if (name !== null) return isJson ? readJson(piece) : readPython();
-      const head = /^\s*([^\s{`]+)[^\S\n]*\n\s*(?=[{`])/.exec(text);
-      if (!head) return /^\s*[^\s{`]*[^\S\n]*(?:\n\s*)?$/.test(text) ? readOn : broken();
-      name = head[1]!;
-      from = head[0].length;
-      isJson = text[from] === '{';
-      if (!isJson) return readPython();
-      sink.start(name);
-      return readJson(text.slice(from));
+      return readBody(piece);
     },
     end: broken,
   };

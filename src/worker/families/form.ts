@@ -59,8 +59,12 @@ export interface ToolCallForm {
   readonly freeOpens?: readonly string[];
   /** Further texts of the form that a vocabulary may hold as control tokens; they are shown to the parser. */
   readonly markers: readonly string[];
+  /** Texts that stand before calls of these tools and are no part of the answer. */
+  readonly frameOf?: (tools: readonly ToolDefinition[]) => readonly string[];
   /** For forms without a marker: whether an answer that begins so (white space trimmed) is a call. */
   readonly opensBare?: (text: string, tools: readonly ToolDefinition[]) => 'call' | 'text' | 'wait';
+  /** A required call begins with a marker, although the model itself may leave it out. */
+  readonly beginsMarked?: boolean;
   /** `opened`: the marker that began the calls; empty for a bare one. */
   createReader(deps: { opened: string; tools: readonly ToolDefinition[]; sink: CallSink }): CallReader;
   /** The grammar of what follows an opening marker, or null when calls that the model begins itself stay free. */

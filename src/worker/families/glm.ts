@@ -6,12 +6,12 @@ const open = '<tool_call>';
 const close = '</tool_call>';
 
 const syntax: TaggedSyntax = {
-  head: /^\s*([\w.:/-]+)\s*(?=<arg_key>|<\/tool_call>)/,
-  partialHead: /^\s*[\w.:/-]*\s*(?:<[a-z_/]*)?$/,
-  key: /^\s*<arg_key>([^<]+)<\/arg_key>\s*<arg_value>/,
+  head: /^([\w.:/-]+)\s*(?=<arg_key>|<\/tool_call>)/,
+  partialHead: /^[\w.:/-]*\s*(?:<[a-z_/]*)?$/,
+  key: /^<arg_key>([^<]+)<\/arg_key>\s*<arg_value>/,
   valueEnd: '</arg_value>',
   trimsLines: false,
-  end: /^\s*<\/tool_call>/,
+  end: /^<\/tool_call>/,
   tags: ['<arg_key>', close],
 };
 

@@ -80,16 +80,30 @@ export const quoted = literal;
 /** One of several bodies. */
 export const choice = (bodies: readonly string[]) => `(${bodies.join(' | ')})`;
 
-/** The grammar of one call as a JSON object: one of the tools, with arguments under `argumentsKey`. */
-export function callObject(parts: GrammarParts, tools: readonly ToolDefinition[], argumentsKey: string): string {
+/** Stands in a text of a form for the number of the call, one digit. */
+export const callNumber = '\u0001';
+
+/** A literal in which `callNumber` is any digit. */
+export const counted = (text: string): string => text.split(callNumber).map(quoted).join(' [0-9] ');
+
+/** How one call is written as a JSON object. */
+export interface CallKeys {
+  name: string;
+  arguments: string;
+  /** Another key in front, with its value: an id that a model counts. */
+  before?: { key: string; value: string };
+}
+
+/** The grammar of one call as a JSON object: one of the tools, with its arguments. */
+export function callObject(parts: GrammarParts, tools: readonly ToolDefinition[], keys: CallKeys): string {
   const space = parts.add('(" " | "\\n")?');
+  const key = (name: string) => `${quoted(`${JSON.stringify(name)}:`)} ${space}`;
+  const before = keys.before ? `${key(keys.before.key)} ${keys.before.value} "," ${space} ` : '';
   return parts.add(
     choice(
       tools.map((tool) => {
-        const name = quoted(`"name":`);
         const value = quoted(JSON.stringify(tool.name));
-        const key = quoted(`${JSON.stringify(argumentsKey)}:`);
-        return `"{" ${space} ${name} ${space} ${value} "," ${space} ${key} ${space} ${parts.argumentsOf(tool)} ${space} "}"`;
+        return `"{" ${space} ${before}${key(keys.name)} ${value} "," ${space} ${key(keys.arguments)} ${parts.argumentsOf(tool)} ${space} "}"`;
       }),
     ),
   );
@@ -103,28 +117,34 @@ function renameRules(line: string, prefix: string): string {
   );
 }
 
-/**
- * Rules of an automaton that reads until `end` is whole: rule n has read n characters of it. `end` begins with a
- * character that it does not repeat, so a mismatch goes back to 0, or to 1 at that character.
- */
+/** Rules of an automaton that reads until `end` is whole: rule n has read n characters of it. */
 function untilRules(name: string, end: string): string[] {
-  const [first = '', ...rest] = Array.from(end);
-  if (rest.includes(first)) throw new Error('the text that ends a value repeats its first character');
-  const other = (...known: string[]) => {
-    const codes = [...new Set(known)].map((character) => character.codePointAt(0)!).sort((a, b) => a - b);
-    const ranges: [number, number][] = [];
-    let from = 1;
-    for (const code of codes) {
-      if (code > from) ranges.push([from, code - 1]);
-      from = code + 1;
+  const wanted = Array.from(end);
+  const known = [...new Set(wanted)].sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);
+  /** How much of `end` has been read when `character` follows its first `length` characters. */
+  const next = (length: number, character: string): number => {
+    const read = [...wanted.slice(0, length), character];
+    for (let size = read.length; size > 0; size--) {
+      if (read.slice(-size).every((one, index) => one === wanted[index])) return size;
     }
-    return charClass([...ranges, [from, 0x10ffff]]);
+    return 0;
   };
-  const lines = [`${name}-0 ::= ${other(first)} ${name}-0 | ${literal(first)} ${name}-1`];
-  rest.forEach((character, index) => {
-    const state = index + 1;
-    const next = state === rest.length ? literal(character) : `${literal(character)} ${name}-${state + 1}`;
-    lines.push(`${name}-${state} ::= ${next} | ${literal(first)} ${name}-1 | ${other(first, character)} ${name}-0`);
+  return wanted.map((_, length) => {
+    const moves = known.map((character) => ({ character, to: next(length, character) })).filter(({ to }) => to > 0);
+    const onward = moves.map(({ character, to }) =>
+      to === wanted.length ? literal(character) : `${literal(character)} ${name}-${to}`,
+    );
+    return `${name}-${length} ::= ${[...onward, `${anyBut(moves.map(({ character }) => character))} ${name}-0`].join(' | ')}`;
   });
-  return lines;
+}
+
+/** A class of all characters but some, which are sorted. */
+function anyBut(characters: readonly string[]): string {
+  const ranges: [number, number][] = [];
+  let from = 1;
+  for (const code of characters.map((character) => character.codePointAt(0)!)) {
+    if (code > from) ranges.push([from, code - 1]);
+    from = code + 1;
+  }
+  return charClass([...ranges, [from, 0x10ffff]]);
 }

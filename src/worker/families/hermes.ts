@@ -15,7 +15,7 @@ export const hermesForm: ToolCallForm = {
   createReader: ({ sink }) => createClosingReader(createJsonCallReader({ sink }), close),
   callGrammar(tools, how) {
     const parts = createGrammarParts(how);
-    return parts.print(`"\\n"? ${callObject(parts, tools, 'arguments')} ${closing}`);
+    return parts.print(`"\\n"? ${callObject(parts, tools, { name: 'name', arguments: 'arguments' })} ${closing}`);
   },
   requireCall({ tools, named, how }) {
     const parts = createGrammarParts(how);
@@ -27,7 +27,7 @@ export const hermesForm: ToolCallForm = {
     }
     return {
       prefix: `${open}\n`,
-      gbnf: parts.print(`${callObject(parts, tools, 'arguments')} ${closing}`),
+      gbnf: parts.print(`${callObject(parts, tools, { name: 'name', arguments: 'arguments' })} ${closing}`),
     };
   },
 };

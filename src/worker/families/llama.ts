@@ -42,6 +42,6 @@ export const llamaForm: ToolCallForm = {
         gbnf: parts.print(`${parts.argumentsOf(named)} "}"`),
       };
     }
-    return { prefix: '', gbnf: parts.print(callObject(parts, tools, 'parameters')) };
+    return { prefix: '', gbnf: parts.print(callObject(parts, tools, { name: 'name', arguments: 'parameters' })) };
   },
 };

@@ -1,14 +1,16 @@
-import type { CallReader, CallSink, ReadState, ToolCallForm } from './form.ts';
+import type { CallReader, CallSink, ToolCallForm } from './form.ts';
 import { readOn } from './form.ts';
 import { callObject, choice, createGrammarParts, quoted } from './grammar-parts.ts';
-import { createJsonScanner, isObject, parseJson } from './json-text.ts';
+import { createNamedReader, type NamedSyntax } from './named-reader.ts';
 import { createRowReader } from './row-reader.ts';
 
 const open = '[TOOL_CALLS]';
 const args = '[ARGS]';
 const callId = '[CALL_ID]';
-const head = /^\s*([\w.:/-]+)(?:\[CALL_ID\][\w-]*)?\[ARGS\]/;
-const partialHead = /^\s*[\w.:/-]*(?:\[[A-Z_]*\]?[\w-]*)?(?:\[[A-Z_]*)?$/;
+const syntax: NamedSyntax = {
+  head: /^(?<name>[\w.:/-]+)(?:\[CALL_ID\][\w-]*)?\[ARGS\]/,
+  partialHead: /^[\w.:/-]*(?:\[[A-Z_]*\]?[\w-]*)?(?:\[[A-Z_]*)?$/,
+};
 
 /**
  * `[TOOL_CALLS][{"name": …, "arguments": …}, …]`, and in newer models `[TOOL_CALLS]NAME[ARGS]{…}` for each call. Both
@@ -29,7 +31,7 @@ export function mistralForm(written: 'list' | 'named'): ToolCallForm {
   const list: typeof named = {
     callGrammar(tools, how) {
       const parts = createGrammarParts(how);
-      const call = callObject(parts, tools, 'arguments');
+      const call = callObject(parts, tools, { name: 'name', arguments: 'arguments' });
       return parts.print(`"[" ${call} (", " ${call})* "]"`);
     },
     requireCall({ tools, named: tool, how }) {
@@ -53,48 +55,20 @@ export function mistralForm(written: 'list' | 'named'): ToolCallForm {
 /** Decides by the first character between the two ways. */
 function createEitherReader(sink: CallSink): CallReader {
   let reader: CallReader | null = null;
-  let text = '';
+  /** White space before it. */
+  let space = '';
   return {
     push(piece) {
-      text += piece;
-      if (!reader) {
-        const first = text.trimStart()[0];
-        if (first === undefined) return readOn;
-        reader = first === '[' || first === '{' ? createRowReader({ sink, shape: 'list' }) : createNamedReader(sink);
+      if (reader) return reader.push(piece);
+      const first = piece.trimStart()[0];
+      if (first === undefined) {
+        space += piece;
+        return readOn;
       }
-      const unread = text;
-      text = '';
-      return reader.push(unread);
+      reader =
+        first === '[' || first === '{' ? createRowReader({ sink, shape: 'list' }) : createNamedReader({ syntax, sink });
+      return reader.push(space + piece);
     },
-    end: () => reader?.end() ?? { state: 'broken', text },
-  };
-}
-
-function createNamedReader(sink: CallSink): CallReader {
-  let text = '';
-  let from: number | null = null;
-  const scanner = createJsonScanner();
-  const broken = (): ReadState => ({ state: 'broken', text });
-  const readArguments = (piece: string): ReadState => {
-    const length = scanner.push(piece);
-    if (scanner.failed) return broken();
-    sink.args(length === null ? piece : piece.slice(0, length));
-    if (length === null) return readOn;
-    const end = text.length - piece.length + length;
-    if (!isObject(parseJson(text.slice(from ?? 0, end)))) return broken();
-    sink.end();
-    return { state: 'done', rest: text.slice(end) };
-  };
-  return {
-    push(piece) {
-      text += piece;
-      if (from !== null) return readArguments(piece);
-      const match = head.exec(text);
-      if (!match) return partialHead.test(text) ? readOn : broken();
-      from = match[0].length;
-      sink.start(match[1]!);
-      return readArguments(text.slice(from));
-    },
-    end: broken,
+    end: () => reader?.end() ?? { state: 'broken', text: space },
   };
 }

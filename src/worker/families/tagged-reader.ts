@@ -1,8 +1,9 @@
 import type { ToolDefinition } from '../../core/chat.ts';
 import { longestPartialMatch } from '../text/text.ts';
-import { bareValueToJson, isOnlyString, parameterSchema, typesOf } from './argument-types.ts';
+import { type ArgumentTypes, bareValueToJson, isOnlyString, parameterSchema, typesOf } from './argument-types.ts';
 import type { CallReader, CallSink, ReadState } from './form.ts';
 import { readOn } from './form.ts';
+import { createUntilFinder } from './until.ts';
 
 /** How a form with tagged arguments is written. The patterns match at the start of what is left. */
 export interface TaggedSyntax {
@@ -10,7 +11,7 @@ export interface TaggedSyntax {
   head: RegExp;
   /** What may still become a head. */
   partialHead: RegExp;
-  /** Up to the value of an argument; group 1 is its key. */
+  /** Up to the value of an argument; group 1 is its key; a group `isString` tells that the value is a string. */
   key: RegExp;
   /** Ends a value. */
   valueEnd: string;
@@ -22,8 +23,10 @@ export interface TaggedSyntax {
   tags: readonly string[];
 }
 
-/** Longest tag of a key: parameter names are short. */
+/** Longest head or tag of a key: names are short. White space in front does not count. */
 const longestTag = 300;
+/** What a pattern may look at behind it. */
+const lookahead = 50;
 
 /**
  * Reads one call whose arguments stand in tags, and gives them as JSON by the types of the tool's schema. Strings are
@@ -35,28 +38,31 @@ export function createTaggedReader(deps: {
   sink: CallSink;
 }): CallReader {
   const { syntax, sink } = deps;
+  /** All that came, in case it is no call. It is joined, and not looked into. */
+  let all = '';
+  /** What is not read yet: short, but for a piece that has just come. */
   let text = '';
-  /** Where what is not read yet begins, and how far it has been searched for the end of a value. */
-  let at = 0;
-  let searched = 0;
   let tool: ToolDefinition | undefined;
   let isFirst = true;
-  let key: string | null = null;
-  /** Inside a string value whose beginning was handed on. */
+  let key = '';
+  /** The types of the value that is being read, and what was found of it while its end is not there. */
+  let types: ArgumentTypes = null;
+  let finder = createUntilFinder(syntax.valueEnd);
+  /** Inside a string: whether its beginning was handed on. */
   let inString = false;
-  let step: 'head' | 'between' | 'value' = 'head';
+  let step: 'head' | 'between' | 'value' | 'string' = 'head';
 
-  const broken = (): ReadState => ({ state: 'broken', text });
+  const broken = (): ReadState => ({ state: 'broken', text: all });
   const startArgument = () => {
     sink.args(`${isFirst ? '' : ', '}${JSON.stringify(key)}: `);
     isFirst = false;
   };
-  const types = () => typesOf(parameterSchema(tool, key ?? ''), tool?.parameters);
   const readHead = (): ReadState | null => {
-    const rest = text.slice(at);
-    const match = syntax.head.exec(rest);
-    if (!match) return syntax.partialHead.test(rest) && rest.length < longestTag ? readOn : broken();
-    at += match[0].length;
+    text = text.trimStart();
+    const match = syntax.head.exec(text);
+    if (!match) return text.length < longestTag + lookahead && syntax.partialHead.test(text) ? readOn : broken();
+    if (match[0].length > longestTag) return broken();
+    text = text.slice(match[0].length);
     tool = deps.tools.find(({ name }) => name === match[1]);
     sink.start(match[1]!);
     sink.args('{');
@@ -64,61 +70,64 @@ export function createTaggedReader(deps: {
     return null;
   };
   const readBetween = (): ReadState | null => {
-    const rest = text.slice(at);
-    const end = syntax.end.exec(rest);
+    text = text.trimStart();
+    const end = syntax.end.exec(text);
     if (end) {
       sink.args('}');
       sink.end();
-      return { state: 'done', rest: rest.slice(end[0].length) };
+      return { state: 'done', rest: text.slice(end[0].length) };
     }
-    const match = syntax.key.exec(rest);
+    const match = syntax.key.exec(text);
     if (!match) {
-      const begun = rest.trimStart();
-      const mayBecome = syntax.tags.some((tag) => tag.startsWith(begun) || begun.startsWith(tag));
-      return mayBecome && begun.length < longestTag ? readOn : broken();
+      const mayBecome = syntax.tags.some((tag) => tag.startsWith(text) || text.startsWith(tag));
+      return mayBecome && text.length < longestTag + lookahead ? readOn : broken();
     }
-    at += match[0].length;
-    searched = at;
+    if (match[0].length > longestTag) return broken();
+    text = text.slice(match[0].length);
     key = match[1]!;
-    step = 'value';
+    types = typesSaid(match.groups) ?? typesOf(parameterSchema(tool, key), tool?.parameters);
+    step = isOnlyString(types) ? 'string' : 'value';
+    inString = false;
+    finder = createUntilFinder(syntax.valueEnd);
     return null;
   };
   const readValue = (): ReadState | null => {
-    const found = text.indexOf(syntax.valueEnd, searched);
-    if (found === -1) {
-      searched = Math.max(at, text.length - syntax.valueEnd.length + 1);
-      if (isOnlyString(types())) streamString();
-      return readOn;
-    }
-    const end = syntax.trimsLines && text[found - 1] === '\n' && found > at ? found - 1 : found;
-    if (inString) sink.args(`${inJson(text.slice(at, end))}"`);
-    else {
-      const start = syntax.trimsLines && text[at] === '\n' && at < end ? at + 1 : at;
-      startArgument();
-      sink.args(bareValueToJson(text.slice(start, end), types()));
-    }
-    inString = false;
-    at = found + syntax.valueEnd.length;
+    const found = finder.push(text);
+    text = found?.rest ?? '';
+    if (!found) return readOn;
+    startArgument();
+    sink.args(bareValueToJson(syntax.trimsLines ? withoutLayout(found.inside) : found.inside, types));
     step = 'between';
     return null;
   };
-  /** Hands on what certainly belongs to a string. */
-  const streamString = () => {
-    const ends = syntax.trimsLines ? [`\n${syntax.valueEnd}`, syntax.valueEnd] : [syntax.valueEnd];
-    const end = text.length - longestPartialMatch(text.slice(at), ends);
-    if (end <= at) return;
+  /** Hands on what certainly belongs to the string. */
+  const readString = (): ReadState | null => {
+    const { trimsLines, valueEnd } = syntax;
+    const found = text.indexOf(valueEnd);
+    const before = trimsLines && found > 0 && text[found - 1] === '\n' ? found - 1 : found;
+    const ends = trimsLines ? [`\n${valueEnd}`, valueEnd] : [valueEnd];
+    const end = found === -1 ? text.length - longestPartialMatch(text, ends) : before;
+    if (found === -1 && end === 0) return readOn;
+    const start = trimsLines && !inString && text[0] === '\n' && end > 0 ? 1 : 0;
     if (!inString) {
-      if (syntax.trimsLines && text[at] === '\n') at++;
       startArgument();
       sink.args('"');
       inString = true;
     }
-    if (end > at) sink.args(inJson(text.slice(at, end)));
-    at = Math.max(at, end);
+    const last = found === -1 ? '' : '"';
+    if (end > start || last !== '') sink.args(inJson(text.slice(start, end)) + last);
+    if (found === -1) {
+      text = text.slice(end);
+      return readOn;
+    }
+    text = text.slice(found + valueEnd.length);
+    step = 'between';
+    return null;
   };
-  const steps = { head: readHead, between: readBetween, value: readValue };
+  const steps = { head: readHead, between: readBetween, value: readValue, string: readString };
   return {
     push(piece) {
+      all += piece;
       text += piece;
       for (;;) {
         const state = steps[step]();
@@ -127,6 +136,17 @@ export function createTaggedReader(deps: {
     },
     end: broken,
   };
+}
+
+/** What the tag of a key itself says of the type. */
+function typesSaid(groups: Record<string, string> | undefined): ArgumentTypes {
+  return groups?.['isString'] === undefined ? null : new Set(['string']);
+}
+
+/** One line break on either side is layout. */
+function withoutLayout(text: string): string {
+  const start = text.length > 1 && text[0] === '\n' ? 1 : 0;
+  return text.slice(start, text.length > start && text.endsWith('\n') ? -1 : undefined);
 }
 
 /** The inside of a JSON string. Halves of a surrogate pair are written as escapes, which join again. */

@@ -9,6 +9,8 @@ export interface TextCursor {
   match(pattern: RegExp): RegExpExecArray | null;
   /** The text up to `end`, which is skipped too; null when it does not come. */
   until(end: string): string | null;
+  /** Goes back by so many characters. */
+  back(characters: number): void;
 }
 
 export function createTextCursor(text: string): TextCursor {
@@ -37,6 +39,9 @@ export function createTextCursor(text: string): TextCursor {
       const inside = text.slice(at, found);
       at = found + end.length;
       return inside;
+    },
+    back(characters) {
+      at -= characters;
     },
   };
 }

@@ -13,7 +13,8 @@ interface Picker {
 
 /**
  * A sampler for what the library's own cannot do: log probabilities at a bearable price, answers that must not end yet,
- * and a bias on end tokens. Order as in llama.cpp: top_k, top_p, min_p, temperature. `random`: uniform in [0, 1).
+ * a bias on end tokens, and typical_p. Order as in llama.cpp: top_k, typical_p, top_p, min_p, temperature. `random`: uniform
+ * in [0, 1).
  */
 export function createPicker(deps: {
   sampling: Sampling;
@@ -58,7 +59,7 @@ export function createPicker(deps: {
   }
 
   function choose(pool: [number, number][]): number {
-    const cut = topK > 0 ? pool.slice(0, topK) : pool;
+    const cut = typical(topK > 0 ? pool.slice(0, topK) : pool, sampling.typicalP ?? 1);
     const total = cut.reduce((sum, [, p]) => sum + p, 0);
     const kept: [number, number][] = [];
     let mass = 0;
@@ -76,6 +77,28 @@ export function createPicker(deps: {
     }
     return kept.at(-1)![0];
   }
+}
+
+/**
+ * Of the candidates those whose surprise is nearest to the expected one, until they hold more than `share` of the whole; in
+ * their order. Source: "Locally Typical Sampling", Meister et al. 2022, as llama.cpp does it.
+ */
+function typical(pool: [number, number][], share: number): [number, number][] {
+  if (share >= 1) return pool;
+  const total = pool.reduce((sum, [, p]) => sum + p, 0);
+  const surprises = pool.map(([, p]) => -Math.log(p / total));
+  const expected = pool.reduce((sum, [, p], index) => sum + (p / total) * surprises[index]!, 0);
+  const byDistance = pool
+    .map((candidate, index) => ({ candidate, distance: Math.abs(surprises[index]! - expected) }))
+    .sort((a, b) => a.distance - b.distance);
+  const kept = new Set<[number, number]>();
+  let mass = 0;
+  for (const { candidate } of byDistance) {
+    kept.add(candidate);
+    mass += candidate[1] / total;
+    if (mass > share) break;
+  }
+  return pool.filter((candidate) => kept.has(candidate));
 }
 
 /**

@@ -131,9 +131,9 @@ function noScoreError(): AppError {
 
 /** What the library's sampler cannot do, or only at a forbidding price. */
 function needsPicker({ topLogprobs, sampling }: GenerationSettings, model: LlamaModel): boolean {
-  const { ignoreEnd = false, minTokens = 0, logitBias = {} } = sampling;
+  const { ignoreEnd = false, minTokens = 0, logitBias = {}, typicalP = 1 } = sampling;
   const biasesEnd = Object.keys(logitBias).some((token) => model.isEogToken(Number(token) as Token));
-  return topLogprobs !== null || ignoreEnd || minTokens > 0 || biasesEnd;
+  return topLogprobs !== null || ignoreEnd || minTokens > 0 || typicalP < 1 || biasesEnd;
 }
 
 /** What guesses under way mean to a running generation. */

@@ -12,6 +12,7 @@ import {
   createOutputParser,
   createReasoningBudget,
   createTask,
+  eitherOf,
   formatGrammar,
   formatOrCalls,
   type Task,
@@ -59,7 +60,11 @@ export function prepareTask(
   const { runtime, template } = deps;
   const openTools = new Set<ToolDefinition>();
   const how: GrammarDeps = { nowMs: deps.nowMs, leaveOpen: (tool) => openTools.add(tool), mostUnique };
-  const { pieces, answerPrefix, startsInReasoning, opening, tools } = renderInput(request.input, template, how);
+  const { pieces, answerPrefix, startsInReasoning, startsInAnswer, opening, tools } = renderInput(
+    request.input,
+    template,
+    how,
+  );
   const answer = formatGrammar(request.format, how);
   if (request.format.type === 'grammar' && !runtime.acceptsGrammar(request.format.gbnf)) {
     throw new AppError('invalid_request', 'The grammar cannot be read.', {
@@ -82,16 +87,21 @@ export function prepareTask(
     calls: tools.length > 0 ? { form, tools, bound: isBound, begun: opening !== null } : null,
     reasoning,
     startsInReasoning,
+    startsInAnswer,
     newCallId: () => `call_${randomBytes(12).toString('hex')}`,
   });
   const ends = new Set(endsLate(request) ? [] : turnEndTexts(template.source, runtime.vocabulary.controlTexts));
   const shown = [...(tools.length > 0 ? [...form.opens, ...form.markers] : []), ...tagTexts(reasoning)];
+  const boundCalls = isBound ? bindToolCalls({ opened: opening?.gbnf ?? null, gbnf: callGbnf }, parser) : null;
   const grammar =
-    answer !== null && opening === null
-      ? bindAnswer(tools.length > 0 ? formatOrCalls(answer.gbnf, form, tools, how) : answer.gbnf, parser)
-      : isBound
-        ? bindToolCalls({ opened: opening?.gbnf ?? null, gbnf: callGbnf }, parser)
-        : null;
+    answer === null || opening !== null
+      ? boundCalls
+      : tools.length === 0
+        ? bindAnswer(answer.gbnf, parser)
+        : reasoning.answers === undefined
+          ? bindAnswer(formatOrCalls(answer.gbnf, form, tools, how), parser)
+          : // Behind the text that opens the answer no call can come.
+            eitherOf(bindAnswer(answer.gbnf, parser), boundCalls);
   const budget =
     request.reasoningTokens !== undefined && mayBeStopped(request, template, startsInReasoning)
       ? createReasoningBudget(
@@ -107,7 +117,7 @@ export function prepareTask(
     id,
     model: request.model,
     fingerprint: runtime.fingerprint,
-    warnings: warningsFor(request.input, template),
+    warnings: [...warningsFor(request.input, template), ...typicalWarnings(request, grammar ?? budget)],
     prompt,
     cache: {
       owner: request.owner ?? sharedOwner,
@@ -125,6 +135,7 @@ export function prepareTask(
     parser,
     singleCall: request.input.type === 'chat' && request.input.parallelToolCalls === false,
     ...(request.returnsTokens && { returnsTokens: true }),
+    ...(request.isBackground && { isBackground: true }),
     answerPrefix,
     describe: (token) => describeToken(token, runtime),
     nowMs: deps.nowMs,
@@ -140,6 +151,12 @@ function warningsFor(input: ChatInput, { source }: ChatTemplate): Warning[] {
   const isWished = input.type === 'chat' && input.templateOptions?.['reasoning_effort'] !== undefined;
   if (!isWished || source.includes('reasoning_effort')) return [];
   return [{ field: 'reasoning.effort', message: 'makes no difference to this model' }];
+}
+
+/** What our own choice among candidates does has no effect where a grammar of the library's binds the answer. */
+function typicalWarnings({ sampling }: WorkerRequest, binds: object | null): Warning[] {
+  if (binds === null || (sampling.typicalP ?? 1) >= 1) return [];
+  return [{ field: 'sampling.typicalP', message: 'makes no difference to an answer that a grammar binds' }];
 }
 
 /** Tokens of a request's prompt as `prepareTask` would have it, however many they are. Throws as it does for the rest. */
@@ -228,6 +245,8 @@ interface RenderedInput {
   pieces: string[];
   answerPrefix: string;
   startsInReasoning: boolean;
+  /** The prompt already opened what the user is told. */
+  startsInAnswer: boolean;
   /** A call that was begun for the model, or null. */
   opening: Opening | null;
   /** Tools that the answer may call. */
@@ -238,7 +257,7 @@ function renderInput(input: ChatInput, template: ChatTemplate, how: GrammarDeps)
   // Raw text is the client's own prompt format: control tokens in it are meant.
   if (input.type === 'text') {
     const pieces = typeof input.prompt === 'string' ? [input.prompt] : [];
-    return { pieces, answerPrefix: '', startsInReasoning: false, opening: null, tools: [] };
+    return { pieces, answerPrefix: '', startsInReasoning: false, startsInAnswer: true, opening: null, tools: [] };
   }
   const { form, reasoning } = template;
   const { toolChoice } = input;
@@ -259,12 +278,16 @@ function renderInput(input: ChatInput, template: ChatTemplate, how: GrammarDeps)
   // A required call is begun for the model: it can only go on with a tool, or with the arguments of the named one.
   const opening = isRequired ? form.requireCall({ tools: callable, named, how }) : null;
   // A call does not stand within reasoning: what the prompt opened is closed first.
-  const answerPrefix = opening ? (startsInReasoning ? `${reasoning.close}\n\n` : '') + opening.prefix : '';
+  const gap = reasoning.opensAnswer ? '' : '\n\n';
+  const answerPrefix = opening ? (startsInReasoning ? `${reasoning.close}${gap}` : '') + opening.prefix : '';
   const lastPiece = pieces.length - 1;
   return {
     pieces: pieces.map((piece, index) => (index === lastPiece ? piece + answerPrefix : piece)),
     answerPrefix,
     startsInReasoning,
+    startsInAnswer:
+      (begun !== null && textOf(begun.content) !== '') ||
+      (reasoning.answers ?? []).some((text) => pieces[lastPiece]?.endsWith(text)),
     opening,
     tools: named ? [named] : callable,
   };
@@ -281,14 +304,18 @@ function goOn(
   if (!begun) return { pieces: [...rendered], startsInReasoning: opened };
   const said = textOf(begun.content);
   const thought = begun.reasoning ?? '';
-  const closing = `\n${reasoning.close}\n\n`;
+  const { opensAnswer } = reasoning;
+  const closing = opensAnswer ? reasoning.close + opensAnswer.afterReasoning : `\n${reasoning.close}\n\n`;
+  const opening = opensAnswer ? reasoning.open : `${reasoning.open}\n`;
   if (opened && said === '') return { pieces: append(rendered, piecesOf(thought)), startsInReasoning: true };
   // Tags are ours, whatever stands between them is not.
+  const isAnswering = reasoning.answers?.some((text) => last.endsWith(text)) ?? true;
+  const alone = isAnswering ? [] : [opensAnswer?.alone ?? ''];
   const withThought = opened
     ? append(append(rendered, piecesOf(thought)), [closing])
     : thought === ''
-      ? rendered
-      : append(append(append(rendered, [`${reasoning.open}\n`]), piecesOf(thought)), [closing]);
+      ? append(rendered, alone)
+      : append(append(append(rendered, [opening]), piecesOf(thought)), [closing]);
   return { pieces: append(withThought, piecesOf(said)), startsInReasoning: false };
 }
 
@@ -300,7 +327,7 @@ function append(pieces: readonly string[], [first = '', ...others]: readonly str
 const mustCall = (choice: ToolChoice) =>
   choice.type === 'required' || (choice.type === 'allowed' && choice.mode === 'required');
 
-const tagTexts = ({ open, close }: ReasoningTags) => [open, close, ...(open.match(/^<\|\w+>/) ?? [])];
+const tagTexts = ({ open, close, controls = [] }: ReasoningTags) => [open, close, ...controls];
 
 /** A token as OpenAI's log probabilities show it: text, and the bytes that the text may not show. */
 function describeToken(token: number, runtime: Runtime): { text: string; bytes: number[] } {

@@ -9,9 +9,10 @@ import {
   callsAsText,
   detectForm,
   fallbackTemplate,
-  hermesForm,
+  genericForm,
   type ReasoningTags,
   reasoningTags,
+  singleCalls,
   toolsAsText,
   withToolInstructions,
 } from '../families/families.ts';
@@ -79,11 +80,13 @@ export function createChatTemplate(deps: {
   const source = deps.source ?? fallback?.source ?? '';
   const compiled = compile(source);
   const ownForm = detectForm(source);
+  // gpt-oss leaves all but the first call of a message out.
+  const takesOneCall = source.includes('tool_calls[0]') && !/\bin message(?:\.|\[["'])tool_calls/.test(source);
   const markup = deps.userDefinedTexts.filter((text) => text.trim() !== '' && source.includes(text));
   const controlPattern = literalPattern(deps.controlTexts);
   const untrustedPattern = literalPattern([...deps.controlTexts, ...markup]);
-  // Mistral's templates refuse any other length.
-  const mapId = source.includes('length != 9') ? nineCharacterId : (id: string) => id;
+  const idsFor = callIdsOf(source);
+  const writing = { joinsThinking: /["']thinking["'] in message\b/.test(source) };
 
   const renderMessages = (
     messages: readonly TemplateMessage[],
@@ -93,10 +96,11 @@ export function createChatTemplate(deps: {
   ): string => {
     const neutral = (text: string) => breakUp(text, untrustedPattern, mark);
     const own = (text: string) => breakUp(text, controlPattern, mark);
+    const mapId = idsFor(messages);
     if (compiled instanceof JinjaError) throw compiled;
     const variables = {
       ...(mapStrings(options, neutral) as Record<string, unknown>),
-      messages: messages.map((message) => toTemplateMessage(message, { neutral, own, mapId })),
+      messages: messages.map((message) => toTemplateMessage(message, { ...writing, neutral, own, mapId })),
       tools: tools.length === 0 ? noTools : tools.map((tool) => toTemplateTool(tool, neutral)),
       add_generation_prompt: true,
       bos_token: deps.bosText,
@@ -121,6 +125,7 @@ export function createChatTemplate(deps: {
   const prepare = ({ messages, tools }: RenderInput): { messages: TemplateMessage[]; tools: ToolDefinition[] } => {
     if (!ownForm) return { messages: withToolInstructions(toolsAsText(messages), tools), tools: [] };
     const { writeCalls } = ownForm;
+    if (takesOneCall) return { messages: singleCalls(messages) ?? messages, tools };
     if (!writeCalls || source.includes('tool_calls')) return { messages, tools };
     return {
       messages: messages.map((message) => (message.role === 'assistant' ? callsAsText(message, writeCalls) : message)),
@@ -175,7 +180,7 @@ export function createChatTemplate(deps: {
       fault !== null
         ? `no chat: the chat template in the file ${fault.text}`
         : fallback && `the file has no chat template; ${fallback.name} is used${fallback.isGuess ? ' as a guess' : ''}`,
-    form: ownForm ?? hermesForm,
+    form: ownForm ?? genericForm,
     reasoning: reasoningTags(source),
     piecesOf(said) {
       const mark = unusedMark(said);
@@ -285,19 +290,20 @@ function firstLine(error: unknown): string {
 type Neutraliser = (text: string) => string;
 
 interface MessageChanges {
+  /** Reasoning stands in a field `thinking`, and beside calls nothing else is said. */
+  joinsThinking: boolean;
   neutral: Neutraliser;
   own: Neutraliser;
   mapId: (id: string) => string;
 }
 
 function toTemplateMessage(message: TemplateMessage, changes: MessageChanges): Record<string, unknown> {
-  const { neutral, own, mapId } = changes;
+  const { neutral, mapId } = changes;
   switch (message.role) {
     case 'assistant':
       return {
         role: 'assistant',
-        content: own(textOf(message.content)),
-        ...(message.reasoning !== undefined && { reasoning_content: own(message.reasoning) }),
+        ...saidBy(message, changes),
         ...(message.toolCalls?.length && {
           tool_calls: message.toolCalls.map((call) => toTemplateCall(call, changes)),
         }),
@@ -312,6 +318,18 @@ function toTemplateMessage(message: TemplateMessage, changes: MessageChanges): R
     default:
       return { role: message.role, content: neutral(textOf(message.content)) };
   }
+}
+
+function saidBy(
+  { content, reasoning, toolCalls }: Extract<TemplateMessage, { role: 'assistant' }>,
+  { own, joinsThinking }: MessageChanges,
+): Record<string, string> {
+  const text = own(textOf(content));
+  if (reasoning === undefined) return { content: text };
+  const thought = own(reasoning);
+  if (!joinsThinking) return { content: text, reasoning_content: thought };
+  if (!toolCalls?.length || text === '') return { content: text, thinking: thought };
+  return { content: '', thinking: `${thought}\n\n${text}` };
 }
 
 function toTemplateCall(call: ToolCall, { neutral, mapId }: MessageChanges): Record<string, unknown> {
@@ -331,6 +349,21 @@ function toTemplateTool(tool: ToolDefinition, neutral: Neutraliser): Record<stri
       parameters: mapStrings(tool.parameters ?? { type: 'object', properties: {} }, neutral),
     },
   };
+}
+
+/** How a template wants the ids of calls in a conversation. */
+function callIdsOf(source: string): (messages: readonly TemplateMessage[]) => (id: string) => string {
+  // Mistral's templates refuse any other length.
+  if (source.includes('length != 9')) return () => nineCharacterId;
+  // Kimi K2 names the tool by the id of its call, and counts all of them.
+  if (source.includes('<|tool_call_argument_begin|>')) return numberedIds;
+  return () => (id) => id;
+}
+
+function numberedIds(messages: readonly TemplateMessage[]): (id: string) => string {
+  const calls = messages.flatMap((message) => (message.role === 'assistant' ? (message.toolCalls ?? []) : []));
+  const ids = new Map(calls.map(({ id, name }, index) => [id, `functions.${name}:${index}`]));
+  return (id) => ids.get(id) ?? id;
 }
 
 /** A short id in place of a longer one, the same for the same. */

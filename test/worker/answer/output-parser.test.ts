@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { harmonyForm } from '../../../src/worker/families/harmony.ts';
 import { hermesForm } from '../../../src/worker/families/hermes.ts';
 import type { FlatAnswer } from '../../support/flat-answer.ts';
-import { parseOutput } from '../../support/parse-output.ts';
+import { parseOutput, parserFor } from '../../support/parse-output.ts';
 
 function parse(pieces: string[], options: { tools?: boolean; startsInReasoning?: boolean } = {}): Promise<FlatAnswer> {
   return parseOutput(pieces, {
@@ -92,5 +93,48 @@ describe('parsing an answer into blocks', () => {
       reasoning: 'still thinking',
       text: '',
     });
+  });
+});
+
+describe('an answer in a frame of channels', () => {
+  const template = '<|channel|>analysis<|message|>';
+  const options = { form: harmonyForm, tools: [{ name: 'now' }], bound: true, template };
+
+  it('is bound to a format from the text that opens it, and not before', () => {
+    const parser = parserFor(options);
+    const places = [
+      '<|channel|>analysis<|message|>Hm',
+      '.<|end|>',
+      '<|start|>assistant<|channel|>final',
+      '<|message|>',
+      '{"a"',
+      ': 1}',
+    ].map((piece) => {
+      parser.push(piece);
+      return [parser.inReasoning, parser.inAnswer];
+    });
+    expect(places).toEqual([
+      [true, false],
+      [false, false],
+      [false, false],
+      [false, true],
+      [false, true],
+      [false, true],
+    ]);
+  });
+
+  it('is bound in its calls from the name of the tool on', () => {
+    const parser = parserFor(options);
+    parser.push('<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>commentary');
+    expect(parser.boundCall).toBeNull();
+    parser.push(' to=functions.');
+    expect([parser.boundCall, parser.inAnswer]).toEqual([1, false]);
+    parser.push('now <|constrain|>json<|message|>{}');
+    expect(parser.toolCallCount).toBe(1);
+  });
+
+  it('shows what of the frame has no end as nothing, and the text in it whole', async () => {
+    const answer = await parseOutput(['<|channel|>final<|message|>a <|b', '|> c', '<|start|>assistant'], options);
+    expect(answer.text).toBe('a <|b|> c');
   });
 });

@@ -452,6 +452,20 @@ describe('the batch loop', () => {
     expect(read.map((one) => one[0]).join('')).toMatch(/^0+1+2+$/);
   });
 
+  it('reads what nobody waits for in short portions, as whoever comes waits for the step', async () => {
+    const { loop, steps, ended } = setup({ slots: 3 });
+    const patient = (id: number, tokens: number[]) => ({ ...fakeTask(id, tokens), isBackground: true });
+    loop.add(patient(1, prompt(200, 40)));
+    await ended(1);
+    expect(steps.slice(0, 7)).toEqual([...Array(6).fill(['0:prefill 32']), ['0:last 8']]);
+    const before = steps.length;
+    loop.add(patient(2, prompt(150, 3)));
+    loop.add(fakeTask(3, prompt(160, 3)));
+    await Promise.all([ended(2), ended(3)]);
+    // Beside one that somebody waits for it is read as ever.
+    expect(steps[before]!.join(' ')).toMatch(/last 150/);
+  });
+
   it('gives every fourth portion to the prompt that came first, however many short ones come', async () => {
     const { loop, ended, steps, onPublish } = setup({ slots: 2, batchTokens: 64 });
     loop.add(fakeTask(1, prompt(640, 1)));

@@ -262,6 +262,46 @@ describe('a request that waits for the prefix of another one', () => {
   });
 });
 
+describe('a conversation whose beginning was copied in the step in which it is needed elsewhere', () => {
+  it('is not replaced before the copy is made', async () => {
+    const beginning = (family: number, length: number) => Array.from({ length }, (_, at) => 10_000 * family + at);
+    const tail = (length: number) => Array.from({ length }, (_, at) => 100_000 + at);
+    const wish = (
+      id: number,
+      arrivesAtStep: number,
+      prompt: number[],
+      cache: Partial<CacheUse> & Pick<CacheUse, 'owner'>,
+    ): Request => ({
+      id,
+      prompt,
+      answerTokens: 1,
+      arrivesAtStep,
+      leavesAfterSteps: null,
+      isGuilty: false,
+      cache: { mode: 'keep', pinTokens: 0, ...cache },
+    });
+    const schedule: Schedule = {
+      slots: 4,
+      batchTokens: 96,
+      wholeStatesOnly: true,
+      guesses: 0,
+      hasStore: true,
+      requests: [
+        wish(1, 80, tail(1), { owner: 'one' }),
+        // The long conversation, with a state put aside that can be copied.
+        wish(2, 20, [...beginning(2, 400), ...tail(61)], { owner: 'two', pinTokens: 100 }),
+        wish(3, 20, tail(61), { owner: 'one' }),
+        wish(4, 0, [...beginning(1, 64), ...tail(1)], { owner: 'two', pinTokens: 100 }),
+        // A side request gets a copy of it, and the next one would have a stored state loaded over it.
+        wish(5, 80, [...beginning(2, 400), ...tail(1)], { owner: 'two' }),
+        wish(6, 80, [...beginning(1, 64), ...tail(1)], { owner: 'two' }),
+      ],
+    };
+    const { texts } = await run(schedule);
+    for (const request of schedule.requests) expect(texts.get(request.id), `${request.id}`).toBe(textOf(request));
+  });
+});
+
 describe('the batch loop, whatever the schedule', () => {
   it('gives everybody the answer of a cold run, and frees the slot of who left within a step', async () => {
     let cancelled = 0;

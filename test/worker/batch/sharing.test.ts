@@ -331,3 +331,48 @@ describe('a cancel', () => {
     }
   });
 });
+
+describe('a conversation', () => {
+  it('keeps its slot beside side requests, whether they begin like it or not', async () => {
+    const { loop, ended, cachedOf, copies } = createFakeSlots({ slots: 4 });
+    const conversation = [...row(80, 1), ...row(120, 2)];
+    const requests: number[][] = [
+      conversation,
+      // One that shares the head of the conversation, one that shares nothing, and the next turn.
+      [...row(80, 1), ...row(40, 3)],
+      row(60, 4),
+      [...conversation, ...row(20, 5)],
+    ];
+    for (const [index, prompt] of requests.entries()) {
+      loop.add(fakeRequest(index, prompt, 2));
+      await ended(index);
+    }
+    expect([0, 1, 2, 3].map(cachedOf)).toEqual([0, 80, 0, 200]);
+    expect(copies).toEqual(['80 to 1']);
+  });
+
+  it('stays in its slot when its last turn is told otherwise, as templates do that drop what was thought', async () => {
+    const { loop, ended, cachedOf, copies } = createFakeSlots({ slots: 2 });
+    loop.add(fakeRequest(1, [...row(200, 1), ...row(60, 2)], 2));
+    await ended(1);
+    loop.add(fakeRequest(2, [...row(200, 1), ...row(90, 3)], 2));
+    await ended(2);
+    expect([cachedOf(2), copies]).toEqual([200, []]);
+  });
+
+  it('that was asked longest ago goes first where there is no empty slot', async () => {
+    const { loop, ended, cachedOf } = createFakeSlots({ slots: 2 });
+    for (const [id, name] of [
+      [1, 1],
+      [2, 2],
+      [3, 1],
+      [4, 3],
+      [5, 1],
+      [6, 2],
+    ] as const) {
+      loop.add(fakeRequest(id, [...row(100, name), id], 2));
+      await ended(id);
+    }
+    expect([1, 2, 3, 4, 5, 6].map(cachedOf)).toEqual([0, 0, 100, 0, 100, 0]);
+  });
+});

@@ -3,6 +3,7 @@ import type { DecisionQuestion } from '../../../src/core/decision.ts';
 import type { WorkerAnswer } from '../../../src/ipc/protocol.ts';
 import { createDecisions } from '../../../src/worker/decision/decision.ts';
 import { createChatTemplate } from '../../../src/worker/prompt/template.ts';
+import { commonLength } from '../../../src/worker/sequence/sequence.ts';
 import { createFakeSlots, fakeRequest } from '../../support/fake-slots.ts';
 
 const chatml =
@@ -97,9 +98,9 @@ describe('decisions', () => {
     expect(prompts).toHaveLength(4);
     for (const prompt of prompts) expect(prompt).toContain(`Text:\n${long}\n\nQuestion: `);
     expect(prompts[0]).toMatch(
-      /Question: Is it red\?\nA\) yes\nB\) no\nAnswer with the letter\.\{2\}\n\{1\}assistant\nAnswer:$/,
+      /Question: Is it red\?\nA\) no\nB\) yes\nAnswer with the letter\.\{2\}\n\{1\}assistant\nAnswer:$/,
     );
-    expect(prompts[1]).toMatch(/\nA\) no\nB\) yes\nAnswer/);
+    expect(prompts[1]).toMatch(/\nA\) yes\nB\) no\nAnswer/);
     expect(prompts[2]).toMatch(/\nA\) car: has wheels\nB\) ship\nC\) tree\nAnswer/);
     expect(prompts[3]).toMatch(/\nA\) tree\nB\) ship\nC\) car: has wheels\nAnswer/);
     const before = evaluated();
@@ -107,6 +108,42 @@ describe('decisions', () => {
     expect(before).toBeGreaterThan(promptTokens);
     // A portion of what is the same in front of every input.
     expect(cachedTokens).toBe(64);
+  });
+
+  it('read what both orders of a question have in common once, and count it once', async () => {
+    const { decided, scored, evaluated } = setup();
+    await decided(long, [question, topics]);
+    const before = evaluated();
+    const { promptTokens, cachedTokens } = await decided(long, [question, topics]);
+    const [one, other, third, fourth] = scored().slice(-4) as { held: readonly number[] }[];
+    const read = (of: typeof one, behind: typeof one) =>
+      of!.held.length - commonLength(behind?.held ?? of!.held.slice(0, cachedTokens), of!.held);
+    const behindInput = read(one, undefined) + read(other, one) + read(third, undefined) + read(fourth, third);
+    expect(evaluated() - before).toBe(behindInput);
+    expect(promptTokens - cachedTokens).toBe(behindInput);
+    expect(commonLength(one!.held, other!.held)).toBeGreaterThan(cachedTokens + 'Question: Is it red?'.length);
+  });
+
+  it('are read in the same order and portions whichever way round the options come', async () => {
+    const { decided, steps, scored } = setup();
+    const turned: DecisionQuestion = {
+      type: 'choice',
+      text: 'Is it red?',
+      options: [{ label: 'no' }, { label: 'yes' }],
+    };
+    const read = async (asked: DecisionQuestion) => {
+      const [steppedBefore, scoredBefore] = [steps().length, scored().length];
+      await decided(long, [asked]);
+      return {
+        portions: steps().slice(steppedBefore),
+        prompts: scored()
+          .slice(scoredBefore)
+          .map(({ held }) => held),
+      };
+    };
+    // What the model says of nothing is read.
+    await decided(long, [turned, question]);
+    expect(await read(turned)).toEqual(await read(question));
   });
 
   it('ask for the labels of the options, and give one probability to each', async () => {

@@ -8,7 +8,12 @@ const cutAt = (text: string, at: number) => [text.slice(0, at), text.slice(at)];
 
 describe.each(recordedAnswers)('$title', ({ form, output, text, reasoning, calls, ...rest }) => {
   const expected = { text, reasoning, calls };
-  const options = { form, tools, ...(rest.template !== undefined && { template: rest.template }) };
+  const options = {
+    form,
+    tools,
+    ...(rest.template !== undefined && { template: rest.template }),
+    ...(rest.startsInReasoning && { startsInReasoning: true }),
+  };
 
   it('is read whole, with its calls held or streamed', async () => {
     expect(await readOutput([output], options)).toEqual(expected);

@@ -4,13 +4,25 @@ import type { ToolDefinition } from '../../../src/core/chat.ts';
 import { chatGlmForm } from '../../../src/worker/families/chatglm.ts';
 import type { ToolCallForm } from '../../../src/worker/families/form.ts';
 import { gemmaForm } from '../../../src/worker/families/gemma.ts';
+import { genericForm } from '../../../src/worker/families/generic-form.ts';
+import { gigaChatForm } from '../../../src/worker/families/gigachat.ts';
 import { glmForm } from '../../../src/worker/families/glm.ts';
 import { createGrammarParts } from '../../../src/worker/families/grammar-parts.ts';
-import { graniteForm } from '../../../src/worker/families/granite.ts';
+import { harmonyForm } from '../../../src/worker/families/harmony.ts';
 import { hermesForm } from '../../../src/worker/families/hermes.ts';
+import { atemForm, dsmlForm, kimiTagsForm, minimaxForm } from '../../../src/worker/families/invoke.ts';
+import {
+  aprielForm,
+  commandActionForm,
+  commandForm,
+  graniteForm,
+  minimaxLinesForm,
+} from '../../../src/worker/families/json-list.ts';
 import { lfmForm } from '../../../src/worker/families/lfm.ts';
 import { llamaForm } from '../../../src/worker/families/llama.ts';
+import { minimaxTreeForm } from '../../../src/worker/families/minimax-tree.ts';
 import { mistralForm } from '../../../src/worker/families/mistral.ts';
+import { apertusForm, deepSeekForm, kimiForm } from '../../../src/worker/families/named-json.ts';
 import { qwenCoderForm } from '../../../src/worker/families/qwen-coder.ts';
 import { randomFrom, readGbnf } from '../../support/gbnf.ts';
 import { grammarDeps } from '../../support/grammar-deps.ts';
@@ -38,9 +50,9 @@ const tools: ToolDefinition[] = [
 ];
 
 /** `keepsSchema`: values are JSON, or strings between tags. Elsewhere only names, types and given values are bound. */
-const forms: { name: string; form: ToolCallForm; keepsSchema: boolean }[] = [
+const forms: { name: string; form: ToolCallForm; keepsSchema: boolean; template?: string }[] = [
   { name: 'hermes', form: hermesForm, keepsSchema: true },
-  { name: 'qwen-coder', form: qwenCoderForm, keepsSchema: true },
+  { name: 'qwen-coder', form: qwenCoderForm(), keepsSchema: true },
   { name: 'glm in lines', form: glmForm('\n'), keepsSchema: true },
   { name: 'glm', form: glmForm(''), keepsSchema: true },
   { name: 'llama', form: llamaForm, keepsSchema: true },
@@ -51,6 +63,23 @@ const forms: { name: string; form: ToolCallForm; keepsSchema: boolean }[] = [
   { name: 'chatglm3', form: chatGlmForm('python'), keepsSchema: false },
   { name: 'gemma', form: gemmaForm, keepsSchema: false },
   { name: 'lfm', form: lfmForm, keepsSchema: false },
+  { name: 'deepseek', form: deepSeekForm('fenced'), keepsSchema: true },
+  { name: 'deepseek 3.1', form: deepSeekForm('plain'), keepsSchema: true },
+  { name: 'dsml', form: dsmlForm('tool_calls'), keepsSchema: true },
+  { name: 'harmony', form: harmonyForm, keepsSchema: true },
+  { name: 'kimi', form: kimiForm, keepsSchema: true },
+  { name: 'kimi tags', form: kimiTagsForm, keepsSchema: true },
+  { name: 'minimax', form: minimaxForm, keepsSchema: true },
+  { name: 'minimax tree', form: minimaxTreeForm, keepsSchema: false },
+  { name: 'minimax lines', form: minimaxLinesForm, keepsSchema: true },
+  { name: 'apriel', form: aprielForm, keepsSchema: true },
+  { name: 'command', form: commandForm, keepsSchema: true },
+  { name: 'command action', form: commandActionForm, keepsSchema: true },
+  { name: 'apertus', form: apertusForm, keepsSchema: true },
+  { name: 'gigachat', form: gigaChatForm, keepsSchema: true },
+  { name: 'atem', form: atemForm, keepsSchema: true, template: 'to=self<|message|>' },
+  { name: 'seed', form: qwenCoderForm({ tag: 'seed:tool_call', line: '' }), keepsSchema: true },
+  { name: 'generic', form: genericForm, keepsSchema: true },
 ];
 
 const withoutBounds = (schema: unknown): object =>
@@ -65,9 +94,9 @@ const texts = (gbnf: string, count = 40): string[] => {
   return Array.from({ length: count }, () => grammar.generate(random));
 };
 
-describe.each(forms)('the grammars of $name', ({ form, keepsSchema }) => {
+describe.each(forms)('the grammars of $name', ({ form, keepsSchema, template = '' }) => {
   const expectCalls = async (written: string, allowed: readonly ToolDefinition[], begun: boolean) => {
-    const answer = await readOutput([written], { form, tools: allowed, bound: true, begun });
+    const answer = await readOutput([written], { form, tools: allowed, bound: true, begun, template });
     expect(answer.text, written).toBe('');
     expect(answer.calls.length, written).toBeGreaterThan(0);
     for (const { name, arguments: given } of answer.calls) {
@@ -92,7 +121,7 @@ describe.each(forms)('the grammars of $name', ({ form, keepsSchema }) => {
     const gbnf = form.callGrammar(tools, how);
     const marker = form.opens[0];
     // Forms without a marker of their own are read and not bound.
-    expect(gbnf === null).toBe(form.opensBare !== undefined);
+    expect(gbnf === null).toBe(form.opensBare !== undefined && !form.beginsMarked);
     if (gbnf === null || marker === undefined) return;
     for (const text of texts(gbnf)) await expectCalls(marker + text, tools, false);
   });
@@ -182,7 +211,10 @@ describe('a schema that says more than names and types', () => {
     const { gbnf } = form.requireCall({ tools: [{ name: 'a', parameters }], named: null, how: grammarDeps(open) });
     // Given values are held everywhere, also behind a reference.
     for (const text of texts(gbnf, 20)) expect(text).toMatch(/hall|attic/);
-    const isOfTags = ['qwen-coder', 'glm', 'chatglm', 'gemma', 'lfm'].includes(form.name);
+    const isOfTags = [
+      ...['qwen-coder', 'glm', 'chatglm', 'gemma', 'lfm'],
+      ...['dsml', 'kimi-tags', 'minimax', 'minimax-tree', 'atem'],
+    ].includes(form.name);
     const isJson = form.name === 'chatglm' && !gbnf.includes('python');
     expect(open.length > 0).toBe(isOfTags && !isJson);
   });

@@ -73,7 +73,7 @@ describe.skipIf('skip' in reference)(
   `templates of publishers (${'skip' in reference ? reference.skip : 'all'})`,
   () => {
     it.each(names)('%s: text, tools, calls and results are all in the prompt', (name) => {
-      expect(templateOf(name).form.name).toBe(formOf[name] ?? 'hermes');
+      expect(templateOf(name).form.name).toBe(formOf[name] ?? 'generic');
       const system = render(name, conversations['text']!);
       expect(system).toContain('Be brief.');
       expect(system).toContain('Où est l');

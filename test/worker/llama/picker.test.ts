@@ -48,6 +48,18 @@ describe('choosing a token in our own code', () => {
     expect(possible({ ...open, minP: 1 })).toEqual([10]);
   });
 
+  it('keeps what is about as surprising as expected by typical_p, be it the best or not', () => {
+    // Surprises 0.69, 1.20, 1.90, 3.00 around an expected one of 1.14.
+    expect(possible({ ...open, typicalP: 0.2 })).toEqual([11]);
+    expect(possible({ ...open, typicalP: 0.5 })).toEqual([10, 11]);
+    expect(possible({ ...open, typicalP: 0.9 })).toEqual([10, 11, 12]);
+    expect(possible({ ...open, typicalP: 1 })).toEqual([10, 11, 12, 13]);
+    expect(possible({ ...open, typicalP: 0 })).toEqual([11]);
+    // Of the two that top_k leaves, the second is the further one.
+    expect(possible({ ...open, typicalP: 0.5, topK: 2 })).toEqual([10]);
+    expect(possible({ ...open, typicalP: 0.9, topP: 0.5 })).toEqual([10]);
+  });
+
   it('never ends before the wished number of tokens, or at all', () => {
     expect(possible({ ...open, minTokens: 3 }, 2)).toEqual([11, 12, 13]);
     expect(possible({ ...open, minTokens: 3 }, 3)).toContain(endToken);

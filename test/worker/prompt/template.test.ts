@@ -175,7 +175,7 @@ describe('chat templates', () => {
   it('gives a template without tools instructions of ours, and calls and results as text', () => {
     const plain = '{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}';
     const template = create(plain);
-    expect(template.form.name).toBe('hermes');
+    expect(template.form.name).toBe('generic');
     const rendered = joined(
       template.render({
         messages: [
@@ -420,5 +420,44 @@ describe('chat templates', () => {
   it('shows a template nothing of the machine it runs on', () => {
     const reach = create("{{ messages.constructor }}|{{ messages[0].__proto__ }}|{{ ''.constructor }}");
     expect(joined(reach.render({ messages: [user('Hi')], tools: [] }))).not.toMatch(/function|native|Object/);
+  });
+});
+
+describe('what templates want of earlier turns', () => {
+  const calling = (ids: string[], said = '', reasoning?: string): TemplateMessage => ({
+    role: 'assistant',
+    content: text(said),
+    ...(reasoning !== undefined && { reasoning }),
+    toolCalls: ids.map((id) => ({ id, name: 'look', arguments: {} })),
+  });
+  const result = (toolCallId: string): TemplateMessage => ({ role: 'tool', content: text('seen'), toolCallId });
+  const begin = '{% if tools %}{% endif %}<|channel|>commentary functions. {% for message in messages %}';
+
+  it('hands reasoning on in the field that the template reads, with what was said beside a call', () => {
+    const template = create(
+      `${begin}{% if "thinking" in message %}T({{ message.thinking }}){% endif %}C({{ message.content }}){% endfor %}`,
+    );
+    const show = (message: TemplateMessage) => joined(template.render({ messages: [message], tools: [] }));
+    expect(show(calling(['a'], 'I look.', 'Hm.'))).toContain('T(Hm.\n\nI look.)C()');
+    expect(show({ role: 'assistant', content: text('It is.'), reasoning: 'Hm.' })).toContain('T(Hm.)C(It is.)');
+    expect(show(calling(['a'], 'I look.'))).toContain('C(I look.)');
+  });
+
+  it('gives a template that takes the first call of a message alone one call a message', () => {
+    const template = create(
+      `${begin}{% if message.tool_calls %}[{{ message.tool_calls[0].id }}]{% elif message.role == 'tool' %}({{ message.tool_call_id }}){% endif %}{% endfor %}`,
+    );
+    const messages = [user('w'), calling(['a', 'b']), result('a'), result('b')];
+    expect(joined(template.render({ messages, tools: [] }))).toContain('[a](a)[b](b)');
+  });
+
+  it('numbers calls where their ids name the tool', () => {
+    const template = create(
+      "{% if tools %}{% endif %}<|tool_calls_section_begin|><|tool_call_argument_begin|>{% for message in messages %}{% for call in message.tool_calls or [] %}[{{ call.id }}]{% endfor %}{% if message.role == 'tool' %}({{ message.tool_call_id }}){% endif %}{% endfor %}",
+    );
+    const messages = [user('w'), calling(['a']), result('a'), calling(['b']), result('b')];
+    expect(joined(template.render({ messages, tools: [] }))).toContain(
+      '[functions.look:0](functions.look:0)[functions.look:1](functions.look:1)',
+    );
   });
 });
