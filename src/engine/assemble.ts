@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { libraryVersion } from '../config/package.ts';
 import type { Config } from '../config/schema.ts';
+import { workerEnvironment } from '../config/worker-environment.ts';
 import type { Clock } from '../core/clock.ts';
 import { createStateFile } from '../files/state-file.ts';
 import { forkWorker, type WorkerProcess } from '../ipc/fork.ts';
@@ -40,6 +41,7 @@ import {
   type ModelRef,
   quarantineFile,
 } from './residents/residents.ts';
+import { createRestoring, loadedModelsFile, type Restoring } from './restoring.ts';
 import { createThreads } from './threads/threads.ts';
 
 export interface EngineAssemblyDeps {
@@ -68,6 +70,8 @@ interface AssembledEngine {
   /** Physical cores, quota and affinity taken together. */
   cores: number;
   gauges: EngineGauges;
+  /** Loads again what was loaded before a restart. */
+  restoring: Restoring;
   /** Measures nothing any more; comes before the drain. */
   stopCalibration(): void;
   /** Ends the workers and waits for their exits. */
@@ -121,7 +125,7 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
     bus,
   });
   // 4. Processes, on a GPU or not.
-  const fork = deps.fork ?? forkerFor(deps.env, Math.max(...poolSizes));
+  const fork = deps.fork ?? forkerFor(workerEnvironment(deps.env, config), Math.max(...poolSizes));
   const gpu = createGpu({
     fork,
     environment: deps.env,
@@ -179,8 +183,22 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
     residentBytes,
   });
 
+  const restoring = createRestoring({
+    engine,
+    stored: createStateFile({
+      path: join(config.dataFolder, 'loaded-models.json'),
+      parse: (value) => loadedModelsFile.parse(value),
+      warn: (err) => log.warn({ err }, 'the list of loaded models cannot be used or stored'),
+    }),
+    isOn: config.models.restore,
+    clock,
+    log,
+    bus,
+  });
+
   return {
     engine,
+    restoring,
     planForPull: (facts) => planForPull(planner, facts),
     totalBytes: () => memory.budget().totalBytes,
     async unload(ids) {

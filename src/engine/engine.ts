@@ -23,12 +23,21 @@ export type { LoadWish, LocalModel, ModelCalibration } from './models/models.ts'
 export interface Engine extends Requests {
   /** Every model on disk, invalid ones included, by name. */
   listModels(): Promise<LocalModel[]>;
+  /** Those that are loaded, being loaded or on their way out, as of the last look at the folders. Touches no disk. */
+  residents(): LocalModel[];
   /** What lies in the model folder and is not listed, as of the last look, one sentence each. */
   leftOut(): readonly string[];
   /** Rejects with `invalid_request` for a malformed name, `model_not_found` for an unknown one. */
   getModel(name: string): Promise<LocalModel>;
   /** Loads a model, or joins the load that is under way; a loaded model with equal settings is left as it is. */
   load(name: string, wish: LoadWish): Promise<LocalModel>;
+  /** Models that are loaded, with what they were loaded by and how they are used. */
+  loaded(): LoadedModel[];
+  /**
+   * Loads a model as it was before a restart, where there is room beside what people use by now. Rejects as `load`, for one that is
+   * in quarantine, and with `model_busy` where there is no room.
+   */
+  restore(model: LoadedModel): Promise<void>;
   /** What a load with this wish would do now; nothing is loaded. Rejects as `load` for names and quantizations. */
   plan(name: string, wish: LoadWish): Promise<PlanInfo>;
   /** Waits for running requests, then for the worker's exit. Unloading an unloaded model does nothing. */
@@ -45,6 +54,17 @@ export interface Engine extends Requests {
   drain(deadlineMs: number): Promise<void>;
   /** Ends every worker and waits for their exits. */
   close(): Promise<void>;
+}
+
+/** A loaded model, as it can be loaded again. */
+export interface LoadedModel {
+  /** `name:quantization`. */
+  id: string;
+  wish: LoadWish;
+  /** 0: it works now. */
+  idleMs: number;
+  /** Idle time that is left; Infinity: it stays. */
+  leftMs: number;
 }
 
 /** Models that are described before the event loop turns. */
@@ -70,7 +90,10 @@ export function createEngine(deps: {
 }): Engine {
   const { catalog, manager, planning, clock } = deps;
   const running = createRunning(clock);
+  /** By what each was loaded, by id; also of those that are gone. */
+  const wishes = new Map<string, LoadWish>();
 
+  const isResident = (id: string) => manager.residents().some((resident) => resident.id === id);
   const isLoaded = (model: CatalogModel) =>
     manager.residents().some(({ id }) => model.variants.some((variant) => variant.id === id));
 
@@ -112,7 +135,9 @@ export function createEngine(deps: {
     async target(name, purpose) {
       const isTalk = purpose === 'generate' || purpose === 'decide';
       const { model, variant, preset } = await (isTalk ? find(name) : findFor(purpose, name));
-      const { ref, settings } = planning.select(model, variant, wishOf(preset));
+      const wish = wishOf(preset);
+      const { ref, settings } = planning.select(model, variant, wish);
+      if (!isResident(ref.id)) wishes.set(ref.id, wish);
       assertPurpose(model.name, purposeOf(ref.facts), purpose);
       return { model: model.name, ref, settings, ...(preset && { preset }) };
     },
@@ -136,6 +161,13 @@ export function createEngine(deps: {
       }
       return models;
     },
+    residents() {
+      const expect = planning.expectations();
+      return catalog
+        .models()
+        .filter(isLoaded)
+        .map((model) => info(model, expect));
+    },
     leftOut: catalog.leftOut,
     async getModel(name) {
       return info((await find(name)).model);
@@ -147,8 +179,23 @@ export function createEngine(deps: {
       const { ref, settings } = planning.select(model, variant, wish);
       deps.crashes.forgive(ref.id);
       deps.gpu.forgive(ref.id);
+      wishes.set(ref.id, wish);
       await manager.load(ref, settings);
       return info(model);
+    },
+    loaded: () =>
+      manager.uses().map(({ id, idleMs, keepAliveMs }) => {
+        // Which of its files it was stands in the id; what was forced once is not forced unasked.
+        const { quantization: _, force: __, ...wish } = wishes.get(id) ?? {};
+        return { id, wish, idleMs, leftMs: keepAliveMs - idleMs };
+      }),
+    async restore({ id, wish, idleMs, leftMs }) {
+      running.refuseWhenDraining();
+      const { model, variant } = await find(id);
+      await deps.gpu.choose(model.name, planning.gpuWish(wish));
+      const { ref, settings } = planning.select(model, variant, wish);
+      if (!isResident(ref.id)) wishes.set(ref.id, wish);
+      await manager.restore(ref, { ...settings, restored: { leftMs, idleMs } });
     },
     async plan(name, wish) {
       const { model, variant } = await find(name);
@@ -168,8 +215,9 @@ export function createEngine(deps: {
     purposeOf(name) {
       const known = attemptResolve(catalog, name);
       if (!known) return null;
-      const { facts } = known.variant ?? chooseVariant(known.model, undefined);
-      return facts && purposeOf(facts);
+      // One that cannot be used by now may be mended: whoever asks for it looks again, and says why.
+      const variant = known.variant ?? known.model.variants.find(({ facts }) => facts !== null);
+      return variant?.facts ? purposeOf(variant.facts) : null;
     },
     status() {
       if (running.isDraining()) return { state: 'unavailable', reason: 'The server is shutting down.' };
@@ -193,9 +241,9 @@ const wishOf = (preset: ResolvedName['preset']): LoadWish =>
 /** The catalogue's answer as of the last scan, or null when it has none. */
 function attemptResolve(catalog: Catalog, name: string): ResolvedName | null {
   try {
-    return catalog.resolve(name);
+    return catalog.find(name);
   } catch {
-    // Unknown so far: the caller scans and asks again.
+    // A quantization that is not here so far: the caller scans and asks again.
     return null;
   }
 }

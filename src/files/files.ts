@@ -69,6 +69,11 @@ export function replaceFileSync(path: string, text: string, temporary = `${path}
   }
 }
 
+/** Whether an error of the file system says that there is no room: on the disk, for this user, or in a file of this system. */
+export function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(String(error.code));
+}
+
 /** Deletes files; those that are not there count as deleted. */
 export async function removeFiles(paths: readonly string[]): Promise<void> {
   for (const path of paths) await rm(path, { force: true });

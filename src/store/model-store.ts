@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
+import type { DailyHours } from '../core/daily-hours.ts';
 import type { FitOutcome } from '../core/plan.ts';
 import type { ModelStore, RemovedModel } from '../core/pull.ts';
 import type { Bus } from '../observe/bus.ts';
@@ -12,8 +13,10 @@ import { importFile } from './import-file.ts';
 import type { MadeModels } from './made-models/made-models.ts';
 import { makeModel } from './make-model.ts';
 import { listAvailable, type PullCatalog } from './pull-catalog/pull-catalog.ts';
-import { createPulls, type DailyHours } from './pulls/pulls.ts';
+import { createPulls } from './pulls/pulls.ts';
 import { removeModel } from './remove.ts';
+import { searchModels } from './search-models.ts';
+import { suggestModels } from './suggest-models.ts';
 
 /** What an operator sets about pulls and imports. */
 export interface StoreSettings {
@@ -136,6 +139,17 @@ export function createStore(deps: StoreDeps): Store {
     async available() {
       await catalog.refresh();
       return listAvailable(deps.pullCatalog.models, catalog.models());
+    },
+    async suggest(bytesPerSecond) {
+      await catalog.refresh();
+      const available = listAvailable(deps.pullCatalog.models, catalog.models());
+      return suggestModels(available, { memoryBytes: deps.totalBytes(), bytesPerSecond });
+    },
+    async search(query, limit, signal) {
+      await catalog.refresh();
+      const available = listAvailable(deps.pullCatalog.models, catalog.models());
+      const about = { hub, available, onDisk: catalog.models(), memoryBytes: deps.totalBytes() };
+      return searchModels(about, query, limit, signal);
     },
     pull: pulls.start,
     pulls: pulls.list,

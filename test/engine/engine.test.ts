@@ -110,6 +110,83 @@ describe('a name that was made for a model', () => {
   });
 });
 
+describe('a request that nobody waits for', () => {
+  const request = { model: 'm', input: { type: 'text' as const, prompt: 'x' }, sampling: {}, stop: [] };
+  const setupBoth = () => {
+    const made = setup();
+    const patient = () => foldFlat(made.engine.stream(request, anyContext({ isBackground: true })));
+    return { ...made, patient };
+  };
+
+  it('is answered where nobody else asks', async () => {
+    const { workers, patient } = setupBoth();
+    const answer = patient();
+    await settle();
+    workers[0]!.answer(workers[0]!.running[0]!.id, 'a');
+    expect((await answer).text).toBe('a');
+  });
+
+  it('gives way to one that somebody waits for, and is made anew when that has ended', async () => {
+    const { workers, patient, ask } = setupBoth();
+    const answer = patient();
+    await settle();
+    const first = workers[0]!.running[0]!;
+    workers[0]!.step(startItem(first.id), { id: first.id, event: { type: 'text-start', blockId: 0 } });
+    workers[0]!.step({ id: first.id, event: { type: 'text-delta', blockId: 0, text: 'half of it' } });
+    const wanted = foldFlat(ask());
+    await settle();
+    expect(workers[0]!.received.some(({ type }) => type === 'cancel')).toBe(true);
+    expect(workers[0]!.running).toHaveLength(1);
+    workers[0]!.answer(workers[0]!.running[0]!.id, 'wanted');
+    expect((await wanted).text).toBe('wanted');
+    await settle();
+    workers[0]!.answer(workers[0]!.running[0]!.id, 'again');
+    expect((await answer).text).toBe('again');
+  });
+
+  it('tells its worker that nobody waits', async () => {
+    const { workers, patient, ask } = setupBoth();
+    const answer = patient();
+    await settle();
+    expect(workers[0]!.running[0]!.request).toMatchObject({ isBackground: true });
+    workers[0]!.answer(workers[0]!.running[0]!.id, 'a');
+    await answer;
+    const wanted = foldFlat(ask());
+    await settle();
+    expect(workers[0]!.running[0]!.request).not.toHaveProperty('isBackground');
+    workers[0]!.answer(workers[0]!.running[0]!.id, 'b');
+    await wanted;
+  });
+
+  it('waits while somebody only counts tokens', async () => {
+    const { engine, workers, patient } = setupBoth();
+    const counted = engine.count(request, anyContext());
+    const answer = patient();
+    await settle();
+    expect(workers[0]!.running).toEqual([]);
+    const counting = workers[0]!.received.find(({ type }) => type === 'count') as { id: number };
+    workers[0]!.emit({ type: 'counted', id: counting.id, promptTokens: 3 });
+    await counted;
+    await settle();
+    workers[0]!.answer(workers[0]!.running[0]!.id, 'a');
+    expect((await answer).text).toBe('a');
+  });
+
+  it('is given up by its own signal while it waits', async () => {
+    const { engine, ask } = setupBoth();
+    const wanted = ask()[Symbol.asyncIterator]();
+    const first = wanted.next();
+    await settle();
+    const gone = new AbortController();
+    const context = anyContext({ isBackground: true, signal: gone.signal });
+    const ended = expect(foldFlat(engine.stream(request, context))).rejects.toMatchObject({ code: 'shutting_down' });
+    await settle();
+    gone.abort(new AppError('shutting_down', 'gone'));
+    await ended;
+    void first;
+  });
+});
+
 describe('the engine', () => {
   it('loads on demand, answers, and says how long the request waited', async () => {
     const { workers, ask, clock } = setup();
@@ -220,5 +297,37 @@ describe('the engine', () => {
     await drained;
     await engine.close();
     expect(workers[0]!.exited).toBe(true);
+  });
+
+  it('tells by what its models were loaded, and loads them so again', async () => {
+    const { engine, clock } = setup();
+    await engine.load('m', { quantization: 'q8_0', contextTokens: 128, pin: true, force: true });
+    clock.advance(5_000);
+    const [model] = engine.loaded();
+    expect(model).toEqual({
+      id: 'm:q8_0',
+      wish: { contextTokens: 128, pin: true },
+      idleMs: 5_000,
+      leftMs: Number.POSITIVE_INFINITY,
+    });
+    const next = setup();
+    await next.engine.restore(model!);
+    expect(next.engine.loaded()).toEqual([model]);
+    expect(await next.engine.getModel('m')).toMatchObject({
+      quantization: 'q8_0',
+      loaded: { contextTokens: 128, pinned: true },
+    });
+    await expect(next.engine.restore({ ...model!, id: 'gone:q4_0' })).rejects.toMatchObject({
+      code: 'model_not_found',
+    });
+  });
+
+  it('tells of one that a request has loaded that nothing was wished', async () => {
+    const { engine, workers, ask } = setup();
+    const answer = foldFlat(ask());
+    await settle();
+    workers[0]!.answer(workers[0]!.running[0]!.id, 'a');
+    await answer;
+    expect(engine.loaded()).toEqual([{ id: 'm:q4_0', wish: {}, idleMs: 0, leftMs: 60_000 }]);
   });
 });

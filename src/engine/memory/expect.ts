@@ -7,16 +7,19 @@ import { type RepackRules, repackedWeights } from './repack.ts';
 export type LoadShape = Pick<PlannedSettings, 'contextTokens' | 'slots' | 'batchTokens' | 'useMmap' | 'kvType'>;
 
 const mib = 2 ** 20;
-/** Node, the addon and their code, measured: 53 MiB of its own and 61 MiB of file pages, mostly shared with the server. */
-const bareProcessBytes = 114 * mib;
+/** Node, the addon and their code, measured: 54 MiB of its own and 61 MiB of file pages, mostly shared with the server. */
+const bareProcessBytes = 115 * mib;
+/** llama.cpp keeps room for eight graph nodes of every tensor, fitted to models of 20 to 630 tensors. */
+const bytesPerTensor = 9 * 1_024;
 /** Measured on WordPiece (30,522 tokens) and, beside merges, on byte-pair vocabularies of 49,152 and 151,936 tokens. */
 const bytesPerToken = 240;
 const bytesPerMerge = 450;
 /** Rows of one layer that are alive at the same time, fitted to models 576 and 896 wide at 128 and 512 tokens a batch. */
 const embeddingRows = 8;
 const feedForwardRows = 2;
-/** JavaScript that a first request leaves behind. */
-const workingHeapBytes = 4 * mib;
+/** JavaScript that a first request leaves behind: an answer's and a vector's. */
+const workingHeapBytes = 3 * mib;
+const vectorHeapBytes = 1 * mib;
 /** A sampler holds id, score and probability of every token of the vocabulary, and the score row itself. */
 const sampledTokenBytes = 12 + 4;
 
@@ -48,7 +51,7 @@ export function expectBytes(
     repackedWeights: copyBytes,
     kvCache: shape.slots * (slot.fullBytes + slot.slidingBytes) + recurrentBytes(facts, shape.slots),
     vocabulary: (facts.vocabularySize ?? 0) * bytesPerToken + facts.mergeCount * bytesPerMerge,
-    process: bareProcessBytes,
+    process: bareProcessBytes + facts.tensorCount * bytesPerTensor,
     correction: correctionBytes,
   };
   const atLoad = Object.values(parts).reduce((sum, bytes) => sum + bytes, 0);
@@ -76,5 +79,5 @@ function computeBytes(facts: GgufFacts, shape: LoadShape): number {
   const vocabulary = facts.vocabularySize ?? 0;
   const scores = makesVectors ? shape.batchTokens * vocabulary * 4 : shape.slots * vocabulary * sampledTokenBytes;
   const perToken = rows + (facts.hasNoAttention ? 0 : cells * attention);
-  return shape.batchTokens * perToken + scores + workingHeapBytes;
+  return shape.batchTokens * perToken + scores + (makesVectors ? vectorHeapBytes : workingHeapBytes);
 }

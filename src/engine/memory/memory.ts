@@ -10,7 +10,7 @@ import { createPlanner, type PlannedFile, type Planner } from './planner.ts';
 import { createMemoryWatch, createPressureReader, lowMark, type MemoryWatch } from './pressure.ts';
 import { repackRulesOf } from './repack.ts';
 
-export { collectGarbage } from './collect-garbage.ts';
+export { collectGarbage, releaseMemory } from './collect-garbage.ts';
 export type { LoadOutcome, LoadPlan, LoadRefusal } from './plan.ts';
 export { type Planner, planForPull } from './planner.ts';
 export { memoryLevels } from './pressure.ts';

@@ -1,5 +1,5 @@
 import { memorySize } from '../../core/format-units.ts';
-import type { ExpectedMemory, MemoryShortage, PlannedSettings } from '../../core/plan.ts';
+import type { ExpectedMemory, KvType, MemoryShortage, PlannedSettings } from '../../core/plan.ts';
 import type { GpuDevice } from '../../machine/gpu/device.ts';
 import type { GgufFacts } from '../../store/gguf/gguf.ts';
 import { expectBytes, type LoadShape, repacks } from './expect.ts';
@@ -12,6 +12,8 @@ export interface LoadPlan extends PlannedSettings {
   type: 'plan';
   /** Which defaults were lowered to fit. */
   reduced: ('slots' | 'context' | 'batch' | 'kv-type')[];
+  /** It does not fit, and is loaded all the same. */
+  isForced?: true;
 }
 
 /** A model that does not fit, with the numbers. */
@@ -24,7 +26,7 @@ export type LoadOutcome = LoadPlan | LoadRefusal;
 export interface PlanInput {
   facts: GgufFacts;
   /** What was asked for; it is kept or refused, never quietly reduced, except to what the model was trained with. */
-  wish: { contextTokens?: number; slots?: number };
+  wish: { contextTokens?: number; slots?: number; kvType?: KvType; force?: boolean };
   budget: {
     /** Free for this load. */
     availableBytes: number;
@@ -59,7 +61,8 @@ type Expect = (shape: LoadShape) => ExpectedMemory;
 
 /**
  * Decides whether a model fits and with which settings. Takes the first that fits of: all as wished or by default;
- * fewer slots; a smaller context, halved each time; a smaller batch; a cache of 8 bits. Pure; never throws.
+ * fewer slots; a smaller context, halved each time; a smaller batch; a cache of 8 bits. Where none fits and the wish says so, the
+ * last of them is taken all the same. Pure; never throws.
  */
 export function planLoad(input: PlanInput): LoadOutcome {
   const { facts, wish, budget } = input;
@@ -70,28 +73,41 @@ export function planLoad(input: PlanInput): LoadOutcome {
     slots: wish.slots ?? defaultSlots(budget.totalBytes),
     batchTokens: batchSteps[0]!,
     useMmap: !repacks(facts, input.repackRules),
-    kvType: 'f16',
+    kvType: allowsQuantizedKv(facts) ? (wish.kvType ?? 'f16') : 'f16',
   };
   const shapes = ladder(facts, start, wish, trained).map((shape) => withBatch(facts, shape));
+  const toPlan = (shape: LoadShape, placed: Placed): LoadPlan => ({
+    type: 'plan',
+    ...shape,
+    flashAttention: usesFlashAttention(facts, shape.kvType),
+    threads: input.threads,
+    ...placed,
+    reduced: reductions(start, shape),
+    notes: describeChanges(start, shape, wish, trained),
+  });
   for (const shape of shapes) {
     const placed = placements(input, expect(shape), shape.batchTokens);
     const fit = placed.find(({ expectedBytes }) => expectedBytes.total <= budget.availableBytes);
-    if (!fit) continue;
-    return {
-      type: 'plan',
-      ...shape,
-      flashAttention: usesFlashAttention(facts, shape.kvType),
-      threads: input.threads,
-      ...fit,
-      reduced: reductions(start, shape),
-      notes: describeChanges(start, shape, wish, trained),
-    };
+    if (fit) return toPlan(shape, fit);
   }
-  return refuse(facts, expect, shapes.at(-1)!, trained, budget);
+  const least = shapes.at(-1)!;
+  if (!wish.force) return refuse(facts, expect, least, trained, budget);
+  const plan = toPlan(least, placements(input, expect(least), least.batchTokens)[0]!);
+  return {
+    ...plan,
+    isForced: true,
+    notes: [...plan.notes, forcedNote(plan.expectedBytes.total, budget.availableBytes)],
+  };
 }
 
+function forcedNote(neededBytes: number, availableBytes: number): string {
+  return `needs ${memorySize(neededBytes)} where ${memorySize(availableBytes)} are available, and is loaded all the same: the machine may swap, or end it`;
+}
+
+type Placed = Pick<LoadPlan, 'gpuLayers' | 'gpuBytes' | 'expectedBytes'>;
+
 /** With as much on the GPU as fits there, where there is one; then, should its driver be what is too much, without. */
-function placements({ facts, gpu }: PlanInput, whole: ExpectedMemory, batchTokens: number) {
+function placements({ facts, gpu }: PlanInput, whole: ExpectedMemory, batchTokens: number): Placed[] {
   const onCpu = { gpuLayers: 0, gpuBytes: 0, expectedBytes: whole };
   if (!gpu) return [onCpu];
   const share = planGpuLayers(facts, { ...whole, batchTokens }, usableGpuBytes(gpu));
@@ -117,7 +133,7 @@ function ladder(facts: GgufFacts, start: LoadShape, wish: PlanInput['wish'], tra
     }
   }
   for (const batchTokens of batchSteps.slice(1)) step({ batchTokens });
-  if (allowsQuantizedKv(facts)) step({ kvType: 'q8_0' });
+  if (wish.kvType === undefined && allowsQuantizedKv(facts)) step({ kvType: 'q8_0' });
   return shapes;
 }
 
@@ -149,6 +165,9 @@ function describeChanges(start: LoadShape, shape: LoadShape, wish: PlanInput['wi
   const notes: string[] = [];
   if (wish.contextTokens !== undefined && wish.contextTokens > trained) {
     notes.push(`context reduced from ${wish.contextTokens} to the ${trained} tokens that the model was trained with`);
+  }
+  if (wish.kvType === 'q8_0' && start.kvType !== 'q8_0') {
+    notes.push('key-value cache kept in 16 bits: this model cannot have it in 8');
   }
   const reduced = reductions(start, shape);
   if (reduced.includes('slots')) notes.push(`slots reduced from ${start.slots} to ${shape.slots} to fit the memory`);

@@ -1,3 +1,4 @@
+import type { KvType } from '../../core/plan.ts';
 import type { GpuDevice } from '../../machine/gpu/device.ts';
 import type { MemoryBudget } from '../../machine/memory-budget.ts';
 import type { GgufFacts } from '../../store/gguf/gguf.ts';
@@ -16,6 +17,9 @@ export interface PlannedFile {
 interface PlanWish {
   contextTokens?: number;
   slots?: number;
+  kvType?: KvType;
+  /** Plan it also where it does not fit. */
+  force?: boolean;
 }
 
 /** Plans loads with the memory and the measurements of this moment. */
@@ -73,6 +77,8 @@ function planWith(
     wish: {
       ...(wish.contextTokens !== undefined && { contextTokens: wish.contextTokens }),
       ...(wish.slots !== undefined && { slots: wish.slots }),
+      ...(wish.kvType !== undefined && { kvType: wish.kvType }),
+      ...(wish.force && { force: true }),
     },
     budget: {
       availableBytes: Math.min(totalBytes, availableBytes + reclaimableBytes),

@@ -85,6 +85,7 @@ function toLoaded(
     slots: ready.slots,
     residentBytes: resident.pid === null ? null : residentBytes(resident.pid),
     threads: resident.threads,
+    kernels: ready.kernels ?? null,
     calibration: calibration && toModelCalibration(calibration),
     gpu: resident.gpu.device?.backend ?? 'off',
     gpuDevice: resident.gpu.device?.name ?? null,
@@ -95,6 +96,7 @@ function toLoaded(
     loadedAt: resident.loadedAt ?? new Date(0),
     loadMs: resident.loadMs ?? 0,
     expiresAt: resident.expiresAt,
+    endsNext: resident.endsNext,
     activeRequests: resident.busySlots,
     queuedRequests: resident.queueDepth,
   };

@@ -1,5 +1,6 @@
+import type { CpuKernels } from '../../core/machine.ts';
 import type { Operation } from '../../core/model.ts';
-import type { PlannedSettings } from '../../core/plan.ts';
+import type { KvType, PlannedSettings } from '../../core/plan.ts';
 
 /** State of a model in this server. `invalid`: the file cannot be used, `reason` says why. */
 export type ModelState = 'unloaded' | 'loading' | 'loaded' | 'unloading' | 'quarantined' | 'invalid';
@@ -62,6 +63,8 @@ export interface LoadedModel {
   /** Physical memory of the model's process in bytes, measured; null until the first measurement. */
   residentBytes: number | null;
   threads: number;
+  /** What the library took for the processor; null: it has none to choose from, or nobody can tell. */
+  kernels: CpuKernels | null;
   /** What was measured of it on this machine; null: nothing yet, or it is not measured. */
   calibration: ModelCalibration | null;
   /** `off`: on the CPU; else the backend. */
@@ -80,6 +83,8 @@ export interface LoadedModel {
   loadMs: number;
   /** When idle unload is due; null: never, or busy now. */
   expiresAt: Date | null;
+  /** The first to go when memory is short or another model needs room. */
+  endsNext: boolean;
   activeRequests: number;
   queuedRequests: number;
 }
@@ -104,8 +109,12 @@ export interface LoadWish {
   contextTokens?: number;
   /** Slots, 1 to 32: how many requests decode at the same time. */
   parallel?: number;
+  /** How keys and values are kept; 8 bits only where the model allows it. */
+  kvType?: KvType;
   /** Milliseconds; Infinity: never unload; 0: unload when idle at once. */
   keepAliveMs?: number;
   /** Neither idle time nor another load ends a pinned model. */
   pin?: boolean;
+  /** Also where it does not fit: with the least settings, after every idle model. */
+  force?: boolean;
 }

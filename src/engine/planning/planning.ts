@@ -67,6 +67,8 @@ export function createPlanning(deps: {
       ...(contextTokens !== null && { contextTokens }),
       ...(slots !== null && { slots }),
       ...(pin !== undefined && { pin }),
+      ...(wish.kvType !== undefined && { kvType: wish.kvType }),
+      ...(wish.force && { force: true }),
       gpu: wishOfGpu(wish),
       keepAliveMs: wish.keepAliveMs ?? keepAliveOf?.[1] ?? defaults.keepAliveMs,
     };
@@ -85,7 +87,8 @@ export function createPlanning(deps: {
       named,
       loaded: model.variants.find(({ id }) => ids.includes(id)) ?? null,
       quantization: wish.quantization,
-      plan: (candidate) => planOf(planner, model, candidate, wish),
+      // Force is for the one that is chosen: what fits is taken before it.
+      plan: (candidate) => planOf(planner, model, candidate, { ...wish, force: false }),
     });
     return { ref: toRef(model, variant), settings: { ...settingsOf(model, variant.id, wish), notes } };
   };

@@ -11,8 +11,10 @@ import type { TokenCount, TokensRequest, TokensResult } from '../../core/provide
 import type { WorkerRequest } from '../../ipc/protocol.ts';
 import type { Bus } from '../../observe/bus.ts';
 import type { Lease, LoadSettings, Manager, ModelRef } from '../residents/residents.ts';
+import { createCourtesy } from './courtesy.ts';
 import { mergeChoices } from './merge-choices.ts';
 import { createTokenGaps } from './token-gaps.ts';
+import { createTurns } from './turns.ts';
 import { askWithRetry } from './unary.ts';
 import { waitForLease } from './wait-for-lease.ts';
 import { assertReadable, toWorkerRequest, warningsFor } from './worker-request.ts';
@@ -54,48 +56,17 @@ export function createRequests(deps: {
   bus: Pick<Bus, 'publish'>;
 }): Requests {
   const { clock, bus } = deps;
+  const turns = createTurns(createCourtesy());
 
   /** One choice of an answer. */
   async function* answer(
     asked: ChatRequest,
-    call: { choice: number; owner: string | null; signal: AbortSignal },
+    call: { choice: number; owner: string | null; client: string; isBackground: boolean; signal: AbortSignal },
   ): AsyncGenerator<StreamEvent> {
     const leave = deps.enter();
-    const { signal } = call;
     const arrivedMs = clock.monotonicMs();
     try {
-      const { model, ref, settings, preset } = await deps.target(asked.model, 'generate');
-      const request = preset ? withPreset(asked, preset) : asked;
-      assertReadable(request, model);
-      const gaps = createTokenGaps(bus, model);
-      const wanted = toWorkerRequest(request, { model, choice: call.choice, owner: call.owner });
-      const warnings = warningsFor(request);
-      let started = false;
-      let answered = false;
-      for (let attempt = 0; ; attempt++) {
-        if (!started && !deps.isLoaded(ref.id)) yield { type: 'progress', stage: 'loading' };
-        const lease = yield* waitForLease((onPlace) => deps.lease(ref, settings, signal, request.keepAliveMs, onPlace));
-        const queueMs = clock.monotonicMs() - arrivedMs;
-        gaps.restart();
-        try {
-          for await (const event of lease.generate(wanted, signal, gaps.token)) {
-            if (event.type === 'start') {
-              // A retry starts again; the client has seen its start.
-              if (started) continue;
-              started = true;
-              yield warnings.length === 0 ? event : { ...event, warnings: [...event.warnings, ...warnings] };
-              continue;
-            }
-            answered ||= isContent(event);
-            yield event.type === 'finish' ? { ...event, timings: { ...event.timings, queueMs } } : event;
-          }
-          return;
-        } catch (error) {
-          // Nothing but the start was seen: the client cannot tell a second try from a slow first one.
-          if (toAppError(error).code === 'worker_crashed' && !answered && attempt === 0 && !signal.aborted) continue;
-          throw error;
-        }
-      }
+      yield* turns.stream(call, (signal) => begin(asked, { ...call, signal, arrivedMs }));
     } catch (error) {
       throw toAppError(error);
     } finally {
@@ -103,16 +74,61 @@ export function createRequests(deps: {
     }
   }
 
+  /** One choice, of a request that has its turn. */
+  async function* begin(
+    asked: ChatRequest,
+    call: Parameters<typeof answer>[1] & { arrivedMs: number },
+  ): AsyncGenerator<StreamEvent> {
+    const { choice, owner, client, isBackground, signal, arrivedMs } = call;
+    const { model, ref, settings, preset } = await deps.target(asked.model, 'generate');
+    const request = preset ? withPreset(asked, preset) : asked;
+    assertReadable(request, model);
+    const gaps = createTokenGaps(bus, model);
+    const wanted = toWorkerRequest(request, { model, choice, owner, isBackground });
+    const warnings = warningsFor(request);
+    let started = false;
+    let answered = false;
+    for (let attempt = 0; ; attempt++) {
+      if (!started && !deps.isLoaded(ref.id)) yield { type: 'progress', stage: 'loading' };
+      const by = { owner: client, isBackground };
+      const lease = yield* waitForLease((onPlace) =>
+        deps.lease(ref, settings, signal, request.keepAliveMs, onPlace, by),
+      );
+      const queueMs = clock.monotonicMs() - arrivedMs;
+      gaps.restart();
+      try {
+        for await (const event of lease.generate(wanted, signal, gaps.token)) {
+          if (event.type === 'start') {
+            // A retry starts again; the client has seen its start.
+            if (started) continue;
+            started = true;
+            yield warnings.length === 0 ? event : { ...event, warnings: [...event.warnings, ...warnings] };
+            continue;
+          }
+          answered ||= isContent(event);
+          yield event.type === 'finish' ? { ...event, timings: { ...event.timings, queueMs } } : event;
+        }
+        return;
+      } catch (error) {
+        // Nothing but the start was seen: the client cannot tell a second try from a slow first one.
+        if (toAppError(error).code === 'worker_crashed' && !answered && attempt === 0 && !signal.aborted) continue;
+        throw error;
+      }
+    }
+  }
+
   const stream: Requests['stream'] = (request, context) => {
-    const owner = context.principal.cacheOwner;
+    const { cacheOwner: owner, id: client } = context.principal;
+    const { isBackground = false } = context;
+    const by = { owner, client, isBackground };
     const count = request.choices ?? 1;
     if (count === 1) {
-      return answer(request, { choice: 0, owner, signal: AbortSignal.any([context.signal, deps.ended]) });
+      return answer(request, { ...by, choice: 0, signal: AbortSignal.any([context.signal, deps.ended]) });
     }
     const failed = new AbortController();
     const signal = AbortSignal.any([context.signal, deps.ended, failed.signal]);
     // They begin alike, so the worker computes their prompt once.
-    const choices = Array.from({ length: count }, (_, choice) => answer(request, { choice, owner, signal }));
+    const choices = Array.from({ length: count }, (_, choice) => answer(request, { ...by, choice, signal }));
     return mergeChoices(choices, (reason) => failed.abort(reason));
   };
 
@@ -125,18 +141,22 @@ export function createRequests(deps: {
   ): Promise<Result & { model: string; queueMs: number }> {
     const arrivedMs = clock.monotonicMs();
     let leasedMs = arrivedMs;
+    const { isBackground = false } = context;
     const leave = deps.enter();
-    try {
+    const answerOnce = async (signal: AbortSignal) => {
       const target = await deps.target(request.model, purpose);
       const ask = prepare(target.model, target.preset);
-      const signal = AbortSignal.any([context.signal, deps.ended]);
+      const by = { owner: context.principal.id, isBackground };
       const lease = async () => {
-        const taken = await deps.lease(target.ref, target.settings, signal, request.keepAliveMs);
+        const taken = await deps.lease(target.ref, target.settings, signal, request.keepAliveMs, undefined, by);
         leasedMs = clock.monotonicMs();
         return taken;
       };
       const result = await askWithRetry(lease, signal, (taken) => ask(taken, signal));
       return { ...result, model: target.model, queueMs: leasedMs - arrivedMs };
+    };
+    try {
+      return await turns.once({ isBackground, signal: AbortSignal.any([context.signal, deps.ended]) }, answerOnce);
     } catch (error) {
       throw toAppError(error);
     } finally {

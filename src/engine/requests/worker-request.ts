@@ -13,7 +13,7 @@ const seeds = 2 ** 32;
  */
 export function toWorkerRequest(
   request: ChatRequest,
-  options: { model: string; choice: number; owner: string | null },
+  options: { model: string; choice: number; owner: string | null; isBackground?: boolean },
 ): WorkerRequest {
   const { seed } = request.sampling;
   const reasoningTokens = mostReasoning(request.reasoning);
@@ -31,6 +31,7 @@ export function toWorkerRequest(
     promptCache: request.promptCache ?? 'keep',
     ...(request.prediction !== undefined && { prediction: request.prediction }),
     ...(request.returnsTokens && { returnsTokens: true }),
+    ...(options.isBackground && { isBackground: true }),
   };
 }
 

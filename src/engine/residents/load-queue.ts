@@ -1,4 +1,4 @@
-import { toAppError } from '../../core/errors.ts';
+import { AppError, toAppError } from '../../core/errors.ts';
 import type { LoadOutcome, LoadPlan, LoadRefusal } from '../memory/memory.ts';
 import { decideRoom, type Occupant } from './room.ts';
 
@@ -9,8 +9,12 @@ export interface Grant extends Disposable {
 
 /** The line of loads: one at a time, in the order they were asked for. */
 export interface LoadQueue {
-  /** Waits for the turn and the memory. Rejects with what `refuse` makes of a refusal, or with the reason of the signal. */
-  enter(plan: Waiter['plan'], refuse: Waiter['refuse'], signal: AbortSignal): Promise<Grant>;
+  /**
+   * Waits for the turn and the memory. Rejects with what `refuse` makes of a refusal, or with the reason of the signal.
+   * `isBackground`: nobody waits for it; it takes no memory of models that people use, and rejects with `gaveWay` where it
+   * would have to.
+   */
+  enter(plan: Waiter['plan'], refuse: Waiter['refuse'], signal: AbortSignal, isBackground?: boolean): Promise<Grant>;
   /** Room may have appeared, or a model has become idle. */
   roomChanged(): void;
 }
@@ -20,9 +24,15 @@ interface Waiter {
   plan: (reclaimableBytes: number) => LoadOutcome;
   refuse: (refusal: LoadRefusal) => Error;
   granted: PromiseWithResolvers<Grant>;
+  isBackground: boolean;
   /** How many that came later were let past. */
   overtaken: number;
 }
+
+/** There is no room beside the models that people use, and those do not go for what nobody waits for. */
+export const gaveWay = new AppError('model_busy', 'The memory is taken by models that people use.', {
+  retryAfterSeconds: 30,
+});
 
 /**
  * Those who wait for working models let others past that fit beside them, so that a small model is not held up by a
@@ -63,16 +73,29 @@ export function createLoadQueue(deps: {
     exit.then(next, next);
   };
 
+  /** What nobody waits for neither sends models of people away nor waits for working ones, before those who come later. */
+  const decide = (waiter: Waiter): ReturnType<typeof decideRoom> => {
+    const occupants = deps.occupants();
+    const asked = decideRoom(waiter.plan, occupants);
+    if (!waiter.isBackground || asked.type === 'refuse') return asked;
+    const kept = occupants.map((one) =>
+      one.state === 'idle' && one.isOfPeople ? { ...one, state: 'pinned' as const } : one,
+    );
+    const polite = decideRoom(waiter.plan, kept);
+    return polite.type === 'refuse' ? { type: 'await-idle' } : polite;
+  };
+
   /** Takes the next step of the line; every decision is made with the readings of this moment. */
   const advance = () => {
     while (!occupied && line[0]) {
       const first = line[0];
       try {
-        const decision = decideRoom(first.plan, deps.occupants());
+        const decision = decide(first);
         if (decision.type === 'load') grant(first, decision.plan);
         else if (decision.type === 'evict') waitFor(deps.evict(decision.id));
         else if (decision.type === 'await-exit') waitFor(deps.exitOf(decision.id));
         else if (decision.type === 'refuse') turnAway(first, first.refuse(decision.refusal));
+        else if (first.isBackground) turnAway(first, gaveWay);
         else return letPast(first);
       } catch (error) {
         turnAway(first, toAppError(error));
@@ -87,7 +110,7 @@ export function createLoadQueue(deps: {
   const letPast = (first: Waiter) => {
     if (first.overtaken >= mostOvertakes) return;
     for (const waiter of line.slice(1)) {
-      const decision = decideRoom(waiter.plan, deps.occupants());
+      const decision = decide(waiter);
       if (decision.type === 'refuse') turnAway(waiter, waiter.refuse(decision.refusal));
       if (decision.type !== 'load') continue;
       first.overtaken++;
@@ -96,8 +119,8 @@ export function createLoadQueue(deps: {
   };
 
   return {
-    enter(plan, refuse, signal) {
-      const waiter: Waiter = { plan, refuse, granted: Promise.withResolvers<Grant>(), overtaken: 0 };
+    enter(plan, refuse, signal, isBackground = false) {
+      const waiter: Waiter = { plan, refuse, granted: Promise.withResolvers<Grant>(), isBackground, overtaken: 0 };
       if (signal.aborted) return Promise.reject(toAppError(signal.reason));
       line.push(waiter);
       const onAbort = () => {

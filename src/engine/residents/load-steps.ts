@@ -76,6 +76,7 @@ async function* loadAt(
     },
     (refusal) => refusalError(ref.model, refusal),
     signal,
+    settings.isBackground || settings.restored !== undefined,
   );
   // 2. What was measured of it on this machine.
   const startedMs = clock.monotonicMs();

@@ -1,9 +1,10 @@
 import type { AppError } from '../../core/errors.ts';
 import type { CrashGuard } from './crash-guard.ts';
 import type { Lease } from './lease.ts';
-import { createLoadQueue } from './load-queue.ts';
+import { createLoadQueue, gaveWay } from './load-queue.ts';
 import type { LoadSettings, ModelRef } from './model-ref.ts';
 import {
+  type Asker,
   beginResident,
   movedOn,
   type OrderlyEnd,
@@ -12,7 +13,7 @@ import {
   type ResidentMemory,
   shuttingDown,
 } from './resident.ts';
-import type { ResidentView } from './resident-state.ts';
+import type { ModelUse, ResidentView } from './resident-state.ts';
 import type { OnPlace } from './scheduler.ts';
 import { withSignal } from './with-signal.ts';
 
@@ -21,7 +22,8 @@ export type { LoadSettings, ModelRef };
 export interface Manager {
   /**
    * Loads the model if need be, waits for a slot. `keepAliveMs`: overrides the model's idle time from now on. `onPlace`: is
-   * told the place in the queue for a slot.
+   * told the place in the queue for a slot. `by`: who asks. Where nobody waits, no model goes for it that people use: rejects
+   * with `gaveWay`.
    */
   lease(
     ref: ModelRef,
@@ -29,9 +31,17 @@ export interface Manager {
     signal: AbortSignal,
     keepAliveMs?: number,
     onPlace?: OnPlace,
+    by?: Asker,
   ): Promise<Lease>;
   /** Loads, or joins the load under way. A loaded model with other settings than those asked for is loaded again. */
   load(ref: ModelRef, settings: LoadSettings): Promise<void>;
+  /**
+   * Loads a model that was loaded before a restart, where there is room beside what people use by now; rejects with `gaveWay`
+   * where there is none. One that is there already stays as it is.
+   */
+  restore(ref: ModelRef, settings: LoadSettings & Required<Pick<LoadSettings, 'restored'>>): Promise<void>;
+  /** How those are used that are loaded. */
+  uses(): ModelUse[];
   /** Lets running requests finish, then ends the worker and waits for its exit. */
   unload(id: string, reason: OrderlyEnd): Promise<void>;
   /** Ends the idle model that was not used for longest, if there is one. */
@@ -84,7 +94,12 @@ export function createManager(deps: ManagerDeps): Manager {
     while (true) {
       const resident = residents.get(ref.id) ?? begin(ref, settings);
       if (resident.phase === 'loaded') return resident;
-      await withSignal(resident.phase === 'unloading' ? resident.whenGone : resident.whenLoaded, signal);
+      try {
+        await withSignal(resident.phase === 'unloading' ? resident.whenGone : resident.whenLoaded, signal);
+      } catch (error) {
+        // It had joined a load that nobody waited for.
+        if (error !== gaveWay || settings.isBackground) throw error;
+      }
     }
   };
 
@@ -95,14 +110,21 @@ export function createManager(deps: ManagerDeps): Manager {
     }
   };
 
+  /** The idle model that was not used for longest; pinned ones stay. */
+  const longestIdle = () =>
+    [...residents.values()]
+      .filter(({ idleSinceMs }) => idleSinceMs !== null)
+      .sort((left, right) => left.idleSinceMs! - right.idleSinceMs!)[0];
+
   return {
-    async lease(ref, settings, signal, keepAliveMs, onPlace) {
+    async lease(ref, wished, signal, keepAliveMs, onPlace, by) {
+      const settings = by?.isBackground ? { ...wished, isBackground: true } : wished;
       while (true) {
         const short = deps.memory.refusal('request');
         if (short) throw short;
         const resident = await loaded(ref, settings, signal);
         try {
-          return await resident.lease(signal, keepAliveMs, onPlace);
+          return await resident.lease(signal, keepAliveMs, onPlace, by);
         } catch (error) {
           if (error !== movedOn) throw error;
         }
@@ -114,16 +136,20 @@ export function createManager(deps: ManagerDeps): Manager {
       const resident = await loaded(ref, settings, new AbortController().signal);
       resident.keep(settings);
     },
+    async restore(ref, settings) {
+      await (residents.get(ref.id) ?? begin(ref, settings)).whenLoaded;
+    },
+    uses: () => [...residents.values()].flatMap((resident) => resident.use() ?? []),
     async unload(id, reason) {
       await residents.get(id)?.unload(reason);
     },
     relieve() {
-      const oldest = [...residents.values()]
-        .filter(({ idleSinceMs }) => idleSinceMs !== null)
-        .sort((left, right) => left.idleSinceMs! - right.idleSinceMs!)[0];
-      void oldest?.unload('pressure');
+      void longestIdle()?.unload('pressure');
     },
-    residents: () => [...residents.values()].map((resident) => resident.view()),
+    residents() {
+      const next = longestIdle();
+      return [...residents.values()].map((resident) => ({ ...resident.view(), endsNext: resident === next }));
+    },
     stopLoading,
     async close() {
       stopLoading();

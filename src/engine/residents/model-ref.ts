@@ -1,3 +1,4 @@
+import type { KvType } from '../../core/plan.ts';
 import type { GpuWish } from '../../machine/gpu/device.ts';
 import type { GgufFacts } from '../../store/gguf/gguf.ts';
 
@@ -15,10 +16,21 @@ export interface ModelRef {
 export interface LoadSettings {
   contextTokens?: number;
   slots?: number;
+  /** How keys and values are kept; left out: as the plan has it. */
+  kvType?: KvType;
   gpu: GpuWish;
   keepAliveMs: number;
   /** Neither idle time nor another load ends a pinned model; left out: as it is, at first not. */
   pin?: boolean;
+  /** Also where it does not fit. */
+  force?: boolean;
+  /** Nobody waits for it: models that people use do not go for it. */
+  isBackground?: boolean;
+  /**
+   * It was loaded before a restart. Nobody waits for it now: it takes memory as what is in the background does, and goes as what
+   * people use. `leftMs` of its idle time are left, and it was idle for `idleMs`.
+   */
+  restored?: { leftMs: number; idleMs: number };
   /** Why this variant was chosen; shown with the plan's own notes. */
   notes?: string[];
 }

@@ -30,6 +30,15 @@ export type ResidentState =
   | { phase: 'unloading'; running: Running; drained: PromiseWithResolvers<void>; reason: UnloadReason }
   | { phase: 'gone' };
 
+/** How a loaded model is used. */
+export interface ModelUse {
+  id: string;
+  /** 0: it works now. */
+  idleMs: number;
+  /** Idle time after which it would go; Infinity: never. */
+  keepAliveMs: number;
+}
+
 /** What a loaded or loading model looks like from outside; a snapshot. */
 export interface ResidentView {
   id: string;
@@ -47,6 +56,8 @@ export interface ResidentView {
   loadedAt: Date | null;
   loadMs: number | null;
   expiresAt: Date | null;
+  /** The first to go when memory is short or another model needs room. */
+  endsNext: boolean;
   /** What the plan changed against the wish, and what the worker warned of. */
   notes: string[];
 }
@@ -57,12 +68,17 @@ export function runningOf(state: ResidentState): Running | null {
 }
 
 /** Whether a model that was loaded with `settings` has what is asked for now; what is not asked for is never missed. */
-export function meets({ worker: { ready }, gpu }: Running, settings: LoadSettings, wished: LoadSettings): boolean {
+export function meets(
+  { worker: { ready }, gpu, plan }: Running,
+  settings: LoadSettings,
+  wished: LoadSettings,
+): boolean {
   return (
     // What was asked for then, or what came of it.
     (wished.contextTokens === undefined ||
       [settings.contextTokens, ready.contextTokens].includes(wished.contextTokens)) &&
     (wished.slots === undefined || wished.slots === ready.slots) &&
+    (wished.kvType === undefined || [settings.kvType, plan.kvType].includes(wished.kvType)) &&
     (wished.gpu === settings.gpu || suits(gpu, wished.gpu))
   );
 }
@@ -71,8 +87,8 @@ export function meets({ worker: { ready }, gpu }: Running, settings: LoadSetting
 export function toView(
   ref: ModelRef,
   state: ResidentState,
-  now: { pinned: boolean; expiresAt: Date | null },
-): ResidentView {
+  now: Pick<ResidentView, 'pinned' | 'expiresAt'>,
+): Omit<ResidentView, 'endsNext'> {
   const running = runningOf(state);
   return {
     id: ref.id,

@@ -7,16 +7,32 @@ import type { CrashGuard } from './crash-guard.ts';
 import { createIdleTimer } from './idle-timer.ts';
 import { type Lease, leaseOn } from './lease.ts';
 import type { LoadFailures } from './load-failures.ts';
-import type { LoadQueue } from './load-queue.ts';
+import { gaveWay, type LoadQueue } from './load-queue.ts';
 import { type LoadDeps, type LoadStep, loadSteps } from './load-steps.ts';
 import type { LoadSettings, ModelRef } from './model-ref.ts';
 import type { EndReason } from './model-worker.ts';
-import { meets, type ResidentState, type ResidentView, type Running, runningOf, toView } from './resident-state.ts';
+import {
+  type ModelUse,
+  meets,
+  type ResidentState,
+  type ResidentView,
+  type Running,
+  runningOf,
+  toView,
+} from './resident-state.ts';
 import type { Occupant } from './room.ts';
 import { createScheduler, type OnPlace } from './scheduler.ts';
 
 /** Why a model is ended in good order. */
 export type OrderlyEnd = Exclude<UnloadReason, 'crash'>;
+
+/** Who wants a slot. */
+export interface Asker {
+  /** As queues tell them apart; left out: nobody in particular. */
+  owner?: string;
+  /** Nobody waits for the answer. */
+  isBackground?: boolean;
+}
 
 /** One model, from the wish to load it to the exit of its process. */
 export interface Resident {
@@ -28,10 +44,10 @@ export interface Resident {
   /** Resolves when its process is gone, or its load has failed. Never rejects. */
   readonly whenGone: Promise<void>;
   /**
-   * Waits for a slot of the loaded model. `keepAliveMs`: its idle time from now on. `onPlace` as in
+   * Waits for a slot of the loaded model. `keepAliveMs`: its idle time from now on. `onPlace` and `owner` as in
    * `Scheduler.acquire`, whose rejections come too, and `movedOn` when the model is, or goes, away.
    */
-  lease(signal: AbortSignal, keepAliveMs?: number, onPlace?: OnPlace): Promise<Lease>;
+  lease(signal: AbortSignal, keepAliveMs?: number, onPlace?: OnPlace, by?: Asker): Promise<Lease>;
   /** Whether it was loaded as is wished now. Always true of one that is not loaded. */
   meets(wished: LoadSettings): boolean;
   /** Takes over what a load may change of a loaded model: how long it stays. */
@@ -41,7 +57,10 @@ export interface Resident {
    * once, and whoever waits for it is told.
    */
   unload(reason: OrderlyEnd): Promise<void>;
-  view(): ResidentView;
+  /** Null: it is not loaded. */
+  use(): ModelUse | null;
+  /** Only the manager knows who goes before whom. */
+  view(): Omit<ResidentView, 'endsNext'>;
   /** The model as loads that need room see it; null while it has no process. */
   occupant(): Occupant | null;
 }
@@ -97,6 +116,7 @@ export function beginResident(deps: ResidentDeps, ref: ModelRef, settings: LoadS
   let keepAliveMs = settings.keepAliveMs;
   let pinned = settings.pin ?? false;
   let usedAtMs = 0;
+  let isOfPeople = !settings.isBackground;
 
   /** Loaded, and nobody uses it or waits for it. */
   const isIdle = () =>
@@ -108,9 +128,9 @@ export function beginResident(deps: ResidentDeps, ref: ModelRef, settings: LoadS
     },
   });
   /** Starts the idle time anew; a busy or pinned model has none. */
-  const startIdleTime = () => {
+  const startIdleTime = (leftMs = keepAliveMs) => {
     idleTimer.stop();
-    if (isIdle() && !pinned) idleTimer.start(keepAliveMs);
+    if (isIdle() && !pinned) idleTimer.start(leftMs);
   };
 
   const load = async (): Promise<void> => {
@@ -126,13 +146,13 @@ export function beginResident(deps: ResidentDeps, ref: ModelRef, settings: LoadS
     const notes = [...(settings.notes ?? []), ...plan.notes, ...ready.warnings];
     const running: Running = { ...launched, scheduler, plan, gpu, notes, loadedAt: clock.now(), loadMs };
     state = { phase: 'loaded', running };
-    usedAtMs = clock.monotonicMs();
+    usedAtMs = clock.monotonicMs() - (settings.restored?.idleMs ?? 0);
     void ended.then((reason) => onWorkerEnd(running, reason));
     void damaged.then((error) => onDamage(running, error));
     tellLoaded(deps, ref, running);
     if (deps.closing.aborted) beginUnload(running, 'shutdown');
     // The request that asked for the load takes its slot before any timer; it may be gone by now.
-    else startIdleTime();
+    else startIdleTime(settings.restored?.leftMs);
   };
 
   const onSlotsChange = () => {
@@ -198,7 +218,7 @@ export function beginResident(deps: ResidentDeps, ref: ModelRef, settings: LoadS
   const onLoadFailure = (thrown: unknown): never => {
     const error = toAppError(thrown);
     leave(null);
-    if (unwanted.signal.aborted) log.info({ model: ref.model }, `load ended: ${error.message}`);
+    if (unwanted.signal.aborted || error === gaveWay) log.info({ model: ref.model }, `load ended: ${error.message}`);
     else tellFailure(deps, ref, error);
     throw error;
   };
@@ -216,17 +236,19 @@ export function beginResident(deps: ResidentDeps, ref: ModelRef, settings: LoadS
     },
     whenLoaded,
     whenGone: gone.promise,
-    async lease(signal, keptMs = keepAliveMs, onPlace) {
+    async lease(signal, keptMs = keepAliveMs, onPlace, { owner, isBackground = false } = {}) {
       if (state.phase !== 'loaded') throw movedOn;
       const { scheduler, worker } = state.running;
       keepAliveMs = keptMs;
-      const ticket = await scheduler.acquire(signal, onPlace);
+      isOfPeople ||= !isBackground;
+      const ticket = await scheduler.acquire(signal, onPlace, owner);
       bus.publish({ type: 'slot-taken', model: ref.model, waitedMs: ticket.waitedMs });
       return leaseOn(worker, ticket);
     },
     meets: (wished) => state.phase !== 'loaded' || meets(state.running, settings, wished),
     keep(wished) {
       keepAliveMs = wished.keepAliveMs;
+      isOfPeople = true;
       pinned = wished.pin ?? pinned;
       startIdleTime();
     },
@@ -239,12 +261,18 @@ export function beginResident(deps: ResidentDeps, ref: ModelRef, settings: LoadS
       else if (state.phase === 'unloading' && reason === 'shutdown') state.drained.resolve();
       await gone.promise;
     },
+    use() {
+      if (state.phase !== 'loaded') return null;
+      const idleMs = isIdle() ? clock.monotonicMs() - usedAtMs : 0;
+      return { id: ref.id, idleMs, keepAliveMs: pinned ? Number.POSITIVE_INFINITY : keepAliveMs };
+    },
     view: () => toView(ref, state, { pinned, expiresAt: idleTimer.expiresAt }),
     occupant() {
       const running = runningOf(state);
       if (running === null) return null;
       const standing = state.phase === 'unloading' ? 'leaving' : pinned ? 'pinned' : isIdle() ? 'idle' : 'busy';
-      return { id: ref.id, state: standing, bytes: deps.memory.residentBytes(running.worker.pid), usedAtMs };
+      const bytes = deps.memory.residentBytes(running.worker.pid);
+      return { id: ref.id, state: standing, bytes, usedAtMs, isOfPeople };
     },
   };
 }

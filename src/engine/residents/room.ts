@@ -9,6 +9,8 @@ export interface Occupant {
   bytes: number;
   /** When it was last used; only the order counts. */
   usedAtMs: number;
+  /** People have asked it for something; left out: nobody has who waited. */
+  isOfPeople?: boolean;
 }
 
 /** What a load has to do next to get its memory. */
@@ -35,8 +37,10 @@ export function decideRoom(
   const idle = occupants.filter(({ state }) => state === 'idle').sort((a, b) => a.usedAtMs - b.usedAtMs);
   const leaving = occupants.filter(({ state }) => state === 'leaving');
   const now = plan(0);
-  // 1. The memory of this moment gives all that the idle models' memory could give.
-  if (now.type === 'plan' && !isBetter(plan(bytesOf([...idle, ...leaving])), now)) return { type: 'load', plan: now };
+  const isForcedBeside = now.type === 'plan' && now.isForced && idle.length + leaving.length > 0;
+  // 1. The memory of this moment gives all that the idle models' memory could give. What is too much gets theirs first.
+  if (now.type === 'plan' && !isForcedBeside && !isBetter(plan(bytesOf([...idle, ...leaving])), now))
+    return { type: 'load', plan: now };
   // 2. It would not fit even with every other model gone that may go.
   if (now.type === 'refusal') {
     const alone = plan(bytesOf(occupants.filter(({ state }) => state !== 'pinned')));

@@ -28,6 +28,8 @@ export interface Catalog {
    * Throws `invalid_request` for what cannot be a name, `model_not_found` with close names otherwise.
    */
   resolve(name: string): ResolvedName;
+  /** The same for names that are none of this machine's more often than not: null where it is unknown, as of the last look. */
+  find(name: string): ResolvedName | null;
 }
 
 export interface CatalogDeps {
@@ -158,6 +160,11 @@ export function createCatalog(deps: CatalogDeps): Catalog {
     refresh,
     models: () => resolver.models,
     leftOut: () => leftOut,
+    find(name) {
+      const made = deps.made?.find(name);
+      const found = resolver.find(made?.from ?? name);
+      return found && made ? { ...found, preset: made.preset } : found;
+    },
     resolve(name) {
       const made = deps.made?.find(name);
       return made ? { ...resolver.resolve(made.from), preset: made.preset } : resolver.resolve(name);

@@ -13,6 +13,9 @@ export interface ResolvedName {
   preset?: Preset;
 }
 
+/** Longer than any file name: not worth folding and comparing. */
+const longestName = 1_024;
+
 /** Names have one colon, aliases may add one each. */
 const mostColons = 8;
 
@@ -72,8 +75,7 @@ export function createResolver(
   }
 
   function resolve(name: string): ResolvedName {
-    // Longer than any file name: not worth folding and comparing.
-    if (name.length > 1_024) assertWellFormedName(name);
+    if (name.length > longestName) assertWellFormedName(name);
     const found = lookUp(name);
     if (found) return found;
     assertWellFormedName(name);
@@ -113,7 +115,7 @@ export function createResolver(
     }
   }
 
-  return { models, resolve };
+  return { models, find: (name: string) => (name.length > longestName ? null : lookUp(name)), resolve };
 }
 
 /** The path in the model folder without `.gguf`: it names one file, whatever others are called. Null at the top. */

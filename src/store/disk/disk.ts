@@ -1,6 +1,7 @@
 import { mkdir, statfs } from 'node:fs/promises';
 import { AppError } from '../../core/errors.ts';
 import { gigabytes } from '../../core/format-units.ts';
+import { isDiskFull } from '../../files/files.ts';
 
 /** Bytes that an ordinary process may still write to the file system of a folder. */
 export async function freeBytes(folder: string): Promise<number> {
@@ -44,7 +45,7 @@ export async function makeFolder(folder: string): Promise<void> {
 export function storageError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-  const isFull = ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(code);
+  const isFull = isDiskFull(error);
   return new AppError(
     'storage_unavailable',
     isFull ? 'The disk of the model folder is full.' : `The model folder cannot be written to (${code}).`,

@@ -42,6 +42,26 @@ export function chooseFiles(listing: readonly HubFile[], target: PullTarget): Ch
   return complete(byPath(groups, target) ?? byQuantization(groups, target));
 }
 
+/** A quantization of a repository, and the size of all its parts. */
+export interface HubQuantization {
+  /** Lower-case label, or `unknown`. */
+  quantization: string;
+  sizeBytes: number;
+}
+
+/** What a repository has, the smallest first; of several models of one quantization the one at the top, else the smallest. */
+export function quantizationsOf(listing: readonly HubFile[]): HubQuantization[] {
+  const found = new Map<string, HubQuantization>();
+  const groups = groupFiles(listing).toSorted(
+    (left, right) => left.folder.length - right.folder.length || sizeOf(left) - sizeOf(right),
+  );
+  for (const group of groups) {
+    const quantization = group.parsed.quantization ?? 'unknown';
+    if (!found.has(quantization)) found.set(quantization, { quantization, sizeBytes: sizeOf(group) });
+  }
+  return [...found.values()].sort((left, right) => left.sizeBytes - right.sizeBytes);
+}
+
 function groupFiles(listing: readonly HubFile[]): Group[] {
   const groups = new Map<string, Group>();
   for (const file of listing) {

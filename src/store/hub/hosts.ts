@@ -1,6 +1,6 @@
-import { lookup as systemLookup } from 'node:dns/promises';
-import { BlockList, isIP, type LookupFunction } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
 import { AppError } from '../../core/errors.ts';
+import { bareHost, isPrivateAddress, type LookUpHost, lookupOf } from '../../wire/addresses.ts';
 
 /** Which hosts a pull may talk to. */
 export interface HostRules {
@@ -12,55 +12,8 @@ export interface HostRules {
   allowPrivate: boolean;
 }
 
-/** All addresses of a host name. */
-export type LookUpHost = (hostname: string) => Promise<{ address: string; family: number }[]>;
-
 /** Where the hub keeps large files; it redirects there. */
 export const hubCdnHosts: readonly string[] = ['huggingface.co', 'hf.co'];
-
-/** Not of the public internet: this host, private and shared ranges, link-local, documentation, multicast, reserved. */
-const notPublicIpv4 = [
-  ['0.0.0.0', 8],
-  ['10.0.0.0', 8],
-  ['100.64.0.0', 10],
-  ['127.0.0.0', 8],
-  ['169.254.0.0', 16],
-  ['172.16.0.0', 12],
-  ['192.0.0.0', 24],
-  ['192.0.2.0', 24],
-  ['192.168.0.0', 16],
-  ['198.18.0.0', 15],
-  ['198.51.100.0', 24],
-  ['203.0.113.0', 24],
-  ['224.0.0.0', 4],
-  ['240.0.0.0', 4],
-] as const;
-/** The same for IPv6, with 6to4 and local translation, whose inner address nobody checks. */
-const notPublicIpv6 = [
-  ['::', 127],
-  ['64:ff9b:1::', 48],
-  ['100::', 64],
-  ['2001:db8::', 32],
-  ['2002::', 16],
-  ['fc00::', 7],
-  ['fe80::', 10],
-  ['fec0::', 10],
-  ['ff00::', 8],
-] as const;
-
-const notPublic = new BlockList();
-for (const [address, bits] of notPublicIpv4) {
-  notPublic.addSubnet(address, bits, 'ipv4');
-  // Networks that translate addresses (NAT64) show IPv4 hosts under this prefix; mapped ones the list knows itself.
-  notPublic.addSubnet(`64:ff9b::${address}`, 96 + bits, 'ipv6');
-}
-for (const [address, bits] of notPublicIpv6) notPublic.addSubnet(address, bits, 'ipv6');
-
-/** Whether an IP address is one of this machine, of a private network, or of no use at all. */
-export function isPrivateAddress(address: string): boolean {
-  const family = isIP(address);
-  return family === 0 || notPublic.check(address, family === 4 ? 'ipv4' : 'ipv6');
-}
 
 /**
  * Refuses a URL that a pull must not open: other schemes, names and passwords, hosts that are not allowed, plain HTTP
@@ -89,28 +42,9 @@ export function assertAllowedUrl(url: URL, rules: HostRules): void {
   if (isIP(host) !== 0) assertAllowedAddress(host, host, rules);
 }
 
-/**
- * A `lookup` for Node's requests: resolves a name once, refuses it when any of its addresses is not public, and lets
- * the connection use only those addresses.
- */
-export function checkedLookup(rules: HostRules, lookUp: LookUpHost = systemHosts): LookupFunction {
-  return (hostname, options, callback) => {
-    lookUp(hostname).then(
-      (addresses) => {
-        try {
-          for (const { address } of addresses) assertAllowedAddress(address, hostname, rules);
-          const wanted = addresses.filter(({ family }) => !options.family || family === options.family);
-          const first = wanted[0];
-          if (!first) throw Object.assign(new Error('no address of this family'), { code: 'ENOTFOUND' });
-          if (options.all) callback(null, wanted);
-          else callback(null, first.address, first.family);
-        } catch (error) {
-          callback(error as Error, '', 0);
-        }
-      },
-      (error: Error) => callback(error, '', 0),
-    );
-  };
+/** A `lookup` for Node's requests that refuses names with an address that a pull must not reach. */
+export function checkedLookup(rules: HostRules, lookUp?: LookUpHost): LookupFunction {
+  return lookupOf((address, host) => assertAllowedAddress(address, host, rules), lookUp);
 }
 
 function assertAllowedAddress(address: string, host: string, rules: HostRules): void {
@@ -120,13 +54,3 @@ function assertAllowedAddress(address: string, host: string, rules: HostRules): 
     fix: 'Set models.pull_allow_private if your hub is in your own network.',
   });
 }
-
-/** Without the brackets of IPv6 and without the dot that ends a full name. */
-function bareHost(url: URL): string {
-  return url.hostname
-    .toLowerCase()
-    .replace(/^\[(.*)\]$/, '$1')
-    .replace(/\.$/, '');
-}
-
-const systemHosts: LookUpHost = (hostname) => systemLookup(hostname, { all: true });

@@ -3,7 +3,8 @@ import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
-import { assertAllowedUrl, checkedLookup, type HostRules, type LookUpHost } from './hosts.ts';
+import type { LookUpHost } from '../../wire/addresses.ts';
+import { assertAllowedUrl, checkedLookup, type HostRules } from './hosts.ts';
 import { invalidAnswer, TransientHubError } from './hub-errors.ts';
 import { type HubProxy, isProxied, openTunnel } from './tunnel.ts';
 

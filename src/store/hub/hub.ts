@@ -1,19 +1,21 @@
 import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import type { PullWish } from '../../core/pull.ts';
+import type { LookUpHost } from '../../wire/addresses.ts';
 import { combineParts, type GgufFacts, readGgufSource } from '../gguf/gguf.ts';
 import { type ChosenFiles, chooseFiles } from './choose-files.ts';
 import { type FileResponse, getFileBytes } from './file-response.ts';
-import { type HostRules, hubCdnHosts, type LookUpHost } from './hosts.ts';
+import { type HostRules, hubCdnHosts } from './hosts.ts';
 import { givenUp, invalidAnswer, lengthError, TransientHubError } from './hub-errors.ts';
 import { type FileHash, fileHash, type HubFile, hubFile } from './hub-file.ts';
 import { createHubHttp } from './hub-http.ts';
 import { createListing } from './listing.ts';
 import { checkRevision, type FindEntry, type PullTarget, parsePullName } from './pull-name.ts';
 import { createRemoteSource } from './remote-source.ts';
+import { type HubRepository, searchHub } from './search.ts';
 import type { HubProxy } from './tunnel.ts';
 
-export type { FileHash, HubFile, HubProxy, LookUpHost };
+export type { FileHash, HubFile, HubProxy, HubRepository, LookUpHost };
 export { fileHash, givenUp, hubCdnHosts, hubFile, invalidAnswer, lengthError, TransientHubError };
 
 /** The files of one model at one commit of a repository. */
@@ -39,6 +41,8 @@ export interface Hub {
     startBytes: number,
     signal: AbortSignal,
   ): Promise<FileResponse>;
+  /** Repositories with models by words of their names, the most downloaded first. Rejects as `find` does. */
+  search(query: string, limit: number, signal: AbortSignal): Promise<HubRepository[]>;
   close(): void;
 }
 
@@ -100,6 +104,7 @@ export function createHub(deps: HubDeps): Hub {
       const range = { startBytes, endBytes: file.sizeBytes };
       return getFileBytes(http, fileUrl(repository, revision, file.path), file, range, signal);
     },
+    search: (query, limit, signal) => searchHub({ http, base, listing }, query, limit, signal),
     close: http.close,
   };
 }

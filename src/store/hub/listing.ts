@@ -7,12 +7,14 @@ import type { HubHttp } from './hub-http.ts';
 import { isSafePath } from './pull-name.ts';
 
 /** Lists repositories. */
-interface Listing {
+export interface Listing {
   /**
    * The commit that a revision means, and every GGUF file at it. Rejects as `HubHttp.get` does, and with
    * `hub_answer_invalid` for what is not a listing.
    */
   list(repository: string, revision: string, signal: AbortSignal): Promise<{ commit: string; files: HubFile[] }>;
+  /** Every GGUF file at a commit. Rejects likewise. */
+  files(repository: string, commit: string, signal: AbortSignal): Promise<HubFile[]>;
 }
 
 /** One file cannot be larger than any disk that it could go to. */
@@ -31,23 +33,35 @@ const listedEntry = z.object({
 /** `base`: address of the hub without a slash at its end. */
 export function createListing({ http, base }: { http: HubHttp; base: string }): Listing {
   const { origin } = new URL(base);
+  // Only pulls and searches need it: 10 MB that a server without them does without.
+  const library = () => import('@huggingface/hub');
+  const asking = (signal: AbortSignal) => ({ hubUrl: base, fetch: createHubFetch({ http, origin, signal }) });
+
+  const files: Listing['files'] = async (repository, sha, signal) => {
+    const { listFiles } = await library();
+    const repo = { type: 'model', name: repository } as const;
+    const found: HubFile[] = [];
+    try {
+      for await (const entry of listFiles({ repo, revision: sha, recursive: true, ...asking(signal) })) {
+        found.push(...toHubFile(listedEntry.parse(entry)));
+      }
+    } catch (error) {
+      throw asListingError(error, signal);
+    }
+    return found;
+  };
   return {
+    files,
     async list(repository, revision, signal) {
-      // Only a pull needs it: 10 MB that a server without pulls does without.
-      const { listFiles, modelInfo } = await import('@huggingface/hub');
-      const ask = () => ({ hubUrl: base, fetch: createHubFetch({ http, origin, signal }) });
+      const { modelInfo } = await library();
+      let sha: string;
       try {
-        const info = await modelInfo({ name: repository, revision, additionalFields: ['sha'], ...ask() });
-        const sha = commit.parse(info.sha);
-        const repo = { type: 'model', name: repository } as const;
-        const files: HubFile[] = [];
-        for await (const entry of listFiles({ repo, revision: sha, recursive: true, ...ask() })) {
-          files.push(...toHubFile(listedEntry.parse(entry)));
-        }
-        return { commit: sha, files };
+        const info = await modelInfo({ name: repository, revision, additionalFields: ['sha'], ...asking(signal) });
+        sha = commit.parse(info.sha);
       } catch (error) {
         throw asListingError(error, signal);
       }
+      return { commit: sha, files: await files(repository, sha, signal) };
     },
   };
 }
@@ -67,7 +81,7 @@ function toHubFile(entry: z.output<typeof listedEntry>): HubFile[] {
 }
 
 /** Whatever else the library throws, it could not read an answer: its requests are ours and fail with our errors. */
-function asListingError(error: unknown, signal: AbortSignal): unknown {
+export function asListingError(error: unknown, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
   if (error instanceof AppError || error instanceof TransientHubError) return error;
   // Too deep a nesting ends here as well: the parser gives up with a RangeError.

@@ -102,8 +102,13 @@ export function isSafePath(path: string): boolean {
   );
 }
 
+/** Whether it may be a folder of ours and a path of the hub. */
+export function isSafeRepository(repository: string): boolean {
+  return repositoryPattern.test(repository) && !/\.\.|--|[.-]\/|[.-]$/.test(repository);
+}
+
 function checkRepository(repository: string): string {
-  if (repositoryPattern.test(repository) && !/\.\.|--|[.-]\/|[.-]$/.test(repository)) return repository;
+  if (isSafeRepository(repository)) return repository;
   throw invalidName('it names no repository of the form org/repo');
 }
 

@@ -29,6 +29,7 @@ const sampling = z.object({
   topP: z.number().optional(),
   topK: z.number().optional(),
   minP: z.number().optional(),
+  typicalP: z.number().optional(),
   seed: z.number().optional(),
   repeatPenalty: z.number().optional(),
   frequencyPenalty: z.number().optional(),

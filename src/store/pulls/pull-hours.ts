@@ -1,10 +1,5 @@
 import { type Clock, delay } from '../../core/clock.ts';
-
-/** Minutes of the day, local time; `endMinute` may be before `startMinute`, over midnight. */
-export interface DailyHours {
-  startMinute: number;
-  endMinute: number;
-}
+import { type DailyHours, isWithinHours, minuteOf } from '../../core/daily-hours.ts';
 
 /** The hours of the day in which pulls may run. */
 export interface PullHours {
@@ -18,7 +13,7 @@ const longestWaitMs = 60_000;
 
 /** `hours` null: always open. */
 export function createPullHours(clock: Clock, hours: DailyHours | null): PullHours {
-  const isOpen = () => hours === null || isWithin(hours, minuteOf(clock.now()));
+  const isOpen = () => hours === null || isWithinHours(hours, clock.now());
   return {
     isOpen,
     async opened(signal) {
@@ -30,13 +25,4 @@ export function createPullHours(clock: Clock, hours: DailyHours | null): PullHou
       }
     },
   };
-}
-
-function isWithin({ startMinute, endMinute }: DailyHours, minute: number): boolean {
-  if (startMinute <= endMinute) return minute >= startMinute && minute < endMinute;
-  return minute >= startMinute || minute < endMinute;
-}
-
-function minuteOf(date: Date): number {
-  return date.getHours() * 60 + date.getMinutes();
 }

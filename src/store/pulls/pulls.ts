@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { DailyHours } from '../../core/daily-hours.ts';
 import { AppError } from '../../core/errors.ts';
 import type { FitOutcome } from '../../core/plan.ts';
 import type { ModelStore, PullInfo, PullWish } from '../../core/pull.ts';
@@ -6,7 +7,7 @@ import { removeFiles } from '../../files/files.ts';
 import { assertSpace, makeFolder } from '../disk/disk.ts';
 import type { GgufFacts } from '../gguf/gguf.ts';
 import { givenUp, type Hub, type HubModel } from '../hub/hub.ts';
-import { createPullHours, type DailyHours } from './pull-hours.ts';
+import { createPullHours } from './pull-hours.ts';
 import { planPull } from './pull-plan.ts';
 import { createPullTask, followTask, isOver, type PullTask, toPullInfo } from './pull-task.ts';
 import { targetPath } from './run-pull.ts';
@@ -14,8 +15,6 @@ import { createSavedPulls } from './saved-pulls.ts';
 import { durableBytesOf, partPaths } from './sidecar.ts';
 import { createTaskRunner, type RunnerDeps } from './task-runner.ts';
 import { createThrottle } from './throttle.ts';
-
-export type { DailyHours };
 
 const mostUnfinished = 64;
 const mostFinished = 50;

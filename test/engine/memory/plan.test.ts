@@ -117,6 +117,46 @@ describe('the cache of a slot', () => {
   });
 });
 
+describe('a load that is forced', () => {
+  test('is planned with the least settings, and says what is missing', () => {
+    const { neededBytes } = refusal(qwen7b, 2 * gib);
+    const forced = plan(qwen7b, 2 * gib, { force: true });
+    expect(forced).toMatchObject({ isForced: true, slots: 1, contextTokens: 2_048, batchTokens: 128, kvType: 'q8_0' });
+    expect(forced.expectedBytes.total).toBe(neededBytes);
+    expect(forced.notes.at(-1)).toMatch(/^needs \S+ GB where 2\.1 GB are available, and is loaded all the same/);
+  });
+
+  test('keeps to the wish for the context', () => {
+    expect(plan(qwen7b, 2 * gib, { force: true, contextTokens: 32_768, slots: 3 })).toMatchObject({
+      isForced: true,
+      contextTokens: 32_768,
+      slots: 3,
+    });
+  });
+
+  test('that fits is like any other', () => {
+    expect(plan(qwen7b, 64 * gib, { force: true })).toEqual(plan(qwen7b, 64 * gib));
+  });
+});
+
+describe('a wish for how the cache is kept', () => {
+  test('is kept, with room and without', () => {
+    expect(plan(qwen7b, 64 * gib, { kvType: 'q8_0' })).toMatchObject({ kvType: 'q8_0', notes: [] });
+    const inHalf = refusal(qwen7b, 2 * gib, { kvType: 'q8_0' }).neededBytes;
+    const inFull = refusal(qwen7b, 2 * gib, { kvType: 'f16' }).neededBytes;
+    expect(inFull).toBeGreaterThan(inHalf);
+    expect(plan(qwen7b, inFull, { kvType: 'f16' })).toMatchObject({ kvType: 'f16' });
+    expect(refusal(qwen7b, inFull - 1, { kvType: 'f16' }).shortfallBytes).toBe(1);
+  });
+
+  test('is told where the model cannot have it', () => {
+    const odd = { ...qwen7b, keyLength: 100, valueLength: 100 };
+    const { kvType, notes } = plan(odd, 64 * gib, { kvType: 'q8_0' });
+    expect(kvType).toBe('f16');
+    expect(notes).toEqual([expect.stringContaining('16 bits')]);
+  });
+});
+
 describe('expected bytes', () => {
   const shape: LoadShape = { contextTokens: 4_096, slots: 2, batchTokens: 256, useMmap: false, kvType: 'f16' };
   const expected = (facts: Partial<GgufFacts> = {}, changes: Partial<LoadShape> = {}) =>

@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
 import type { LoadOutcome } from '../../../src/engine/memory/plan.ts';
-import { createLoadQueue, type Grant } from '../../../src/engine/residents/load-queue.ts';
+import { createLoadQueue, type Grant, gaveWay } from '../../../src/engine/residents/load-queue.ts';
 import type { Occupant } from '../../../src/engine/residents/room.ts';
 import { settle } from '../../support/fake-worker.ts';
 import { anyPlan } from '../../support/plans.ts';
 
 /** 1,000 bytes in all; `models` hold some of them, and what was granted holds the rest. */
-function setup(models: Record<string, { bytes: number; state: Occupant['state']; usedAtMs?: number }> = {}) {
+function setup(
+  models: Record<string, { bytes: number; state: Occupant['state']; usedAtMs?: number; isOfPeople?: boolean }> = {},
+) {
   const present = new Map(Object.entries(models));
   const ended: string[] = [];
   const granted: string[] = [];
@@ -16,7 +18,7 @@ function setup(models: Record<string, { bytes: number; state: Occupant['state'];
   const usedBytes = () => [...present.values()].reduce((sum, { bytes }) => sum + bytes, 0);
   const exits = new Map<string, PromiseWithResolvers<void>>();
   const queue = createLoadQueue({
-    occupants: () => [...present].map(([id, { bytes, state, usedAtMs = 0 }]) => ({ id, bytes, state, usedAtMs })),
+    occupants: () => [...present].map(([id, { usedAtMs = 0, ...rest }]) => ({ id, usedAtMs, ...rest })),
     evict(id) {
       ended.push(id);
       present.get(id)!.state = 'leaving';
@@ -38,9 +40,9 @@ function setup(models: Record<string, { bytes: number; state: Occupant['state'];
     failures,
     queue,
     /** Asks for memory and holds it when it is granted. */
-    async load(id: string, bytes: number, signal = new AbortController().signal) {
+    async load(id: string, bytes: number, signal = new AbortController().signal, isBackground = false) {
       queue
-        .enter(planFor(bytes), () => new AppError('insufficient_memory', id), signal)
+        .enter(planFor(bytes), () => new AppError('insufficient_memory', id), signal, isBackground)
         .then(
           (grant) => {
             granted.push(id);
@@ -146,5 +148,48 @@ describe('the line of loads', () => {
     expect(granted).toEqual(['next-0']);
     await load('late', 10, leaving.signal);
     expect(failures.get('late')).toMatchObject({ code: 'shutting_down' });
+  });
+});
+
+describe('a load that nobody waits for', () => {
+  const never = new AbortController().signal;
+  const patient = (line: ReturnType<typeof setup>, id: string, bytes: number) => line.load(id, bytes, never, true);
+
+  it('sends no model away that people use, and gives way', async () => {
+    const line = setup({ chat: { bytes: 600, state: 'idle', isOfPeople: true } });
+    await patient(line, 'batch', 600);
+    expect(line.failures.get('batch')).toBe(gaveWay);
+    expect(line.ended).toEqual([]);
+    await line.load('other', 600);
+    expect(line.ended).toEqual(['chat']);
+  });
+
+  it('takes the place of a model that nobody waits for either', async () => {
+    const line = setup({ batch: { bytes: 600, state: 'idle' }, chat: { bytes: 300, state: 'idle', isOfPeople: true } });
+    await patient(line, 'next', 600);
+    expect(line.ended).toEqual(['batch']);
+    await line.exit('batch');
+    expect(line.granted).toEqual(['next']);
+  });
+
+  it('loads beside them where there is room', async () => {
+    const line = setup({ chat: { bytes: 300, state: 'idle', isOfPeople: true } });
+    await patient(line, 'batch', 600);
+    expect(line.granted).toEqual(['batch']);
+    expect(line.ended).toEqual([]);
+  });
+
+  it('does not stand in line for a working model, before who comes later', async () => {
+    const line = setup({ chat: { bytes: 600, state: 'busy', isOfPeople: true } });
+    await patient(line, 'batch', 600);
+    expect(line.failures.get('batch')).toBe(gaveWay);
+    await line.load('small', 300);
+    expect(line.granted).toEqual(['small']);
+  });
+
+  it('is refused where it would never fit', async () => {
+    const line = setup({ chat: { bytes: 600, state: 'idle', isOfPeople: true } });
+    await patient(line, 'batch', 2_000);
+    expect(line.failures.get('batch')).toMatchObject({ code: 'insufficient_memory' });
   });
 });

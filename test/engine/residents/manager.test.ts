@@ -195,6 +195,53 @@ describe('the manager of loaded models', () => {
     expect(manager.residents()).toEqual([]);
   });
 
+  describe('after a restart', () => {
+    const restored = { ...settings, restored: { leftMs: 1_000, idleMs: 299_000 } };
+
+    it('gives a model the idle time that it had left, and all of it once it was used', async () => {
+      const { manager, clock, workers } = setup();
+      await manager.restore(ref('a'), restored);
+      expect(manager.uses()).toEqual([{ id: 'a:q4_0', idleMs: 299_000, keepAliveMs: 300_000 }]);
+      expect(manager.residents()[0]!.expiresAt).toEqual(new Date(clock.now().getTime() + 1_000));
+      await begin(await manager.lease(ref('a'), settings, never));
+      expect(manager.uses()).toEqual([{ id: 'a:q4_0', idleMs: 0, keepAliveMs: 300_000 }]);
+      finishAll(workers[0]!);
+      await settle();
+      expect(manager.residents()[0]!.expiresAt).toEqual(new Date(clock.now().getTime() + 300_000));
+    });
+
+    it('sends no model away for one that comes back, and one that came back as any that people use', async () => {
+      const { manager, alive } = setup({ memoryBytes: 2 * modelBytes });
+      await manager.load(ref('a'), settings);
+      await manager.restore(ref('b'), { ...restored, pin: true });
+      await expect(manager.restore(ref('c'), restored)).rejects.toMatchObject({ code: 'model_busy' });
+      expect(manager.residents().map(({ model }) => model)).toEqual(['a', 'b']);
+      expect(manager.uses()[1]!.keepAliveMs).toBe(Number.POSITIVE_INFINITY);
+      await manager.unload('b:q4_0', 'request');
+      await manager.restore(ref('d'), restored);
+      const background = manager.lease(ref('e'), settings, never, undefined, undefined, { isBackground: true });
+      await expect(background).rejects.toMatchObject({ code: 'model_busy' });
+      expect(alive()).toHaveLength(2);
+      // Whoever asks for another gets its place: it was idle for longer than the one that was loaded by now.
+      await manager.lease(ref('e'), settings, never);
+      expect(manager.residents().map(({ model }) => model)).toEqual(['a', 'e']);
+    });
+
+    it('leaves one as it is that somebody has loaded meanwhile, and lets requests join its load', async () => {
+      const { manager, workers } = setup();
+      const restoring = manager.restore(ref('a'), restored);
+      await Promise.all([restoring, manager.lease(ref('a'), settings, never)]);
+      await manager.restore(ref('a'), restored);
+      expect(workers).toHaveLength(1);
+    });
+
+    it('refuses one that is in quarantine', async () => {
+      const { manager, crashes } = setup();
+      for (const _ of [1, 2]) crashes.record({ ...ref('a'), during: 'load', reason: 'it crashed' });
+      await expect(manager.restore(ref('a'), restored)).rejects.toMatchObject({ code: 'model_quarantined' });
+    });
+  });
+
   it('tells that a model is gone once its process is, asked to or not', async () => {
     const { manager, workers, ends } = setup();
     await manager.load(ref('a'), settings);
@@ -603,6 +650,14 @@ describe('the manager of loaded models', () => {
     ]);
   });
 
+  it('loads again only for another cache than it has', async () => {
+    const { manager, workers } = setup();
+    for (const kvType of [undefined, 'f16', 'q8_0', 'q8_0', undefined] as const) {
+      await manager.load(ref('a'), { ...settings, ...(kvType && { kvType }) });
+    }
+    expect(workers).toHaveLength(2);
+  });
+
   it('loads nothing while memory is short, but serves what is loaded', async () => {
     let isShort = false;
     const pressed = new AppError('memory_pressure', 'short', { retryAfterSeconds: 10 });
@@ -637,6 +692,7 @@ describe('the manager of loaded models', () => {
       clock.advance(10);
       (await manager.lease(ref(name), settings, never)).release();
     }
+    expect(manager.residents().map(({ endsNext }) => endsNext)).toEqual([false, false, true, false]);
     manager.relieve();
     await settle();
     expect(ids()).toEqual(['pinned:q4_0', 'busy:q4_0', 'young:q4_0']);

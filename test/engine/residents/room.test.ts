@@ -10,10 +10,11 @@ const occupant = (id: string, state: Occupant['state'], usedAtMs = 0): Occupant 
   usedAtMs,
 });
 
-/** Plans for a model that takes 100 bytes a slot and wants two slots. */
+/** Plans for a model that takes 100 bytes a slot and wants two slots; with -1 one that never fits and is forced. */
 const planner =
   (availableBytes: number) =>
   (reclaimableBytes: number): LoadOutcome => {
+    if (availableBytes === -1) return anyPlan({ isForced: true });
     const slots = Math.min(2, Math.floor((availableBytes + reclaimableBytes) / 100));
     return slots === 0
       ? { type: 'refusal', neededBytes: 100, availableBytes, shortfallBytes: 100, nearest: null, message: '' }
@@ -41,6 +42,8 @@ describe('deciding how a load gets its memory', () => {
     ],
     ['takes less beside a working model', 100, [occupant('a', 'busy')], { type: 'load', plan: { slots: 1 } }],
     ['waits when nothing fits beside working models', 0, [occupant('a', 'busy')], { type: 'await-idle' }],
+    ['ends idle models before a load that is forced', -1, [occupant('a', 'idle')], { type: 'evict', id: 'a' }],
+    ['forces a load beside working models', -1, [occupant('a', 'busy')], { type: 'load', plan: { isForced: true } }],
     ['refuses what would not fit alone', 0, [], { type: 'refuse' }],
   ])('%s', (_title, availableBytes, occupants, decision) => {
     expect(decideRoom(planner(availableBytes), occupants)).toMatchObject(decision);

@@ -118,4 +118,76 @@ describe('the queue in front of the slots', () => {
     await settle();
     expect(scheduler.busySlots).toBe(0);
   });
+
+  it('refuses with the time that the queue takes, as slots were held lately', async () => {
+    const { clock, scheduler, never } = setup(2, 2);
+    const first = await scheduler.acquire(never);
+    clock.advance(20_000);
+    first.release();
+    for (let number = 0; number < 2; number++) await scheduler.acquire(never);
+    const waiting = [scheduler.acquire(never), scheduler.acquire(never)];
+    // Two wait for two slots that are held for 20 s each: the third would have one after 30 s.
+    await expect(scheduler.acquire(never)).rejects.toMatchObject({ code: 'queue_full', retryAfterSeconds: 30 });
+    scheduler.retire(new AppError('shutting_down', 'end'));
+    await Promise.allSettled(waiting);
+  });
+});
+
+describe('a queue of several owners', () => {
+  const orderOf = async (asks: readonly string[], maxQueue = 16) => {
+    const { scheduler, never } = setup(1, maxQueue);
+    const first = await scheduler.acquire(never, () => {}, 'a');
+    const order: string[] = [];
+    const places: Record<string, number> = {};
+    const served = asks.map(async (name) => {
+      const onPlace = (place: number) => {
+        places[name] = place;
+      };
+      const ticket = await scheduler.acquire(never, onPlace, name[0]!);
+      order.push(name);
+      ticket.release();
+    });
+    const told = { ...places };
+    first.release();
+    const outcomes = await Promise.allSettled(served);
+    return { order, places: told, refused: asks.filter((_name, index) => outcomes[index]!.status === 'rejected') };
+  };
+
+  it('serves them in turn, each in the order of its requests', async () => {
+    const { order, places } = await orderOf(['a1', 'a2', 'a3', 'a4', 'b1', 'c1', 'b2']);
+    expect(order).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'a3', 'a4']);
+    expect(places).toEqual({ a1: 1, b1: 2, c1: 3, a2: 4, b2: 5, a3: 6, a4: 7 });
+  });
+
+  it('gives nobody credit for the time in which it did not ask', async () => {
+    const { scheduler, never } = setup(1, 16);
+    const order: string[] = [];
+    const ask = async (name: string) => {
+      const ticket = await scheduler.acquire(never, () => {}, name[0]!);
+      order.push(name);
+      return ticket;
+    };
+    let held = await ask('a0');
+    for (let number = 1; number <= 5; number++) {
+      const next = ask(`a${number}`);
+      held.release();
+      held = await next;
+    }
+    const late = [ask('b1'), ask('b2'), ask('b3'), ask('a6')];
+    held.release();
+    for (const one of late) void one.then((ticket) => ticket.release());
+    await Promise.all(late);
+    expect(order.slice(6)).toEqual(['b1', 'a6', 'b2', 'b3']);
+  });
+
+  it('makes room for who has least in a full queue, at the cost of who has most', async () => {
+    const { order, refused } = await orderOf(['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'c1'], 4);
+    expect(refused).toEqual(['a3', 'a4', 'b2']);
+    expect(order).toEqual(['a1', 'b1', 'c1', 'a2']);
+  });
+
+  it('refuses who has as much in it as the others', async () => {
+    const { refused } = await orderOf(['a1', 'a2', 'b1', 'b2', 'b3', 'a3'], 4);
+    expect(refused).toEqual(['b3', 'a3']);
+  });
 });
