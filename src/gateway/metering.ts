@@ -1,9 +1,11 @@
 import type { CallContext } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import { type AppError, toAppError } from '../core/errors.ts';
-import { coarseReason, isContent, type StreamEvent } from '../core/events.ts';
-import { type Usage, unknownUsage } from '../core/usage.ts';
+import { coarseReason, heardOf, isContent, type ProviderEvent } from '../core/events.ts';
+import { promptTokensOf, type Usage, unknownUsage } from '../core/usage.ts';
 import type { AppEvent, Bus } from '../observe/bus.ts';
+import { thirdsOf } from './attempts.ts';
+import type { AdmittedRequest } from './inbound-limits.ts';
 import type { GatewayTarget } from './targets.ts';
 
 type Operation = Extract<AppEvent, { type: 'request-ended' }>['operation'];
@@ -18,17 +20,19 @@ interface RequestMeter {
    * Hands every event on and ends with the stream, however that ends. What it throws is an `AppError`, also for a stream
    * that ends without a `finish`: it must not be taken for a whole answer.
    */
-  watch(events: AsyncIterableIterator<StreamEvent>): AsyncIterableIterator<StreamEvent>;
+  watch(events: AsyncIterableIterator<ProviderEvent>): AsyncIterableIterator<ProviderEvent>;
   /** The answer came whole. */
   answered(result: { usage: Usage; queueMs: number | null }): void;
   /** It failed before anybody had committed, or as a whole; returns the error. */
   failed(error: unknown): AppError;
 }
 
+/** `admitted`: is told, once, how many tokens it took. */
 export function meterRequest(
   deps: { clock: Clock; bus: Pick<Bus, 'publish'> },
   context: Pick<CallContext, 'requestId'>,
   operation: Operation,
+  admitted: AdmittedRequest,
 ): RequestMeter {
   const { clock, bus } = deps;
   const { requestId } = context;
@@ -36,14 +40,27 @@ export function meterRequest(
   let provider = 'none';
   let model = 'unknown';
   let asked: GatewayTarget | null = null;
+  let askedMs = arrivedMs;
   let beganMs: number | null = null;
   let usage = unknownUsage;
+  let seenThirds = 0;
+  let isWhole = false;
   let ended = false;
   bus.publish({ type: 'request-began', requestId });
+
+  /** As far as was told, and as was seen where it broke off; null: nothing is known. */
+  const tookTokens = (): number | null => {
+    const promptTokens = promptTokensOf(usage);
+    if (promptTokens === null) return beganMs === null ? 0 : null;
+    // What was told at the start may be less than what was seen since.
+    const seenTokens = Math.max(usage.outputTokens ?? 0, Math.ceil(seenThirds / 3));
+    return promptTokens + (isWhole ? (usage.outputTokens ?? seenTokens) : seenTokens);
+  };
 
   const end = (outcome: string, serviceMs: number | null) => {
     if (ended) return;
     ended = true;
+    admitted.settle(tookTokens());
     // A name that no provider knows is the client's, and no label for a metric.
     if (beganMs === null && asked) model = asked.provider.nameOf(asked.model) ?? model;
     bus.publish({ type: 'request-ended', requestId, provider, model, operation, outcome, usage, serviceMs });
@@ -58,6 +75,7 @@ export function meterRequest(
   return {
     tried(target) {
       asked = target;
+      askedMs = clock.monotonicMs();
       provider = target.provider.id;
     },
     committed(providerId, name) {
@@ -67,14 +85,29 @@ export function meterRequest(
     },
     watch(events) {
       let hasContent = false;
-      const see = (event: StreamEvent) => {
+      let firstContentMs: number | null = null;
+      /** Who does not tell where the time went is measured from here: until the first content, and from then on. */
+      const timed = (event: Extract<ProviderEvent, { type: 'finish' }>): ProviderEvent => {
+        if (event.timings.prefillMs !== null || event.timings.decodeMs !== null) return event;
+        const nowMs = clock.monotonicMs();
+        const prefillMs = (firstContentMs ?? nowMs) - askedMs;
+        return { ...event, timings: { ...event.timings, prefillMs, decodeMs: nowMs - askedMs - prefillMs } };
+      };
+      const see = (event: ProviderEvent) => {
+        if (event.type === 'relay') {
+          for (const heard of heardOf(event)) see(heard);
+          return;
+        }
         if (event.type === 'start') usage = event.usage;
+        seenThirds += thirdsOf(event);
         if (!hasContent && isContent(event)) {
           hasContent = true;
-          const latencyMs = clock.monotonicMs() - arrivedMs;
+          firstContentMs = clock.monotonicMs();
+          const latencyMs = firstContentMs - arrivedMs;
           bus.publish({ type: 'request-first-token', requestId, provider, model, latencyMs });
         }
         if (event.type === 'finish') {
+          isWhole = true;
           usage = event.usage;
           end(coarseReason(event.reason), sinceBegun());
         }
@@ -87,8 +120,11 @@ export function meterRequest(
         async next() {
           try {
             const result = await events.next();
-            if (!result.done) see(result.value);
-            else if (!ended) throw new Error(`provider ${provider} ended an answer without a finish`);
+            if (!result.done) {
+              see(result.value);
+              return result.value.type === 'finish' ? { done: false, value: timed(result.value) } : result;
+            }
+            if (!ended) throw new Error(`provider ${provider} ended an answer without a finish`);
             return result;
           } catch (error) {
             throw failed(error);
@@ -103,6 +139,7 @@ export function meterRequest(
     },
     answered({ usage: counted, queueMs }) {
       usage = counted;
+      isWhole = true;
       end('stop', clock.monotonicMs() - arrivedMs - (queueMs ?? 0));
     },
     failed,

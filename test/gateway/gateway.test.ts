@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import type { CallContext } from '../../src/core/call.ts';
+import { anonymous, type CallContext, localRouting, noWish } from '../../src/core/call.ts';
 import type { ChatRequest } from '../../src/core/chat.ts';
 import { AppError } from '../../src/core/errors.ts';
 import type { Progress, StreamEvent } from '../../src/core/events.ts';
 import type { Provider } from '../../src/core/provider.ts';
 import { promptUsage } from '../../src/core/usage.ts';
+import { likelyPrompt } from '../../src/gateway/estimate.ts';
 import { createGateway } from '../../src/gateway/gateway.ts';
+import { createInboundLimits } from '../../src/gateway/inbound-limits.ts';
 import type { AppEvent } from '../../src/observe/bus.ts';
 import { anyContext } from '../support/calls.ts';
 import { collect } from '../support/collect.ts';
@@ -21,6 +23,7 @@ const start: StreamEvent = {
   warnings: [],
 };
 const begin: StreamEvent = { type: 'text-start', blockId: 0 };
+const word: StreamEvent = { type: 'text-delta', blockId: 0, text: 'Hi' };
 const delta: StreamEvent = { type: 'text-delta', blockId: 0, text: 'a' };
 const finish: StreamEvent = {
   type: 'finish',
@@ -36,15 +39,21 @@ function setup(...providers: Provider[]) {
   const events: AppEvent[] = [];
   const clock = manualClock();
   const bus = { publish: (event: AppEvent) => void events.push(event) };
-  const gateway = createGateway({ providers: new Map(providers.map((one) => [one.id, one])), clock, bus });
+  const gateway = createGateway({
+    providers: () => new Map(providers.map((one) => [one.id, one])),
+    guards: [],
+    clock,
+    bus,
+    random: () => 0.5,
+  });
   return { gateway, events, clock };
 }
 
 /** A request that may go through the chain of these providers. */
 const chained = (...ids: string[]): CallContext =>
   anyContext({
-    routing: { provider: null, chain: 'c', cloud: 'allow' },
-    config: { defaultProvider: 'local', cloudAllowed: true, chains: { c: ids } },
+    routing: { ...noWish, chain: 'c' },
+    config: { ...localRouting, cloudAllowed: true, chains: { c: ids } },
   });
 
 describe('the gateway', () => {
@@ -92,6 +101,94 @@ describe('the gateway', () => {
     expect(read.returned).toBe(1);
   });
 
+  it('measures where the time went of an answer whose provider does not tell, and leaves what one tells', async () => {
+    const clockOf: { advance?: (ms: number) => void } = {};
+    const slow = (timings: Extract<StreamEvent, { type: 'finish' }>['timings']) =>
+      scriptedProvider([], {
+        async *stream() {
+          yield start;
+          clockOf.advance?.(300);
+          yield delta;
+          clockOf.advance?.(50);
+          yield { ...finish, timings };
+        },
+      });
+    const timingsOf = async (timings: Extract<StreamEvent, { type: 'finish' }>['timings']) => {
+      const { gateway, clock } = setup(slow(timings));
+      clockOf.advance = clock.advance;
+      const { events } = await gateway.stream(request, anyContext());
+      return (await collect(events)).at(-1);
+    };
+    const unknown = { queueMs: null, prefillMs: null, decodeMs: null };
+    expect(await timingsOf(unknown)).toMatchObject({ timings: { queueMs: null, prefillMs: 300, decodeMs: 50 } });
+    const told = { queueMs: 1, prefillMs: 2, decodeMs: 3 };
+    expect(await timingsOf(told)).toMatchObject({ timings: told });
+  });
+
+  describe('of a count', () => {
+    const none = (field?: string) => new AppError('not_supported', 'no', field === undefined ? {} : { field });
+    const counting = (id: string, count: Provider['count']) => scriptedProvider([], { id, count });
+    const failing = (id: string, error: AppError) =>
+      counting(id, async () => {
+        throw error;
+      });
+
+    it('is an estimate, and says so, where the provider that would answer counts nothing', async () => {
+      const exact = counting('exact', async ({ model }) => ({ model, promptTokens: 5 }));
+      for (const error of [none(), none('model')]) {
+        const { gateway } = setup(failing('cloud', error), exact);
+        const long = { ...request, input: { type: 'text' as const, prompt: 'x'.repeat(300) } };
+        const counted = await gateway.count(long, chained('cloud', 'exact'));
+        expect(counted).toMatchObject({ providerId: 'cloud', promptTokens: likelyPrompt(long), isEstimated: true });
+      }
+      const { gateway } = setup(exact);
+      expect(await gateway.count(request, chained('exact'))).not.toHaveProperty('isEstimated');
+    });
+
+    it.each([
+      ['what it refuses otherwise', 'cloud', none('input.messages.0')],
+      ['a failure', 'cloud', new AppError('upstream_access_denied', 'no')],
+      ['what this machine cannot count', 'local', none('model')],
+    ])('is none for %s', async (_title, id, error) => {
+      const { gateway } = setup(failing(id, error));
+      await expect(gateway.count(request, chained(id))).rejects.toMatchObject({ code: error.code });
+    });
+  });
+
+  describe('of an answer that its provider relays', () => {
+    const head = { type: 'relay-head', status: 200, headers: { 'content-type': 'text/event-stream' } } as const;
+    const piece = (text: string) => ({ type: 'relay', bytes: Buffer.from(text) }) as const;
+    const pieces = [head, piece('a'), start, piece('b'), begin, delta, piece('c'), finish];
+
+    it('gives the head and every byte in order, those before the first content too', async () => {
+      const { gateway } = setup(scriptedProvider(pieces, { id: 'local', commitsAt: 'content' }));
+      const { relay } = await gateway.stream(request, anyContext());
+      expect(relay).toMatchObject({ status: 200, headers: { 'content-type': 'text/event-stream' } });
+      expect(Buffer.concat(await collect(relay!.bytes)).toString()).toBe('abc');
+    });
+
+    it('counts what was understood of it', async () => {
+      const { gateway, events } = setup(scriptedProvider(pieces));
+      const { relay } = await gateway.stream(request, anyContext());
+      await collect(relay!.bytes);
+      expect(events.at(-1)).toMatchObject({ type: 'request-ended', outcome: 'stop', usage: finish.usage });
+    });
+
+    it('gives the events without the bytes to whoever words it anew', async () => {
+      const { gateway } = setup(scriptedProvider(pieces));
+      const { events } = await gateway.stream(request, anyContext());
+      expect(await collect(events)).toEqual([start, begin, delta, finish]);
+    });
+
+    it('lets the provider go when the bytes are given up', async () => {
+      const provider = scriptedProvider(pieces);
+      const { gateway } = setup(provider);
+      const { relay } = await gateway.stream(request, anyContext());
+      await relay!.bytes.return?.();
+      expect(provider.returned).toBe(1);
+    });
+  });
+
   it('refuses a provider that does not begin with a start, and releases it', async () => {
     const provider = scriptedProvider([delta, delta]);
     const { gateway } = setup(provider);
@@ -117,7 +214,7 @@ describe('the gateway', () => {
     );
     const embedding = { model: 'm', inputs: ['a'] };
     const ranking = { model: 'm', query: 'q', documents: ['a'] };
-    const base = { providerId: 'local', model: 'full-name' };
+    const base = { providerId: 'local', model: 'full-name', costNanoUsd: null };
     expect(await gateway.embed(embedding, context)).toEqual({ ...base, vectors: [[1]], promptTokens: 3, queueMs: 0 });
     expect(await gateway.rank(ranking, context)).toEqual({ ...base, scores: [0.5], promptTokens: 4, queueMs: 0 });
     expect(await gateway.count(request, context)).toEqual({ ...base, promptTokens: 5 });
@@ -134,12 +231,13 @@ describe('the gateway', () => {
   });
 
   it('lists the models of all providers, and rejects only when none can tell', async () => {
+    const all = { cloud: true };
     const info = { id: 'm' } as Awaited<ReturnType<Provider['models']>>[number];
     const good = scriptedProvider([], { models: async () => [info] });
     const bad = (id: string) => scriptedProvider([], { id, models: () => Promise.reject(new Error('down')) });
     const { signal } = new AbortController();
-    expect(await setup(good, bad('cloud')).gateway.models(signal)).toEqual([info]);
-    await expect(setup(bad('local'), bad('cloud')).gateway.models(signal)).rejects.toBeInstanceOf(AppError);
+    expect(await setup(good, bad('cloud')).gateway.models(signal, all)).toEqual([info]);
+    await expect(setup(bad('local'), bad('cloud')).gateway.models(signal, all)).rejects.toBeInstanceOf(AppError);
   });
 });
 
@@ -165,13 +263,23 @@ describe('failing over', () => {
     expect(second.asked).toBe(0);
   });
 
-  it('throws the last failure when all fail', async () => {
+  it('lists the failures of all when all fail', async () => {
     const { gateway } = setup(
       scriptedProvider([full]),
-      scriptedProvider([new AppError('upstream_overloaded', 'busy')], { id: 'second' }),
+      scriptedProvider([new AppError('upstream_access_denied', 'no key')], { id: 'second' }),
     );
     await expect(gateway.stream(request, chained('local', 'second'))).rejects.toMatchObject({
-      code: 'upstream_overloaded',
+      code: 'all_providers_failed',
+      status: 503,
+      retryable: false,
+      message: 'Nobody could answer: local: full second: no key',
+      details: {
+        providers_tried: ['local', 'second'],
+        errors: [
+          { provider: 'local', model: 'm', code: 'queue_full', message: 'full' },
+          { provider: 'second', model: 'm', code: 'upstream_access_denied', message: 'no key' },
+        ],
+      },
     });
   });
 
@@ -188,7 +296,7 @@ describe('failing over', () => {
 
   it('stays with a provider once it has given content, and with a local one once it has started', async () => {
     const broken = new AppError('upstream_unavailable', 'gone');
-    const cloud = scriptedProvider([start, begin, broken], { id: 'cloud', commitsAt: 'content' });
+    const cloud = scriptedProvider([start, begin, word, broken], { id: 'cloud', commitsAt: 'content' });
     const second = scriptedProvider([start], { id: 'second' });
     const { gateway } = setup(cloud, second);
     const answer = await gateway.stream(request, chained('cloud', 'second'));
@@ -199,6 +307,20 @@ describe('failing over', () => {
     await expect(collect(begun.events)).rejects.toMatchObject({ code: 'worker_crashed' });
     expect(second.asked).toBe(0);
   });
+
+  it.each<StreamEvent>([begin, { type: 'reasoning-start', blockId: 0 }])(
+    'moves on where a block has only been opened, which says nothing yet: $type',
+    async (opened) => {
+      const broken = new AppError('upstream_unavailable', 'gone');
+      const cloud = scriptedProvider([start, opened, broken], { id: 'cloud', commitsAt: 'content' });
+      const second = scriptedProvider([start], { id: 'second' });
+      const { gateway } = setup(cloud, second);
+      const answer = await gateway.stream(request, chained('cloud', 'second'));
+      expect(answer.providerId).toBe('second');
+      await answer.events.return?.();
+      expect(cloud.returned).toBe(1);
+    },
+  );
 
   it('asks nobody else when the client is gone', async () => {
     const gone = new AbortController();
@@ -281,5 +403,55 @@ describe('what the bus is told of a request', () => {
     );
     await gateway.embed({ model: 'm', inputs: [] }, anyContext());
     expect(ended(events)).toMatchObject([{ operation: 'embed', outcome: 'stop', model: 'e', serviceMs: 200 }]);
+  });
+});
+
+describe('limits of who asks', () => {
+  const perKey = { requestsPerMinute: 3, tokensPerMinute: 10_000, requestsPerDay: null };
+  const none = { requestsPerMinute: null, tokensPerMinute: null, requestsPerDay: null };
+  const anna = { ...anonymous, id: 'anna' };
+
+  function limited(...events: Parameters<typeof scriptedProvider>[0]) {
+    const clock = manualClock();
+    const inbound = createInboundLimits({ clock, limits: () => ({ perKey, perAddress: none }) });
+    const provider = scriptedProvider(events);
+    const providers = () => new Map([[provider.id, provider]]);
+    const gateway = createGateway({ providers, guards: [], inbound, clock, bus: { publish: () => {} } });
+    const left = () => inbound.status(anna)!;
+    return { gateway, left };
+  }
+  const context = anyContext({ principal: anna });
+
+  it('hold what a request may take until it has ended, and then what it took', async () => {
+    const { gateway, left } = limited(start, begin, delta, finish);
+    const answer = await gateway.stream({ ...request, maxTokens: 500 }, context);
+    expect(left().tokensPerMinute!.remaining).toBe(9_483);
+    await collect(answer.events);
+    expect(left()).toMatchObject({ requestsPerMinute: { remaining: 2 }, tokensPerMinute: { remaining: 10_000 - 11 } });
+  });
+
+  it('count of an answer that its client left what was seen of it', async () => {
+    const { gateway, left } = limited(start, begin, { ...delta, text: 'a'.repeat(30) }, finish);
+    const { events } = await gateway.stream(request, context);
+    for (let number = 0; number < 3; number++) await events.next();
+    await events.return?.();
+    expect(left().tokensPerMinute!.remaining).toBe(10_000 - 1 - 10);
+  });
+
+  it('count no tokens of one that failed before it had begun', async () => {
+    const { gateway, left } = limited(full);
+    await expect(gateway.stream(request, context)).rejects.toMatchObject({ code: 'queue_full' });
+    expect(left()).toMatchObject({ requestsPerMinute: { remaining: 2 }, tokensPerMinute: { remaining: 10_000 } });
+  });
+
+  it('refuse every operation once they are reached, and nobody is asked', async () => {
+    const { gateway } = limited(start, begin, delta, finish);
+    for (let number = 0; number < 3; number++) await gateway.count(request, context).catch(() => {});
+    const asks = [
+      () => gateway.stream(request, context),
+      () => gateway.embed({ model: 'm', inputs: ['x'] }, context),
+      () => gateway.count(request, context),
+    ];
+    for (const ask of asks) await expect(ask()).rejects.toMatchObject({ code: 'rate_limited' });
   });
 });

@@ -58,6 +58,7 @@ function toModelInfo(model: LocalModel): ModelInfo {
     maxOutputTokens: null,
     state: !isUsable ? 'unavailable' : model.loaded ? 'ready' : 'available',
     reason: isUsable ? null : model.reason,
+    thinks: model.thinks,
     capabilities: capabilitiesOf[model.purpose],
   };
 }

@@ -1,0 +1,191 @@
+import { sql } from 'kysely';
+import type { Budget } from '../config/providers.ts';
+import { AppError } from '../core/errors.ts';
+import { formatUsd } from '../core/money.ts';
+import { columnsOf, inOrder, type Queries, statementOver, type Tables } from '../storage/storage.ts';
+import { endOf, type Period, periods, startOf } from './periods.ts';
+
+/** What may be spent by one who asks: with all others together, and alone. */
+export interface Limits {
+  all: Budget;
+  own: Budget;
+}
+
+/** The row of what everybody spends together. */
+export const everyone = '';
+
+/** Money that is taken from, or given back to, the budgets of one principal. */
+export interface Movement {
+  principal: string;
+  /** The time whose periods it belongs to: when its try began. */
+  at: Date;
+  spent: bigint;
+  reserved: bigint;
+}
+
+/** A budget as it is now. */
+export interface BudgetState {
+  /** `everyone`, or a principal. */
+  scope: string;
+  period: Period;
+  startsAt: Date;
+  spent: bigint;
+  reserved: bigint;
+}
+
+const field = { day: 'daily', week: 'weekly', month: 'monthly' } as const;
+
+export function limitOf(budget: Budget, period: Period): bigint | null {
+  return budget[field[period]];
+}
+
+export function periodWord(period: Period): 'daily' | 'weekly' | 'monthly' {
+  return field[period];
+}
+
+/** Whether any budget was set for whoever asks; where none is, nothing may be spent. */
+export function hasLimit({ all, own }: Limits): boolean {
+  return periods.some((period) => limitOf(all, period) !== null || limitOf(own, period) !== null);
+}
+
+/** Money that is to be taken from all budgets of a principal, or from none. */
+export interface Wish {
+  principal: string;
+  at: Date;
+  amount: bigint;
+  limits: Limits;
+}
+
+/**
+ * Takes amounts from budgets, in the order in which they are given, each from all budgets of its principal or from none. Returns
+ * for each why it was refused (`budget_exceeded`); null: it was taken.
+ */
+export async function reserveEach(tables: Queries, wishes: readonly Wish[]): Promise<(AppError | null)[]> {
+  const each = wishes.map((wish) => sumsOf([movementOf(wish)]));
+  const taken = each.length === 1 ? each[0]! : sumsOf(wishes.map(movementOf));
+  // As if all could be: whoever else writes these budgets waits from here on, and what is refused is given back below.
+  const states = await add(tables, taken);
+  const left = new Map(states.map((state) => [keyOf(state), state]));
+  for (const [key, { reserved }] of taken) {
+    const state = left.get(key)!;
+    left.set(key, { ...state, reserved: state.reserved - reserved });
+  }
+  const refusals = wishes.map((wish, index) => {
+    const rows = [...each[index]!].map(([key, { reserved }]) => {
+      const state = left.get(key)!;
+      return { key, state: { ...state, reserved: state.reserved + reserved } };
+    });
+    for (const { state } of rows) {
+      const limit = limitOf(state.scope === everyone ? wish.limits.all : wish.limits.own, state.period);
+      if (limit !== null && state.spent + state.reserved > limit) return exceeded(state, limit, wish.amount, wish.at);
+    }
+    for (const { key, state } of rows) left.set(key, state);
+    return null;
+  });
+  const refused = wishes.filter((_, index) => refusals[index] !== null);
+  // Where all are, whoever asks gives the transaction up.
+  if (refused.length > 0 && refused.length < wishes.length) {
+    await move(
+      tables,
+      refused.map((wish) => movementOf({ ...wish, amount: -wish.amount })),
+    );
+  }
+  return refusals;
+}
+
+function movementOf({ principal, at, amount }: Wish): Movement {
+  return { principal, at, spent: 0n, reserved: amount };
+}
+
+/** Books movements; what of them belongs to one budget is one change of its row. Returns the rows as they are then. */
+export function move(tables: Queries, movements: readonly Movement[]): Promise<BudgetState[]> {
+  return add(tables, sumsOf(movements));
+}
+
+/** The same of changes by `keyOf`. */
+async function add(tables: Queries, changes: ReadonlyMap<string, Row>): Promise<BudgetState[]> {
+  // In one order always, so that no two that wait for each other's rows wait for ever.
+  const ordered = [...changes].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
+  const states = await addSpending(tables, ordered);
+  return states.map(({ scope, period, starts_at, spent, reserved }) => ({
+    scope,
+    period: period as Period,
+    startsAt: new Date(Number(starts_at)),
+    spent,
+    reserved,
+  }));
+}
+
+type Row = Tables['spending'];
+
+const columns = columnsOf<Row>({
+  scope: true,
+  period: true,
+  starts_at: true,
+  spent: true,
+  reserved: true,
+});
+
+const addSpending = statementOver<Row, Row>({
+  word: (tables, rows) =>
+    tables
+      .insertInto('spending')
+      .values(rows.map((row) => inOrder(columns, row)))
+      .onConflict((conflict) =>
+        conflict.columns(['scope', 'period', 'starts_at']).doUpdateSet((row) => ({
+          spent: sql<bigint>`${row.ref('spending.spent')} + ${row.ref('excluded.spent')}`,
+          reserved: sql<bigint>`${row.ref('spending.reserved')} + ${row.ref('excluded.reserved')}`,
+        })),
+      )
+      .returningAll(),
+  valuesOf: (row) => columns.map((name) => row[name]),
+});
+
+/** The change of each budget by all of the movements, by `keyOf`. */
+function sumsOf(movements: readonly Movement[]): Map<string, Row> {
+  const rows = new Map<string, Row>();
+  for (const { principal, at, spent, reserved } of movements) {
+    if (spent === 0n && reserved === 0n) continue;
+    for (const period of periods) {
+      const startsAt = startOf(period, at);
+      for (const scope of [everyone, principal]) {
+        const key = keyOf({ scope, period, startsAt });
+        const row = rows.get(key);
+        if (row === undefined) {
+          rows.set(key, { scope, period, starts_at: BigInt(startsAt.getTime()), spent, reserved });
+        } else {
+          row.spent += spent;
+          row.reserved += reserved;
+        }
+      }
+    }
+  }
+  return rows;
+}
+
+function keyOf({ scope, period, startsAt }: Pick<BudgetState, 'scope' | 'period' | 'startsAt'>): string {
+  return `${period} ${startsAt.getTime()} ${scope}`;
+}
+
+function exceeded({ scope, period, spent, reserved }: BudgetState, limit: bigint, amount: bigint, at: Date): AppError {
+  const whose = scope === everyone ? '' : ' of this key';
+  const others = reserved - amount;
+  const running = others > 0n ? `, $${formatUsd(others)} may be by requests that run` : '';
+  return new AppError(
+    'budget_exceeded',
+    `The ${periodWord(period)} budget${whose} of $${formatUsd(limit)} does not allow it: $${formatUsd(spent)} are spent${running}, and this may cost $${formatUsd(amount)}.`,
+    {
+      fix: 'Ask for a shorter answer, wait for the next period, or raise the budget.',
+      details: {
+        reason: 'budget',
+        period: periodWord(period),
+        scope: scope === everyone ? 'all' : 'key',
+        limit_usd: formatUsd(limit),
+        spent_usd: formatUsd(spent),
+        reserved_usd: formatUsd(others),
+        estimate_usd: formatUsd(amount),
+        resets_at: endOf(period, at).toISOString(),
+      },
+    },
+  );
+}
