@@ -1,9 +1,10 @@
 /**
- * What documents say of the settings, derived from their declarations in `src/config/settings.ts`: the example file and
- * the table between the marks of its document. `node scripts/config-docs.ts` writes both.
+ * What documents say of the settings, derived from their declarations in `src/config/settings.ts`: the example file, the
+ * schema that editors check it by, and the table between the marks of its document. `node scripts/config-docs.ts` writes all.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { configJsonSchema } from '../src/config/json-schema.ts';
 import { allSettings, fileSources, type Setting, type SettingPath } from '../src/config/settings.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -11,7 +12,8 @@ const beginMark = '<!-- settings:begin -->';
 const endMark = '<!-- settings:end -->';
 const lineWidth = 120;
 
-const introduction = `# Example configuration of Hearth. Copy it, change what you need, and start with
+const introduction = `# yaml-language-server: $schema=hearth.schema.json
+# Example configuration of Hearth. Copy it, change what you need, and start with
 #   npm start -- --config hearth.yaml        (or HEARTH_CONFIG=hearth.yaml)
 # Every setting is optional; what stands here is the default, and what is commented out is an example.
 # A flag wins over an environment variable (named in brackets), which wins over this file.
@@ -34,11 +36,23 @@ export function exampleFile(): string {
   const lines = allSettings.flatMap(({ path, setting }) => {
     const [first, key] = path;
     const name = key === undefined ? undefined : first;
-    const begins = name !== section || name === undefined ? ['', ...(name === undefined ? [] : [`${name}:`])] : [];
+    // A section of examples alone would be empty, which is no section.
+    const isEmpty = !allSettings.some(
+      ({ path: [own], setting: { default: value } }) => own === name && typeof value !== 'object',
+    );
+    const begins =
+      name !== section || name === undefined
+        ? ['', ...(name === undefined ? [] : [`${isEmpty ? '# ' : ''}${name}:`])]
+        : [];
     section = name;
     return [...begins, ...exampleLines(path, setting)];
   });
   return `${introduction}${lines.join('\n')}\n`;
+}
+
+/** The text of `hearth.schema.json`. */
+export function schemaFile(): string {
+  return `${JSON.stringify(configJsonSchema(), null, 2)}\n`;
 }
 
 /** The document that holds the table: its path and text, and the text as it should be. Throws when the marks are gone. */
@@ -92,6 +106,7 @@ function wrapped(text: string, prefix: string): string[] {
 
 if (import.meta.main) {
   writeFileSync(`${root}hearth.example.yaml`, exampleFile());
+  writeFileSync(`${root}hearth.schema.json`, schemaFile());
   const { path, derived } = documentWithTable();
   writeFileSync(path, derived);
 }

@@ -1,6 +1,9 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
 import { chmodSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../config/schema.ts';
 import { replaceFileSync } from '../files/files.ts';
+import type { Logger } from '../observe/logger.ts';
 
 /** Texts that clients hold for us: they cannot read them, and one that we did not make is told from ours. */
 export interface Seal {
@@ -44,6 +47,11 @@ export function createSeal(key: Uint8Array): Seal {
   };
 }
 
+/** The key that a configured secret stands for. */
+export function sealKeyOf(secret: string): Uint8Array {
+  return createHash('sha256').update(`seal of hearth ${secret}`).digest();
+}
+
 /**
  * The key of this server, made on the first call and kept in a file that its owner alone may read. Where it cannot be kept,
  * `warn` is told and the key is good until the process ends.
@@ -63,4 +71,18 @@ export function readSealKey(path: string, warn: (error: unknown) => void): Buffe
     warn(error);
   }
   return key;
+}
+
+/** The key that texts are sealed with, 32 bytes: the configured one, else that of the data folder. */
+export function sealKeyFor(
+  { storage, dataFolder }: Pick<Config, 'storage' | 'dataFolder'>,
+  { isShared, log }: { isShared: boolean; log: Pick<Logger, 'warn'> },
+): Uint8Array {
+  if (storage.sealKey !== null) return sealKeyOf(storage.sealKey.reveal());
+  if (isShared) {
+    log.warn({}, 'storage.seal_key is not set: what this replica seals, such as reasoning, no other one can read');
+  }
+  return readSealKey(join(dataFolder, 'seal.key'), (err) =>
+    log.warn({ err }, 'the key for sealed texts cannot be kept; those of this run are worth nothing after it'),
+  );
 }

@@ -1,3 +1,5 @@
+import { toCloudConfig } from './cloud.ts';
+import { secret } from './secret.ts';
 import type { MergedSettings } from './source.ts';
 
 /** Everything an operator can set, after flags, environment, file and defaults are merged. */
@@ -7,7 +9,7 @@ export type Config = ReturnType<typeof toConfig>;
  * The settings by the server's own names: units are part of a name, pulls have a section of their own, and null says
  * that the server decides. What each is good for stands in `settings.ts`.
  */
-export function toConfig({ server, models, engine, data_folder, log }: MergedSettings) {
+export function toConfig({ server, models, engine, files, jobs, data_folder, storage, log, cloud }: MergedSettings) {
   return {
     server: {
       /** Address to bind, without brackets. Anything but a loopback address needs `apiKeys` or `allowAnonymous`. */
@@ -23,6 +25,8 @@ export function toConfig({ server, models, engine, data_folder, log }: MergedSet
       /** Clients send one of them as `Authorization: Bearer` or `X-API-Key`; empty: no key is asked for. */
       apiKeys: server.api_key ?? [],
       allowAnonymous: server.allow_anonymous,
+      /** Reverse proxies whose `X-Forwarded-For` is believed: addresses and networks. */
+      trustedProxies: server.trusted_proxies,
       /** Volatile lines of coding agents are left out of prompts. */
       dropAttribution: server.drop_attribution,
       /** Largest request body in bytes. */
@@ -45,6 +49,8 @@ export function toConfig({ server, models, engine, data_folder, log }: MergedSet
       keepAliveMs: models.keep_alive,
       /** The same for single models, by name, alias or `name:quantization`. */
       keepAliveMsOf: models.keep_alives,
+      /** Load again after a restart what was loaded. */
+      restore: models.restore,
       /** Models that stay once they are loaded, by such names. */
       pinned: models.pinned,
       /** Context per slot in tokens; null: planned from the model and the memory. */
@@ -102,8 +108,50 @@ export function toConfig({ server, models, engine, data_folder, log }: MergedSet
       /** Upper bound of the budget; null: what the machine or container has. */
       memoryLimitBytes: engine.memory_limit,
     },
+    /** What clients send to be kept. */
+    files: {
+      /** Most bytes of one. */
+      maxSizeBytes: files.max_size,
+      /** Most bytes of all together. */
+      maxTotalBytes: files.max_total,
+    },
+    /** Batches of requests. */
+    jobs: {
+      /** Most of their requests at a time; 0: none is begun. */
+      maxSlots: jobs.max_slots,
+      /** Hours of the day in which they are begun, in minutes since midnight, local time; null: always. */
+      hours: jobs.window,
+      /** Most models of one window; null: as many as are asked for. */
+      modelsPerWindow: jobs.models_per_window,
+      /** How long results can be read after the end of their batch. */
+      keepMs: jobs.keep,
+      /** Largest request body that makes a batch, in bytes. */
+      bodyLimitBytes: jobs.body_limit,
+      /** Hotter than this nothing is begun; null: however hot it is. */
+      pauseAboveCelsius: jobs.pause_above_celsius,
+      /** Whether they are begun on battery. */
+      runOnBattery: jobs.on_battery === 'run',
+      /** UPS that is asked whether there is power; null: none. */
+      ups: jobs.ups,
+      /** Hosts that may be told of the end of a batch; empty: there are no webhooks. */
+      webhookHosts: jobs.webhook_hosts,
+      /** What webhooks are signed with; null: there are none. */
+      webhookSecret: jobs.webhook_secret === null ? null : secret(jobs.webhook_secret),
+      /** Who is told of batches that name nobody; null: nobody is. */
+      webhookUrl: jobs.webhook_url,
+      /** Whether they may be on this machine or in its networks. */
+      webhookAllowPrivate: jobs.webhook_allow_private,
+    },
     /** Folder for state, absolute. */
     dataFolder: data_folder,
+    storage: {
+      /** Of a database of PostgreSQL that replicas share; null: a file in the data folder. */
+      url: storage.url === null ? null : secret(storage.url),
+      /** What sealed texts are sealed with; null: a key of the data folder. */
+      sealKey: storage.seal_key === null ? null : secret(storage.seal_key),
+    },
     log: { level: log.level },
+    /** Other sources of answers, and who may use how much of them. */
+    cloud: toCloudConfig(cloud),
   };
 }

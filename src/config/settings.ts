@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseBytes, parseDailyHours, parseDurationMs } from '../core/parse-units.ts';
+import { cloudSchemas } from './cloud-settings.ts';
 import { isOriginPattern } from './origins.ts';
 import * as value from './values.ts';
 
@@ -11,7 +12,13 @@ export interface Setting {
   /** Reads what an operator wrote, in YAML or as a text. */
   schema: z.ZodType;
   /** Its environment variable, and others that count where ours is not set (the first that is set and acceptable). */
-  env?: { name: string; others?: readonly string[]; acceptsOther?: (text: string) => boolean };
+  env?: {
+    name: string;
+    others?: readonly string[];
+    acceptsOther?: (text: string) => boolean;
+    /** Whether the variable of that name with `_FILE` behind it may name a file with the value. */
+    orFile?: true;
+  };
   /** Its command-line flag, without the dashes, and the name of what follows it. */
   flag?: { name: string; value: string };
   /** As an operator would write it. Null: there is no value, and `unset` says what that means. */
@@ -60,7 +67,8 @@ const server = {
   api_key: {
     schema: value
       .list(z.string().regex(/^[\x21-\x2b\x2d-\x7e]{1,512}$/, 'must be 1 to 512 characters without blanks'))
-      .refine((keys) => keys.length > 0, 'must hold a key'),
+      .refine((keys) => keys.length > 0, 'must hold a key')
+      .meta(value.neverShown),
     env: { name: 'HEARTH_API_KEY' },
     default: null,
     unset: 'none',
@@ -93,6 +101,13 @@ const server = {
     default: [],
     help: 'origins of pages and apps that may call from a browser: `https://nas.local:8443`, `https://*.example.com`, `http://localhost:*`, `app://obsidian.md`, `null`; `*` is all',
     example: "['https://nas.local:8443']",
+  },
+  trusted_proxies: {
+    schema: value.networks(),
+    env: { name: 'HEARTH_TRUSTED_PROXIES' },
+    default: [],
+    help: 'addresses and networks (CIDR) of reverse proxies whose `X-Forwarded-For` says where requests come from; of nobody else it is believed',
+    example: '[127.0.0.1, 172.16.0.0/12]',
   },
   drop_attribution: {
     schema: value.truth(),
@@ -165,6 +180,12 @@ const models = {
     default: {},
     help: 'the same for single models, by name',
     example: '{ qwen-7b-chat: 30m }',
+  },
+  restore: {
+    schema: value.truth(),
+    env: { name: 'HEARTH_RESTORE' },
+    default: true,
+    help: 'after a restart, load again what was loaded and would still be: pinned models, and those whose `keep_alive` has not run out; one after the other, the last used first, where there is room',
   },
   pinned: {
     schema: value.list(value.modelName()),
@@ -243,7 +264,10 @@ const models = {
     help: 'hub that models are pulled from; `HF_ENDPOINT` counts too',
   },
   hub_token: {
-    schema: z.string().regex(/^[\x21-\x7e]{1,512}$/, 'must be 1 to 512 characters without blanks'),
+    schema: z
+      .string()
+      .regex(/^[\x21-\x7e]{1,512}$/, 'must be 1 to 512 characters without blanks')
+      .meta(value.neverShown),
     env: { name: 'HEARTH_HUB_TOKEN', others: ['HF_TOKEN'] },
     default: null,
     unset: 'none',
@@ -254,7 +278,8 @@ const models = {
     schema: z
       .string()
       .refine(value.isProxyAddress, 'must be an address such as http://proxy.lan:3128, or none')
-      .transform(value.proxyAddress),
+      .transform(value.proxyAddress)
+      .meta(value.neverShown),
     // Other programs may use a proxy that we cannot (SOCKS): no reason not to start.
     env: { name: 'HEARTH_HUB_PROXY', others: ['https_proxy', 'HTTPS_PROXY'], acceptsOther: value.isProxyAddress },
     default: null,
@@ -365,12 +390,161 @@ const engine = {
   },
 } as const satisfies Section;
 
+const files = {
+  max_size: {
+    schema: value.converted(parseBytes).pipe(
+      z
+        .number()
+        .min(1_024)
+        .max(2 ** 36),
+    ),
+    env: { name: 'HEARTH_FILES_MAX_SIZE' },
+    default: '512MiB',
+    help: 'largest file that clients may send to `/v1/files`',
+  },
+  max_total: {
+    schema: value.converted(parseBytes).pipe(z.number().min(1_024)),
+    env: { name: 'HEARTH_FILES_MAX_TOTAL' },
+    default: '4GiB',
+    help: 'all files of all clients together, results of batches included',
+  },
+} as const satisfies Section;
+
+const storage = {
+  url: {
+    schema: z
+      .string()
+      .refine(value.isDatabaseAddress, 'must be an address such as postgres://NAME:PASSWORD@db.lan:5432/hearth')
+      .meta(value.neverShown),
+    env: { name: 'HEARTH_STORAGE_URL', orFile: true },
+    default: null,
+    unset: 'a file in the data folder',
+    help: 'database of PostgreSQL 14 or later that replicas share, `postgres://NAME:PASSWORD@HOST:PORT/DATABASE`; `HEARTH_STORAGE_URL_FILE` names a file that holds it',
+    example: 'postgres://hearth:change-me@db.lan:5432/hearth',
+  },
+  seal_key: {
+    schema: z
+      .string()
+      .regex(
+        /^[\x21-\x7e]{32,512}$/,
+        'must be 32 to 512 characters without blanks, such as what `openssl rand -base64 32` prints',
+      )
+      .meta(value.neverShown),
+    env: { name: 'HEARTH_SEAL_KEY', orFile: true },
+    default: null,
+    unset: 'a key of its own in the data folder',
+    help: 'secret that texts are sealed with which clients hold for the server, such as reasoning; the same for all replicas, or what one sealed is worth nothing to the others; `HEARTH_SEAL_KEY_FILE` names a file that holds it',
+    example: 'change-me-to-32-random-characters-or-more',
+  },
+} as const satisfies Section;
+
 const log = {
   level: {
     schema: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']),
     env: { name: 'HEARTH_LOG_LEVEL' },
     default: 'info',
     help: '`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`',
+  },
+} as const satisfies Section;
+
+/** Batches of requests. */
+const jobs = {
+  max_slots: {
+    schema: value.integer(0, 64),
+    env: { name: 'HEARTH_JOBS_MAX_SLOTS' },
+    default: 4,
+    help: 'requests of batches that are answered at the same time, as far as nobody else needs the slots; `0` begins none',
+  },
+  window: {
+    schema: value.converted(parseDailyHours),
+    env: { name: 'HEARTH_JOBS_WINDOW' },
+    default: null,
+    unset: 'always',
+    help: 'hours of the day in which requests of batches are begun, local time: `23:00-06:00`',
+    example: "'23:00-06:00'",
+  },
+  models_per_window: {
+    schema: value.integer(1, 1_000),
+    env: { name: 'HEARTH_JOBS_MODELS_PER_WINDOW' },
+    default: null,
+    unset: 'as many as are asked for',
+    help: 'models whose requests are begun in one window, or in a day where there is no window; the others wait for the next',
+    example: '2',
+  },
+  keep: {
+    schema: value.converted(parseDurationMs).pipe(z.number().min(60_000, 'must be at least one minute')),
+    env: { name: 'HEARTH_JOBS_KEEP' },
+    default: '29d',
+    help: 'how long the results of a batch can be read after its end',
+  },
+  body_limit: {
+    schema: value.converted(parseBytes).pipe(
+      z
+        .number()
+        .min(1_024)
+        .max(256 * 2 ** 20),
+    ),
+    env: { name: 'HEARTH_JOBS_BODY_LIMIT' },
+    default: '32MiB',
+    help: 'largest request body that makes a batch; each of its requests is bound by `server.body_limit`',
+  },
+  pause_above_celsius: {
+    schema: value.integer(30, 120),
+    env: { name: 'HEARTH_JOBS_PAUSE_ABOVE_CELSIUS' },
+    default: null,
+    unset: 'never',
+    help: 'no requests of batches are begun while the processor is hotter, until it is 5 degrees below',
+    example: '80',
+  },
+  on_battery: {
+    schema: z.enum(['pause', 'run']),
+    env: { name: 'HEARTH_JOBS_ON_BATTERY' },
+    default: 'pause',
+    help: '`pause`: no requests of batches are begun while the machine or its UPS runs on battery; `run`: they are, until it is nearly empty',
+  },
+  ups: {
+    schema: value.converted(value.upsAddress),
+    env: { name: 'HEARTH_JOBS_UPS' },
+    default: null,
+    unset: 'none',
+    help: 'UPS that a server of Network UPS Tools knows, as `HOST/NAME` or `HOST:PORT/NAME`',
+    example: 'nas.lan:3493/ups',
+  },
+  webhook_hosts: {
+    schema: value.hostNames(),
+    env: { name: 'HEARTH_JOBS_WEBHOOK_HOSTS' },
+    default: [],
+    help: 'host names that may be told of the end of a batch; what is under one is not meant. None: there are no webhooks',
+    example: '[hooks.example.com]',
+  },
+  webhook_secret: {
+    schema: z
+      .string()
+      .refine(value.isWebhookSecret, 'must be whsec_ and 24 to 64 bytes in Base64')
+      .meta(value.neverShown),
+    env: { name: 'HEARTH_JOBS_WEBHOOK_SECRET', orFile: true },
+    default: null,
+    unset: 'none',
+    help: 'secret that webhooks are signed with, `whsec_` and what `openssl rand -base64 32` prints; `HEARTH_JOBS_WEBHOOK_SECRET_FILE` names a file that holds it',
+    example: 'whsec_Y2hhbmdlLW1lLXRvLTMyLXJhbmRvbS1ieXRlcy4uLi4=',
+  },
+  webhook_url: {
+    // Who knows a path may often send there.
+    schema: z
+      .string()
+      .refine(value.isWebhookAddress, 'must be an address such as https://hooks.example.com/batches')
+      .meta(value.neverShown),
+    env: { name: 'HEARTH_JOBS_WEBHOOK_URL' },
+    default: null,
+    unset: 'nobody',
+    help: 'who is told of batches that name nobody themselves',
+    example: 'https://hooks.example.com/batches',
+  },
+  webhook_allow_private: {
+    schema: value.truth(),
+    env: { name: 'HEARTH_JOBS_WEBHOOK_ALLOW_PRIVATE' },
+    default: false,
+    help: 'they may be on this machine or in its networks, and there without HTTPS',
   },
 } as const satisfies Section;
 
@@ -386,6 +560,73 @@ const topLevel = {
   },
 } as const satisfies Section;
 
+/** Other sources of answers than this machine, and who may use how much of them; docs/gateway.md has all their fields. */
+const cloud = {
+  version: {
+    schema: cloudSchemas.version,
+    default: null,
+    unset: '1.0',
+    help: 'version of the sections from here on',
+    example: "'1.0'",
+  },
+  global: {
+    schema: cloudSchemas.global,
+    default: null,
+    unset: 'none',
+    help: '`cloud` (`allow` or `forbid`), `default_provider`, `default_model`, `request_timeout`, `max_retries`, `health_probes`',
+    example: '{ default_provider: anthropic, request_timeout: 60s, max_retries: 3 }',
+  },
+  providers: {
+    schema: cloudSchemas.providers,
+    default: null,
+    unset: 'none',
+    help: 'services beside this machine, by name; a request reaches one only when it is marked for it',
+    example: '{ anthropic: { api_key: "${ANTHROPIC_API_KEY}" } }',
+  },
+  failover_chains: {
+    schema: cloudSchemas.failover_chains,
+    default: null,
+    unset: 'none',
+    help: 'providers in the order in which they are tried, by the name that `X-Failover-Chain` gives; `local` is this machine',
+    example: '{ default: { providers: [local, anthropic] } }',
+  },
+  rate_limits: {
+    schema: cloudSchemas.rate_limits,
+    default: null,
+    unset: 'none',
+    help: 'what one key, and one address, may ask: `requests_per_minute`, `tokens_per_minute`, `requests_per_day`',
+    example: '{ per_key: { requests_per_minute: 60 } }',
+  },
+  budgets: {
+    schema: cloudSchemas.budgets,
+    default: null,
+    unset: 'nothing may be spent',
+    help: 'most USD in a day, a week and a month (UTC), in all and `per_key`',
+    example: '{ daily: 5, monthly: 50, per_key: { daily: 1 } }',
+  },
+  keys: {
+    schema: cloudSchemas.keys,
+    default: null,
+    unset: 'none',
+    help: 'keys with scopes, an expiry, models, budgets and limits of their own',
+    example: '[{ name: kitchen, key: "${KITCHEN_KEY}", cloud: false }]',
+  },
+  jwt: {
+    schema: cloudSchemas.jwt,
+    default: null,
+    unset: 'none are taken',
+    help: 'signed tokens that are taken beside keys: `issuer`, `audience`, `jwks_file` or `jwks_url`, `algorithms`',
+    example: '{ issuer: "https://login.example.com", audience: hearth, jwks_url: "https://login.example.com/jwks" }',
+  },
+  ledger: {
+    schema: cloudSchemas.ledger,
+    default: null,
+    unset: '400 days',
+    help: 'how long each try at a provider keeps a row of its own (`keep_days`); after that sums of each day are kept, by key and model',
+    example: '{ keep_days: 400 }',
+  },
+} as const satisfies Section;
+
 /** What the sources may say beside settings: which files to read. */
 export const fileSources = {
   config: {
@@ -397,7 +638,10 @@ export const fileSources = {
 } as const satisfies Readonly<Record<string, Pick<Setting, 'env' | 'flag' | 'help'>>>;
 
 /** All settings: the sections of the file, and what stands at its top. */
-export const sections = { server, models, engine, topLevel, log };
+export const sections = { server, models, engine, files, jobs, topLevel, storage, log, cloud };
+
+/** Sections of the file whose texts may name variables: `${NAME}`. */
+export const sectionsWithVariables: readonly string[] = ['jobs', 'storage', ...Object.keys(cloud)];
 
 /** A setting's place in the file, and what was declared of it. */
 export type SettingPath = readonly [string] | readonly [string, string];
@@ -407,8 +651,12 @@ export const allSettings: readonly { path: SettingPath; setting: Setting }[] = [
   ...entriesOf('server', sections.server),
   ...entriesOf('models', sections.models),
   ...entriesOf('engine', sections.engine),
+  ...entriesOf('files', sections.files),
+  ...entriesOf('jobs', sections.jobs),
   ...Object.entries(sections.topLevel).map(([key, setting]) => ({ path: [key] as const, setting })),
+  ...entriesOf('storage', sections.storage),
   ...entriesOf('log', sections.log),
+  ...Object.entries(sections.cloud).map(([key, setting]) => ({ path: [key] as const, setting })),
 ];
 
 function entriesOf(name: string, section: Section): { path: SettingPath; setting: Setting }[] {

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { allSettings, type Section, type SettingPath, sections } from './settings.ts';
 
-const { server, models, engine, topLevel, log } = sections;
+const { server, models, engine, files, jobs, topLevel, storage, log, cloud } = sections;
 
 /** The parsed values of a section; null where a setting has no default and no source sets it. */
 type ValuesOf<S extends Section> = {
@@ -18,8 +18,12 @@ export const settingsSchema = z
     server: z.strictObject(schemasOf(server)).partial(),
     models: z.strictObject(schemasOf(models)).partial(),
     engine: z.strictObject(schemasOf(engine)).partial(),
+    files: z.strictObject(schemasOf(files)).partial(),
+    jobs: z.strictObject(schemasOf(jobs)).partial(),
     ...schemasOf(topLevel),
+    storage: z.strictObject(schemasOf(storage)).partial(),
     log: z.strictObject(schemasOf(log)).partial(),
+    ...schemasOf(cloud),
   })
   .partial();
 
@@ -61,8 +65,12 @@ export function mergeSettings(sources: readonly Source[]) {
     server: merged(server, sources, (settings) => settings.server),
     models: merged(models, sources, (settings) => settings.models),
     engine: merged(engine, sources, (settings) => settings.engine),
+    files: merged(files, sources, (settings) => settings.files),
+    jobs: merged(jobs, sources, (settings) => settings.jobs),
+    storage: merged(storage, sources, (settings) => settings.storage),
     log: merged(log, sources, (settings) => settings.log),
     ...merged(topLevel, sources, (settings) => settings),
+    cloud: merged(cloud, sources, (settings) => settings),
   };
 }
 

@@ -8,7 +8,7 @@ const mostAliases = 16;
 const forbiddenKeys = new Set(['__proto__', 'constructor', 'prototype']);
 
 /** A YAML file as plain data, with a way from a setting's path to its place in the file. */
-interface YamlFile {
+export interface YamlFile {
   /** Empty sections and nulls are left out: they mean "not set". */
   raw: Record<string, unknown>;
   /** `file:line:column` of a setting, or of its nearest parent; `key` asks for an unknown key in that place. */
@@ -23,8 +23,8 @@ export function readYamlFile(filePath: string): YamlFile {
   return parseYaml(readText(filePath), filePath);
 }
 
-/** As `readYamlFile`, for text that came from `filePath`. */
-function parseYaml(text: string, filePath: string): YamlFile {
+/** As `readYamlFile`, for text that came from `filePath`, which may be a word for where else it came from. */
+export function parseYaml(text: string, filePath: string): YamlFile {
   const lines = new LineCounter();
   const at = (offset: number | undefined) => {
     const { line, col } = lines.linePos(offset ?? 0);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { ConfigError, type ConfigFlags, loadConfig } from '../../src/config/load.ts';
+import { noCloud } from '../http/harness.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hearth-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -20,6 +21,9 @@ function yaml(text: string | Buffer): string {
 const load = (flags: ConfigFlags = {}, env: Record<string, string> = {}) => loadConfig({ flags, env, cwd: folder });
 const loadText = (text: string | Buffer) => load({ config: yaml(text) });
 
+/** As Standard Webhooks has one. */
+const webhookSecret = `whsec_${Buffer.alloc(32, 'canary').toString('base64')}`;
+
 describe('sources', () => {
   test('with nothing set, the defaults hold', () => {
     expect(load()).toEqual({
@@ -31,6 +35,7 @@ describe('sources', () => {
         origins: [],
         apiKeys: [],
         allowAnonymous: false,
+        trustedProxies: [],
         dropAttribution: true,
         bodyLimitBytes: 4_194_304,
         drainMs: 8_000,
@@ -43,6 +48,7 @@ describe('sources', () => {
         aliases: {},
         keepAliveMs: 300_000,
         keepAliveMsOf: {},
+        restore: true,
         pinned: [],
         contextTokens: null,
         parallel: null,
@@ -74,8 +80,25 @@ describe('sources', () => {
         memoryReserveBytes: null,
         memoryLimitBytes: null,
       },
+      files: { maxSizeBytes: 512 * 2 ** 20, maxTotalBytes: 4 * 2 ** 30 },
+      jobs: {
+        maxSlots: 4,
+        hours: null,
+        modelsPerWindow: null,
+        keepMs: 29 * 24 * 3_600_000,
+        bodyLimitBytes: 32 * 2 ** 20,
+        pauseAboveCelsius: null,
+        runOnBattery: false,
+        ups: null,
+        webhookHosts: [],
+        webhookSecret: null,
+        webhookUrl: null,
+        webhookAllowPrivate: false,
+      },
       dataFolder: join(project, 'data'),
+      storage: { url: null, sealKey: null },
       log: { level: 'info' },
+      cloud: noCloud,
     });
   });
 
@@ -98,11 +121,13 @@ describe('sources', () => {
       HEARTH_ORIGINS: 'https://nas.local:8443,*',
       HEARTH_API_KEY: 'a-key',
       HEARTH_ALLOW_ANONYMOUS: '1',
+      HEARTH_TRUSTED_PROXIES: '127.0.0.1, fd00::/8',
       HEARTH_DROP_ATTRIBUTION: 'no',
       HEARTH_BODY_LIMIT: '1MiB',
       HEARTH_DRAIN: '3s',
       HEARTH_DEFAULT_MODEL: 'qwen',
       HEARTH_KEEP_ALIVE: '-1',
+      HEARTH_RESTORE: 'off',
       HEARTH_PINNED: 'qwen, small:q4_0',
       HEARTH_CONTEXT_LENGTH: '4096',
       HEARTH_PARALLEL: '3',
@@ -128,9 +153,23 @@ describe('sources', () => {
       HEARTH_DRAFTS: 'off',
       HEARTH_MEMORY_RESERVE: '1GiB',
       HEARTH_MEMORY_LIMIT: '6GiB',
+      HEARTH_FILES_MAX_SIZE: '200MiB',
+      HEARTH_FILES_MAX_TOTAL: '2GiB',
       HEARTH_BUILTIN_MODEL: 'off',
       HEARTH_FOLLOW_LINKS: 'on',
       HEARTH_LOG_LEVEL: 'debug',
+      HEARTH_JOBS_MAX_SLOTS: '2',
+      HEARTH_JOBS_WINDOW: '23:00-06:00',
+      HEARTH_JOBS_MODELS_PER_WINDOW: '1',
+      HEARTH_JOBS_KEEP: '7d',
+      HEARTH_JOBS_BODY_LIMIT: '1MiB',
+      HEARTH_JOBS_PAUSE_ABOVE_CELSIUS: '80',
+      HEARTH_JOBS_ON_BATTERY: 'run',
+      HEARTH_JOBS_UPS: 'nas.lan/ups',
+      HEARTH_JOBS_WEBHOOK_HOSTS: 'Hooks.Example.com, nas.lan',
+      HEARTH_JOBS_WEBHOOK_SECRET: webhookSecret,
+      HEARTH_JOBS_WEBHOOK_URL: 'https://hooks.example.com/batches',
+      HEARTH_JOBS_WEBHOOK_ALLOW_PRIVATE: 'on',
     };
     expect(load({}, env)).toEqual({
       server: {
@@ -141,6 +180,7 @@ describe('sources', () => {
         origins: ['https://nas.local:8443', '*'],
         apiKeys: ['a-key'],
         allowAnonymous: true,
+        trustedProxies: ['127.0.0.1', 'fd00::/8'],
         dropAttribution: false,
         bodyLimitBytes: 2 ** 20,
         drainMs: 3_000,
@@ -153,6 +193,7 @@ describe('sources', () => {
         aliases: {},
         keepAliveMs: Number.POSITIVE_INFINITY,
         keepAliveMsOf: {},
+        restore: false,
         pinned: ['qwen', 'small:q4_0'],
         contextTokens: 4096,
         parallel: 3,
@@ -184,8 +225,25 @@ describe('sources', () => {
         memoryReserveBytes: 2 ** 30,
         memoryLimitBytes: 6 * 2 ** 30,
       },
+      files: { maxSizeBytes: 200 * 2 ** 20, maxTotalBytes: 2 * 2 ** 30 },
+      jobs: {
+        maxSlots: 2,
+        hours: { startMinute: 1_380, endMinute: 360 },
+        modelsPerWindow: 1,
+        keepMs: 7 * 24 * 3_600_000,
+        bodyLimitBytes: 2 ** 20,
+        pauseAboveCelsius: 80,
+        runOnBattery: true,
+        ups: { host: 'nas.lan', port: 3_493, name: 'ups' },
+        webhookHosts: ['hooks.example.com', 'nas.lan'],
+        webhookSecret: expect.anything(),
+        webhookUrl: 'https://hooks.example.com/batches',
+        webhookAllowPrivate: true,
+      },
       dataFolder: '/srv/data',
+      storage: { url: null, sealKey: null },
       log: { level: 'debug' },
+      cloud: noCloud,
     });
   });
 
@@ -284,6 +342,72 @@ describe('sources', () => {
   });
 });
 
+describe('the secret of webhooks', () => {
+  const secretOf = (config: ReturnType<typeof load>) => config.jobs.webhookSecret?.reveal();
+
+  test('comes from a variable, a file that a variable names, or a variable that the file names', () => {
+    expect(secretOf(load({}, { HEARTH_JOBS_WEBHOOK_SECRET: webhookSecret }))).toBe(webhookSecret);
+    expect(secretOf(load({}, { HEARTH_JOBS_WEBHOOK_SECRET_FILE: yaml(`${webhookSecret}\n`) }))).toBe(webhookSecret);
+    const config = yaml('jobs: { webhook_secret: "${HOOK}", webhook_hosts: [nas.lan] }');
+    const loaded = load({ config }, { HOOK: webhookSecret });
+    expect(secretOf(loaded)).toBe(webhookSecret);
+    expect(JSON.stringify(loaded)).not.toContain(webhookSecret);
+  });
+
+  test('has a form, and is needed where there are webhooks', () => {
+    for (const wrong of ['canary', `whsec_${Buffer.alloc(23).toString('base64')}`, 'whsec_a+b', `${webhookSecret}!`]) {
+      const refused = /HEARTH_JOBS_WEBHOOK_SECRET: must be whsec_ and 24 to 64 bytes(?!.*canary)/;
+      expect(() => load({}, { HEARTH_JOBS_WEBHOOK_SECRET: wrong }), wrong).toThrow(refused);
+    }
+    expect(() => load({}, { HEARTH_JOBS_WEBHOOK_HOSTS: 'nas.lan' })).toThrow(/needs jobs\.webhook_secret/);
+  });
+
+  test('is of no use to an address that webhooks may not go to', () => {
+    for (const wrong of ['nas.lan/x', 'ftp://nas.lan/x', 'https://me:word@nas.lan/x', 'https://nas.lan/x#y']) {
+      expect(() => load({}, { HEARTH_JOBS_WEBHOOK_URL: wrong }), wrong).toThrow(/WEBHOOK_URL: must be an address/);
+    }
+    const config = yaml(`jobs: { webhook_hosts: [nas.lan], webhook_url: "https://other.lan/x?y=z" }`);
+    expect(() => load({ config }, { HEARTH_JOBS_WEBHOOK_SECRET: webhookSecret })).toThrow(
+      /:1:\d+: jobs\.webhook_url leads to other\.lan, which is not in jobs\.webhook_hosts/,
+    );
+  });
+});
+
+describe('the database of replicas', () => {
+  const url = 'postgres://hearth:canary@db.lan:5432/hearth';
+  const urlOf = (config: ReturnType<typeof load>) => config.storage.url?.reveal();
+
+  test('is named by a variable, by a file that a variable names, or by a variable that the file names', () => {
+    expect(urlOf(load({}, { HEARTH_STORAGE_URL: url }))).toBe(url);
+    expect(urlOf(load({}, { HEARTH_STORAGE_URL_FILE: yaml(`${url}\n`) }))).toBe(url);
+    const config = yaml('storage: { url: "postgres://hearth:${PASSWORD}@db.lan/hearth", seal_key: "${SEAL}" }');
+    const seal = 'x'.repeat(32);
+    const loaded = load({ config }, { PASSWORD: 'canary', SEAL: seal });
+    expect(urlOf(loaded)).toBe('postgres://hearth:canary@db.lan/hearth');
+    expect(loaded.storage.sealKey?.reveal()).toBe(seal);
+    expect(JSON.stringify(loaded)).not.toMatch(/canary|xxx/);
+    expect(() => load({ config }, { SEAL: seal })).toThrow(/:1:17: storage\.url: the variable PASSWORD is not set/);
+  });
+
+  test('is named once, and by an address of PostgreSQL; what is wrong with it is said without it', () => {
+    const twice = { HEARTH_STORAGE_URL: url, HEARTH_STORAGE_URL_FILE: yaml(url) };
+    expect(() => load({}, twice)).toThrow('HEARTH_STORAGE_URL and HEARTH_STORAGE_URL_FILE are both set');
+    expect(() => load({}, { HEARTH_STORAGE_URL_FILE: '/no/such/file' })).toThrow(
+      /HEARTH_STORAGE_URL_FILE: .*cannot be read/,
+    );
+    for (const wrong of ['mysql://a:canary@b/c', 'canary', 'postgres://db.lan', 'postgres://db.lan/']) {
+      const refused = /^HEARTH_STORAGE_URL: must be an address such as (?!.*canary)/;
+      expect(() => load({}, { HEARTH_STORAGE_URL: wrong }), wrong).toThrow(refused);
+    }
+    expect(() => load({}, { HEARTH_SEAL_KEY: 'short' })).toThrow(/HEARTH_SEAL_KEY: must be 32 to 512 characters/);
+    expect(() => load({}, { HEARTH_STORAGE_URL_FILE: yaml('canary') })).toThrow(/^HEARTH_STORAGE_URL_FILE: must be an/);
+  });
+
+  test('may hold the keys that a server for others needs, which is seen when it is open', () => {
+    expect(load({}, { HEARTH_STORAGE_URL: url, HEARTH_HOST: '0.0.0.0' }).server.host).toBe('0.0.0.0');
+  });
+});
+
 describe('refusals', () => {
   test.each([
     ['an unknown setting', 'server:\n  port: 1\n  prot: 2\n', /:3:3: server\.prot: there is no such setting/],
@@ -292,6 +416,8 @@ describe('refusals', () => {
     ['a number out of range', 'models:\n  parallel: 33\n', /:2:13: models\.parallel: .*1 to 32/],
     ['a negative limit', 'models: {max_queue: -1}', /models\.max_queue: .*0 to 10000/],
     ['hours without an end', 'models: {pull_window: "01:00"}', /models\.pull_window: must be hours of the day/],
+    ['a UPS without a name', 'jobs: {ups: "nas.lan:3493"}', /jobs\.ups: must be a host and the name of a UPS there/],
+    ['a port of a UPS that is none', 'jobs: {ups: "nas.lan:70000/ups"}', /jobs\.ups: must be a host/],
     ['hours that are none', 'models: {pull_window: "01:00-01:00"}', /models\.pull_window: must be hours of the day/],
     [
       'an address of the server with a password',
@@ -318,6 +444,9 @@ describe('refusals', () => {
       /too many aliases/,
     ],
     ['an origin with a path', 'server: {origins: ["https://nas.local/page"]}', /must be an origin/],
+    ['a proxy that is a host name', 'server: {trusted_proxies: [proxy.lan]}', /an IP address or a network/],
+    ['a network with too many bits', 'server: {trusted_proxies: [10.0.0.0/33]}', /an IP address or a network/],
+    ['everybody as a proxy', 'server: {trusted_proxies: [0.0.0.0/0]}', /must not be everybody/],
     ['a host name with a port', 'server: {allowed_hosts: ["nas.local:80"]}', /without scheme and port/],
     ['a key with blanks', 'server: {api_key: "a b"}', /without blanks/],
     ['drafts that are neither auto nor off', 'engine: {drafts: on}', /engine\.drafts: /],
@@ -375,6 +504,20 @@ describe('open binds', () => {
       expect(load({ host }, { HEARTH_ALLOW_ANONYMOUS: '1' }).server.host).toBe(host);
     },
   );
+
+  test('are safe with keys of the file, with tokens, and with keys that were made', () => {
+    expect(loadText('server: {host: 0.0.0.0}\nkeys: [{name: a, key: b}]').server.host).toBe('0.0.0.0');
+    const jwt = 'jwt: {issuer: a, audience: b, jwks_url: "https://login.example.com/jwks"}';
+    expect(loadText(`server: {host: 0.0.0.0}\n${jwt}`).server.host).toBe('0.0.0.0');
+    const data = mkdtempSync(join(tmpdir(), 'hearth-data-'));
+    try {
+      expect(() => load({ host: '0.0.0.0', data })).toThrow(/no API key is set/);
+      writeFileSync(join(data, 'keys.json'), '{"version":1,"keys":[]}');
+      expect(load({ host: '0.0.0.0', data }).server.host).toBe('0.0.0.0');
+    } finally {
+      rmSync(data, { recursive: true });
+    }
+  });
 
   test.each(['127.0.0.1', '127.8.8.8', 'localhost', '::1', '[::1]', '::ffff:127.0.0.1'])('%s does not', (host) => {
     expect(load({ host }).server.apiKeys).toEqual([]);

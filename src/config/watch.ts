@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import { type FSWatcher, readFileSync, watch } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import type { Clock } from '../core/clock.ts';
+
+/** Mounts of a NAS lose events, so the content is looked at now and then, too. */
+const pollMs = 10_000;
+/** Editors write in several steps. */
+const settleMs = 250;
+
+/**
+ * Calls `onChange` when the content of a file is another one: told by the system, or by a look every ten seconds. The folder
+ * is watched, since editors replace files. A file that is gone for a moment is no change. Returns what ends it.
+ */
+export function watchFile(
+  filePath: string,
+  deps: { clock: Pick<Clock, 'after' | 'every'>; onChange: () => void },
+): () => void {
+  let last = fingerprint(filePath);
+  let pending: { cancel(): void } | null = null;
+  const look = () => {
+    const now = fingerprint(filePath);
+    if (now === null || now === last) return;
+    last = now;
+    deps.onChange();
+  };
+  const poll = deps.clock.every(pollMs, look);
+  let watcher: FSWatcher | null = null;
+  try {
+    watcher = watch(dirname(filePath), { persistent: false }, (_event, name) => {
+      if (name !== null && name !== basename(filePath)) return;
+      pending?.cancel();
+      pending = deps.clock.after(settleMs, look);
+    });
+    // A watch that breaks leaves the poll.
+    watcher.on('error', () => watcher?.close());
+  } catch {
+    // Too many watches, or a file system without them: the poll is there.
+  }
+  return () => {
+    poll.cancel();
+    pending?.cancel();
+    watcher?.close();
+  };
+}
+
+function fingerprint(filePath: string): string | null {
+  try {
+    return createHash('sha256').update(readFileSync(filePath)).digest('hex');
+  } catch {
+    return null;
+  }
+}
