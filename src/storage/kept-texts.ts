@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { KeptText, KeptTexts } from '../core/kept.ts';
+import { isOtherProcess } from '../files/processes.ts';
 
 /** What is not read for `maxAgeMs` goes, and the longest unread ones beyond the number and the size of them all. */
 export interface KeepLimits {
@@ -12,7 +13,7 @@ export interface KeepLimits {
 }
 
 /** Reads within this time do not count as a later use: every read would be a write. */
-const useResolutionMs = 60_000;
+export const useResolutionMs = 60_000;
 
 const tables = `
   CREATE TABLE IF NOT EXISTS kept_texts (
@@ -66,6 +67,7 @@ export function createKeptTexts(
   };
 
   return {
+    isShared: false,
     put: (kept) =>
       attempt(() => {
         const { id, owner, text, log, isOpen } = kept;
@@ -93,7 +95,7 @@ export function createKeptTexts(
     abandoned: () =>
       attempt(() =>
         open.all().flatMap((row): KeptText[] => {
-          if (isAlive(Number(row['pid']))) return [];
+          if (isOtherProcess(Number(row['pid']))) return [];
           const log = typeof row['log'] === 'string' ? row['log'] : null;
           return [{ id: String(row['id']), owner: String(row['owner']), isOpen: true, text: String(row['text']), log }];
         }),
@@ -101,7 +103,7 @@ export function createKeptTexts(
   };
 }
 
-function attempt<Result>(act: () => Result): Result {
+async function attempt<Result>(act: () => Result): Promise<Result> {
   try {
     return act();
   } catch (error) {
@@ -109,17 +111,5 @@ function attempt<Result>(act: () => Result): Result {
     throw new AppError('storage_unavailable', 'What the server keeps can neither be read nor written at the moment.', {
       cause: error,
     });
-  }
-}
-
-/** Of an own earlier life too, in a container above all, the number may be this process's: it has just begun. */
-function isAlive(pid: number): boolean {
-  if (pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // A process of someone else's is there too.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }
