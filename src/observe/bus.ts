@@ -65,8 +65,26 @@ export type AppEvent =
       /** From the slot, or the begin of the answer, to its end; null: it never began. */
       serviceMs: number | null;
     }
+  /** What one try at a provider has cost, in nano-USD; null: unknown. */
+  | { type: 'attempt-settled'; provider: string; model: string; costNanoUsd: bigint | null }
+  /** A provider's model failed too often, is tried again, or answers again. */
+  | { type: 'circuit-changed'; provider: string; model: string; state: 'closed' | 'open' | 'half_open' }
+  /** How a provider does, as far as its answers tell, is another than it was. */
+  | {
+      type: 'provider-health-changed';
+      provider: string;
+      status: 'healthy' | 'degraded' | 'unhealthy' | 'unknown';
+      /** Of its last answer; null: there was none. */
+      latencyMs: number | null;
+    }
+  /** Little is left of what may be sent to a provider. */
+  | { type: 'provider-limit-low'; provider: string; limit: number; remaining: number; resetAt: Date }
   /** Closed questions that were answered, and those that the model could not be read for. */
   | { type: 'decided'; model: string; decided: number; refused: number }
+  /** An item of a batch was answered or has failed, or it waits again. */
+  | { type: 'batch-item-ended'; outcome: 'succeeded' | 'errored' | 'put-back'; tookMs: number }
+  /** Somebody was told of the end of a batch, or could not be. */
+  | { type: 'webhook-sent'; outcome: 'delivered' | 'failed' | 'given-up' }
   // The model store.
   | { type: 'pull-changed'; id: string; model: string; state: string; receivedBytes: number; totalBytes: number }
   | { type: 'pull-received'; bytes: number }

@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
+import type { LogLines } from './log-lines.ts';
 
 export type { Logger };
 
@@ -18,9 +19,10 @@ const secretPaths = [
 
 /**
  * The server's logger: JSON lines on stderr, so that stdout stays free for what a command prints.
- * Prompts and answers are never logged.
+ * Prompts and answers are never logged. `lines`: keeps the last of them for whoever asks.
  */
-export function createLogger(level: string, destination?: DestinationStream): Logger {
+export function createLogger(level: string, destination?: DestinationStream, lines?: LogLines): Logger {
   const options = { level, redact: { paths: secretPaths, censor: '[redacted]' }, base: null };
-  return destination ? pino(options, destination) : pino(options, pino.destination({ fd: 2, sync: false }));
+  const out = destination ?? pino.destination({ fd: 2, sync: false });
+  return pino(options, lines === undefined ? out : lines.before(out));
 }

@@ -1,4 +1,5 @@
 import { localProviderId } from '../core/call.ts';
+import { toUsd } from '../core/money.ts';
 import { promptTokensOf } from '../core/usage.ts';
 import type { AppEvent, Bus } from './bus.ts';
 import type { Metrics } from './metrics.ts';
@@ -51,9 +52,21 @@ function record(metrics: Metrics, event: AppEvent): void {
     case 'request-ended':
       recordRequest(metrics, event);
       break;
+    case 'attempt-settled': {
+      const { provider, model, costNanoUsd } = event;
+      if (costNanoUsd !== null && costNanoUsd > 0n) metrics.costUsd.inc({ provider, model }, toUsd(costNanoUsd));
+      break;
+    }
     case 'decided':
       metrics.decisions.inc({ model: event.model, result: 'decided' }, event.decided);
       metrics.decisions.inc({ model: event.model, result: 'refused' }, event.refused);
+      break;
+    case 'batch-item-ended':
+      metrics.jobItems.inc({ outcome: event.outcome });
+      metrics.jobItemSeconds.observe({ outcome: event.outcome }, event.tookMs / 1000);
+      break;
+    case 'webhook-sent':
+      metrics.jobWebhooks.inc({ outcome: event.outcome });
       break;
     case 'pull-received':
       metrics.pulledBytes.inc(event.bytes);
@@ -61,8 +74,11 @@ function record(metrics: Metrics, event: AppEvent): void {
     case 'pull-ended':
       metrics.pulls.inc({ result: event.result });
       break;
-    // Nothing is counted of these: gauges read the level of memory and the running pulls.
+    // Nothing is counted of these: gauges read the level of memory, the circuits and the running pulls.
     case 'memory-level':
+    case 'circuit-changed':
+    case 'provider-health-changed':
+    case 'provider-limit-low':
     case 'request-began':
     case 'pull-changed':
       break;

@@ -29,7 +29,23 @@ export interface GaugeSources {
   gpus(): { name: string; backend: string; totalBytes: number; freeBytes: number }[];
   activeConnections(): number;
   activePulls(): number;
+  /** Circuits of providers of which anything is known. */
+  circuits(): { provider: string; model: string; state: 'closed' | 'half_open' | 'open' }[];
+  /** The budgets of all requests together, in USD, and what is left of them; those that are not set are left out. */
+  budgets(): Promise<{ period: 'day' | 'week' | 'month'; limitUsd: number; remainingUsd: number }[]>;
+  /** The disks under the server's folders, in bytes; a folder that cannot be asked is left out. */
+  disks(): Promise<{ folder: 'models' | 'data'; freeBytes: number; totalBytes: number }[]>;
+  /** Items of batches that have no result yet. */
+  jobItems(): Promise<{ pending: number; running: number }>;
+  /** Why none of them is begun in this process; null: nothing is in the way. */
+  jobPause(): JobPause | null;
 }
+
+/** Why no items of batches are begun. */
+const jobPauses = ['max_slots', 'window', 'memory', 'temperature', 'battery', 'ups'] as const;
+type JobPause = (typeof jobPauses)[number];
+
+const circuitStates = { closed: 0, half_open: 1, open: 2 } as const;
 
 /**
  * Every metric of the server, in one list, on one registry. Names follow Prometheus rules: base units, `_total` for
@@ -43,6 +59,8 @@ export function createMetrics(version: string) {
   let sources: GaugeSources | null = null;
   registerStateGauges(registers, () => sources);
   registerModelGauges(registers, () => sources?.models() ?? []);
+  registerCloudGauges(registers, () => sources);
+  registerJobGauges(registers, () => sources);
   registerProcessGauges(registers);
   new Gauge({
     name: 'hearth_build_info',
@@ -153,6 +171,12 @@ function requestMetrics(registers: Registry[]) {
       labelNames: ['model', 'outcome'],
       registers,
     }),
+    costUsd: new Counter({
+      name: 'hearth_cost_usd_total',
+      help: 'US dollars that providers of the cloud have cost, as far as prices are known',
+      labelNames: ['provider', 'model'],
+      registers,
+    }),
     queueWaitSeconds: new Histogram({
       name: 'hearth_queue_wait_seconds',
       help: 'Time that a request waited for a slot',
@@ -213,6 +237,25 @@ function engineMetrics(registers: Registry[]) {
       name: 'hearth_decisions_total',
       help: 'Closed questions by result: decided, or refused (the model did not answer by the options)',
       labelNames: ['model', 'result'],
+      registers,
+    }),
+    jobItems: new Counter({
+      name: 'hearth_jobs_items_total',
+      help: 'Items of batches by outcome: succeeded, errored, or put-back (it waits again)',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    jobItemSeconds: new Histogram({
+      name: 'hearth_jobs_item_seconds',
+      help: 'Time that an item of a batch was under way',
+      labelNames: ['outcome'],
+      buckets: inferenceBuckets,
+      registers,
+    }),
+    jobWebhooks: new Counter({
+      name: 'hearth_jobs_webhooks_total',
+      help: 'Webhooks of batches by outcome: delivered, failed (sent again), or given-up',
+      labelNames: ['outcome'],
       registers,
     }),
     prefixes: new Counter({
@@ -307,6 +350,77 @@ function registerStateGauges(registers: Registry[], sources: () => GaugeSources 
     'Free video memory, as measured last and less what was planned since',
     'freeBytes',
   );
+  const diskGauge = (name: string, help: string, read: 'freeBytes' | 'totalBytes') =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['folder'],
+      registers,
+      async collect() {
+        this.reset();
+        for (const disk of (await sources()?.disks()) ?? []) this.set({ folder: disk.folder }, disk[read]);
+      },
+    });
+  diskGauge('hearth_disk_free_bytes', 'Bytes that are free where the models or the data lie', 'freeBytes');
+  diskGauge('hearth_disk_bytes', 'Bytes of the disk where the models or the data lie', 'totalBytes');
+}
+
+/** Providers of the cloud, and what may still be spent. `sources`: null before they are connected. */
+function registerCloudGauges(registers: Registry[], sources: () => GaugeSources | null): void {
+  new Gauge({
+    name: 'hearth_circuit_state',
+    help: 'Whether a model of a provider is asked: 0 it is, 1 one request tries, 2 it rests after failures',
+    labelNames: ['provider', 'model'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { provider, model, state } of sources()?.circuits() ?? []) {
+        this.set({ provider, model }, circuitStates[state]);
+      }
+    },
+  });
+  const budgetGauge = (name: string, help: string, read: 'limitUsd' | 'remainingUsd') =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['period'],
+      registers,
+      async collect() {
+        this.reset();
+        for (const budget of (await sources()?.budgets()) ?? []) this.set({ period: budget.period }, budget[read]);
+      },
+    });
+  budgetGauge('hearth_budget_usd', 'US dollars that may be spent in a day, week or month', 'limitUsd');
+  budgetGauge(
+    'hearth_budget_remaining_usd',
+    'US dollars that may still be spent in the day, week or month that runs, reservations taken off',
+    'remainingUsd',
+  );
+}
+
+/** Items of batches that have no result yet, in the database. */
+function registerJobGauges(registers: Registry[], sources: () => GaugeSources | null): void {
+  new Gauge({
+    name: 'hearth_jobs_items',
+    help: 'Items of batches without a result: pending, or running',
+    labelNames: ['state'],
+    registers,
+    async collect() {
+      const { pending, running } = (await sources()?.jobItems()) ?? { pending: 0, running: 0 };
+      this.set({ state: 'pending' }, pending);
+      this.set({ state: 'running' }, running);
+    },
+  });
+  new Gauge({
+    name: 'hearth_jobs_paused',
+    help: 'Whether no items of batches are begun, by the reason: max_slots, window, memory, temperature, battery or ups',
+    labelNames: ['reason'],
+    registers,
+    collect() {
+      const pause = sources()?.jobPause() ?? null;
+      for (const reason of jobPauses) this.set({ reason }, reason === pause ? 1 : 0);
+    },
+  });
 }
 
 /** What each resident model has and holds at the moment. */
