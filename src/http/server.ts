@@ -2,12 +2,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import websocket from '@fastify/websocket';
 import fastify from 'fastify';
+import { createSharedTickets } from '../auth/shared-tickets.ts';
 import { chooseSubprotocol } from '../auth/subprotocol.ts';
 import { createTickets } from '../auth/tickets.ts';
 import { errorBody as anthropicErrorBody, anthropicRoutes, errorBodyByVersion } from './anthropic/anthropic.ts';
 import { addDocs, addDocument } from './docs/docs.ts';
 import { envelopeErrorBody, envelopeRoutes } from './envelope/envelope.ts';
 import { requestValidator } from './fields/validation.ts';
+import { createPerform } from './inner/inner.ts';
 import { clientErrorHandler } from './mount/client-errors.ts';
 import type { HttpDeps, HttpServer, RouteDeps } from './mount/deps.ts';
 import { createErrorHandler, type ErrorBody } from './mount/error-handler.ts';
@@ -21,14 +23,24 @@ import { apiRoot, ollamaRoot } from './ollama/objects/mounts.ts';
 import { ollamaRoutes } from './ollama/ollama.ts';
 import { errorBody as openaiErrorBody } from './openai/objects/errors.ts';
 import { openaiRootRoutes, openaiRoutes } from './openai/openai.ts';
+import { addPage } from './page/page.ts';
 import { addAuth } from './plugins/auth.ts';
+import { addClientAddress } from './plugins/client-address.ts';
 import { addCors } from './plugins/cors.ts';
 import { addDrain } from './plugins/drain.ts';
+import { addDroppedFields } from './plugins/dropped-fields.ts';
 import { addEncodedBody } from './plugins/encoded-body.ts';
 import { addHostCheck } from './plugins/host-check.ts';
+import { addIdempotency } from './plugins/idempotency.ts';
 import { addJsonBody } from './plugins/json-body.ts';
 import { addMetrics } from './plugins/metrics.ts';
+import { addRateLimitHeaders } from './plugins/rate-limit-headers.ts';
 import { addRequestId } from './plugins/request-id.ts';
+
+import { addRouting } from './plugins/routing.ts';
+import { addSlowBody, type SlowBodies } from './plugins/slow-body.ts';
+
+import { createRecentRequests } from './requests/requests.ts';
 
 export type { HttpServer } from './mount/deps.ts';
 
@@ -42,12 +54,15 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   const sockets = new Set<Socket>();
   const openResponses = new WeakMap<Socket, Set<ServerResponse>>();
   const sessions = new Set<Session>();
-  const tickets = createTickets(clock);
-  const routeDeps: RouteDeps = { ...deps, tickets, activeConnections: () => sockets.size };
+  const tickets = deps.kept.isShared ? createSharedTickets(deps.kept, clock) : createTickets(clock);
+  const requests = createRecentRequests(clock);
+  const gateway = requests.follow(deps.gateway);
+  const routeDeps: RouteDeps = { ...deps, gateway, tickets, requests, activeConnections: () => sockets.size };
   const errorBodies: ByPrefix<ErrorBody> = [
     [rootMount.prefix, rootMount.errorBody],
     [apiMount.prefix, apiMount.errorBody],
     [`${apiMount.prefix}/messages`, envelopeErrorBody],
+    [`${apiMount.prefix}/batches`, envelopeErrorBody],
     ['/v1', errorBodyByVersion(openaiErrorBody)],
     ['/v1/messages', anthropicErrorBody],
     [apiRoot.prefix, ollamaErrorBody],
@@ -55,9 +70,10 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   ];
   const handlers = errorBodies.map(([prefix, errorBody]) => [prefix, createErrorHandler(errorBody, deps)] as const);
 
+  const slow: SlowBodies = new WeakSet();
   const app = fastify({
     serverFactory: (handler) => trackSockets(createNodeServer(handler), sockets, openResponses),
-    clientErrorHandler: clientErrorHandler(deps, errorBodies, (socket) => openResponses.get(socket) ?? new Set()),
+    clientErrorHandler: clientErrorHandler(deps, errorBodies, (socket) => openResponses.get(socket) ?? new Set(), slow),
     frameworkErrors: answerFrameworkError(handlers),
     genReqId: requestIdOf,
     bodyLimit: config.server.bodyLimitBytes,
@@ -88,13 +104,19 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
     },
   });
   addRequestId(app);
+  addClientAddress(app, deps);
   addMetrics(app, deps);
   addHostCheck(app, config);
   addCors(app, config);
-  addAuth(app, config, tickets);
+  addAuth(app, deps.keyring, tickets);
+  addRateLimitHeaders(app, deps);
   addDrain(app, deps);
+  addSlowBody(app, deps, slow);
   addEncodedBody(app);
   addJsonBody(app);
+  addRouting(app, deps);
+  addIdempotency(app, clock);
+  addDroppedFields(app);
   addUnknownUrls(app, handlers);
 
   // 2. What must see the routes as they are registered.
@@ -109,14 +131,18 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   await app.register(ollamaRoutes(routeDeps, apiRoot), { prefix: apiRoot.prefix });
   await app.register(ollamaRoutes(routeDeps, ollamaRoot), { prefix: ollamaRoot.prefix });
   await app.register(envelopeRoutes(routeDeps), { prefix: apiMount.prefix });
+  addPage(app, deps.pageFolder);
   addDocument(app);
   await app.ready();
 
   return {
     app,
+    perform: createPerform(app),
     listen: () => app.listen({ host: config.server.host, port: config.server.port }),
     activeConnections: () => sockets.size,
     async close() {
+      // Node waits for a connection that a client opened ahead and never used.
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
       const timer = clock.after(closeMs, () => {
         for (const socket of sockets) socket.destroy();
       });

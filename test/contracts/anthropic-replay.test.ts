@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { CallContext } from '../../src/core/call.ts';
+import { type CallContext, localRouting, noWish } from '../../src/core/call.ts';
 import { foldEvents } from '../../src/core/events.ts';
 import { promptTokensOf } from '../../src/core/usage.ts';
 import { createGateway } from '../../src/gateway/gateway.ts';
@@ -17,15 +17,16 @@ const message = JSON.parse(fixture('message.json'));
 const body = JSON.parse(fixture('request.json'));
 
 const cloud: CallContext = anyContext({
-  routing: { provider: 'anthropic', chain: null, cloud: 'require' },
-  config: { defaultProvider: 'local', cloudAllowed: true, chains: {} },
+  routing: { ...noWish, provider: 'anthropic' },
+  config: { ...localRouting, cloudAllowed: true },
 });
 
 function setup() {
   const provider = createReplayProvider(fixture('stream.sse'));
   const events: AppEvent[] = [];
   const gateway = createGateway({
-    providers: new Map([[provider.id, provider]]),
+    providers: () => new Map([[provider.id, provider]]),
+    guards: [],
     clock: manualClock(),
     bus: { publish: (event) => events.push(event) },
   });

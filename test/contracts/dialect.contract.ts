@@ -61,6 +61,8 @@ export interface DialectDriver {
   /** Such as `openai chat`. */
   name: string;
   url: string;
+  /** Where streams are asked for; left out: at `url`. */
+  streamUrl?: string;
   headers?: Record<string, string>;
   streamType: 'text/event-stream' | 'application/x-ndjson';
   toBody(ask: Ask): object;
@@ -113,10 +115,10 @@ export function runDialectContract(driver: DialectDriver): void {
     });
 
     const bodyOf = (ask: Partial<Ask>) => driver.toBody({ prompt: 'Hi', stream: false, ...ask });
-    const post = (ask: Partial<Ask>, more: object = {}, signal?: AbortSignal) =>
-      fetch(`${baseUrl}${driver.url}`, {
+    const post = (ask: Partial<Ask>, more: object = {}, signal?: AbortSignal, headers: Record<string, string> = {}) =>
+      fetch(`${baseUrl}${(ask.stream && driver.streamUrl) || driver.url}`, {
         method: 'POST',
-        headers: { 'content-type': 'application/json', ...driver.headers },
+        headers: { 'content-type': 'application/json', ...driver.headers, ...headers },
         body: JSON.stringify({ ...bodyOf(ask), ...more }),
         ...(signal && { signal }),
       });
@@ -276,7 +278,7 @@ export function runDialectContract(driver: DialectDriver): void {
           additionalProperties: false,
         };
         expect(await both(answerEvents(['{"a":', '1}']), { schema })).toMatchObject({ text: '{"a":1}' });
-        expect(lastRequest().format).toEqual({ type: 'json-schema', schema });
+        expect(lastRequest().format).toMatchObject({ type: 'json-schema', schema });
       });
     }
 
@@ -356,6 +358,12 @@ export function runDialectContract(driver: DialectDriver): void {
 
       it.each(driver.bad)('refuses $fields by name', async ({ fields, field }) => {
         expectNames(await refused(await post({ stream: isStream }, fields), 400), field);
+        expect(harness.gateway.calls).toEqual([]);
+      });
+
+      it.each(['x-provider', 'x-failover-chain'])('refuses who is not there: %s', async (header) => {
+        const response = await post({ stream: isStream }, {}, undefined, { [header]: 'nowhere' });
+        expect((await refused(response, 400)).message).toContain('nowhere');
         expect(harness.gateway.calls).toEqual([]);
       });
 

@@ -337,6 +337,9 @@ describe('URLs without a route', () => {
     ['HEAD', '/v1/chat/completions', 'POST'],
     ['PUT', '/models/pull', 'POST'],
     ['OPTIONS', '/api/v1/models/pulls', 'GET, HEAD'],
+    ['PUT', '/status/req_1', 'GET, HEAD'],
+    ['GET', '/status/req_1/cancel', 'POST'],
+    ['PUT', '/api/v1/providers/local', 'GET, HEAD, PATCH'],
   ])('%s %s gives 405 and what is allowed', async (method, url, allow) => {
     const { send } = await serve();
     const response = await send(method, url);

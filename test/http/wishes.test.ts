@@ -127,7 +127,7 @@ describe('the form of an answer', () => {
     [{ type: 'json_object' }, { type: 'json' }],
     [
       { type: 'json_schema', json_schema: { name: 'a', schema, strict: true, description: 'b' } },
-      { type: 'json-schema', schema },
+      { type: 'json-schema', schema, name: 'a', strict: true, description: 'b' },
     ],
     [
       { type: 'json_object', schema },

@@ -1,58 +1,25 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { abortable } from '../../core/abortable.ts';
 import type { CallContext } from '../../core/call.ts';
-import type { ChatRequest } from '../../core/chat.ts';
 import { type AppError, toAppError } from '../../core/errors.ts';
-import { type Answer, foldEvents, type StreamEvent } from '../../core/events.ts';
+import { foldEvents } from '../../core/events.ts';
+import type { RelayedAnswer } from '../../gateway/gateway.ts';
 import { clientField, type FieldNames, inDialect } from '../fields/field-names.ts';
 import type { RouteDeps } from '../mount/deps.ts';
-import { logError } from '../mount/error-handler.ts';
+import { logError, passedOn } from '../mount/error-handler.ts';
+import type { AnswerForm, Asked } from './asked.ts';
 import { type Asker, type Begun, contextOf } from './begin.ts';
-import type { Framing } from './framing.ts';
-import { addIgnored } from './ignored.ts';
+import { tellCost } from './cost.ts';
+import { addIgnored, dropIgnored } from './ignored.ts';
+import { sendRelayed, sendRelayedWhole, sendWhole } from './relay.ts';
 import { clientGone, sendStream } from './reply.ts';
-import { routingOf } from './routing.ts';
 import { beginAnswers } from './several.ts';
 
-export { type Asker, type Begun, beginAnswer } from './begin.ts';
+export { type Asker, type Begun, beginAnswer, contextOf } from './begin.ts';
+export { costField, costText, tellCost, tellCostText, toCost } from './cost.ts';
 export { ndjsonFraming, type SseItem, sseFraming } from './framing.ts';
 export { addIgnored, namesIgnored } from './ignored.ts';
+export { askedAsItCame, relaysOriginals, withOriginal } from './relay.ts';
 export { clientGone, sendStream } from './reply.ts';
-
-/** How a dialect words the answer to one request; none of it needs to know how a request may end. */
-interface AnswerForm<Body, Item> {
-  toBody(answer: Answer): Body;
-  framing: Framing<Item>;
-  /** Throws what `events` throw. */
-  toRecords(events: AsyncIterable<StreamEvent>): AsyncIterable<Item>;
-  /** The last record of an answer that failed after the status line. */
-  toErrorRecord(error: AppError): Item;
-}
-
-/** What an HTTP request asks for. */
-interface Asked<Body, Item> {
-  /**
-   * Several prompts become one answer: the choices of the first come first. A function where something has to be asked
-   * before they are known; it may throw.
-   */
-  chats: Chats | ((context: CallContext) => Promise<Chats>);
-  names: FieldNames;
-  /** Called once the answer has begun. */
-  formOf(begun: Begun): AnswerForm<Body, Item>;
-  /** For clients that do not wait long for a first record; left out: a stream begins with its answer. */
-  early?: EarlyStart<Body, Item>;
-}
-
-type Chats = readonly [ChatRequest, ...ChatRequest[]];
-
-/** A stream whose answer has not begun after so long begins without it: a failure is in its last record then. */
-interface EarlyStart<Body, Item> {
-  afterMs: number;
-  /** What it begins with. */
-  records(): readonly Item[];
-  /** Words the answer behind them. */
-  form: AnswerForm<Body, Item>;
-}
 
 /** Answers an HTTP request as its body asks for: by one body, or by a stream. */
 export async function respond<Body, Item>(
@@ -73,12 +40,16 @@ async function respondWhole<Body, Item>(
   request: FastifyRequest,
   reply: FastifyReply,
   asked: Asked<Body, Item>,
-): Promise<Body> {
+): Promise<Body | FastifyReply> {
   const begun = await begin(deps, request, asked, clientGone(reply));
   tellOf(reply, begun, asked.names);
+  await asked.onBegun?.(begun);
+  if (begun.relay !== null)
+    return sendRelayedWhole(reply, begun, () => tellCost(reply, begun.providerId, begun.costNanoUsd()));
   const answer = await foldEvents(begun.events, begun.providerId).catch((error: unknown) => {
     throw begun.fail(error);
   });
+  tellCost(reply, begun.providerId, begun.costNanoUsd());
   return asked.formOf(begun).toBody(answer);
 }
 
@@ -96,7 +67,18 @@ export async function respondStream<Body, Item>(
   const gone = clientGone(reply);
   const beginning = begin(deps, request, asked, gone);
   const begun = early ? await firstOf(beginning, deps.clock, early.afterMs) : await beginning;
-  if (begun !== null) tellOf(reply, begun, asked.names);
+  if (begun !== null) {
+    tellOf(reply, begun, asked.names);
+    await asked.onBegun?.(begun);
+  }
+  const onFailure = (thrown: unknown): AppError => {
+    const error = inDialect(toAppError(thrown), asked.names);
+    logError(deps.log, error, request.id);
+    return error;
+  };
+  if (begun?.relay) {
+    return sendRelayedStream(deps, request, reply, begun.relay, { gone, onFailure, form: asked.formOf(begun) });
+  }
   const form = begun === null ? early!.form : asked.formOf(begun);
   const records = begun === null ? recordsAfter(early!.records(), beginning, form) : form.toRecords(begun.events);
   return sendStream(reply, records, {
@@ -104,12 +86,48 @@ export async function respondStream<Body, Item>(
     gone,
     clock: deps.clock,
     log: deps.log,
-    onFailure: (thrown) => {
-      const error = inDialect(toAppError(thrown), asked.names);
-      logError(deps.log, error, request.id);
-      return form.toErrorRecord(error);
-    },
+    onFailure: (thrown) => [form.toErrorRecord(onFailure(thrown))],
   });
+}
+
+type RelayedForm<Item> = Pick<AnswerForm<never, Item>, 'framing' | 'toErrorRecord'>;
+
+function sendRelayedStream<Item>(
+  deps: Pick<RouteDeps, 'clock' | 'log'>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  relay: RelayedAnswer,
+  options: { gone: AbortController; onFailure: (thrown: unknown) => AppError; form: RelayedForm<Item> },
+): FastifyReply {
+  const { gone, onFailure, form } = options;
+  const { framing, toErrorRecord } = form;
+  const lastOf = (thrown: unknown, sent: string | Uint8Array) => {
+    const error = onFailure(thrown);
+    const passed = passedOn(error, request);
+    if (passed?.record !== undefined) return passed.record;
+    const record = toErrorRecord(error, sent);
+    return framing.frame(passed ? { ...record, data: passed.body } : record);
+  };
+  return sendRelayed(reply, relay, { ping: framing.ping, lastOf, gone, clock: deps.clock, log: deps.log });
+}
+
+/** Sends what a provider says of something that it keeps: as a stream where it is one, else once all of it is there. */
+export async function sendPassed<Item>(
+  deps: Pick<RouteDeps, 'clock' | 'log'>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  answer: RelayedAnswer,
+  { gone, form }: { gone: AbortController; form: RelayedForm<Item> },
+): Promise<FastifyReply> {
+  const onFailure = (thrown: unknown): AppError => {
+    const error = toAppError(thrown);
+    logError(deps.log, error, request.id);
+    return error;
+  };
+  if (answer.headers['content-type']?.startsWith('text/event-stream')) {
+    return sendRelayedStream(deps, request, reply, answer, { gone, onFailure, form });
+  }
+  return sendWhole(reply, answer);
 }
 
 async function begin<Body, Item>(
@@ -129,6 +147,8 @@ async function begin<Body, Item>(
 /** Tells in headers who answers, and what of the request whoever answers does not do. */
 function tellOf(reply: FastifyReply, begun: Begun, names: FieldNames): void {
   nameAnswerer(reply, begun);
+  // What passes as it came is not ours to ignore.
+  if (begun.relay !== null) return void dropIgnored(reply);
   addIgnored(
     reply,
     begun.warnings.flatMap(({ field }) => (field === null ? [] : [clientField(field, names)])),
@@ -136,16 +156,10 @@ function tellOf(reply: FastifyReply, begun: Begun, names: FieldNames): void {
 }
 
 /** What comes of it if it comes in time, or null. Rejects as it does. */
-async function firstOf<Result>(coming: Promise<Result>, clock: RouteDeps['clock'], afterMs: number) {
-  const inTime = new AbortController();
-  const late = abortable<null>(inTime.signal, (resolve) => clock.after(afterMs, () => resolve(null)).cancel);
-  // The timer ends with the wait.
-  late.catch(() => {});
-  try {
-    return await Promise.race([coming, late]);
-  } finally {
-    inTime.abort();
-  }
+function firstOf<Result>(coming: Promise<Result>, clock: RouteDeps['clock'], afterMs: number): Promise<Result | null> {
+  const { promise: late, resolve } = Promise.withResolvers<null>();
+  const timer = clock.after(afterMs, () => resolve(null));
+  return Promise.race([coming, late]).finally(timer.cancel);
 }
 
 /** Records that need no answer, then those of the answer. Throws as either does. */
@@ -165,8 +179,8 @@ async function* recordsAfter<Body, Item>(
  * Asks for an answer that always comes whole, such as vectors, until the client leaves; the headers tell who answers.
  * Rejects with what `ask` throws, in the names of the dialect.
  */
-export async function askWhole<Result extends { providerId: string; model: string }>(
-  deps: Pick<RouteDeps, 'routing'>,
+export async function askWhole<Result extends { providerId: string; model: string; costNanoUsd?: bigint | null }>(
+  deps: Pick<RouteDeps, 'routing' | 'clock'>,
   request: FastifyRequest,
   reply: FastifyReply,
   names: FieldNames,
@@ -176,20 +190,38 @@ export async function askWhole<Result extends { providerId: string; model: strin
   try {
     const result = await ask(contextOf(deps, askerOf(request, signal)));
     nameAnswerer(reply, result);
+    tellCost(reply, result.providerId, result.costNanoUsd ?? null);
     return result;
   } catch (error) {
     throw inDialect(toAppError(error), names);
   }
 }
 
-/** Who asks by an HTTP request, until `signal` aborts. */
-export function askerOf(request: FastifyRequest, signal: AbortSignal): Omit<Asker, 'names'> {
-  return { requestId: request.id, principal: request.principal, signal, routing: routingOf(request.headers) };
+/** Who asks by an HTTP request or what opened a socket, until `signal` aborts. */
+export function askerOf(
+  { id: requestId, principal, wish, inner }: Pick<FastifyRequest, 'id' | 'principal' | 'wish' | 'inner'>,
+  signal: AbortSignal,
+): Omit<Asker, 'names'> {
+  const asker = { requestId, principal, signal, ...wish };
+  if (inner === undefined) return asker;
+  // It waits as long as it has to: nobody looks on.
+  const { batched } = inner;
+  const patient = { deadlineInMs: Number.POSITIVE_INFINITY, isBackground: true, ...(batched && { batched }) };
+  return { ...asker, ...patient, signal: AbortSignal.any([signal, inner.signal]) };
 }
 
 /** Tells, in headers, who answers. */
 export function nameAnswerer(reply: FastifyReply, { providerId, model }: { providerId: string; model: string }): void {
   reply.header('x-provider-used', providerId).header('x-model-used', headerText(model));
+}
+
+/** Tells in a header that a count is an estimate. `field`: that of the answer. */
+export function tellEstimated(
+  reply: FastifyReply,
+  { isEstimated = false }: { isEstimated?: boolean },
+  field: string,
+): void {
+  if (isEstimated) reply.header('x-hearth-estimated', field);
 }
 
 /** A text as a header can hold it: a file may give its model a name in any letters, and those beyond ASCII are percent-encoded. */

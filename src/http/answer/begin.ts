@@ -1,4 +1,4 @@
-import { type CallContext, localOnly, type Principal, type RoutingWish } from '../../core/call.ts';
+import type { BatchedCall, CallContext, Principal, RoutingWish } from '../../core/call.ts';
 import type { ChatRequest } from '../../core/chat.ts';
 import { type AppError, toAppError } from '../../core/errors.ts';
 import type { BegunAnswer } from '../../gateway/gateway.ts';
@@ -11,8 +11,16 @@ export interface Asker {
   principal: Principal;
   /** Aborted when the asker is gone. */
   signal: AbortSignal;
-  /** Where the request may go; left out: nowhere else than this machine. */
-  routing?: RoutingWish;
+  /** Where the request may go. */
+  routing: RoutingWish;
+  /** How long the first content may take, in milliseconds; left out: as configured. */
+  deadlineInMs?: number | null;
+  /** Servers of Hearth that it came through; left out: none. */
+  hops?: readonly string[];
+  /** Gives way to whoever waits for an answer; left out: it does not. */
+  isBackground?: boolean;
+  /** It goes with others in a batch of a provider's; left out: by itself. */
+  batched?: BatchedCall;
   names: FieldNames;
 }
 
@@ -26,11 +34,20 @@ export interface Begun extends BegunAnswer {
 }
 
 /** What travels beside the request of an asker. */
-export function contextOf(
-  deps: Pick<RouteDeps, 'routing'>,
-  { requestId, principal, signal, routing = localOnly }: Omit<Asker, 'names'>,
-): CallContext {
-  return { requestId, principal, signal, routing, config: deps.routing(), deadlineMs: null };
+export function contextOf(deps: Pick<RouteDeps, 'routing' | 'clock'>, asker: Omit<Asker, 'names'>): CallContext {
+  const {
+    requestId,
+    principal,
+    signal,
+    routing,
+    deadlineInMs = null,
+    isBackground = false,
+    hops = [],
+    batched,
+  } = asker;
+  const deadlineMs = deadlineInMs === null ? null : deps.clock.monotonicMs() + deadlineInMs;
+  const context = { requestId, principal, signal, routing, config: deps.routing(), deadlineMs, hops };
+  return { ...context, ...(isBackground && { isBackground }), ...(batched && { batched }) };
 }
 
 /**

@@ -2,9 +2,9 @@ import { ndjsonLine } from '../../wire/ndjson.ts';
 import { sseComment, sseJson, sseRecord } from '../../wire/sse.ts';
 
 /** How the records of a stream become its text. */
-export interface Framing<Item> {
+export interface Framing<Item, Text extends string | Uint8Array = string> {
   contentType: string;
-  frame(item: Item): string;
+  frame(item: Item): Text;
   /** What is sent when nothing else was for a while, as it goes out; null: nothing is. */
   ping: string | null;
   /** Each record is written by itself, for readers that take what one read gives for one record; left out: as they come. */

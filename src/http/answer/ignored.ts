@@ -1,5 +1,4 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { z } from 'zod';
 
 const header = 'x-hearth-ignored';
 /** A header is read by people; a body may have thousands of fields. */
@@ -7,17 +6,16 @@ const mostNames = 32;
 const longestName = 64;
 
 /**
- * A `preValidation` hook that names, in the header `x-hearth-ignored`, the fields at the top of a body that change
- * nothing here: those that the schema does not know and is about to drop, and `ignored`, which it knows and checks. A field
- * that is null counts as absent.
+ * A `preHandler` hook that names, in the header `x-hearth-ignored`, those of the fields `ignored` that a body has: fields
+ * that the schema knows and checks, and that change nothing here. A field that is null counts as absent. What a schema does
+ * not know is named by `plugins/dropped-fields.ts`.
  */
-export function namesIgnored(schema: z.ZodObject, ignored: readonly string[] = []) {
-  const known = new Set(Object.keys(schema.shape).filter((name) => !ignored.includes(name)));
+export function namesIgnored(ignored: readonly string[]) {
   return async ({ body }: FastifyRequest, reply: FastifyReply): Promise<void> => {
     if (typeof body !== 'object' || body === null || Array.isArray(body)) return;
     addIgnored(
       reply,
-      Object.entries(body).flatMap(([name, value]) => (known.has(name) || value === null ? [] : [name])),
+      ignored.filter((name) => (Reflect.get(body, name) ?? null) !== null),
     );
   };
 }
@@ -30,6 +28,11 @@ export function addIgnored(reply: FastifyReply, names: readonly string[]): void 
     if (all.size < mostNames) all.add(printed(name));
   }
   if (all.size > 0) reply.header(header, [...all].join(', '));
+}
+
+/** Takes the header back. */
+export function dropIgnored(reply: FastifyReply): void {
+  reply.removeHeader(header);
 }
 
 /** A name as a list in a header can hold it. */

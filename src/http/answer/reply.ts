@@ -37,13 +37,13 @@ export function clientGone(reply: FastifyReply): AbortController {
 }
 
 interface SendOptions<Item> {
-  framing: Framing<Item>;
+  framing: Framing<Item, string | Uint8Array>;
   /** Aborted when the client does not read. */
   gone: AbortController;
   clock: Clock;
   log: Logger;
-  /** Makes the last record of a failure; left out: the connection is cut, so that no end looks like a whole answer. */
-  onFailure?: (thrown: unknown) => Item;
+  /** Makes the last records of a failure; left out: the connection is cut, so that no end looks like a whole answer. */
+  onFailure?: (thrown: unknown) => readonly Item[];
 }
 
 /**
@@ -59,14 +59,18 @@ export function sendStream<Item>(
 ): FastifyReply {
   const { framing, gone, clock, log } = options;
   const { raw } = reply;
-  // First of all: what throws here is still answered as any failure.
-  raw.writeHead(200, {
+  reply.tellLimits?.();
+  const { recorder } = reply.request;
+  const headers = {
     ...(reply.getHeaders() as OutgoingHttpHeaders),
     'content-type': framing.contentType,
     'cache-control': 'no-cache',
     // Proxies (nginx among them) must not hold the events back.
     'x-accel-buffering': 'no',
-  });
+  };
+  // First of all: what throws here is still answered as any failure.
+  raw.writeHead(200, headers);
+  recorder?.head(200, headers);
   reply.hijack();
   let pushedBytes = 0;
   let lastPushMs = clock.monotonicMs();
@@ -75,8 +79,9 @@ export function sendStream<Item>(
 
   // Pushed, not pulled: were the provider slowed down by a slow client, its queue would grow out of our sight. And
   // written without a stream between, which would be more work for each record than the record itself.
-  const push = (text: string) => {
+  const push = (text: string | Uint8Array) => {
     raw.write(text);
+    recorder?.piece(text);
     pushedBytes += Buffer.byteLength(text);
     lastPushMs = clock.monotonicMs();
   };
@@ -113,14 +118,16 @@ export function sendStream<Item>(
     }
   };
   const pushFailure = (thrown: unknown) => {
+    recorder?.drop();
     if (!options.onFailure) throw thrown;
-    const last = options.onFailure(thrown);
-    if (!raw.destroyed) push(framing.frame(last));
+    for (const last of options.onFailure(thrown)) if (!raw.destroyed) push(framing.frame(last));
   };
   const pump = async () => {
     try {
       await pushAll().catch(pushFailure);
-      if (!raw.destroyed) raw.end();
+      if (raw.destroyed) return;
+      raw.end();
+      recorder?.whole();
     } catch (error) {
       log.error({ requestId: reply.request.id, err: error }, 'a stream broke off');
       raw.destroy();

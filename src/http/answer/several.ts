@@ -3,6 +3,7 @@ import { AppError } from '../../core/errors.ts';
 import { createChoiceTagger, type StreamEvent } from '../../core/events.ts';
 import { inOrderOfArrival } from '../../core/in-order-of-arrival.ts';
 import { longestTimings, sumRequests } from '../../core/usage.ts';
+import { goAlone } from '../../gateway/gateway.ts';
 import type { RouteDeps } from '../mount/deps.ts';
 import { type Asker, type Begun, beginAnswer } from './begin.ts';
 
@@ -22,20 +23,30 @@ export async function beginAnswers(
   chats: readonly [ChatRequest, ...ChatRequest[]],
 ): Promise<Begun> {
   if (chats.length === 1) return beginAnswer(deps, asker, chats[0]);
+  if (asker.batched?.step === 'word') return goAlone(asker.batched);
   const failed = new AbortController();
   const one = { ...asker, signal: AbortSignal.any([asker.signal, failed.signal]) };
   const first = await beginAnswer(deps, one, chats[0]);
+  const all = [first];
   let next = 0;
   /** Answers one after the other, until there are no more. */
   async function* lane(): AsyncGenerator<{ index: number; event: StreamEvent }> {
     for (let index = next++; index < chats.length; index = next++) {
-      const { events } = index === 0 ? first : await beginAnswer(deps, one, chats[index]!);
-      for await (const event of events) yield { index, event };
+      const begun = index === 0 ? first : await beginAnswer(deps, one, chats[index]!);
+      if (index > 0) all.push(begun);
+      for await (const event of begun.events) yield { index, event };
     }
   }
   const lanes = Array.from({ length: Math.min(atATime, chats.length) }, lane);
   const choicesEach = chats[0].choices ?? 1;
-  return { ...first, events: mergeAnswers(lanes, choicesEach, (reason) => failed.abort(reason)) };
+  const costNanoUsd = () =>
+    all.map((begun) => begun.costNanoUsd()).reduce((a, b) => (a === null || b === null ? null : a + b));
+  return {
+    ...first,
+    costNanoUsd,
+    relay: null,
+    events: mergeAnswers(lanes, choicesEach, (reason) => failed.abort(reason)),
+  };
 }
 
 async function* mergeAnswers(

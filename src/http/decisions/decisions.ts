@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import type { z } from 'zod';
-import { askWhole, namesIgnored } from '../answer/answer.ts';
+import { addIgnored, askWhole } from '../answer/answer.ts';
 import { type FieldNames, sharedNames } from '../fields/field-names.ts';
 import type { RouteDeps } from '../mount/deps.ts';
 import { jsonAnswer, workErrorAnswers } from '../mount/describe.ts';
@@ -20,8 +20,7 @@ export function addSystemOneRoute(
 ): void {
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
   app.post('/systemone', {
-    config: { startsWork: true },
-    preValidation: namesIgnored(systemOneBody),
+    config: { scope: 'inference', startsWork: true },
     schema: {
       summary: 'Answer closed questions about one input with probabilities',
       description:
@@ -35,6 +34,7 @@ export function addSystemOneRoute(
     },
     handler: async (request, reply) => {
       const asked = systemOneToCore(request.body);
+      addIgnored(reply, asked.ignored);
       const result = await askWhole(deps, request, reply, namesOf(asked), (context) =>
         deps.gateway.decide(asked.request, context),
       );

@@ -2,7 +2,10 @@ import { confidenceOf, type Decision, type DecisionResult, expectedLevel, likeli
 import type { NamedRequest } from './to-core.ts';
 
 /** The answer of `/systemone`: a question without an answer is missing in `answers`, and `refusals` says why. */
-export function toSystemOne({ named }: NamedRequest, { model, decisions, promptTokens }: DecisionResult) {
+export function toSystemOne(
+  { named }: NamedRequest,
+  { model, decisions, promptTokens, outputTokens = 0 }: DecisionResult,
+) {
   const pairs = named.map(([name, question], index) => ({ name, question, decision: decisions[index]! }));
   const answers = pairs.flatMap(({ name, question, decision }) =>
     decision.type === 'decided' ? [[name, toAnswer(question, decision)] as const] : [],
@@ -14,7 +17,7 @@ export function toSystemOne({ named }: NamedRequest, { model, decisions, promptT
     model,
     answers: Object.fromEntries(answers),
     ...(refusals.length > 0 && { refusals: Object.fromEntries(refusals) }),
-    usage: { input_tokens: promptTokens, output_tokens: 0 },
+    usage: { input_tokens: promptTokens, output_tokens: outputTokens },
   };
 }
 

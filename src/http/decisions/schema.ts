@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { decisionLimits } from '../../core/decision.ts';
 import { count } from '../fields/answer-values.ts';
 import { keepAliveField } from '../fields/keep-alive.ts';
+import { itemsOf } from '../fields/list-items.ts';
 import { modelNameField } from '../fields/model-name.ts';
 
 /** Questions that one request of System One may ask. */
@@ -19,7 +20,10 @@ const noul = z.object({
 const choice = z.object({
   type: z.literal('choice'),
   instructions: content,
-  criteria: z.record(z.string().min(1), z.union([content, z.null()])),
+  criteria: z.record(z.string().min(1), z.union([content, z.null()])).meta({
+    minProperties: decisionLimits.choices.least,
+    maxProperties: decisionLimits.choices.most,
+  }),
 });
 
 const { levels } = decisionLimits;
@@ -44,15 +48,9 @@ export const systemOneBody = z
     questions: z.record(z.string(), z.unknown()).meta({
       override: {
         type: 'object',
-        additionalProperties: {
-          type: 'object',
-          properties: {
-            type: { type: 'string', enum: ['noul', 'choice', 'score'] },
-            instructions: { type: 'string' },
-            criteria: {},
-          },
-          required: ['type', 'instructions'],
-        },
+        minProperties: 1,
+        maxProperties: mostQuestions,
+        additionalProperties: itemsOf(systemOneQuestion),
       },
       description: `1 to ${mostQuestions} questions by name: \`noul\` (yes or no), \`choice\` (\`criteria\`: option to description or null), \`score\` (\`criteria\`: levels, the lowest first).`,
     }),

@@ -16,6 +16,8 @@ export interface NamedRequest {
   request: DecisionRequest;
   /** Name and question as it came, in the order of the core's. */
   named: readonly (readonly [string, Question])[];
+  /** Fields of questions that change nothing. */
+  ignored: string[];
 }
 
 /** The body of `/systemone` in the words of the core. Throws `invalid_request` that names the question at fault. */
@@ -23,12 +25,15 @@ export function systemOneToCore(body: z.output<typeof systemOneBody>): NamedRequ
   const entries = Object.entries(body.questions);
   checkCount(entries.length, mostQuestions);
   const lists = { criteria: decisionLimits.choices.most };
+  const ignored: string[] = [];
   const named = entries.map(
-    ([name, question]) => [name, readItem(systemOneQuestion, question, `questions.${name}`, lists)] as const,
+    ([name, question]) =>
+      [name, readItem(systemOneQuestion, question, `questions.${name}`, { lists, ignored })] as const,
   );
   const keepAlive = body.keep_alive ?? null;
   return {
     named,
+    ignored,
     request: {
       model: body.model ?? 'default',
       state: asText(body.state),

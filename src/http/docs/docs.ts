@@ -14,6 +14,10 @@ const tags = [
     description: "Anthropic's messages with `success`, `data` and `metadata` around them.",
   },
   {
+    name: 'Batches in an envelope',
+    description: "Anthropic's batches with `success`, `data` and `metadata` around them.",
+  },
+  {
     name: 'Native at /api/v1',
     description:
       'The native routes again; errors have another form, streams end with `[DONE]`, lists have an envelope.',
@@ -22,7 +26,8 @@ const tags = [
 
 const description = `Local models behind the APIs of OpenAI, Anthropic and Ollama and a native API.
 
-With a key configured, send it as \`Authorization: Bearer KEY\` or \`X-API-Key: KEY\`; two that differ are refused.`;
+With a key configured, send it as \`Authorization: Bearer KEY\` or \`X-API-Key: KEY\`; two that differ are refused.
+A key has scopes: \`inference\` for answers and lists, \`admin\` for changes of the server.`;
 
 /**
  * Everything the page may load comes from this server: it works without a network. Swagger UI writes style attributes,
@@ -46,13 +51,13 @@ export async function addDocs(app: FastifyInstance, version: string): Promise<vo
         },
       },
       tags,
-      // The empty alternative: no key is needed where none is configured.
-      security: [{ bearer: [] }, { apiKey: [] }, {}],
     },
     transform: (input) => {
       const { schema, url } = fastifyZodOpenApiTransformers.transform(input);
-      // What answers without a key shows no lock.
-      return { url, schema: input.route.config?.isPublic ? { ...schema, security: [] } : schema };
+      const { scope = 'undeclared' } = input.route.config ?? {};
+      // What answers without a key shows no lock. The empty alternative: no key is needed where none is configured.
+      const security = scope === 'public' ? [] : [{ bearer: [scope] }, { apiKey: [scope] }, {}];
+      return { url, schema: { ...schema, security } };
     },
     transformObject: (input) => {
       const document = fastifyZodOpenApiTransformers.transformObject(input);
@@ -64,7 +69,7 @@ export async function addDocs(app: FastifyInstance, version: string): Promise<vo
   await app.register(async (page) => {
     // A browser cannot send a key with a page that it opens; the page itself asks for one.
     page.addHook('onRoute', (route) => {
-      route.config = { ...route.config, isPublic: true };
+      route.config = { ...route.config, scope: 'public' };
     });
     await page.register(swaggerUi, {
       routePrefix: '/docs',
@@ -78,7 +83,7 @@ export async function addDocs(app: FastifyInstance, version: string): Promise<vo
 
 /** `GET /openapi.json`: the document that `/docs` shows. */
 export function addDocument(app: FastifyInstance): void {
-  app.get('/openapi.json', { config: { isPublic: true }, schema: { hide: true } }, async (_request, reply) =>
+  app.get('/openapi.json', { config: { scope: 'public' }, schema: { hide: true } }, async (_request, reply) =>
     // The document has no schema of its own to be serialised by.
     reply.type('application/json; charset=utf-8').send(JSON.stringify(app.swagger())),
   );

@@ -3,11 +3,21 @@ import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import type { z } from 'zod';
 import type { AppError } from '../../core/errors.ts';
 import type { Answer, StreamEvent } from '../../core/events.ts';
-import { type Begun, namesIgnored, respond, respondStream, type SseItem, sseFraming } from '../answer/answer.ts';
+import {
+  type Begun,
+  namesIgnored,
+  respond,
+  respondStream,
+  type SseItem,
+  sseFraming,
+  toCost,
+} from '../answer/answer.ts';
 import { countTokens, ignoredFields, toAsked } from '../anthropic/anthropic.ts';
 import type { RouteDeps } from '../mount/deps.ts';
 import { eventStream, jsonAnswer, workErrorAnswers } from '../mount/describe.ts';
 import { createErrorHandler } from '../mount/error-handler.ts';
+import { addBatchRoutes } from './batches.ts';
+import { envelopeOf } from './envelope-of.ts';
 import { envelopeError, envelopeErrorBody, envelopeErrorOf } from './errors.ts';
 import {
   countTokensAnswer,
@@ -24,19 +34,19 @@ export { envelopeErrorBody } from './errors.ts';
 const tag = 'Messages in an envelope';
 const framing = sseFraming({ data: { type: 'ping' } });
 
-/** Anthropic's messages in the envelope of the fourth seed specification; mount it under `/api/v1`. */
+/** Anthropic's messages and batches in the envelope of the fourth seed specification; mount it under `/api/v1`. */
 export function envelopeRoutes(deps: RouteDeps) {
   return async (instance: FastifyInstance): Promise<void> => {
     const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
     app.setErrorHandler(createErrorHandler(envelopeErrorBody, deps));
     const tags = [tag];
     const errors = workErrorAnswers(envelopeError);
-    const preValidation = namesIgnored(createBody, ignoredFields);
+    const preHandler = namesIgnored(ignoredFields);
     const stream = eventStream(streamRecord);
 
     app.post('/messages/create', {
-      config: { startsWork: true },
-      preValidation,
+      config: { scope: 'inference', startsWork: true },
+      preHandler,
       schema: {
         summary: 'Answer a conversation, in an envelope',
         description: 'The body and the data are those of /v1/messages. With "stream": true as /messages/stream.',
@@ -54,8 +64,8 @@ export function envelopeRoutes(deps: RouteDeps) {
     });
 
     app.post('/messages/stream', {
-      config: { startsWork: true },
-      preValidation,
+      config: { scope: 'inference', startsWork: true },
+      preHandler,
       schema: {
         summary: 'Answer a conversation as an event stream',
         description:
@@ -68,8 +78,7 @@ export function envelopeRoutes(deps: RouteDeps) {
     });
 
     app.post('/messages/count-tokens', {
-      config: { startsWork: true },
-      preValidation: namesIgnored(countTokensBody),
+      config: { scope: 'inference', startsWork: true },
       schema: {
         summary: 'Count the tokens of a conversation, in an envelope',
         tags,
@@ -83,6 +92,8 @@ export function envelopeRoutes(deps: RouteDeps) {
         return envelopeOf(data, request.id, deps.clock.monotonicMs() - startMs);
       },
     });
+
+    addBatchRoutes(instance, deps);
   };
 }
 
@@ -93,16 +104,17 @@ function inEnvelope(
   deps: RouteDeps,
 ) {
   const { early, formOf, ...asked } = toAsked(toMessagesBody(request.body), request, reply, deps);
-  const inForm = (form: ReturnType<typeof formOf>, latencyMs: () => number) => ({
+  const inForm = (form: ReturnType<typeof formOf>, latencyMs: () => number, cost?: () => number | null) => ({
     framing,
-    toBody: (answer: Answer) => envelopeOf(form.toBody(answer), request.id, latencyMs()),
-    toRecords: (events: AsyncIterable<StreamEvent>) => toRecords(form.toRecords(events)),
+    toBody: (answer: Answer) => envelopeOf(form.toBody(answer), request.id, latencyMs(), cost?.()),
+    toRecords: (events: AsyncIterable<StreamEvent>) => toEnvelopeRecords(form.toRecords(events), cost),
     toErrorRecord: (error: AppError): SseItem => ({ data: { type: 'error', ...envelopeErrorOf(error, request.id) } }),
   });
   const startMs = deps.clock.monotonicMs();
   return {
     ...asked,
-    formOf: (begun: Begun) => inForm(formOf(), begun.latencyMs),
+    formOf: (begun: Begun) =>
+      inForm(formOf(), begun.latencyMs, () => toCost({ provider: begun.providerId, costNanoUsd: begun.costNanoUsd })),
     early: {
       afterMs: early.afterMs,
       records: () => early.records().map(withoutName),
@@ -111,26 +123,28 @@ function inEnvelope(
   };
 }
 
-function envelopeOf<Data>(data: Data, requestId: string, latencyMs: number) {
-  return {
-    success: true as const,
-    data,
-    metadata: { request_id: requestId, processing_time_ms: Math.round(latencyMs) },
-  };
-}
-
 /** `EventSource.onmessage`, which the specification reads by, is told of records without an event name only. */
 function withoutName({ data }: SseItem): SseItem {
   return { data };
 }
 
-/** Each text comes a second time in the form that the sample of the specification reads. */
-async function* toRecords(items: AsyncIterable<SseItem>): AsyncGenerator<SseItem> {
+/**
+ * Each text comes a second time in the form that the sample of the specification reads, and the last record says what the answer
+ * has cost. `cost`: in USD, once it has ended.
+ */
+export async function* toEnvelopeRecords(
+  items: AsyncIterable<SseItem>,
+  cost?: () => number | null,
+): AsyncGenerator<SseItem> {
   for await (const item of items) {
-    yield withoutName(item);
+    yield cost && isLast(item.data) ? { data: { ...item.data, cost: cost() } } : withoutName(item);
     const text = textIn(item.data);
     if (text !== null) yield { data: { type: 'text', text } };
   }
+}
+
+function isLast(data: string | object): data is object {
+  return typeof data === 'object' && 'type' in data && data.type === 'message_stop';
 }
 
 function textIn(data: string | object): string | null {

@@ -12,14 +12,18 @@ export const textOrTokens = [
   { type: 'array', minItems: 1, items: { type: 'integer', minimum: 0, maximum: maxToken } },
 ] as const;
 
+/** All forms of an input, as a schema says them. */
+export const inputForms = [
+  ...textOrTokens,
+  { type: 'array' as const, minItems: 1, maxItems: maxInputs, items: { anyOf: [...textOrTokens] } },
+];
+
 /**
  * What is to become vectors. The items are looked at in `toInputs`: a schema would collect a complaint for each of a
  * million wrong ones, in every form that the array could have had.
  */
 export const inputField = z.union([z.string(), z.array(z.unknown())]).meta({
-  override: {
-    anyOf: [...textOrTokens, { type: 'array', minItems: 1, maxItems: maxInputs, items: { anyOf: [...textOrTokens] } }],
-  },
+  override: { anyOf: [...inputForms] },
   description: `A text, an array of at most ${maxInputs} texts, a text as an array of token numbers, or an array of those.`,
   examples: ['The quick brown fox'],
 });

@@ -8,6 +8,22 @@ export function excludes(field: string, other: string, value?: boolean) {
   };
 }
 
+/** For the schema of a body: a field that is there and neither null nor `empty`, where that says as little. */
+export function isGiven(field: string, empty?: '' | []) {
+  const nothing = empty === undefined ? { type: 'null' as const } : { enum: [null, empty] };
+  return { required: [field], not: { properties: { [field]: nothing } } };
+}
+
+/** For the schema of a body: at least one of these fields, as a text that says something. */
+export function needsText(...fields: readonly string[]) {
+  return {
+    anyOf: fields.map((field) => ({
+      required: [field],
+      properties: { [field]: { type: 'string' as const, minLength: 1 } },
+    })),
+  };
+}
+
 /** For the schema of a body: a field that may only have other than its `harmless` values where another one is true. */
 export function needsTrue(field: string, harmless: readonly (boolean | number | null)[], other: string) {
   return {

@@ -41,12 +41,13 @@ export function inDialect(error: AppError, names: FieldNames): AppError {
   const field = clientField(error.field, names);
   const isItem = /\.\d+(\.|$)/.test(field);
   if (field === error.field && !isItem) return error;
-  const { code, message, fix, retryAfterSeconds, details, cause } = error;
+  const { code, message, fix, retryAfterSeconds, details, upstream, cause } = error;
   return new AppError(code, isItem ? `"${field}": ${message}` : message, {
     field,
     ...(fix !== null && { fix }),
     ...(retryAfterSeconds !== null && { retryAfterSeconds }),
     ...(details !== null && { details }),
+    ...(upstream !== null && { upstream }),
     ...(cause !== undefined && { cause }),
   });
 }

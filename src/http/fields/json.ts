@@ -1,11 +1,19 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AppError } from '../../core/errors.ts';
 import { fieldOf } from './field.ts';
 
 /** Deeper values crash or stall whatever walks them later; no honest request comes near. */
 const maxDepth = 64;
-const maxKeys = 10_000;
-/** Of lists in lists: each is bounded by its schema, which reports what is wrong with every item, and not all together. */
-const maxInnerItems = 20_000;
+/** `innerItems`: of lists in lists, as each is bounded by its schema, which reports what is wrong with every item, and not all together. */
+interface JsonLimits {
+  keys: number;
+  innerItems: number;
+}
+
+/** What one request may hold. */
+const oneRequest: JsonLimits = { keys: 10_000, innerItems: 20_000 };
+/** What a list of requests may hold, each of which is looked at again. */
+const manyRequests: JsonLimits = { keys: 4_000_000, innerItems: 4_000_000 };
 /** From this depth on a list is in an item of a list (`messages.0.content`), and no list of tokens. */
 const innerDepth = 4;
 
@@ -26,8 +34,32 @@ export function decodeUtf8(bytes: Uint8Array): string {
  * Throws `invalid_request`, with the field where there is one.
  */
 export function parseJsonObject(text: string): Record<string, unknown> {
-  if (text.trim() === '') throw new AppError('invalid_request', 'The body is empty; a JSON object is expected.');
+  refuseEmpty(text);
   refuseExcess(text);
+  const value = parseObject(text);
+  refuseUnsafe(value, []);
+  return value;
+}
+
+/** As `parseJsonObject`, of a list of requests: a body may be so large that others have their turns in between. */
+export async function parseManyRequests(bytes: Uint8Array): Promise<Record<string, unknown>> {
+  const text = decodeUtf8(bytes);
+  refuseEmpty(text);
+  await nextTurn();
+  refuseExcess(text, manyRequests);
+  await nextTurn();
+  const value = parseObject(text);
+  await nextTurn();
+  refuseUnsafe(value, []);
+  await nextTurn();
+  return value;
+}
+
+function refuseEmpty(text: string): void {
+  if (text.trim() === '') throw new AppError('invalid_request', 'The body is empty; a JSON object is expected.');
+}
+
+function parseObject(text: string): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -37,25 +69,22 @@ export function parseJsonObject(text: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new AppError('invalid_request', 'The body must be a JSON object.');
   }
-  refuseUnsafe(value, []);
   return value as Record<string, unknown>;
 }
 
-/** Counts brackets, colons and commas outside strings. Text that is not JSON at all gets its answer from the parser. */
-function refuseExcess(text: string): void {
+/**
+ * Counts brackets, colons and commas outside strings. Text that is not JSON at all gets its answer from the parser. Throws
+ * `invalid_request`.
+ */
+export function refuseExcess(text: string, limits: JsonLimits = oneRequest): void {
   let depth = 0;
   let keys = 0;
   let innerItems = 0;
-  let inString = false;
   const isList: boolean[] = [];
   for (let index = 0; index < text.length; index++) {
     const char = text.charCodeAt(index);
-    if (inString) {
-      if (char === 0x5c) index++;
-      else if (char === 0x22) inString = false;
-      continue;
-    }
-    if (char === 0x22) inString = true;
+    // Most of a body is text: it is skipped as a whole.
+    if (char === 0x22) index = endOfString(text, index);
     else if (char === 0x5b || char === 0x7b) {
       isList[++depth] = char === 0x5b;
       if (depth > maxDepth) {
@@ -64,10 +93,21 @@ function refuseExcess(text: string): void {
     } else if (char === 0x5d || char === 0x7d) depth--;
     else if (char === 0x3a) {
       keys++;
-      if (keys > maxKeys) throw new AppError('invalid_request', `The body has more than ${maxKeys} keys.`);
-    } else if (char === 0x2c && depth >= innerDepth && isList[depth] && ++innerItems > maxInnerItems) {
-      throw new AppError('invalid_request', `The body has more than ${maxInnerItems} items in lists of lists.`);
+      if (keys > limits.keys) throw new AppError('invalid_request', `The body has more than ${limits.keys} keys.`);
+    } else if (char === 0x2c && depth >= innerDepth && isList[depth] && ++innerItems > limits.innerItems) {
+      throw new AppError('invalid_request', `The body has more than ${limits.innerItems} items in lists of lists.`);
     }
+  }
+}
+
+/** Where the string ends that begins at `start`, both with their quotes; the end of the text where it has none. */
+function endOfString(text: string, start: number): number {
+  for (let end = start; ; ) {
+    end = text.indexOf('"', end + 1);
+    if (end === -1) return text.length;
+    let backslashes = 0;
+    while (text.charCodeAt(end - 1 - backslashes) === 0x5c) backslashes++;
+    if (backslashes % 2 === 0) return end;
   }
 }
 

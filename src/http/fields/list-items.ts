@@ -1,17 +1,19 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { AppError } from '../../core/errors.ts';
+import { droppedIn } from './dropped.ts';
 import { fieldOf } from './field.ts';
 import { validationError } from './validation.ts';
 
 /**
  * One item of a list, checked by its schema; what is wrong is said of `field`, as of any other. `lists`: its own lists, with
- * the most items that each may have: a longer one is refused before anybody looks at a million of them.
+ * the most items that each may have: a longer one is refused before anybody looks at a million of them. What the schema does
+ * not know is dropped, and named in `ignored`.
  */
 export function readItem<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
   field: string,
-  lists: Readonly<Record<string, number>> = {},
+  { lists = {}, ignored }: { lists?: Readonly<Record<string, number>>; ignored?: string[] } = {},
 ): z.output<Schema> {
   for (const [name, most] of Object.entries(lists)) {
     const list = typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
@@ -19,8 +21,24 @@ export function readItem<Schema extends z.ZodType>(
     if (length > most) throw wrong(`${field}.${name}`, `has ${length} items; at most ${most} are taken`);
   }
   const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    ignored?.push(...droppedIn(value, parsed.data, withoutPlaces(field)));
+    return parsed.data;
+  }
   throw validationError(parsed.error.issues.map((issue) => ({ ...issue, path: [...field.split('.'), ...issue.path] })));
+}
+
+/** A path without the places of lists, as `x-hearth-ignored` has it. */
+const withoutPlaces = (field: string) =>
+  field
+    .split('.')
+    .filter((part) => !/^\d+$/.test(part))
+    .join('.');
+
+/** What `/openapi.json` says of a list whose items are looked at one by one, each by its schema. */
+export function itemsOf(schema: z.ZodType): Record<never, never> {
+  const { $schema: _, ...items } = z.toJSONSchema(schema, { io: 'input' });
+  return items;
 }
 
 /** How many questions there are. Throws where there is none, or more than `most`. */

@@ -1,11 +1,13 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { AppError } from '../../core/errors.ts';
+import type { SlowBodies } from '../plugins/slow-body.ts';
 import type { HttpDeps } from './deps.ts';
 import type { ErrorBody } from './error-handler.ts';
 import { newRequestId } from './request-id.ts';
 import { type ByPrefix, valueFor } from './unknown-url.ts';
 
+const tookLong = 'ERR_HTTP_REQUEST_TIMEOUT';
 /** How long a refused client may take to read its answer before the socket is cut. */
 const lingerMs = 1_000;
 
@@ -13,19 +15,22 @@ const lingerMs = 1_000;
  * Answers what Node's HTTP parser refuses, before there is a request: 408 for headers or bodies that do not arrive in
  * time, 431 for too many headers, 400 for the rest; in the dialect of the URL if that was readable, else the root's.
  * `openResponsesOf`: the responses of a socket that have not ended. Nothing may be written into the middle of one, or
- * be taken for one that an earlier, complete request still waits for.
+ * be taken for one that an earlier, complete request still waits for. `slow`: requests that may take long.
  */
 export function clientErrorHandler(
   deps: Pick<HttpDeps, 'clock' | 'metrics'>,
   errorBodies: ByPrefix<ErrorBody>,
   openResponsesOf: (socket: Socket) => ReadonlySet<ServerResponse>,
+  slow: SlowBodies,
 ) {
   return (error: NodeJS.ErrnoException & { rawPacket?: unknown }, socket: Socket): void => {
     if (error.code === 'ECONNRESET' || !socket.writable) return;
+    const responses = [...openResponsesOf(socket)];
+    // Node tells once that a request takes long, and leaves the connection to us.
+    if (error.code === tookLong && responses.some(({ req }) => slow.has(req))) return;
     const refusal = refusalOf(error.code);
     deps.metrics.rejected.inc({ reason: refusal.code });
     const isOwed = (response: ServerResponse) => response.headersSent || response.req.complete;
-    const responses = [...openResponsesOf(socket)];
     if (responses.some(isOwed)) return void socket.destroy();
     const requestId = newRequestId();
     const errorBody = valueFor(errorBodies, responses[0]?.req.url ?? urlIn(error.rawPacket));
@@ -52,8 +57,7 @@ function urlIn(packet: unknown): string {
 }
 
 function refusalOf(code: string | undefined): AppError {
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
-    return new AppError('request_timeout', 'The request did not arrive in time.');
+  if (code === tookLong) return new AppError('request_timeout', 'The request did not arrive in time.');
   if (code === 'HPE_HEADER_OVERFLOW') return new AppError('headers_too_large', 'The headers are too large.');
   return new AppError('invalid_request', 'This is not a valid HTTP request.');
 }

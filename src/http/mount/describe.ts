@@ -45,8 +45,11 @@ export function workErrorAnswers<Schema extends z.ZodType>(schema: Schema) {
   return {
     ...bodyErrorAnswers(schema),
     404: jsonAnswer(schema, 'There is no such model'),
-    409: jsonAnswer(schema, 'The model is busy with something that excludes this; see Retry-After'),
-    422: jsonAnswer(schema, 'The model cannot be loaded'),
+    409: jsonAnswer(
+      schema,
+      'The model is busy with something that excludes this, or the first request with this Idempotency-Key is still answered; see Retry-After',
+    ),
+    422: jsonAnswer(schema, 'The model cannot be loaded, or the Idempotency-Key was given with another request'),
     429: jsonAnswer(schema, 'Too many requests wait for this model; see Retry-After'),
     503: jsonAnswer(schema, 'Not now: shutting down, or the model crashed; see Retry-After'),
     507: jsonAnswer(schema, 'The model does not fit into memory'),

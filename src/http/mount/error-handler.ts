@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { AppError } from '../../core/errors.ts';
+import type { AppError, UpstreamFailure } from '../../core/errors.ts';
 import type { HttpDeps } from './deps.ts';
 import { normalizeError } from './errors.ts';
 
@@ -27,17 +27,28 @@ export function createErrorHandler(
 ): ErrorHandler {
   return (thrown, request, reply) => {
     const error = normalizeError(thrown);
-    deps.metrics.rejected.inc({ reason: error.code });
-    logError(deps.log, error, request.id);
-    const status = statusOf(error);
+    request.inner?.failed(error);
+    // What goes on with others, elsewhere, was not refused.
+    const isWorded = request.inner?.batched?.step === 'word' && error.code === 'client_closed_request';
+    if (!isWorded) deps.metrics.rejected.inc({ reason: error.code });
+    logError(deps.log, error, request.id, request.address);
+    const passed = passedOn(error, request);
+    const status = passed?.status ?? statusOf(error);
     reply.code(status);
+    if (passed) reply.headers(passed.headers);
     if (error.retryAfterSeconds !== null) reply.header('retry-after', String(Math.ceil(error.retryAfterSeconds)));
     // The SDKs of OpenAI and Anthropic retry every 5xx unless told otherwise.
     if (status >= 500 && !error.retryable) reply.header('x-should-retry', 'false');
     if (error.code === 'payload_too_large' && willReadRest(request)) reply.removeHeader('connection');
     reply.type('application/json; charset=utf-8');
+    if (passed) return void reply.send(passed.body);
     reply.send(errorBody(error, { requestId: request.id, now: deps.clock.now(), headers: request.headers }));
   };
+}
+
+/** The failure of a provider in the words of the provider, for a client of the same dialect; null: it is worded here. */
+export function passedOn({ upstream }: AppError, { original }: FastifyRequest): UpstreamFailure | null {
+  return upstream !== null && upstream.body !== null && upstream.dialect === original?.dialect ? upstream : null;
 }
 
 /**
@@ -49,8 +60,13 @@ function willReadRest(request: FastifyRequest): boolean {
 }
 
 /** Logs a fault of the server with its cause, a wish that this machine cannot meet in one line, a mistake of the client only for those who debug. */
-export function logError(log: HttpDeps['log'], error: AppError, requestId: string): void {
-  const facts = { requestId, code: error.code, field: error.field ?? undefined };
+export function logError(
+  log: HttpDeps['log'],
+  error: AppError,
+  requestId: string,
+  address: string | null = null,
+): void {
+  const facts = { requestId, code: error.code, field: error.field ?? undefined, address: address ?? undefined };
   if (error.status < 500) log.debug(facts, error.message);
   else if (error.code === 'internal_error') log.error({ ...facts, err: error.cause ?? error }, error.message);
   else log.warn({ ...facts, err: error.cause }, error.message);

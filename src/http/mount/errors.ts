@@ -2,6 +2,7 @@ import type { FastifyError } from 'fastify';
 import { RequestValidationError } from 'fastify-zod-openapi';
 import { AppError, toAppError } from '../../core/errors.ts';
 import { validationError } from '../fields/validation.ts';
+import { notJson } from '../plugins/json-body.ts';
 
 /**
  * Makes an `AppError` of whatever a route, a hook, the body parser or Fastify itself throws. What is not known to be
@@ -18,9 +19,7 @@ export function normalizeError(thrown: unknown): AppError {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
       return new AppError('payload_too_large', 'The body is larger than this server accepts.');
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return new AppError('unsupported_media_type', 'The body must be JSON.', {
-        fix: 'Send "Content-Type: application/json".',
-      });
+      return notJson();
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return new AppError('invalid_request', 'The body is not as long as Content-Length says.');
     case 'FST_ERR_BAD_URL':

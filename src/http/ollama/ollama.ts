@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify';
 import type { RouteDeps } from '../mount/deps.ts';
 import { createErrorHandler } from '../mount/error-handler.ts';
-import { addJsonType } from '../plugins/json-body.ts';
+import { addJsonType, addUntypedJson } from '../plugins/json-body.ts';
 import { addChatRoute } from './chat/chat.ts';
 import { addEmbedRoutes } from './embed/embed.ts';
 import { addGenerateRoute } from './generate/generate.ts';
+import { addSharedHealthRoute } from './health/health.ts';
 import { addModelRoutes } from './models/models.ts';
 import { errorBody, statusOf } from './objects/errors.ts';
 import type { OllamaMount } from './objects/mounts.ts';
@@ -15,8 +16,11 @@ import { addStoreRoutes } from './store/store.ts';
 export function ollamaRoutes(deps: RouteDeps, mount: OllamaMount) {
   return async (app: FastifyInstance): Promise<void> => {
     app.setErrorHandler(createErrorHandler(errorBody, deps, statusOf));
-    // What curl says of a body when it is told nothing: every sample of Ollama's is sent so.
+    // Ollama reads JSON whatever is said of it. So curl sends every sample of its documents, and LiteLLM its chats: through
+    // one library with no type, through the other with that of bytes.
     addJsonType(app, 'application/x-www-form-urlencoded');
+    addJsonType(app, 'application/octet-stream');
+    addUntypedJson(app);
     // The second mount is the first one again; the document says it once.
     if (!mount.isShared) {
       app.addHook('onRoute', (route) => {
@@ -29,5 +33,6 @@ export function ollamaRoutes(deps: RouteDeps, mount: OllamaMount) {
     addModelRoutes(app, deps);
     addStoreRoutes(app, deps);
     addRefusedRoutes(app);
+    if (mount.isShared) addSharedHealthRoute(app, deps);
   };
 }

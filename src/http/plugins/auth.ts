@@ -1,9 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { checkKey } from '../../auth/keys.ts';
+import type { Keyring } from '../../auth/keyring.ts';
 import { keysInSubprotocols } from '../../auth/subprotocol.ts';
 import type { Tickets } from '../../auth/tickets.ts';
-import type { Config } from '../../config/schema.ts';
 import { anonymous, type Principal } from '../../core/call.ts';
+import { AppError } from '../../core/errors.ts';
+import { innerCallOf } from '../inner/inner.ts';
 import { headerValues } from './headers.ts';
 
 declare module 'fastify' {
@@ -14,21 +15,45 @@ declare module 'fastify' {
 }
 
 /**
- * Asks every route for a configured key, unknown URLs included, unless the route is declared public. Routes that pages
- * open without headers of their own also take a ticket in the address, WebSockets a key among the subprotocols too.
+ * Asks every route for a key that has its scope, and unknown URLs for any key, unless the route is declared public. Routes
+ * that pages open without headers of their own also take a ticket in the address, WebSockets a key among the subprotocols too.
  */
-export function addAuth(app: FastifyInstance, config: Config, tickets: Tickets): void {
+export function addAuth(app: FastifyInstance, keyring: Keyring, tickets: Tickets): void {
   app.decorateRequest('principal');
+  /** Who held a key before, with what it may do now; it may be gone since. `what`: was done with it, for people. */
+  const holderOf = (before: Principal, what: string): Principal => {
+    const holder = keyring.again(before);
+    if (holder !== null) return holder;
+    throw new AppError('unauthorized', `The key that ${what} opens nothing any more.`);
+  };
+  app.decorateRequest('inner');
   app.addHook('onRequest', async (request, reply) => {
-    request.principal = anonymous;
-    const { isPublic } = request.routeOptions.config;
-    if (isPublic || config.server.apiKeys.length === 0) return;
+    const inner = innerCallOf(request);
+    if (inner !== null) {
+      request.inner = inner;
+      const { principal } = inner;
+      // A signed token has a short life, and a batch outlives it.
+      request.principal = principal.tokenEndsAt === undefined ? holderOf(principal, 'made the batch') : principal;
+      return;
+    }
+    const { address } = request;
+    request.principal = { ...anonymous, address };
+    // A route that does not say is for administrators; a test sees that all do.
+    const { scope = request.is404 ? null : 'admin' } = request.routeOptions.config;
+    if (scope === 'public' || !keyring.asksForKey()) return;
     // A browser asks for a user name only when told a scheme it knows; Bearer it does not, so no dialog appears.
     reply.header('www-authenticate', 'Bearer');
     const ticket = ticketOf(request);
-    const id = ticket === null ? checkKey(headersOf(request), config.server.apiKeys) : tickets.redeem(ticket);
-    if (id !== null) request.principal = { id, cacheOwner: config.models.prefixSharing === 'per_key' ? id : null };
+    const holder =
+      ticket === null
+        ? await keyring.principalOf(headersOf(request))
+        : holderOf(await tickets.redeem(ticket), 'the ticket was issued for');
+    request.principal = { ...holder, address };
     reply.removeHeader('www-authenticate');
+    if (scope === null || holder.scopes.includes(scope)) return;
+    throw new AppError('forbidden', `This key is not one for ${scope === 'admin' ? 'administration' : scope}.`, {
+      fix: `Use one that has the scope ${scope}.`,
+    });
   });
 }
 

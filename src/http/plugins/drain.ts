@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { AppError } from '../../core/errors.ts';
 import type { HttpDeps } from '../mount/deps.ts';
+import { atOnce } from './hooks.ts';
 
 const retryAfterSeconds = 5;
 
@@ -11,9 +12,12 @@ export function shuttingDown(): AppError {
 
 /** While draining, refuses routes that start work and asks clients to let go of their connections. */
 export function addDrain(app: FastifyInstance, deps: Pick<HttpDeps, 'lifecycle'>): void {
-  app.addHook('onRequest', async (request, reply) => {
-    if (!deps.lifecycle.draining()) return;
-    reply.header('connection', 'close');
-    if (request.routeOptions.config.startsWork) throw shuttingDown();
-  });
+  app.addHook(
+    'onRequest',
+    atOnce((request, reply) => {
+      if (!deps.lifecycle.draining()) return;
+      reply.header('connection', 'close');
+      if (request.routeOptions.config.startsWork) throw shuttingDown();
+    }),
+  );
 }

@@ -20,15 +20,18 @@ const accepted = 'gzip, deflate, br, zstd';
  * much is still to come. An unknown encoding, and one within another, is refused with the list of those that are read.
  */
 export function addEncodedBody(app: FastifyInstance): void {
-  app.addHook('preParsing', async (request, reply, payload) => {
+  app.addHook('preParsing', (request, reply, payload, done) => {
+    if (request.headers['content-encoding'] === undefined) return done(null, payload);
     const encodings = (request.headers['content-encoding'] ?? '')
       .split(',')
       .map((name) => name.trim().toLowerCase())
       .filter((name) => name !== '' && name !== 'identity');
     const [encoding, ...others] = encodings;
-    if (encoding === undefined) return payload;
+    if (encoding === undefined) return done(null, payload);
     const create = Object.hasOwn(inflaters, encoding) ? inflaters[encoding] : undefined;
-    if (create && others.length === 0) return inflate(payload, create(), encoding, request.routeOptions.bodyLimit);
+    if (create && others.length === 0) {
+      return done(null, inflate(payload, create(), encoding, request.routeOptions.bodyLimit));
+    }
     reply.header('accept-encoding', accepted);
     throw new AppError('unsupported_media_type', 'The body is encoded in a way that is not read here.', {
       fix: `Use one of ${accepted}, or leave Content-Encoding out.`,

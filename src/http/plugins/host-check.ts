@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config/schema.ts';
 import { AppError } from '../../core/errors.ts';
 import { headerValues } from './headers.ts';
+import { atOnce } from './hooks.ts';
 
 /**
  * Whether a `Host` header may be answered. Loopback names and IP addresses cannot be rebound by a foreign page's DNS;
@@ -26,16 +27,19 @@ function hostName(header: string): string | null {
  * otherwise be same-origin with it. HTTP/1.0 may leave it out; browsers always send one.
  */
 export function addHostCheck(app: FastifyInstance, config: Config): void {
-  app.addHook('onRequest', async (request) => {
-    const [host, ...others] = headerValues(request.raw, 'host');
-    if (others.length > 0) throw new AppError('invalid_request', 'The request has more than one Host.');
-    if (host === undefined) {
-      if (request.raw.httpVersion === '1.0') return;
-      throw new AppError('invalid_request', 'The request has no Host.');
-    }
-    if (isAllowedHost(host, config.server)) return;
-    throw new AppError('forbidden', 'The Host of this request is not one that this server answers for.', {
-      fix: 'Use an IP address or localhost, or list the name in HEARTH_ALLOWED_HOSTS.',
-    });
-  });
+  app.addHook(
+    'onRequest',
+    atOnce((request) => {
+      const [host, ...others] = headerValues(request.raw, 'host');
+      if (others.length > 0) throw new AppError('invalid_request', 'The request has more than one Host.');
+      if (host === undefined) {
+        if (request.raw.httpVersion === '1.0') return;
+        throw new AppError('invalid_request', 'The request has no Host.');
+      }
+      if (isAllowedHost(host, config.server)) return;
+      throw new AppError('forbidden', 'The Host of this request is not one that this server answers for.', {
+        fix: 'Use an IP address or localhost, or list the name in HEARTH_ALLOWED_HOSTS.',
+      });
+    }),
+  );
 }

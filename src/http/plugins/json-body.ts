@@ -1,6 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { AppError } from '../../core/errors.ts';
-import { decodeUtf8, parseJsonObject } from '../fields/json.ts';
+import { decodeUtf8, parseJsonObject, parseManyRequests } from '../fields/json.ts';
+
+/** Headers that say something of the body to a provider of its dialect; credentials never. */
+const passingHeaders = /^(anthropic-(version|beta)|openai-beta|x-claude-code-session-id)$/;
 
 /** Replaces Fastify's body parsers by one that takes JSON objects in UTF-8 and nothing else. */
 export function addJsonBody(app: FastifyInstance): void {
@@ -18,9 +21,41 @@ export function addJsonType(app: FastifyInstance, type: string): void {
         fix: 'Send "Content-Type: application/json".',
       });
     }
-    if (body.length === 0 && mayBeEmpty(request)) return undefined;
-    return parseJsonObject(decodeUtf8(body));
+    return readJson(request, body);
   });
+}
+
+/** Takes bodies that say nothing of their type as JSON objects; those of other types are refused as ever. */
+export function addUntypedJson(app: FastifyInstance): void {
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, async (request: FastifyRequest, body: Buffer) => {
+    if (request.headers['content-type'] !== undefined) throw notJson();
+    return readJson(request, body);
+  });
+}
+
+/** The body is of a type that is not read here. */
+export const notJson = () =>
+  new AppError('unsupported_media_type', 'The body must be JSON.', { fix: 'Send "Content-Type: application/json".' });
+
+async function readJson(request: FastifyRequest, body: Buffer): Promise<Record<string, unknown> | undefined> {
+  if (body.length === 0 && mayBeEmpty(request)) return undefined;
+  if (request.routeOptions.config.holdsRequests) return parseManyRequests(body);
+  const parsed = parseJsonObject(decodeUtf8(body));
+  keepOriginal(request, body, parsed);
+  return parsed;
+}
+
+/** Where a request may pass as it came, what came is kept beside what a schema makes of it. */
+function keepOriginal(request: FastifyRequest, bytes: Buffer, body: object): void {
+  const { relays } = request.routeOptions.config;
+  if (relays === undefined) return;
+  const entries = Object.entries(request.headers).filter(([name]) => passingHeaders.test(name));
+  request.original = {
+    ...relays,
+    bytes,
+    body: body as Readonly<Record<string, unknown>>,
+    headers: Object.fromEntries(entries.map(([name, value]) => [name, [value].flat().join(',')])),
+  };
 }
 
 /** Clients put the content type on everything they send, a `DELETE` included. */

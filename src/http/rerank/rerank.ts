@@ -20,7 +20,7 @@ export function addRerankRoute(
 ): void {
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
   app.post('/rerank', {
-    config: { startsWork: true },
+    config: { scope: 'inference', startsWork: true },
     schema: {
       summary: 'Sort documents by how well they answer a query',
       description: 'As Jina and Cohere have it. The model must be a reranking model; scores are 0 to 1.',

@@ -15,7 +15,7 @@ afterEach(async () => {
 async function send<Item>(
   records: AsyncIterable<Item>,
   framing: Framing<Item>,
-  onFailure?: (thrown: unknown) => Item,
+  onFailure?: (thrown: unknown) => readonly Item[],
 ): Promise<Response> {
   const app = fastify();
   apps.push(app);
@@ -94,11 +94,11 @@ describe('a stream', () => {
     for (const [index, ms] of writtenMs.slice(1).entries()) expect(ms - writtenMs[index]!).toBeGreaterThan(8);
   });
 
-  it('that fails ends with the record that its failure becomes', async () => {
+  it('that fails ends with the records that its failure becomes', async () => {
     const { records, go } = beforeFailure<object>({ a: 1 });
-    const response = await send(records, ndjsonFraming, (thrown) => ({ error: String(thrown) }));
+    const response = await send(records, ndjsonFraming, (thrown) => [{ b: 2 }, { error: String(thrown) }]);
     go();
-    expect(await response.text()).toBe('{"a":1}\n{"error":"Error: broken"}\n');
+    expect(await response.text()).toBe('{"a":1}\n{"b":2}\n{"error":"Error: broken"}\n');
   });
 
   it('that fails without a word for it is cut, so that its end is not taken for a whole answer', async () => {

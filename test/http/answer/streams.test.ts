@@ -319,6 +319,31 @@ describe('connections', () => {
     expect(await harness.metrics()).toContain('hearth_rejected_total{reason="request_timeout"} 1');
   });
 
+  it('that send a blob may take as long as bytes come, and get 408 once none does for 30 s', async () => {
+    const { server } = harness.http.app;
+    const arrived = once(server, 'request');
+    const client = open();
+    client.socket.write(
+      `POST /api/blobs/sha256:${'a'.repeat(64)} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\nfirst`,
+    );
+    const [{ socket: peer }] = (await arrived) as [{ socket: Socket }];
+    const tooLong = Object.assign(new Error('too slow'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+    for (let part = 0; part < 10; part++) {
+      const before = peer.bytesRead;
+      client.socket.write('part');
+      // As Node tells it, once, when its own limit has passed.
+      if (part === 2) server.emit('clientError', tooLong, peer);
+      await expect.poll(() => peer.bytesRead).toBeGreaterThan(before);
+      harness.clock.advance(20_000);
+    }
+    expect(client.text()).toBe('');
+    expect(peer.destroyed).toBe(false);
+    harness.clock.advance(30_000);
+    await client.seen(/^HTTP\/1\.1 408 Request Timeout\r\n[\s\S]*\}$/);
+    harness.clock.advance(1_000);
+    expect(peer.destroyed).toBe(true);
+  });
+
   it.each(targets)('that send the body of $url too slowly get 408', async ({ url }) => {
     const { server } = harness.http.app;
     const arrived = once(server, 'request');
@@ -426,6 +451,15 @@ describe('close', () => {
     const closed = harness.close();
     go();
     await client.seen(/after[\s\S]*"finished":true/);
+    await closed;
+  });
+
+  it('does not wait for connections that were opened ahead and never used', async () => {
+    const ahead = open();
+    await once(ahead.socket, 'connect');
+    await expect.poll(() => harness.http.activeConnections()).toBe(1);
+    const closed = harness.close();
+    await once(ahead.socket, 'close');
     await closed;
   });
 

@@ -241,6 +241,46 @@ describe('what other servers answer wrongly', () => {
     });
   });
 
+  it.each<[string, string, string, object | undefined, number]>([
+    ['a bad message', 'POST', '/v1/messages', { model: 'tiny', max_tokens: 8, messages: [] }, 400],
+    ['no JSON', 'POST', '/v1/messages', undefined, 400],
+    ['a bad count', 'POST', '/v1/messages/count_tokens', { model: 'tiny', messages: [] }, 400],
+    ['an unknown model in the list', 'GET', '/v1/models/missing', undefined, 404],
+    ['a batch of nothing', 'POST', '/v1/messages/batches', { requests: [] }, 400],
+    ['an unknown batch', 'GET', '/v1/messages/batches/missing', undefined, 404],
+    ['another method', 'GET', '/v1/messages', undefined, 405],
+  ])('has its envelope with the id of the request for %s', async (_title, method, url, body, status) => {
+    const headers = { 'anthropic-version': '2023-06-01', 'x-request-id': 'req_1' };
+    const response = await harness.send(method, url, body, headers);
+    expect(response.statusCode).toBe(status);
+    expect(response.headers['request-id']).toBe('req_1');
+    expect(response.json()).toMatchObject({
+      type: 'error',
+      error: { type: expect.stringMatching(/_error$/), message: expect.any(String) },
+      request_id: 'req_1',
+    });
+  });
+
+  it('has an error event in the middle of a stream, and nothing behind it', async () => {
+    harness.gateway.play(async function* () {
+      yield startEvent();
+      yield* textEvents(['Hel'], 0).slice(0, -1);
+      throw new AppError('worker_crashed', 'The model stopped.');
+    });
+    const { body } = await post({ stream: true });
+    const names = [...body.matchAll(/^event: (.+)$/gm)].map(([, name]) => name);
+    expect(names).toEqual(['message_start', 'content_block_start', 'content_block_delta', 'error']);
+  });
+
+  it('counts tokens without an answer', async () => {
+    const response = await harness.send('POST', '/v1/messages/count_tokens', {
+      model: 'tiny',
+      messages: [{ role: 'user', content: 'Hi' }],
+    });
+    expect(response.json()).toMatchObject({ input_tokens: 5 });
+    expect(harness.gateway.calls).toEqual([]);
+  });
+
   it('counts what a cache had apart, in streams as in whole answers', async () => {
     const usage = {
       ...promptUsage(100, 90),
@@ -311,13 +351,7 @@ describe('errors', () => {
   });
 
   it('of unknown places under /v1 have the shape for clients that say a version', async () => {
-    for (const url of [
-      '/v1/messages/batches',
-      '/v1/complete',
-      '/v1/skills',
-      '/v1/organizations/x',
-      '/v1/models/nope',
-    ]) {
+    for (const url of ['/v1/complete', '/v1/skills', '/v1/organizations/x', '/v1/models/nope']) {
       const response = await harness.send('GET', url, undefined, newer);
       expect(response.statusCode, url).toBe(404);
       expect(response.json()).toMatchObject({
@@ -492,7 +526,7 @@ describe('fields', () => {
         'a_new_field',
         'diagnostics',
         'inference_geo',
-        'messages.citations',
+        'messages.content.citations',
         'output_config.effort',
         'output_config.task_budget',
         'service_tier',

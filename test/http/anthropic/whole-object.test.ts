@@ -34,6 +34,11 @@ describe('the text of an object', () => {
     }
   });
 
+  it('keeps a number of any length', () => {
+    const text = `{"a":${'1'.repeat(500_000)}}`;
+    expect(sent(...(text.match(/.{1,32}/g) ?? []))).toBe(text);
+  });
+
   it.each([
     ['', {}],
     ['   ', {}],
@@ -49,6 +54,9 @@ describe('the text of an object', () => {
     ['{"a":tr', { a: true }],
     ['{"a":-', { a: -0 }],
     ['{"a":1.', { a: 1 }],
+    ['{"a":2e', { a: 2 }],
+    ['{"a":2E-', { a: 2 }],
+    ['{"a":-0.5e+1', { a: -5 }],
     ['{"a":[1,{"b":[', { a: [1, { b: [] }] }],
   ])('that ends in %j is %j', (text, value) => {
     expect(wholeObject(text)).toEqual(value);
@@ -61,6 +69,10 @@ describe('the text of an object', () => {
     ['{a:1}', {}],
     ['{"a":1,}', { a: 1 }],
     ['{"a":01}', { a: 0 }],
+    ['{"a":1.e5}', { a: 1 }],
+    ['{"a":1.5.5}', { a: 1.5 }],
+    ['{"a":.5}', {}],
+    ['{"a":+5}', {}],
     ['{"a":1 2}', { a: 1 }],
     ['{"a":trux,"b":1}', { a: true }],
     ['{"a":"x\ny"}', { a: 'x' }],

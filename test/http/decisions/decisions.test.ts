@@ -94,12 +94,15 @@ describe('POST /v1/systemone', () => {
   it('hands the time to stay loaded on, and names what changes nothing', async () => {
     const response = await post({
       state: 's',
-      questions: { a: { type: 'noul', instructions: 'x' } },
+      questions: {
+        a: { type: 'noul', instructions: 'x', weight: 2, criteria: { true: 'so', maybe: 'well' } },
+        b: { type: 'score', instructions: 'x', criteria: ['low', 'high'], weight: null },
+      },
       keep_alive: '10m',
       trace: 1,
     });
     expect(last().keepAliveMs).toBe(600_000);
-    expect(response.headers['x-hearth-ignored']).toBe('trace');
+    expect(response.headers['x-hearth-ignored']).toBe('trace, questions.a.weight, questions.a.criteria.maybe');
   });
 
   it.each<[string, object, string]>([
@@ -265,6 +268,29 @@ describe('POST /v1/decisions', () => {
     });
     expect(response.statusCode).toBe(200);
     expect(response.headers['x-hearth-ignored']).toBe('prompt_cache_key, prompt_cache_options, safety_identifier');
+  });
+
+  it('names what changes nothing in questions and in the input', async () => {
+    const response = await post({
+      input: [
+        {
+          role: 'user',
+          content: [{ type: 'input_text', text: 's', prompt_cache_breakpoint: {} }],
+          phase: 'commentary',
+        },
+      ],
+      questions: [
+        predicate,
+        { type: 'choice', instructions: 'x', weight: 2, choices: [{ value: 'a', color: 'red' }, { value: 'b' }] },
+      ],
+    });
+    expect(response.statusCode, response.body).toBe(200);
+    expect(String(response.headers['x-hearth-ignored']).split(', ').sort()).toEqual([
+      'input.content.prompt_cache_breakpoint',
+      'input.phase',
+      'questions.choices.color',
+      'questions.weight',
+    ]);
   });
 
   it.each<[string, object, string]>([

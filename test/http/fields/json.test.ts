@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../../src/core/errors.ts';
-import { decodeUtf8, parseJsonObject } from '../../../src/http/fields/json.ts';
+import { decodeUtf8, parseJsonObject, parseManyRequests } from '../../../src/http/fields/json.ts';
 
 const nested = (depth: number) => `${'{"a":'.repeat(depth - 1)}{}${'}'.repeat(depth - 1)}`;
 
@@ -87,5 +87,40 @@ describe('decodeUtf8', () => {
 
   it.each([[0xff], [0xc0, 0xaf], [0xed, 0xa0, 0x80], [0xf0, 0x9f]])('refuses the bytes %j', (...bytes) => {
     expect(() => decodeUtf8(Buffer.from(bytes))).toThrow('not valid UTF-8');
+  });
+});
+
+describe('parseManyRequests', () => {
+  const bytes = (text: string) => new TextEncoder().encode(text);
+
+  it('reads what parseJsonObject reads, and more than one request may hold', async () => {
+    const requests = Array.from({ length: 12_000 }, (_, n) => ({ custom_id: `a\\"${n}\\` }));
+    const text = JSON.stringify({ requests });
+    expect(() => parseJsonObject(text)).toThrow('more than 10000 keys');
+    expect(await parseManyRequests(bytes(text))).toEqual({ requests });
+  });
+
+  it('lets others have their turn between its steps', async () => {
+    let turns = 0;
+    let isDone = false;
+    const count = () => {
+      turns++;
+      if (!isDone) setImmediate(count);
+    };
+    setImmediate(count);
+    await parseManyRequests(bytes('{"requests":[]}'));
+    isDone = true;
+    expect(turns).toBeGreaterThanOrEqual(4);
+  });
+
+  it.each([
+    ['', 'is empty'],
+    ['[]', 'must be a JSON object'],
+    ['{"a":1e999}', '"a" is a number out of range'],
+    ['{"a":"\\ud800"}', 'half of a surrogate pair'],
+    ['{', 'is not valid JSON'],
+    [nested(65), 'nested deeper than 64'],
+  ])('refuses %s', async (text, problem) => {
+    await expect(parseManyRequests(bytes(text))).rejects.toThrow(problem);
   });
 });

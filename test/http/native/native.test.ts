@@ -68,7 +68,7 @@ describe.each(['', '/api/v1'])('POST %s/generate', (mount) => {
         'data: {"token":" world","delta":" world","index":1,"finished":false}\n\n' +
         'data: {"token":"","delta":"","index":2,"finished":true,"finish_reason":"stop",' +
         '"usage":{"prompt_tokens":5,"completion_tokens":2,"total_tokens":7,"cached_prompt_tokens":2},' +
-        '"latency_ms":0,"model":"tiny","provider":"local","request_id":"req_1"}\n\n' +
+        '"latency_ms":0,"model":"tiny","provider":"local","cost":0,"request_id":"req_1"}\n\n' +
         (mount === '' ? '' : 'data: [DONE]\n\n'),
     );
   });
@@ -201,10 +201,13 @@ describe('errors of the native dialect', () => {
 
 describe('models', () => {
   it('are listed with sizes for people and for programs', async () => {
+    const made = { preset: {}, ownsFile: false, createdAt: new Date(0) };
+    harness.store.made.push({ ...made, name: 'helper', from: 'tiny' }, { ...made, name: 'lost', from: 'elsewhere' });
     const { models } = (await harness.send('GET', '/models')).json();
     expect(models[0]).toStrictEqual({
       name: 'tiny',
       aliases: ['default', 'tiny-q8_0'],
+      made_names: ['helper'],
       format: 'gguf',
       size: '3.3MB',
       size_bytes: 3_460_300,
@@ -214,6 +217,7 @@ describe('models', () => {
       reason: null,
       memory_usage: null,
       memory_bytes: null,
+      planned_memory_bytes: null,
       architecture: 'llama',
       parameters: 3_000_000,
       context_length: 2048,
@@ -227,12 +231,14 @@ describe('models', () => {
           expected_memory: '128MB',
           expected_memory_bytes: 128 * 2 ** 20,
           fits: true,
+          files: ['tiny-q8_0.gguf'],
         },
       ],
       modified_at: '2026-01-02T03:04:05.678Z',
       context_length_loaded: null,
       slots: null,
       threads: null,
+      kernels: null,
       calibration: null,
       pinned: false,
       gpu: null,
@@ -244,6 +250,7 @@ describe('models', () => {
       loaded_at: null,
       load_ms: null,
       expires_at: null,
+      ends_next: false,
       active_requests: null,
       queued_requests: null,
     });
@@ -257,13 +264,13 @@ describe('models', () => {
 
   it('at /api/v1 stand in the envelope as well', async () => {
     const body = (await harness.send('GET', '/api/v1/models', undefined, id)).json();
-    expect(Object.keys(body)).toEqual(['models', 'left_out', 'success', 'data', 'metadata']);
+    expect(Object.keys(body)).toEqual(['models', 'cloud_models', 'left_out', 'success', 'data', 'metadata']);
     expect(body).toMatchObject({ success: true, data: body.models, metadata: { request_id: 'req_1' } });
   });
 
   it('are loaded with the settings of the body, and then show their facts', async () => {
     const settings = { quantization: 'Q8_0', prefer_gpu: false, context_length: 1024, parallel: 2 };
-    const wish = { ...settings, keep_alive: '1h', pin: true };
+    const wish = { ...settings, keep_alive: '1h', pin: true, force: true };
     const response = await harness.send('POST', '/models/tiny/load', wish);
     expect(response.statusCode).toBe(200);
     const body = response.json();
@@ -279,6 +286,7 @@ describe('models', () => {
       loaded: true,
       state: 'loaded',
       memory_usage: '64MB',
+      planned_memory_bytes: 128 * 2 ** 20,
       context_length_loaded: 1024,
       slots: 2,
       threads: 2,
@@ -303,6 +311,7 @@ describe('models', () => {
           parallel: 2,
           keepAliveMs: 3_600_000,
           pin: true,
+          force: true,
         },
       },
     ]);
@@ -345,7 +354,15 @@ describe('GET /health', () => {
       active_connections: 0,
       aws: 'not_configured',
       clients_initialized: true,
-      components: { engine: 'healthy', models: 'healthy' },
+      components: {
+        engine: 'healthy',
+        models: 'healthy',
+        config: 'healthy',
+        providers: 'healthy',
+        database: 'healthy',
+        cache: 'healthy',
+      },
+      providers: { configured: 0, enabled: 0, without_key: 0, list: [] },
       gpus: [],
     });
   });
@@ -383,10 +400,10 @@ describe('GET /health', () => {
 });
 
 describe('the front door', () => {
-  it('sends a browser to the documentation', async () => {
+  it('sends a browser to the page, wherever a proxy has put both', async () => {
     const response = await harness.send('GET', '/', undefined, { accept: 'text/html,*/*' });
     expect(response.statusCode).toBe(302);
-    expect(response.headers.location).toBe('/docs');
+    expect(response.headers.location).toBe('ui/');
   });
 
   it('tells everybody else that the server runs', async () => {

@@ -6,6 +6,7 @@ import { chatBody } from '../../../src/http/ollama/chat/schema.ts';
 import { embedBody, embeddingsBody } from '../../../src/http/ollama/embed/schema.ts';
 import { sharedBody } from '../../../src/http/ollama/generate/schema.ts';
 import { showBody } from '../../../src/http/ollama/models/schema.ts';
+import { honoured } from '../../../src/http/ollama/objects/options.ts';
 import { copyBody, createBody, deleteBody, pullBody } from '../../../src/http/ollama/store/schema.ts';
 import { repositoryRoot } from '../../support/server.ts';
 
@@ -31,5 +32,9 @@ describe('the tables of docs/dialect-ollama.md', () => {
     ['DELETE /api/delete', deleteBody],
   ])('have every field of %s', (heading, schema) => {
     expect(fieldsUnder(heading).sort()).toEqual(Object.keys(schema.shape).sort());
+  });
+
+  it('have every option that is honoured', () => {
+    expect(fieldsUnder('Options').sort()).toEqual(Object.keys(honoured).sort());
   });
 });

@@ -80,7 +80,7 @@ const options: Record<string, [value: unknown, Fate]> = {
   presence_penalty: [0.5, { reaches: { sampling: { presencePenalty: 0.5, penaltyTokens: 64 } } }],
   stop: ['END', { reaches: { stop: ['END'] } }],
   num_keep: [4, 'ignored'],
-  typical_p: [0.5, 'ignored'],
+  typical_p: [0.5, { reaches: { sampling: { typicalP: 0.5 } } }],
   draft_num_predict: [4, 'ignored'],
   num_gpu: [1, 'ignored'],
   main_gpu: [0, 'ignored'],

@@ -29,7 +29,12 @@ const ending = {
   eval_duration: 2_000_000,
   context: [1, 2, 3],
 };
-const seedKeys = { request_id: 'req_1', output: 'Hello world', usage: { input_tokens: 5, output_tokens: 2 } };
+const seedKeys = {
+  cost: 0,
+  request_id: 'req_1',
+  output: 'Hello world',
+  usage: { input_tokens: 5, output_tokens: 2 },
+};
 const id = { 'x-request-id': 'req_1' };
 const ask = (url: string, body: object, headers = {}) =>
   harness.send('POST', url, { model: 'tiny', prompt: 'Hi', ...body }, { ...id, ...headers });
@@ -73,6 +78,7 @@ describe('POST /api/generate', () => {
       ...ending,
       request_id: 'req_1',
       usage: seedKeys.usage,
+      cost: 0,
     });
   });
 

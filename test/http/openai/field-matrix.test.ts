@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ChatRequest } from '../../../src/core/chat.ts';
 import type { DecisionRequest } from '../../../src/core/decision.ts';
 import type { EmbeddingRequest, RankRequest } from '../../../src/core/embedding.ts';
-import { keysOf } from '../../support/sdk-types.ts';
+import { recordedTypes } from '../../support/pinned-types.ts';
+import { type Example, testFieldMatrix } from '../field-matrix.ts';
 import { createHarness, type Harness } from '../harness.ts';
 
 /** What must become of a field: a part of what the provider gets, a refusal that names it, or its name in a header. */
@@ -14,13 +15,11 @@ type Fate =
 
 /** An interface of the SDK with the fate of each of its keys, under the key's name. */
 interface Matrix {
-  file: string;
   type: string;
   url: string;
   fates: Record<string, Fate>;
 }
 
-const chatFile = 'openai/resources/chat/completions/completions.d.ts';
 const chatUrl = '/v1/chat/completions';
 const user = { role: 'user', content: 'Hi' };
 const inChat = (input: object) => ({ input });
@@ -36,6 +35,7 @@ const text = { type: 'text', text: 'sentinel' };
 const image = { type: 'image_url', image_url: { url: 'https://sentinel.example/a.png', detail: 'low' } };
 const sound = { type: 'input_audio', input_audio: { data: 'c2VudGluZWw=', format: 'wav' } };
 const file = (fields: object) => ({ type: 'file', file: { file_data: 'c2VudGluZWw=', ...fields } });
+const larkInput = { input: { type: 'string', pattern: '^(?:sentinel)$' } };
 const custom = (fields: object) => ({ tools: [{ type: 'custom', custom: { name: 'sentinel', ...fields } }] });
 const grammar = { type: 'grammar', grammar: { syntax: 'regex', definition: 'sentinel+' } };
 const sentinelTool = inChat({ tools: [expect.objectContaining({ name: 'sentinel' })] });
@@ -69,7 +69,6 @@ const common: Record<string, Fate> = {
 
 const matrices: Matrix[] = [
   {
-    file: chatFile,
     type: 'ChatCompletionCreateParamsBase',
     url: chatUrl,
     fates: {
@@ -120,7 +119,6 @@ const matrices: Matrix[] = [
     const system = { messages: [user, { role, content: 'sentinel', name: 'sentinel' }] };
     const inPlace = inChat({ messages: [{ role: 'user' }, { role: 'system', content: [text] }] });
     return {
-      file: chatFile,
       type,
       url: chatUrl,
       fates: {
@@ -131,7 +129,6 @@ const matrices: Matrix[] = [
     };
   }),
   {
-    file: chatFile,
     type: 'ChatCompletionUserMessageParam',
     url: chatUrl,
     fates: {
@@ -141,7 +138,6 @@ const matrices: Matrix[] = [
     },
   },
   {
-    file: chatFile,
     type: 'ChatCompletionAssistantMessageParam',
     url: chatUrl,
     fates: {
@@ -180,7 +176,6 @@ const matrices: Matrix[] = [
     },
   },
   {
-    file: chatFile,
     type: 'ChatCompletionToolMessageParam',
     url: chatUrl,
     fates: Object.fromEntries(
@@ -194,7 +189,6 @@ const matrices: Matrix[] = [
     ),
   },
   {
-    file: chatFile,
     type: 'ChatCompletionFunctionMessageParam',
     url: chatUrl,
     fates: Object.fromEntries(
@@ -208,7 +202,6 @@ const matrices: Matrix[] = [
     ),
   },
   {
-    file: chatFile,
     type: 'ChatCompletionContentPartText',
     url: chatUrl,
     fates: {
@@ -221,7 +214,6 @@ const matrices: Matrix[] = [
     },
   },
   {
-    file: chatFile,
     type: 'ChatCompletionContentPartRefusal',
     url: chatUrl,
     fates: Object.fromEntries(
@@ -235,7 +227,6 @@ const matrices: Matrix[] = [
     ),
   },
   {
-    file: chatFile,
     type: 'ChatCompletionContentPartImage',
     url: chatUrl,
     fates: {
@@ -251,7 +242,6 @@ const matrices: Matrix[] = [
     },
   },
   {
-    file: chatFile,
     type: 'ChatCompletionContentPartImage.ImageURL',
     url: chatUrl,
     fates: {
@@ -263,7 +253,6 @@ const matrices: Matrix[] = [
     },
   },
   {
-    file: chatFile,
     type: 'ChatCompletionContentPartInputAudio',
     url: chatUrl,
     fates: {
@@ -276,7 +265,6 @@ const matrices: Matrix[] = [
     },
   },
   {
-    file: chatFile,
     type: 'ChatCompletionContentPart.File',
     url: chatUrl,
     fates: {
@@ -289,7 +277,6 @@ const matrices: Matrix[] = [
     },
   },
   {
-    file: chatFile,
     type: 'ChatCompletionContentPart.File.File',
     url: chatUrl,
     fates: {
@@ -302,7 +289,6 @@ const matrices: Matrix[] = [
     },
   },
   {
-    file: 'openai/resources/shared.d.ts',
     type: 'FunctionDefinition',
     url: chatUrl,
     fates: Object.fromEntries(
@@ -321,7 +307,6 @@ const matrices: Matrix[] = [
     ),
   },
   {
-    file: chatFile,
     type: 'ChatCompletionCustomTool.Custom',
     url: chatUrl,
     fates: {
@@ -345,13 +330,14 @@ const matrices: Matrix[] = [
     },
   },
   {
-    file: chatFile,
     type: 'ChatCompletionCustomTool.Custom.Grammar.Grammar',
     url: chatUrl,
     fates: {
       syntax: {
-        body: custom({ format: { type: 'grammar', grammar: { syntax: 'lark', definition: 'start: "a"' } } }),
-        refused: 'tools.0.custom.format.grammar.syntax',
+        body: custom({ format: { type: 'grammar', grammar: { syntax: 'lark', definition: 'start: "sentinel"' } } }),
+        arrives: inChat({
+          tools: [expect.objectContaining({ parameters: expect.objectContaining({ properties: larkInput }) })],
+        }),
       },
       definition: {
         body: custom({ format: grammar }),
@@ -362,7 +348,6 @@ const matrices: Matrix[] = [
     },
   },
   {
-    file: chatFile,
     type: 'ChatCompletionAllowedTools',
     url: chatUrl,
     fates: Object.fromEntries(
@@ -385,7 +370,6 @@ const matrices: Matrix[] = [
     ),
   },
   {
-    file: chatFile,
     type: 'ChatCompletionNamedToolChoiceCustom',
     url: chatUrl,
     fates: Object.fromEntries(
@@ -399,7 +383,6 @@ const matrices: Matrix[] = [
     ),
   },
   {
-    file: chatFile,
     type: 'ChatCompletionPredictionContent',
     url: chatUrl,
     fates: Object.fromEntries(
@@ -413,7 +396,6 @@ const matrices: Matrix[] = [
     ),
   },
   {
-    file: chatFile,
     type: 'ChatCompletionStreamOptions',
     url: chatUrl,
     fates: {
@@ -425,7 +407,6 @@ const matrices: Matrix[] = [
     },
   },
   {
-    file: 'openai/resources/completions.d.ts',
     type: 'CompletionCreateParamsBase',
     url: '/v1/completions',
     fates: {
@@ -441,7 +422,6 @@ const matrices: Matrix[] = [
     },
   },
   {
-    file: 'openai/resources/embeddings.d.ts',
     type: 'EmbeddingCreateParams',
     url: '/v1/embeddings',
     fates: {
@@ -456,6 +436,114 @@ const matrices: Matrix[] = [
     },
   },
 ];
+
+type Fields = Record<string, unknown>;
+const inChatBody = (value: object) => ({ messages: [user], ...value });
+const choosing = (choice: Fields) => inChatBody({ tools: [tool], tool_choice: choice });
+const calling = (toolCall: Fields) =>
+  inChatBody({
+    messages: [
+      user,
+      { role: 'assistant', content: null, tool_calls: [toolCall] },
+      { role: 'tool', tool_call_id: toolCall['id'], content: 'Seen' },
+    ],
+  });
+const functionCall = { name: 'look', arguments: '{"a":"sentinel"}' };
+const customCall = { name: 'write', input: 'sentinel' };
+const inFormat = (response_format: Fields) => inChatBody({ response_format });
+const labelled = { name: 'sentinel', description: 'Sentinel', schema: parameters, strict: true };
+
+/** Types that stand in others, each with one value that has all of its keys. */
+const nestedExamples: Record<string, Example> = {
+  ChatCompletionAllowedToolChoice: {
+    value: { type: 'allowed_tools', allowed_tools: { mode: 'auto', tools: [tool] } },
+    at: choosing,
+    others: { allowed_tools: { mode: 'required', tools: [tool] } },
+  },
+  ChatCompletionNamedToolChoice: {
+    value: { type: 'function', function: { name: 'look' } },
+    at: choosing,
+    others: { function: { name: 'no-function' } },
+  },
+  'ChatCompletionNamedToolChoice.Function': {
+    value: { name: 'look' },
+    at: (chosen: Fields) => choosing({ type: 'function', function: chosen }),
+    others: { name: 'no-name' },
+  },
+  'ChatCompletionNamedToolChoiceCustom.Custom': {
+    value: { name: 'sentinel' },
+    at: (chosen: Fields) => inChatBody({ ...custom({}), tool_choice: { type: 'custom', custom: chosen } }),
+    others: { name: 'no-name' },
+  },
+  ChatCompletionFunctionCallOption: {
+    value: { name: 'look' },
+    at: (chosen: Fields) => inChatBody({ functions: [{ name: 'look' }], function_call: chosen }),
+    others: { name: 'no-name' },
+  },
+  'ChatCompletionCreateParams.Function': {
+    value: { name: 'sentinel', description: 'Sentinel', parameters },
+    at: (given: Fields) => inChatBody({ functions: [given] }),
+  },
+  'ChatCompletionAssistantMessageParam.FunctionCall': {
+    value: functionCall,
+    at: (given: Fields) =>
+      inChatBody({ messages: [user, { role: 'assistant', content: null, function_call: given }, user] }),
+  },
+  ChatCompletionFunctionTool: {
+    value: tool,
+    at: (given: Fields) => inChatBody({ tools: [given] }),
+    others: { function: { name: 'other' } },
+  },
+  ChatCompletionCustomTool: {
+    value: { type: 'custom', custom: { name: 'write' } },
+    at: (given: Fields) => inChatBody({ tools: [given] }),
+    others: { custom: { name: 'other' } },
+  },
+  'ChatCompletionCustomTool.Custom.Text': {
+    value: { type: 'text' },
+    at: (format: Fields) => inChatBody(custom({ format })),
+  },
+  'ChatCompletionCustomTool.Custom.Grammar': {
+    value: grammar,
+    at: (format: Fields) => inChatBody(custom({ format })),
+    others: { grammar: { syntax: 'regex', definition: 'other+' } },
+  },
+  ChatCompletionMessageFunctionToolCall: {
+    value: { id: 'c1', type: 'function', function: functionCall },
+    at: calling,
+    others: { function: { name: 'other', arguments: '{}' } },
+    elsewhere: { type: 'a call with a function is one of a function' },
+  },
+  'ChatCompletionMessageFunctionToolCall.Function': {
+    value: functionCall,
+    at: (given: Fields) => calling({ id: 'c1', type: 'function', function: given }),
+  },
+  ChatCompletionMessageCustomToolCall: {
+    value: { id: 'c1', type: 'custom', custom: customCall },
+    at: calling,
+    others: { custom: { name: 'other', input: '' } },
+  },
+  'ChatCompletionMessageCustomToolCall.Custom': {
+    value: customCall,
+    at: (given: Fields) => calling({ id: 'c1', type: 'custom', custom: given }),
+  },
+  'ChatCompletionContentPartInputAudio.InputAudio': {
+    value: { data: 'c2VudGluZWw=', format: 'wav' },
+    at: (input_audio: Fields) => inChatBody(part({ type: 'input_audio', input_audio })),
+  },
+  ResponseFormatText: { value: { type: 'text' }, at: inFormat, others: { type: 'json_object' } },
+  ResponseFormatJSONObject: { value: { type: 'json_object' }, at: inFormat, others: { type: 'text' } },
+  ResponseFormatJSONSchema: {
+    value: { type: 'json_schema', json_schema: labelled },
+    at: inFormat,
+    others: { json_schema: { ...labelled, name: 'other' }, type: 'text' },
+  },
+  'ResponseFormatJSONSchema.JSONSchema': {
+    value: labelled,
+    at: (json_schema: Fields) => inFormat({ type: 'json_schema', json_schema }),
+    others: { schema: { type: 'object' } },
+  },
+};
 
 const valid: Record<string, object> = {
   [chatUrl]: { messages: [user] },
@@ -472,9 +560,27 @@ afterAll(() => harness.close());
 const lastArrived = (): ChatRequest | DecisionRequest | EmbeddingRequest | RankRequest =>
   (harness.gateway.calls.at(-1) ?? harness.gateway.wholeCalls.at(-1))!.request;
 
-describe.each(matrices)('the fields of $type', ({ file: typeFile, type, url, fates }) => {
+/** Parts of what is ignored or refused as a whole. */
+const elsewhere = [
+  /PromptCacheBreakpoint$/,
+  /^ChatCompletionCreateParams\.(Moderation|PromptCacheOptions|WebSearchOptions)/,
+  /^ChatCompletionAudioParam|MessageParam\.Audio$/,
+];
+
+it('every type of a request is asked for', () => {
+  const here = [...matrices.map(({ type }) => type), ...Object.keys(nestedExamples)];
+  const missing = Object.keys(recordedTypes('openai')).filter(
+    (type) => !here.includes(type) && !elsewhere.some((names) => names.test(type)),
+  );
+  expect(missing).toEqual([]);
+});
+
+describe('below', () =>
+  testFieldMatrix({ api: 'openai', url: chatUrl, examples: nestedExamples, parts: [[/./, 'above']] }));
+
+describe.each(matrices)('the fields of $type', ({ type, url, fates }) => {
   it('are those of the pinned SDK', () => {
-    expect(Object.keys(fates).sort()).toEqual(keysOf(typeFile, type));
+    expect(Object.keys(fates).sort()).toEqual(recordedTypes('openai')[type]);
   });
 
   it.each(Object.entries(fates))('%s is honoured, refused by name or named as ignored', async (_key, fate) => {

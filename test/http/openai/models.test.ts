@@ -13,6 +13,7 @@ const modelOf = (id: string, createdAt: Date): ModelInfo => ({
   maxOutputTokens: null,
   state: 'ready',
   reason: null,
+  thinks: true,
   capabilities: {
     operations: ['generate'],
     reads: ['text', 'reasoning'],
@@ -76,12 +77,18 @@ describe("a page of models in Anthropic's shape", () => {
       deprecated_at: null,
       retires_at: null,
       capabilities: {
-        batch: { supported: false },
+        batch: { supported: true },
         image_input: { supported: false },
         structured_outputs: { supported: true },
         thinking: { supported: true, types: { enabled: { supported: true } } },
         context_management: { supported: true, compact_20260112: { supported: false } },
       },
+    });
+    const [quick] = toAnthropicPage([{ ...models[0]!, thinks: false }], {}).data;
+    const no = { supported: false };
+    expect(quick!.capabilities).toMatchObject({
+      effort: { supported: false, low: no, max: no },
+      thinking: { supported: false, types: { adaptive: no, disabled: { supported: true }, enabled: no } },
     });
     const vectors = { ...models[0]!, capabilities: { ...models[0]!.capabilities, operations: ['embed' as const] } };
     expect(toAnthropicPage([vectors], {}).data[0]!.capabilities).toBeNull();

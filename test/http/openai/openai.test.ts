@@ -352,19 +352,41 @@ describe('POST /v1/completions', () => {
 });
 
 describe('GET /v1/models', () => {
+  const tiny = {
+    id: 'tiny',
+    object: 'model',
+    created: 1767323045,
+    owned_by: 'hearth',
+    output_modalities: ['text', 'decisions'],
+  };
+
+  it('says what comes of a model', async () => {
+    harness.engine.models = [
+      modelInfo(),
+      modelInfo({ name: 'vectors', aliases: [], purpose: 'embed' }),
+      modelInfo({ name: 'ranks', aliases: [], purpose: 'rank' }),
+    ];
+    const { data } = (await harness.send('GET', '/v1/models')).json();
+    expect(data.map((model: typeof tiny) => model.output_modalities)).toEqual([
+      ['text', 'decisions'],
+      ['embeddings'],
+      ['rerank'],
+    ]);
+  });
+
   it('lists usable models by their names, without aliases', async () => {
     harness.engine.models.push(modelInfo({ name: 'broken', aliases: [], state: 'invalid', reason: 'cut short' }));
     const response = await harness.send('GET', '/v1/models');
     expect(response.json()).toStrictEqual({
       object: 'list',
-      data: [{ id: 'tiny', object: 'model', created: 1767323045, owned_by: 'hearth' }],
+      data: [tiny],
       models: [expect.objectContaining({ slug: 'tiny' })],
     });
   });
 
   it('shows a model under its alias, by its name', async () => {
     const response = await harness.send('GET', '/v1/models/default');
-    expect(response.json()).toStrictEqual({ id: 'tiny', object: 'model', created: 1767323045, owned_by: 'hearth' });
+    expect(response.json()).toStrictEqual(tiny);
   });
 
   it('answers 404 for an unknown model as OpenAI does', async () => {

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { z } from 'zod';
 import type { ChatRequest } from '../../../core/chat.ts';
-import { addIgnored, askWhole, namesIgnored } from '../../answer/answer.ts';
+import { addIgnored, askWhole, relaysOriginals, tellEstimated, withOriginal } from '../../answer/answer.ts';
 import { count } from '../../fields/answer-values.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { jsonAnswer } from '../../mount/describe.ts';
@@ -34,17 +34,40 @@ export const countAnswer = z
 export function addCountTokensRoute(instance: FastifyInstance, deps: RouteDeps, tags: string[]): void {
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
   app.post('/messages/count_tokens', {
-    config: { startsWork: true },
-    preValidation: namesIgnored(countBody),
+    config: {
+      scope: 'inference',
+      startsWork: true,
+      relays: { dialect: 'anthropic', path: '/v1/messages/count_tokens' },
+    },
+    attachValidation: true,
+    preHandler: relaysOriginals(deps),
     schema: {
       summary: 'Count the tokens of a conversation',
-      description: 'Exactly, with system prompt, tools and template; the model is loaded for it.',
+      description:
+        'Exactly, with system prompt, tools and template; a model of this machine is loaded for it. Of a provider that counts none it is an estimate, which the header x-hearth-estimated says.',
       tags,
       body: countBody,
       response: { 200: jsonAnswer(countAnswer, 'The tokens'), ...workErrorAnswers(anthropicError) },
     },
-    handler: async (request, reply) => countTokens(request.body, request, reply, deps),
+    handler: async (request, reply) =>
+      request.mayRelay ? relayCount(request, reply, deps) : countTokens(request.body, request, reply, deps),
   });
+}
+
+/** Counted by whoever takes the request as it came, and told in its own words; where nobody there counts, it is estimated. */
+async function relayCount(
+  request: FastifyRequest<{ Body: z.infer<typeof countBody> }>,
+  reply: FastifyReply,
+  deps: RouteDeps,
+): Promise<z.infer<typeof countAnswer> | FastifyReply> {
+  const asked = withOriginal(request, () => {
+    const { chat } = toConversation(request.body, { leavesOut: deps.config.server.dropAttribution });
+    return { ...chat, sampling: {}, stop: [] };
+  });
+  const counted = await askWhole(deps, request, reply, names, (context) => deps.gateway.count(asked, context));
+  tellEstimated(reply, counted, 'input_tokens');
+  if (counted.answer === undefined) return { input_tokens: counted.promptTokens };
+  return reply.type('application/json').send(Buffer.from(JSON.stringify(counted.answer)));
 }
 
 /** The size of a conversation, as an answer has it. */
@@ -60,11 +83,12 @@ export async function countTokens(
   addIgnored(reply, ignored);
   tellLeftOut(reply, leftOut);
   const asked: ChatRequest = { ...chat, sampling: {}, stop: [] };
-  const { promptTokens, originalTokens } = await askWhole(deps, request, reply, names, async (context) => {
+  const { promptTokens, originalTokens, ...counted } = await askWhole(deps, request, reply, names, async (context) => {
     const countOf = async (one: ChatRequest) => (await deps.gateway.count(one, context)).promptTokens;
     const edited = await editContext(asked, body.context_management?.edits ?? [], countOf);
     return { ...(await deps.gateway.count(edited.chat, context)), originalTokens: edited.originalTokens };
   });
+  tellEstimated(reply, counted, 'input_tokens');
   return {
     input_tokens: promptTokens,
     ...(body.context_management && {

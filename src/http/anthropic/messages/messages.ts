@@ -5,7 +5,16 @@ import type { CallContext } from '../../../core/call.ts';
 import type { ChatRequest } from '../../../core/chat.ts';
 import type { AppError } from '../../../core/errors.ts';
 import type { Answer, StreamEvent } from '../../../core/events.ts';
-import { addIgnored, namesIgnored, respond, type SseItem, sseFraming } from '../../answer/answer.ts';
+import {
+  addIgnored,
+  askedAsItCame,
+  namesIgnored,
+  relaysOriginals,
+  respond,
+  type SseItem,
+  sseFraming,
+  withOriginal,
+} from '../../answer/answer.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { eventStream } from '../../mount/describe.ts';
 import { anthropicError, workErrorAnswers } from '../objects/answer-schema.ts';
@@ -22,6 +31,7 @@ import { messagesToCore } from './to-core.ts';
 
 export { messageAnswer, messageEvent } from './answer-schema.ts';
 export { ignoredFields, type MessagesBody, messagesBody } from './schema.ts';
+export { messagesToCore } from './to-core.ts';
 
 /**
  * From when on a stream begins without its answer: coding agents give up 15 s after they asked, and what fails earlier
@@ -35,8 +45,9 @@ const framing = sseFraming(pingRecord);
 export function addMessagesRoute(instance: FastifyInstance, deps: RouteDeps, tags: string[]): void {
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
   app.post('/messages', {
-    config: { startsWork: true },
-    preValidation: namesIgnored(messagesBody, ignoredFields),
+    config: { scope: 'inference', startsWork: true, relays: { dialect: 'anthropic', path: '/v1/messages' } },
+    attachValidation: true,
+    preHandler: [relaysOriginals(deps), namesIgnored(ignoredFields)],
     schema: {
       summary: 'Answer a conversation',
       description: 'As Anthropic has it. With "stream": true the answer is an event stream.',
@@ -50,24 +61,39 @@ export function addMessagesRoute(instance: FastifyInstance, deps: RouteDeps, tag
         ...workErrorAnswers(anthropicError),
       },
     },
-    handler: async (request, reply) => respond(deps, request, reply, toAsked(request.body, request, reply, deps)),
+    handler: async (request, reply) =>
+      request.validationError
+        ? respond(deps, request, reply, askedAsItCame(request, { framing, toErrorRecord: errorRecordOf(request) }))
+        : respond(deps, request, reply, toAsked(request.body, request, reply, deps)),
   });
+}
+
+function errorRecordOf(request: FastifyRequest) {
+  return (error: AppError): SseItem => ({ event: 'error', data: errorEnvelope(error, request.id) });
 }
 
 /** What a request for a message asks for, and how its answer is worded. Names in headers of the reply what changes nothing. */
 export function toAsked(body: MessagesBody, request: FastifyRequest, reply: FastifyReply, deps: RouteDeps) {
-  const { chat, ignored, leftOut } = messagesToCore(body, {
-    version: versionOf(request),
-    leavesOut: deps.config.server.dropAttribution,
+  const chat = withOriginal(request, () => {
+    const {
+      chat: read,
+      ignored,
+      leftOut,
+    } = messagesToCore(body, {
+      version: versionOf(request),
+      leavesOut: deps.config.server.dropAttribution,
+    });
+    addIgnored(reply, ignored);
+    tellLeftOut(reply, leftOut);
+    return read;
   });
-  addIgnored(reply, ignored);
-  tellLeftOut(reply, leftOut);
   if (chat.endUserId !== undefined) {
     const endUser = createHash('sha256').update(chat.endUserId).digest('hex').slice(0, 16);
     deps.log.debug({ requestId: request.id, endUser }, 'a request for a person behind the client');
   }
   const id = newMessageId();
-  const edits = body.context_management?.edits ?? [];
+  // Whoever takes the request as it came edits it, too.
+  const edits = request.mayRelay ? [] : (body.context_management?.edits ?? []);
   let applied: AppliedEdit[] | null = body.context_management ? [] : null;
   const wish = {
     omitsThinking: body.thinking != null && 'display' in body.thinking && body.thinking.display === 'omitted',
@@ -77,7 +103,7 @@ export function toAsked(body: MessagesBody, request: FastifyRequest, reply: Fast
     framing,
     toBody: (answer: Answer) => toMessage(id, answer, wish),
     toRecords: (events: AsyncIterable<StreamEvent>) => toMessageRecords(id, events, { ...wish, hasBegun }),
-    toErrorRecord: (error: AppError): SseItem => ({ event: 'error', data: errorEnvelope(error, request.id) }),
+    toErrorRecord: errorRecordOf(request),
   });
   return {
     chats:

@@ -33,7 +33,7 @@ export const messagesBody = z
     temperature: z.number().min(0).max(1).nullish().meta(olderOnly),
     top_p: z.number().min(0).max(1).nullish().meta(olderOnly),
     top_k: z.int().min(0).max(mostTokens).nullish().meta(olderOnly),
-    metadata: z.looseObject({ user_id: z.string().max(256).nullish() }).nullish(),
+    metadata: z.object({ user_id: z.string().max(256).nullish() }).nullish(),
     service_tier: z.string().nullish(),
     speed: z.string().nullish(),
     inference_geo: z.string().nullish(),

@@ -27,10 +27,31 @@ type State =
 
 const space = /^[ \t\n\r]$/;
 const literals: Readonly<Record<string, string>> = { t: 'true', f: 'false', n: 'null' };
-/** A number that may end here. */
-const wholeNumber = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
-/** A number, or the beginning of one. */
-const begunNumber = /^-?((0|[1-9]\d*)((\.\d*)?|(\.\d+)?([eE][+-]?\d*)?))?$/;
+/** What of a number was read last. Its digits are not kept: a model may write any number of them. */
+type NumberPart = 'begin' | 'minus' | 'zero' | 'integer' | 'point' | 'fraction' | 'e' | 'sign' | 'exponent';
+
+/** What may follow each part, the digits 1 to 9 and 0 apart; a part with `ends` may be the last one. */
+const numberParts: Readonly<
+  Record<NumberPart, { ends?: true } & Partial<Record<'digit' | '0' | '.' | 'e' | '+' | '-', NumberPart>>>
+> = {
+  begin: { digit: 'integer', '0': 'zero', '-': 'minus' },
+  minus: { digit: 'integer', '0': 'zero' },
+  zero: { ends: true, '.': 'point', e: 'e' },
+  integer: { ends: true, digit: 'integer', '0': 'integer', '.': 'point', e: 'e' },
+  point: { digit: 'fraction', '0': 'fraction' },
+  fraction: { ends: true, digit: 'fraction', '0': 'fraction', e: 'e' },
+  e: { digit: 'exponent', '0': 'exponent', '+': 'sign', '-': 'sign' },
+  sign: { digit: 'exponent', '0': 'exponent' },
+  exponent: { ends: true, digit: 'exponent', '0': 'exponent' },
+};
+
+/** The part that a character is of a number read so far, or null. */
+function partOfNumber(before: NumberPart, character: string): NumberPart | null {
+  const kind = character >= '1' && character <= '9' ? 'digit' : character === 'E' ? 'e' : character;
+  return kind === 'digit' || kind === '0' || kind === '.' || kind === 'e' || kind === '+' || kind === '-'
+    ? (numberParts[before][kind] ?? null)
+    : null;
+}
 const begunEscape = /^\\(["\\/bfnrt]?|u[0-9a-fA-F]{0,4})$/;
 const wholeEscape = /^\\(["\\/bfnrt]|u[0-9a-fA-F]{4})$/;
 
@@ -40,8 +61,9 @@ export function createWholeObject(): WholeObject {
   /** Seen and not handed out: a comma and a key without a value, or half an escape. */
   let held = '';
   let halfEscape = '';
-  /** The number or literal that is being read. */
+  /** The literal that is being read. */
   let word = '';
+  let part: NumberPart = 'begin';
   let out = '';
   /** What closed the value in which something came that is no JSON. */
   let tail = '';
@@ -55,7 +77,7 @@ export function createWholeObject(): WholeObject {
     if (state === 'in-string') return '"';
     if (state === 'in-literal') return literals[word[0]!]!.slice(word.length);
     // A number that was cut is not the number that was meant, but it is one.
-    return state === 'in-number' && !wholeNumber.test(word) ? '0' : '';
+    return state === 'in-number' && !numberParts[part].ends ? '0' : '';
   };
   const fail = () => {
     tail = endOfValue();
@@ -72,6 +94,13 @@ export function createWholeObject(): WholeObject {
     emit(character);
     state = open.length === 0 ? 'done' : 'after';
   };
+  const beginNumber = (character: string) => {
+    const first = partOfNumber('begin', character);
+    if (first === null) return fail();
+    part = first;
+    emit(character);
+    state = 'in-number';
+  };
   const beginValue = (character: string) => {
     if (character === '{' || character === '[') {
       open.push(character === '{' ? '}' : ']');
@@ -80,11 +109,11 @@ export function createWholeObject(): WholeObject {
     } else if (character === '"') {
       emit(character);
       state = 'in-string';
-    } else if (character in literals || begunNumber.test(character)) {
+    } else if (character in literals) {
       word = character;
       emit(character);
-      state = character in literals ? 'in-literal' : 'in-number';
-    } else fail();
+      state = 'in-literal';
+    } else beginNumber(character);
   };
   /** Within a string; `show` takes what is whole of it. */
   const inString = (character: string, show: (text: string) => void, end: () => void) => {
@@ -130,8 +159,9 @@ export function createWholeObject(): WholeObject {
         state = 'after';
       }),
     'in-number'(character) {
-      if (begunNumber.test(word + character)) {
-        word += character;
+      const next = partOfNumber(part, character);
+      if (next !== null) {
+        part = next;
         emit(character);
       } else {
         endWord();

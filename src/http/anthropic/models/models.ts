@@ -13,11 +13,12 @@ const no = { supported: false };
 
 /** A model as Anthropic's API shows it; the epoch stands for a time that nobody knows. */
 export function toAnthropicModel(model: ModelInfo) {
-  const { id, displayName, createdAt, contextTokens, maxOutputTokens } = model;
+  const { id, displayName, provider, createdAt, contextTokens, maxOutputTokens } = model;
   return {
     type: 'model' as const,
     id,
     display_name: displayName,
+    provider,
     created_at: (createdAt ?? new Date(0)).toISOString(),
     max_input_tokens: contextTokens,
     // Where only the context bounds an answer.
@@ -31,13 +32,13 @@ export function toAnthropicModel(model: ModelInfo) {
 }
 
 /** Clients switch features by these. Null for a model that does not converse. */
-function toCapabilities({ capabilities }: ModelInfo) {
+function toCapabilities({ capabilities, thinks: canThink }: ModelInfo) {
   if (!capabilities.operations.includes('generate')) return null;
   const reads = (part: (typeof capabilities.reads)[number]) => ({ supported: capabilities.reads.includes(part) });
   // A budget binds every model that thinks, and changes nothing for one that does not.
-  const thinks = reads('reasoning');
+  const thinks = { supported: canThink };
   return {
-    batch: no,
+    batch: yes,
     citations: no,
     code_execution: no,
     context_management: {

@@ -30,6 +30,7 @@ export const anthropicModel = z
     type: z.literal('model'),
     id: z.string(),
     display_name: z.string(),
+    provider: z.string().meta({ description: 'local: this machine.' }),
     created_at: z.string().meta({ description: 'ISO 8601, UTC' }),
     max_input_tokens: count.nullable(),
     max_tokens: count.nullable(),

@@ -1,6 +1,9 @@
 import { AppError } from '../../../core/errors.ts';
 import type { BodyBlock, BodyContent } from './body.ts';
 
+/** Types of blocks of the service's own tools, which a conversation brings along when it moves here. */
+export const serverBlock = /^(server_tool_use|mcp_tool_use|[a-z_]+_tool_result)$/;
+
 /** Content as blocks; an empty text is none. */
 export function blocksOf(content: BodyContent): BodyBlock[] {
   if (typeof content !== 'string') return content;

@@ -10,8 +10,9 @@ import type {
   ToolResultPart,
   UserPart,
 } from '../../../core/content.ts';
-import { blocksOf, invalid, objectAt, optionalText, requiredText, unknownType } from './block-fields.ts';
+import { blocksOf, invalid, objectAt, optionalText, requiredText, serverBlock, unknownType } from './block-fields.ts';
 import type { BodyBlock, BodyContent } from './body.ts';
+import { isReadable } from './ignored-blocks.ts';
 import { documentText, pictureOf, searchResultOf, sourceOf } from './media.ts';
 import { carriedThought, isOwnSignature } from './signature.ts';
 
@@ -74,9 +75,6 @@ function toAssistantPart(block: BodyBlock, field: string, called: CalledTools): 
   }
 }
 
-/** Blocks of the service's own tools, which a conversation brings along when it moves here. */
-const serverBlock = /^(server_tool_use|mcp_tool_use|[a-z_]+_tool_result)$/;
-
 /** What either side may hold, read as text or dropped. Throws `invalid_request` for what has no meaning here. */
 function toSharedPart(block: BodyBlock, field: string): TextPart[] {
   if (serverBlock.test(block.type)) return [{ type: 'text', text: readable(block) }];
@@ -99,9 +97,7 @@ function toSharedPart(block: BodyBlock, field: string): TextPart[] {
 
 /** A block as JSON, without what only its maker can read. */
 function readable(block: BodyBlock): string {
-  return JSON.stringify(block, (key, value: unknown) =>
-    key.startsWith('encrypted_') || key === 'cache_control' || key === 'caller' ? undefined : value,
-  );
+  return JSON.stringify(block, (key, value: unknown) => (isReadable(key) ? value : undefined));
 }
 
 function toText(block: BodyBlock, field: string): TextPart {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { modelNameField } from '../../fields/model-name.ts';
 
-const cacheControl = z.looseObject({ type: z.literal('ephemeral'), ttl: z.enum(['5m', '1h']).nullish() }).meta({
+const cacheControl = z.object({ type: z.literal('ephemeral'), ttl: z.enum(['5m', '1h']).nullish() }).meta({
   description: 'Needs no mark here: whatever was read before is found again. The usage tells how much it was.',
 });
 
@@ -56,10 +56,10 @@ const thinking = z
   .meta({ description: 'Left out: as disabled.' });
 
 const outputFormat = z
-  .looseObject({ type: z.literal('json_schema'), schema: z.record(z.string(), z.unknown()) })
+  .object({ type: z.literal('json_schema'), schema: z.record(z.string(), z.unknown()) })
   .meta({ description: 'The answer is held to the schema; what cannot be kept is refused.' });
 
-const outputConfig = z.looseObject({
+const outputConfig = z.object({
   effort: z.enum(['low', 'medium', 'high', 'xhigh', 'max']).nullish(),
   format: outputFormat.nullish(),
 });

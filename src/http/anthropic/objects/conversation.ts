@@ -4,6 +4,7 @@ import { AppError } from '../../../core/errors.ts';
 import { invalid } from './block-fields.ts';
 import { type CalledTools, toAssistantParts, toSystemParts, toUserParts } from './blocks.ts';
 import type { BodyMessage, ConversationBody } from './body.ts';
+import { ignoredInBlocks } from './ignored-blocks.ts';
 import { ignoredInTools, toToolChoice, toTools } from './tools.ts';
 import { leaveOutVolatile } from './volatile-lines.ts';
 
@@ -53,7 +54,7 @@ export function toConversation(body: ConversationBody, { leavesOut }: { leavesOu
       ...(format !== null && { format }),
       reasoning,
     },
-    ignored: [...ignoredInTools(body.tools ?? []), ...ignoredIn(body, reasoning)],
+    ignored: [...ignoredInTools(body.tools ?? []), ...ignoredEffort(body, reasoning), ...ignoredInBlocks(body)],
     leftOut,
   };
 }
@@ -125,21 +126,7 @@ function toReasoning({ thinking, output_config: config }: ConversationBody): Rea
   };
 }
 
-function ignoredIn(body: ConversationBody, { mode }: ReasoningWish): string[] {
-  const config = body.output_config ?? {};
-  const names = Object.entries(config).flatMap(([name, value]) =>
-    value === null || name === 'format' || (name === 'effort' && mode === 'on') ? [] : [`output_config.${name}`],
-  );
-  return asksForCitations(body) ? [...names, 'messages.citations'] : names;
-}
-
-function asksForCitations({ messages }: ConversationBody): boolean {
-  return messages.some(
-    ({ content }) =>
-      typeof content !== 'string' &&
-      content.some(
-        ({ citations }) =>
-          typeof citations === 'object' && citations !== null && 'enabled' in citations && citations.enabled === true,
-      ),
-  );
+/** How hard a model that does not think should try. Whatever else is in `output_config` the schema has dropped, and named. */
+function ignoredEffort({ output_config: config }: ConversationBody, { mode }: ReasoningWish): string[] {
+  return mode === 'off' && config?.effort ? ['output_config.effort'] : [];
 }

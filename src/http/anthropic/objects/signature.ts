@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
+import { ownSignaturePrefix } from '../../../core/content.ts';
 
-/** What the signatures of Hearth begin with: they prove nothing to anyone else, and are sent to nobody. */
-export const ownSignaturePrefix = 'hearth-thinking-1.';
+const provingPrefix = `${ownSignaturePrefix}1.`;
 /** A signature that carries the thought itself, for clients that do not want to see it. */
-const carryingPrefix = 'hearth-thinking-text-1.';
+const carryingPrefix = `${ownSignaturePrefix}text-1.`;
 
 /** Opaque proof that a thought was one of this server's. */
 export function signThought(text: string): string {
-  return ownSignaturePrefix + createHash('sha256').update(text).digest('base64url');
+  return provingPrefix + createHash('sha256').update(text).digest('base64url');
 }
 
 /** The same for a thought that is not shown: it comes back with the signature. */
@@ -17,7 +17,7 @@ export function carryThought(text: string): string {
 
 /** Whether a signature was made by a Hearth. */
 export function isOwnSignature(signature: string): boolean {
-  return signature.startsWith(ownSignaturePrefix) || signature.startsWith(carryingPrefix);
+  return signature.startsWith(ownSignaturePrefix);
 }
 
 /** The thought that a signature carries, or null. */

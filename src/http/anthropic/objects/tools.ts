@@ -1,5 +1,6 @@
 import type { ToolChoice, ToolDefinition } from '../../../core/chat.ts';
 import { AppError } from '../../../core/errors.ts';
+import { assertTakesObject } from '../../fields/tool-parameters.ts';
 import { invalid } from './block-fields.ts';
 import type { BodyTool, ConversationBody } from './body.ts';
 import { clientToolOf } from './client-tools.ts';
@@ -8,7 +9,7 @@ const maxToolBytes = 512 * 1024;
 const toolName = /^[a-zA-Z0-9_-]{1,128}$/;
 
 /** Fields of a tool that are honoured; arguments always stream as they come, so that nobody need ask for it. */
-const knownFields = new Set([
+export const knownFields: ReadonlySet<string> = new Set([
   'type',
   'name',
   'description',
@@ -17,6 +18,8 @@ const knownFields = new Set([
   'input_examples',
   'eager_input_streaming',
 ]);
+/** The same of a tool that is spelled out here. */
+const knownOfClientTools = new Set(['type', 'name', 'strict', 'eager_input_streaming']);
 
 /** The tools of a body in the words of the core. Throws `invalid_request` for those that only Anthropic's servers can run. */
 export function toTools(tools: readonly BodyTool[]): ToolDefinition[] {
@@ -35,9 +38,10 @@ export function toTools(tools: readonly BodyTool[]): ToolDefinition[] {
 
 /** Names of fields of tools that change nothing, for the header that says so. */
 export function ignoredInTools(tools: readonly BodyTool[]): string[] {
-  const names = tools.flatMap((tool) =>
-    Object.entries(tool).flatMap(([name, value]) => (knownFields.has(name) || value === null ? [] : [name])),
-  );
+  const names = tools.flatMap((tool) => {
+    const known = (tool.type ?? 'custom') === 'custom' ? knownFields : knownOfClientTools;
+    return Object.entries(tool).flatMap(([name, value]) => (known.has(name) || value === null ? [] : [name]));
+  });
   return [...new Set(names)].map((name) => `tools.${name}`);
 }
 
@@ -53,11 +57,7 @@ function toTool(tool: BodyTool, field: string): ToolDefinition {
   if (typeof name !== 'string') throw invalid(`${field}.name`, 'is required');
   const parameters = tool.input_schema ?? null;
   if (parameters === null) throw invalid(`${field}.input_schema`, 'is required');
-  // Without a type it may be said elsewhere, behind a `$ref` or in an `allOf`.
-  const types = parameters['type'] === undefined ? null : [parameters['type']].flat();
-  if (types !== null && !types.includes('object')) {
-    throw invalid(`${field}.input_schema`, 'must be a JSON Schema of type object');
-  }
+  assertTakesObject(parameters, `${field}.input_schema`);
   const description = [tool.description ?? '', ...examplesIn(tool)].filter((text) => text !== '').join('\n\n');
   return { name: nameOf(name, field), ...(description !== '' && { description }), parameters, ...strict };
 }

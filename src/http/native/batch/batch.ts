@@ -21,7 +21,7 @@ const atATime = 4;
 export function addBatchRoute(instance: FastifyInstance, deps: RouteDeps, mount: NativeMount): void {
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
   app.post('/batch/generate', {
-    config: { startsWork: true },
+    config: { scope: 'inference', startsWork: true },
     schema: {
       summary: 'Answer several prompts',
       description: `The results are in the order of the requests. One that cannot be answered has its error as its

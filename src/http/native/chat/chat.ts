@@ -17,7 +17,7 @@ const names: FieldNames = { ...sharedNames, 'input.messages': 'messages', 'input
 export function addNativeChatRoute(instance: FastifyInstance, deps: RouteDeps, mount: NativeMount): void {
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
   app.post('/chat', {
-    config: { startsWork: true },
+    config: { scope: 'inference', startsWork: true },
     schema: {
       summary: 'Answer a conversation of plain texts',
       description: 'With "stream": true it answers with the items of /generate/stream.',

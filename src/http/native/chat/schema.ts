@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { costField } from '../../answer/answer.ts';
 import { count } from '../../fields/answer-values.ts';
+import { excludes } from '../../fields/exclusions.ts';
 import { finishReason, nativeToolCall, nativeUsage, settingFields } from '../generate/generate.ts';
 
 const message = z
@@ -18,6 +20,7 @@ export const nativeChatBody = z
   })
   .meta({
     id: 'ChatRequest',
+    override: excludes('stop', 'stop_sequences'),
     examples: [{ messages: [{ role: 'user', content: 'What is Hearth?' }], max_tokens: 64, temperature: 0 }],
   });
 
@@ -37,7 +40,7 @@ export const nativeChatAnswer = z
     model: z.string(),
     provider: z.string(),
     finish_reason: finishReason,
-    cost: z.number().meta({ description: 'US dollars; local answers cost nothing.' }),
+    cost: costField,
     request_id: z.string(),
   })
   .meta({ id: 'ChatResponse' });

@@ -15,7 +15,7 @@ const names: FieldNames = { ...sharedNames, state: 'input' };
 export function addDecideRoute(instance: FastifyInstance, deps: RouteDeps, mount: NativeMount): void {
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
   app.post('/decide', {
-    config: { startsWork: true },
+    config: { scope: 'inference', startsWork: true },
     schema: {
       summary: 'Answer closed questions about one input with probabilities',
       description:

@@ -5,15 +5,22 @@ import { labelOf } from './to-core.ts';
 /** The answer of `/decide`, in the order of the questions. */
 export function toDecideAnswer(
   questions: readonly NativeQuestion[],
-  { model, decisions, promptTokens, cachedTokens, providerId }: DecisionResult & { providerId: string },
+  {
+    model,
+    decisions,
+    promptTokens,
+    cachedTokens,
+    outputTokens = 0,
+    providerId,
+  }: DecisionResult & { providerId: string },
   requestId: string,
 ) {
   return {
     answers: questions.map((question, index) => toAnswer(question, decisions[index]!)),
     usage: {
       prompt_tokens: promptTokens,
-      completion_tokens: 0,
-      total_tokens: promptTokens,
+      completion_tokens: outputTokens,
+      total_tokens: promptTokens + outputTokens,
       cached_prompt_tokens: cachedTokens,
     },
     model,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { decisionLimits } from '../../../core/decision.ts';
 import { count } from '../../fields/answer-values.ts';
 import { keepAliveField } from '../../fields/keep-alive.ts';
+import { itemsOf } from '../../fields/list-items.ts';
 import { modelNameField } from '../../fields/model-name.ts';
 
 /** Questions that one request may ask. */
@@ -40,19 +41,9 @@ export const decideBody = z
     // Looked at one by one: a schema would collect a complaint for each of a million wrong ones.
     questions: z.array(z.unknown()).meta({
       override: {
-        items: {
-          type: 'object',
-          properties: {
-            type: { type: 'string', enum: ['yes_no', 'choice', 'score'] },
-            question: { type: 'string' },
-            name: { type: 'string' },
-            yes: { type: 'string' },
-            no: { type: 'string' },
-            options: { type: 'array', items: {} },
-            levels: { type: 'array', items: {} },
-          },
-          required: ['type', 'question'],
-        },
+        minItems: 1,
+        maxItems: mostQuestions,
+        items: itemsOf(nativeQuestion),
       },
       description: `1 to ${mostQuestions} questions: \`yes_no\` (\`yes\`, \`no\`: what they mean), \`choice\` (\`options\`), \`score\` (\`levels\`, the lowest first). An option is a text, or {"label", "description"}.`,
     }),

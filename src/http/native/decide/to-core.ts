@@ -20,7 +20,7 @@ export function decideToCore(body: z.output<typeof decideBody>): AskedDecision {
   checkCount(body.questions.length, mostQuestions);
   const lists = { options: decisionLimits.choices.most, levels: decisionLimits.levels.most };
   const questions = body.questions.map((question, index) =>
-    readItem(nativeQuestion, question, `questions.${index}`, lists),
+    readItem(nativeQuestion, question, `questions.${index}`, { lists }),
   );
   return {
     questions,

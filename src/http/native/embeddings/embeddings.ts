@@ -14,7 +14,7 @@ import { embeddingAnswer, embeddingBody } from './schema.ts';
 export function addEmbeddingRoute(instance: FastifyInstance, deps: RouteDeps, mount: NativeMount): void {
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
   app.post('/embeddings', {
-    config: { startsWork: true },
+    config: { scope: 'inference', startsWork: true },
     schema: {
       summary: 'Make embeddings of texts',
       description: 'Without a model name the default model is taken, or the first that makes embeddings.',

@@ -30,6 +30,6 @@ export function nativeForm<Body>(
   };
 }
 
-export function factsOf({ model, providerId, requestId, latencyMs }: Begun): AnswerFacts {
-  return { model, provider: providerId, requestId, latencyMs };
+export function factsOf({ model, providerId, requestId, latencyMs, costNanoUsd }: Begun): AnswerFacts {
+  return { model, provider: providerId, requestId, latencyMs, costNanoUsd };
 }

@@ -1,7 +1,7 @@
 import { reasoningOf, textOf, toolCallsOf } from '../../../core/content.ts';
 import { type Answer, coarseReason, type StreamEvent } from '../../../core/events.ts';
 import { promptTokensOf, totalTokensOf, type Usage } from '../../../core/usage.ts';
-import type { SseItem } from '../../answer/answer.ts';
+import { type SseItem, toCost } from '../../answer/answer.ts';
 
 /** What an answer says of itself beside its text. */
 export interface AnswerFacts {
@@ -10,6 +10,8 @@ export interface AnswerFacts {
   requestId: string;
   /** Milliseconds since the request came. */
   latencyMs(): number;
+  /** Nano-USD, once it has ended; null: unknown. */
+  costNanoUsd(): bigint | null;
 }
 
 /** A whole answer of `/generate`. */
@@ -38,7 +40,7 @@ export function toAbout(answer: Answer, facts: AnswerFacts) {
     model: facts.model,
     provider: facts.provider,
     finish_reason: coarseReason(answer.choices[0].reason),
-    cost: 0,
+    cost: toCost(facts),
     request_id: facts.requestId,
   };
 }
@@ -78,6 +80,7 @@ export async function* toGenerateRecords(
         latency_ms: Math.round(facts.latencyMs()),
         model: facts.model,
         provider: facts.provider,
+        cost: toCost(facts),
         request_id: facts.requestId,
       });
       if (endsWithDone) yield { data: '[DONE]' };

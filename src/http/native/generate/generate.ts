@@ -46,7 +46,7 @@ export function addGenerateRoutes(
   const stream = eventStream(generateData(mount));
 
   app.post('/generate', {
-    config: { startsWork: true },
+    config: { scope: 'inference', startsWork: true },
     schema: {
       summary: 'Answer a prompt',
       description: 'With "stream": true it answers as /generate/stream does.',
@@ -64,7 +64,7 @@ export function addGenerateRoutes(
   });
 
   app.post('/generate/stream', {
-    config: { startsWork: true },
+    config: { scope: 'inference', startsWork: true },
     schema: {
       summary: 'Answer a prompt as an event stream',
       description: 'Each item carries a piece of text; the last one has "finished": true and the usage.',

@@ -63,7 +63,15 @@ export function createTokenWriter(id: string | undefined): (event: StreamEvent) 
 
 /** The last message of a generation that ended as it should, or was cancelled. */
 export function doneMessage(
-  done: { usage: Usage; reason: FinishReason; latencyMs: number; model: string; requestId: string },
+  done: {
+    usage: Usage;
+    reason: FinishReason;
+    latencyMs: number;
+    model: string;
+    requestId: string;
+    /** USD; null: unknown. Left out: nobody answered. */
+    cost?: number | null;
+  },
   id: string | undefined,
 ): ServerMessage {
   return {
@@ -72,6 +80,7 @@ export function doneMessage(
     finish_reason: coarseReason(done.reason),
     latency_ms: Math.round(done.latencyMs),
     model: done.model,
+    ...(done.cost !== undefined && { cost: done.cost }),
     request_id: done.requestId,
     ...idPart(id),
   };

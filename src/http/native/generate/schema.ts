@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { costField } from '../../answer/answer.ts';
 import { count } from '../../fields/answer-values.ts';
 import { cachePromptField } from '../../fields/cache-prompt.ts';
 import { excludes } from '../../fields/exclusions.ts';
@@ -96,7 +97,7 @@ export const generateAnswer = z
     model: z.string(),
     provider: z.string(),
     finish_reason: finishReason,
-    cost: z.number().meta({ description: 'US dollars; local answers cost nothing.' }),
+    cost: costField,
     request_id: z.string(),
   })
   .meta({ id: 'GenerateResponse' });
@@ -113,6 +114,7 @@ export const generateItem = z
     latency_ms: z.number().optional(),
     model: z.string().optional(),
     provider: z.string().optional(),
+    cost: costField.optional(),
     request_id: z.string().optional(),
   })
   .meta({ id: 'GenerateStreamItem' });

@@ -1,15 +1,16 @@
 import type { WebSocket } from '@fastify/websocket';
-import type { Principal } from '../../../core/call.ts';
+import type { FastifyRequest } from 'fastify';
 import { AppError, toAppError } from '../../../core/errors.ts';
 import type { FinishReason, StreamEvent } from '../../../core/events.ts';
 import { type Usage, unknownUsage } from '../../../core/usage.ts';
-import { type Begun, beginAnswer } from '../../answer/answer.ts';
+import { askerOf, type Begun, beginAnswer, toCost } from '../../answer/answer.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { normalizeError } from '../../mount/errors.ts';
 import { newRequestId } from '../../mount/request-id.ts';
 import { shuttingDown } from '../../plugins/drain.ts';
 import { createConnection, type Session } from '../sockets/sockets.ts';
 import { generateNames } from './field-names.ts';
+import { factsOf } from './form.ts';
 import {
   checkClientMessage,
   createTokenWriter,
@@ -34,7 +35,7 @@ interface Generation {
 export function createGenerateSession(
   socket: WebSocket,
   deps: RouteDeps,
-  client: { id: string; principal: Principal },
+  client: Pick<FastifyRequest, 'id' | 'principal' | 'headers' | 'wish'>,
 ): Session {
   // The generation without an id has the key null.
   const running = new Map<string | null, Generation>();
@@ -44,7 +45,7 @@ export function createGenerateSession(
     const reason = new AppError('client_closed_request', 'The WebSocket is closed.');
     for (const generation of running.values()) generation.controller.abort(reason);
   };
-  const connection = createConnection(socket, deps, client.id, { onMessage: receive, onEnd: abortAll });
+  const connection = createConnection(socket, deps, client, { onMessage: receive, onEnd: abortAll });
   const { refuse } = connection;
   const send = (message: ServerMessage) => connection.send(message);
 
@@ -94,18 +95,18 @@ export function createGenerateSession(
     const startMs = deps.clock.monotonicMs();
     const requestId = newRequestId();
     const { action: _action, id, stream: _stream, ...fields } = message;
-    const asker = { requestId, principal: client.principal, signal, names: generateNames };
+    const asker = { ...askerOf(client, signal), requestId, names: generateNames };
     let model = message.model ?? 'default';
-    const toDone = (usage: Usage, reason: FinishReason): ServerMessage => {
+    const toDone = (usage: Usage, reason: FinishReason, cost?: number | null): ServerMessage => {
       const latencyMs = deps.clock.monotonicMs() - startMs;
-      return doneMessage({ usage, reason, latencyMs, model, requestId }, id);
+      return doneMessage({ usage, reason, latencyMs, model, requestId, ...(cost !== undefined && { cost }) }, id);
     };
     try {
       const begun = await beginAnswer(deps, asker, generateToCore(fields));
       model = begun.model;
       await tell(begun, createTokenWriter(id), (finish) => {
         release();
-        send(toDone(finish.usage, finish.reason));
+        send(toDone(finish.usage, finish.reason, toCost(factsOf(begun))));
       });
     } catch (error) {
       release();

@@ -23,9 +23,31 @@ export const healthAnswer = z
       })
       .meta({ id: 'MemoryStatus' }),
     active_connections: count,
-    aws: z.enum(['connected', 'not_configured', 'unreachable']),
+    aws: z
+      .enum(['connected', 'configured', 'not_configured', 'unreachable'])
+      .meta({ description: 'A provider of the type bedrock; configured: it was never asked.' }),
     clients_initialized: z.boolean(),
-    components: z.object({ engine: health, models: health }),
+    components: z.object({
+      engine: health,
+      models: health,
+      config: health.meta({
+        description: 'Degraded: the file was changed and cannot be used; the last good one is in force.',
+      }),
+      providers: health.meta({ description: 'As far as is known without asking any.' }),
+      database: health.meta({ description: 'Where answers are kept that clients may ask for again.' }),
+      cache: health.meta({ description: 'Of prompts; where it fails, they are read again.' }),
+    }),
+    providers: z
+      .object({
+        configured: count,
+        enabled: count,
+        without_key: count.meta({ description: 'Of those that are on: they cannot be asked.' }),
+        list: z
+          .array(z.object({ id: z.string(), enabled: z.boolean(), key: z.enum(['set', 'missing', 'not_needed']) }))
+          .optional()
+          .meta({ description: 'Only where the server asks nobody for a key; else /health/providers has them.' }),
+      })
+      .meta({ description: 'Those of the configuration, beside this machine.' }),
     gpus: z
       .array(
         z.object({

@@ -45,6 +45,7 @@ const machineAnswer = z
 export function addMachineRoute(instance: FastifyInstance, deps: RouteDeps, mount: NativeMount): void {
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
   app.get('/machine', {
+    config: { scope: 'inference' },
     schema: {
       summary: 'What the machine is made of',
       description: 'Takes a moment. Without serial numbers and addresses; what cannot be read is null.',

@@ -1,13 +1,18 @@
 import { formatBytes } from '../../../core/format-units.ts';
+import type { ModelInfo } from '../../../core/model.ts';
 import type { LocalModel, ModelCalibration } from '../../../engine/engine.ts';
 
-/** A model as the native dialect shows it; facts of a loaded model are null while it is not loaded. */
-export function toNativeModel(model: LocalModel) {
+/**
+ * A model as the native dialect shows it; facts of a loaded model are null while it is not loaded. `madeNames`: names that clients
+ * made for it.
+ */
+export function toNativeModel(model: LocalModel, madeNames: readonly string[] = []) {
   const { loaded } = model;
   const residentBytes = loaded?.residentBytes ?? null;
   return {
     name: model.name,
     aliases: model.aliases,
+    made_names: [...madeNames],
     format: model.format,
     size: formatBytes(model.sizeBytes),
     size_bytes: model.sizeBytes,
@@ -17,6 +22,7 @@ export function toNativeModel(model: LocalModel) {
     reason: model.reason,
     memory_usage: residentBytes === null ? null : formatBytes(residentBytes),
     memory_bytes: residentBytes,
+    planned_memory_bytes: loaded?.plan?.expectedBytes.total ?? null,
     architecture: model.architecture,
     parameters: model.parameterCount,
     context_length: model.trainedContextTokens,
@@ -29,11 +35,13 @@ export function toNativeModel(model: LocalModel) {
       expected_memory: variant.expectedBytes === null ? null : formatBytes(variant.expectedBytes),
       expected_memory_bytes: variant.expectedBytes,
       fits: variant.fits,
+      files: variant.files,
     })),
     modified_at: model.modifiedAt.toISOString(),
     context_length_loaded: loaded?.contextTokens ?? null,
     slots: loaded?.slots ?? null,
     threads: loaded?.threads ?? null,
+    kernels: loaded?.kernels ? { name: loaded.kernels.name, built_here: loaded.kernels.isBuiltHere } : null,
     calibration: fromCalibration(loaded?.calibration ?? null),
     pinned: loaded?.pinned ?? false,
     gpu: loaded?.gpu ?? null,
@@ -45,8 +53,22 @@ export function toNativeModel(model: LocalModel) {
     loaded_at: loaded?.loadedAt.toISOString() ?? null,
     load_ms: loaded === null ? null : Math.round(loaded.loadMs),
     expires_at: loaded?.expiresAt?.toISOString() ?? null,
+    ends_next: loaded?.endsNext ?? false,
     active_requests: loaded?.activeRequests ?? null,
     queued_requests: loaded?.queuedRequests ?? null,
+  };
+}
+
+/** A model of another provider, of which little is known here. */
+export function toCloudModel(model: ModelInfo) {
+  return {
+    name: model.id,
+    provider: model.provider,
+    display_name: model.displayName,
+    aliases: [...model.aliases],
+    context_length: model.contextTokens,
+    max_output_tokens: model.maxOutputTokens,
+    operations: [...model.capabilities.operations],
   };
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { count as bytes } from '../../fields/answer-values.ts';
+import { wholeNumber } from '../../fields/query-values.ts';
 
 const expectedBytes = z
   .object({
@@ -63,22 +64,10 @@ export const planAnswer = z
   })
   .meta({ id: 'PlanResponse' });
 
-/** A whole number in a query string; settings and flags are refused in the same words. */
-const wholeNumber = (min: number, max: number) => {
-  const error = `must be a whole number from ${min} to ${max}`;
-  return z
-    .string()
-    .regex(/^\d{1,9}$/, { error })
-    .transform(Number)
-    .pipe(z.int({ error }).min(min, { error }).max(max, { error }))
-    .meta({
-      override: ({ jsonSchema }) => {
-        // On the way it is a text; whoever reads the schema wants to know the number.
-        for (const key of Object.keys(jsonSchema)) delete jsonSchema[key];
-        Object.assign(jsonSchema, { type: 'integer', minimum: min, maximum: max });
-      },
-    });
-};
+/** How keys and values are kept. */
+export const kvCacheType = z.enum(['f16', 'q8_0'], { error: 'must be f16 or q8_0' }).meta({
+  description: 'Cache of 16 bits or of 8, in half the memory; left out: 16, and 8 where it does not fit otherwise.',
+});
 
 /** The settings of a load that change its plan. */
 export const planQuery = z.strictObject({
@@ -88,6 +77,7 @@ export const planQuery = z.strictObject({
     .optional(),
   context_length: wholeNumber(16, 16_777_216).optional(),
   parallel: wholeNumber(1, 32).optional(),
+  kv_cache_type: kvCacheType.optional(),
   prefer_gpu: z
     .enum(['true', 'false'])
     .transform((value) => value === 'true')

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { count, timestamp } from '../../fields/answer-values.ts';
 import { keepAliveField } from '../../fields/keep-alive.ts';
 import { modelNameInPath } from '../../fields/model-name.ts';
-import { nativePlan } from './plan-schema.ts';
+import { kvCacheType, nativePlan } from './plan-schema.ts';
 
 export const loadBody = z
   .strictObject({
@@ -14,8 +14,13 @@ export const loadBody = z
     prefer_gpu: z.boolean().optional(),
     context_length: z.int().min(16).max(16_777_216).optional().meta({ description: 'Tokens per slot.' }),
     parallel: z.int().min(1).max(32).optional().meta({ description: 'How many requests run at the same time.' }),
+    kv_cache_type: kvCacheType.optional(),
     keep_alive: keepAliveField.optional(),
     pin: z.boolean().optional().meta({ description: 'Neither idle time nor another load ends a pinned model.' }),
+    force: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Load it also where it does not fit by the plan, with the least settings.' }),
   })
   .meta({ id: 'LoadRequest', description: 'All settings are optional, and so is the body.' });
 
@@ -35,6 +40,7 @@ const variant = z.object({
   expected_memory: z.string().nullable(),
   expected_memory_bytes: count.nullable().meta({ description: 'As a load would plan it now.' }),
   fits: z.boolean().nullable().meta({ description: 'Whether it would fit now, idle models ended.' }),
+  files: z.array(z.string()).meta({ description: 'Paths in the model folder, in the order of their parts.' }),
 });
 
 const calibration = z.object({
@@ -52,6 +58,7 @@ export const nativeModel = z
   .object({
     name: z.string(),
     aliases: z.array(z.string()),
+    made_names: z.array(z.string()).meta({ description: 'Names that clients made for it.' }),
     format: z.literal('gguf'),
     size: z.string(),
     size_bytes: count,
@@ -63,7 +70,10 @@ export const nativeModel = z
       .nullable()
       .meta({ description: 'Why it is invalid or quarantined, or why its last load failed.' }),
     memory_usage: z.string().nullable(),
-    memory_bytes: count.nullable(),
+    memory_bytes: count
+      .nullable()
+      .meta({ description: 'Measured; what the plan of its load expected is in planned_memory_bytes.' }),
+    planned_memory_bytes: count.nullable(),
     architecture: z.string().nullable(),
     parameters: count.nullable(),
     context_length: count.nullable().meta({ description: 'Tokens that the model was trained with.' }),
@@ -72,6 +82,13 @@ export const nativeModel = z
     context_length_loaded: count.nullable(),
     slots: count.nullable(),
     threads: count.nullable(),
+    kernels: z
+      .object({
+        name: z.string().meta({ examples: ['haswell', 'armv8.2_1'] }),
+        built_here: z.boolean().meta({ description: 'Built on this machine or for this image, with our patches.' }),
+      })
+      .nullable()
+      .meta({ description: 'The code that the library took for this processor.' }),
     calibration: calibration.nullable().meta({ description: 'What was measured of it on this machine, when idle.' }),
     pinned: z.boolean(),
     gpu: z.string().nullable().meta({ description: '`off`: on the CPU; else cuda, vulkan or metal.' }),
@@ -88,6 +105,7 @@ export const nativeModel = z
     loaded_at: timestamp.nullable(),
     load_ms: z.number().nullable(),
     expires_at: timestamp.nullable(),
+    ends_next: z.boolean().meta({ description: 'The first to go when memory is short or another model needs room.' }),
     active_requests: count.nullable(),
     queued_requests: count.nullable(),
   })
@@ -97,7 +115,25 @@ const leftOut = z
   .array(z.string())
   .meta({ description: 'What lies in the model folder and is not listed, one sentence each.' });
 
-export const modelList = z.object({ models: z.array(nativeModel), left_out: leftOut }).meta({ id: 'ModelList' });
+const cloudModels = z
+  .array(
+    z
+      .object({
+        name: z.string(),
+        provider: z.string(),
+        display_name: z.string(),
+        aliases: z.array(z.string()),
+        context_length: count.nullable(),
+        max_output_tokens: count.nullable(),
+        operations: z.array(z.enum(['generate', 'decide', 'embed', 'rank'])),
+      })
+      .meta({ id: 'CloudModel' }),
+  )
+  .meta({ description: 'Models of other providers that this key may ask for; a request for one leaves the house.' });
+
+export const modelList = z
+  .object({ models: z.array(nativeModel), cloud_models: cloudModels, left_out: leftOut })
+  .meta({ id: 'ModelList' });
 
 const envelopeMetadata = z.object({ request_id: z.string() });
 
@@ -110,6 +146,7 @@ export const modelEnvelope = nativeModel
 export const modelListEnvelope = z
   .object({
     models: z.array(nativeModel),
+    cloud_models: cloudModels,
     left_out: leftOut,
     success: z.literal(true),
     data: z.array(nativeModel),

@@ -17,6 +17,8 @@ export const apiError = z
     code: z.string(),
     field: z.string().optional(),
     retry_after: count.optional(),
+    provider: z.string().optional(),
+    remaining: z.record(z.string(), z.unknown()).optional(),
     details: z.record(z.string(), z.unknown()).optional(),
   })
   .meta({ id: 'ApiError' });

@@ -30,6 +30,8 @@ const types: Partial<Record<ErrorCode, string>> = {
   request_timeout: 'RequestTimeout',
   model_busy: 'Conflict',
   queue_full: 'RateLimitExceeded',
+  rate_limited: 'RateLimitExceeded',
+  provider_limit_reached: 'RateLimitExceeded',
   internal_error: 'InternalError',
   template_failed: 'InternalError',
   not_supported: 'NotSupported',
@@ -45,5 +47,11 @@ export const apiErrorBody = ((error, { requestId, now }) => ({
   code: error.code,
   ...(error.field !== null && { field: error.field }),
   ...(error.retryAfterSeconds !== null && { retry_after: Math.ceil(error.retryAfterSeconds) }),
+  ...(typeof error.details?.['provider'] === 'string' && { provider: error.details['provider'] }),
+  ...(isObject(error.details?.['remaining']) && { remaining: error.details['remaining'] }),
   ...(error.details !== null && { details: error.details }),
 })) satisfies ErrorBody;
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}

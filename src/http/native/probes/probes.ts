@@ -13,7 +13,7 @@ export function addProbeRoutes(instance: FastifyInstance, deps: RouteDeps): void
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
 
   app.get('/livez', {
-    config: { isPublic: true },
+    config: { scope: 'public' },
     schema: {
       summary: 'Whether the process answers',
       description: 'Depends on no model and no disk: only a dead process fails it.',
@@ -24,7 +24,7 @@ export function addProbeRoutes(instance: FastifyInstance, deps: RouteDeps): void
   });
 
   app.get('/readyz', {
-    config: { isPublic: true },
+    config: { scope: 'public' },
     schema: {
       summary: 'Whether new work is taken',
       tags,
@@ -41,6 +41,7 @@ export function addProbeRoutes(instance: FastifyInstance, deps: RouteDeps): void
   });
 
   app.get('/metrics', {
+    config: { scope: 'inference' },
     schema: {
       summary: 'Metrics in Prometheus text format',
       tags,
@@ -53,20 +54,20 @@ export function addProbeRoutes(instance: FastifyInstance, deps: RouteDeps): void
   });
 
   app.get('/', {
-    config: { isPublic: true },
+    config: { scope: 'public' },
     schema: {
       summary: 'Front door',
       description:
-        "Sends a browser to /docs; tells everybody else that the server runs, in the words that Ollama's clients look for.",
+        "Sends a browser to the page at /ui; tells everybody else that the server runs, in the words that Ollama's clients look for.",
       tags,
       response: {
         200: { description: 'The server runs', content: { 'text/plain': { schema: z.string() } } },
-        302: { description: 'To /docs' },
+        302: { description: 'To /ui' },
         ...publicErrors,
       },
     },
     handler: async (request, reply) => {
-      if (request.headers.accept?.includes('text/html')) return reply.redirect('/docs');
+      if (request.headers.accept?.includes('text/html')) return reply.redirect('ui/');
       return reply.type('text/plain; charset=utf-8').send('Ollama is running');
     },
   });

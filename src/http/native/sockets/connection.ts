@@ -1,4 +1,5 @@
 import type { WebSocket } from '@fastify/websocket';
+import type { Principal } from '../../../core/call.ts';
 import { AppError } from '../../../core/errors.ts';
 import { decodeUtf8, parseJsonObject } from '../../fields/json.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
@@ -14,6 +15,8 @@ const pingMs = 30_000;
 const maxMissedPongs = 2;
 /** How long a peer may take to answer our close before its socket is cut. */
 const closeMs = 5_000;
+/** How often the key of an open socket is looked at, beside each message. */
+const keyMs = 5_000;
 
 /** One open WebSocket, as its route sees it. */
 export interface Session {
@@ -35,13 +38,13 @@ interface Connection {
 
 /**
  * The plumbing of a WebSocket: JSON objects in and out, pings, and an end for too many messages, a peer that does not
- * read and one that answers no ping. Errors in messages are answered and the socket stays.
- * `onMessage` may throw; `onEnd` is called once no more messages are taken, possibly twice.
+ * read, one that answers no ping, and a key that was revoked or has expired. Errors in messages are answered and the socket stays.
+ * `client`: the request that opened it; its principal is kept as the key is now. `onMessage` may throw; `onEnd` is called once no more messages are taken, possibly twice.
  */
 export function createConnection(
   socket: WebSocket,
-  deps: Pick<RouteDeps, 'clock' | 'log' | 'metrics'>,
-  connectionId: string,
+  deps: Pick<RouteDeps, 'clock' | 'log' | 'metrics' | 'keyring'>,
+  client: { id: string; principal: Principal },
   handlers: { onMessage: (sent: Record<string, unknown>) => void; onEnd: () => void },
 ): Connection {
   const withinBudget = createMessageBudget(deps.clock, maxMessages, messageWindowMs);
@@ -69,6 +72,15 @@ export function createConnection(
     socket.once('close', () => timer.cancel());
   };
 
+  /** Whether whoever opened it may still ask; else it ends. */
+  const mayAsk = (): boolean => {
+    const principal = deps.keyring.again(client.principal);
+    if (principal === null) end(4401, 'the key was revoked or has expired');
+    else if (!principal.scopes.includes('inference')) end(4403, 'the key may not ask any more');
+    else client.principal = principal;
+    return !hasEnded;
+  };
+  const keyTimer = deps.clock.every(keyMs, mayAsk);
   const pinger = deps.clock.every(pingMs, () => {
     if (missedPongs >= maxMissedPongs) return socket.terminate();
     missedPongs++;
@@ -80,6 +92,7 @@ export function createConnection(
   const closed = new Promise<void>((resolve) => {
     socket.once('close', () => {
       pinger.cancel();
+      keyTimer.cancel();
       handlers.onEnd();
       resolve();
     });
@@ -89,6 +102,7 @@ export function createConnection(
     // A flood goes on arriving until the peer has seen our close.
     if (hasEnded) return;
     if (!withinBudget()) return end(1008, 'too many messages');
+    if (!mayAsk()) return;
     // ws gives a Buffer unless told otherwise.
     if (Buffer.isBuffer(data)) receive(data, isBinary);
   });
@@ -98,7 +112,7 @@ export function createConnection(
       if (isBinary) throw new AppError('invalid_request', 'Messages are text, not binary.');
       handlers.onMessage(parseJsonObject(decodeUtf8(data)));
     } catch (error) {
-      refuse(normalizeError(error), connectionId);
+      refuse(normalizeError(error), client.id);
     }
   }
 

@@ -22,7 +22,7 @@ export function addWebSocket(
     method: 'GET',
     url,
     exposeHeadRoute: false,
-    config: { startsWork: true, isWebSocket: true },
+    config: { scope: 'inference', startsWork: true, isWebSocket: true },
     schema: {
       ...route.schema,
       tags: [mount.tag],

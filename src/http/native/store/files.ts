@@ -17,7 +17,7 @@ export function addModelFileRoutes(instance: FastifyInstance, deps: RouteDeps, m
   const errors = bodyErrorAnswers(mount.errorSchema);
 
   app.post('/models/import', {
-    config: { startsWork: true },
+    config: { scope: 'admin', startsWork: true },
     schema: {
       summary: 'Take a file of this machine into the model folder',
       description: 'By a hard link where that is possible. Of a split model one part is named and all are taken.',
@@ -38,6 +38,7 @@ export function addModelFileRoutes(instance: FastifyInstance, deps: RouteDeps, m
   });
 
   app.delete('/models/:name', {
+    config: { scope: 'admin' },
     schema: {
       summary: 'Unload a model and delete its files',
       description: 'All its variants, or the one that "name:quantization" chooses. Running requests end first.',

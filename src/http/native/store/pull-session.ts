@@ -1,4 +1,5 @@
 import type { WebSocket } from '@fastify/websocket';
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { toAppError } from '../../../core/errors.ts';
 import type { PullInfo } from '../../../core/pull.ts';
@@ -27,9 +28,14 @@ function toMessage(pull: PullInfo) {
  * Owns one socket of `/ws/pull/{id}`: says how the pull stands, then each change, and closes after its end. Closing the
  * socket ends the watching and not the pull.
  */
-export function createPullSession(socket: WebSocket, deps: RouteDeps, client: { id: string }, pullId: string): Session {
+export function createPullSession(
+  socket: WebSocket,
+  deps: RouteDeps,
+  client: Pick<FastifyRequest, 'id' | 'principal'>,
+  pullId: string,
+): Session {
   const gone = new AbortController();
-  const connection = createConnection(socket, deps, client.id, { onMessage: receive, onEnd: () => gone.abort() });
+  const connection = createConnection(socket, deps, client, { onMessage: receive, onEnd: () => gone.abort() });
 
   function receive(sent: Record<string, unknown>): void {
     const result = clientMessage.safeParse(sent);

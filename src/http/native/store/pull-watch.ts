@@ -24,7 +24,7 @@ export function addPullWatching(
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
 
   app.get('/models/pull/:id/events', {
-    config: { takesTicket: true },
+    config: { scope: 'inference', takesTicket: true },
     exposeHeadRoute: false,
     schema: {
       summary: 'Follow a pull as an event stream',

@@ -18,7 +18,7 @@ export function addPullRoutes(instance: FastifyInstance, deps: RouteDeps, mount:
   const unknownPull = { 404: jsonAnswer(mount.errorSchema, 'There is no such pull') };
 
   app.post('/models/pull', {
-    config: { startsWork: true },
+    config: { scope: 'admin', startsWork: true },
     schema: {
       summary: 'Pull a model from the hub',
       description:
@@ -50,6 +50,7 @@ export function addPullRoutes(instance: FastifyInstance, deps: RouteDeps, mount:
   });
 
   app.get('/models/pulls', {
+    config: { scope: 'inference' },
     schema: {
       summary: 'List pulls, those that an earlier run left included',
       tags,
@@ -59,6 +60,7 @@ export function addPullRoutes(instance: FastifyInstance, deps: RouteDeps, mount:
   });
 
   app.get('/models/pull/:id', {
+    config: { scope: 'inference' },
     schema: {
       summary: 'Show a pull',
       tags,
@@ -69,6 +71,7 @@ export function addPullRoutes(instance: FastifyInstance, deps: RouteDeps, mount:
   });
 
   app.delete('/models/pull/:id', {
+    config: { scope: 'admin' },
     schema: {
       summary: 'Cancel a pull',
       description: 'What arrived is kept, and the same pull goes on from there, unless "discard" is true.',

@@ -1,7 +1,17 @@
 import { z } from 'zod';
-import { availableModel, pullInfo, pullWish, removedModel, storedModel } from '../../../core/pull.ts';
+import {
+  availableModel,
+  foundModel,
+  foundModels,
+  pullInfo,
+  pullWish,
+  removedModel,
+  storedModel,
+  suggestedModel,
+} from '../../../core/pull.ts';
 import { snakeCaseSchema } from '../../../wire/snake-case.ts';
 import { count } from '../../fields/answer-values.ts';
+import { wholeNumber } from '../../fields/query-values.ts';
 import type { NativeMount } from '../mounts/mounts.ts';
 
 /** Bodies and answers of the routes that bring models and take them away. */
@@ -72,5 +82,23 @@ export const importAnswer = z
 const nativeAvailable = snakeCaseSchema(availableModel.omit({ contextTokens: true }))
   .extend({ context_length: availableModel.shape.contextTokens })
   .meta({ id: 'AvailableModel' });
+
+export const searchQuery = z.strictObject({
+  query: z
+    .string()
+    .trim()
+    .min(1)
+    .max(200)
+    .meta({ description: 'Words of the name, such as `qwen3 4b`.', examples: ['qwen3 4b'] }),
+  limit: wholeNumber(1, 20).optional().meta({ description: 'Most models of the hub; 10 where left out.' }),
+});
+
+export const foundList = snakeCaseSchema(foundModels)
+  .extend({ models: z.array(snakeCaseSchema(foundModel).meta({ id: 'FoundModel' })) })
+  .meta({ id: 'FoundModelList' });
+
+export const suggestedList = z
+  .object({ models: z.array(snakeCaseSchema(suggestedModel).meta({ id: 'SuggestedModel' })) })
+  .meta({ id: 'SuggestedModelList' });
 
 export const availableList = z.object({ models: z.array(nativeAvailable) }).meta({ id: 'AvailableModelList' });

@@ -2,7 +2,6 @@ import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { z } from 'zod';
 import { ticketMs } from '../../../auth/tickets.ts';
-import { anonymous } from '../../../core/call.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { bodyErrorAnswers, jsonAnswer } from '../../mount/describe.ts';
 import type { NativeMount } from '../mounts/mounts.ts';
@@ -21,11 +20,11 @@ const ticketAnswer = z
 export function addTicketRoute(instance: FastifyInstance, deps: RouteDeps, mount: NativeMount): void {
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
   app.post('/tickets', {
-    config: { allowsEmptyBody: true },
+    config: { scope: 'inference', allowsEmptyBody: true },
     schema: {
       summary: 'Get a ticket for a WebSocket or an event stream',
       description:
-        'Asked for with the key, and good once, for a minute: as `?ticket=` of `/ws/generate`, `/ws/pull/{id}` and `/models/pull/{id}/events`, for pages that cannot send a header there.',
+        'Asked for with the key, and good once, for a minute: as `?ticket=` of `/ws/generate`, `/ws/providers`, `/ws/pull/{id}` and `/models/pull/{id}/events`, for pages that cannot send a header there.',
       tags: [mount.tag],
       body: ticketBody.optional(),
       response: {
@@ -35,7 +34,7 @@ export function addTicketRoute(instance: FastifyInstance, deps: RouteDeps, mount
       },
     },
     handler: async ({ principal }, reply) => {
-      const { ticket, expiresAt } = deps.tickets.issue(principal === anonymous ? null : principal.id);
+      const { ticket, expiresAt } = await deps.tickets.issue(principal);
       reply.header('cache-control', 'no-store');
       return { ticket, expires_in: ticketMs / 1_000, expires_at: expiresAt.toISOString() };
     },

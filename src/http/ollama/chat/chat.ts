@@ -3,10 +3,11 @@ import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import type { ChatRequest } from '../../../core/chat.ts';
 import type { AppError } from '../../../core/errors.ts';
 import type { Answer, StreamEvent } from '../../../core/events.ts';
-import { namesIgnored, ndjsonFraming, respond } from '../../answer/answer.ts';
+import { addIgnored, namesIgnored, ndjsonFraming, respond } from '../../answer/answer.ts';
 import type { FieldNames } from '../../fields/field-names.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { workErrorAnswers } from '../../mount/describe.ts';
+import { assertMayLoad } from '../../mount/visible-models.ts';
 import { errorBody, ollamaError } from '../objects/errors.ts';
 import { assertThinks, ensureContext, loadOrUnload } from '../objects/loading.ts';
 import { modelOf, tags } from '../objects/names.ts';
@@ -14,6 +15,7 @@ import { namesIgnoredOptions, toCoreOptions } from '../objects/options.ts';
 import { beginLine, type Head } from '../objects/records.ts';
 import { commonNames, toKeepAlive } from '../objects/wishes.ts';
 import { toChatAnswer, toChatLines } from './from-core.ts';
+import { ignoredInMessages } from './messages.ts';
 import { chatBody, chatLine } from './schema.ts';
 import { withoutOldest } from './shorten.ts';
 import { chatToCore } from './to-core.ts';
@@ -32,8 +34,12 @@ const ignored = ['shift'];
 export function addChatRoute(instance: FastifyInstance, deps: RouteDeps): void {
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
   app.post('/chat', {
-    config: { startsWork: true },
-    preValidation: [namesIgnored(chatBody, ignored), namesIgnoredOptions],
+    config: { scope: 'inference', startsWork: true },
+    preHandler: [
+      namesIgnored(ignored),
+      namesIgnoredOptions,
+      async ({ body }, reply) => addIgnored(reply, ignoredInMessages(body.messages ?? [])),
+    ],
     schema: {
       summary: 'Answer a conversation',
       description: 'As Ollama has it: lines of JSON, or one object with "stream": false.',
@@ -50,7 +56,9 @@ export function addChatRoute(instance: FastifyInstance, deps: RouteDeps): void {
     handler: async (request, reply) => {
       const { body } = request;
       const model = modelOf(body);
+      assertMayLoad(deps, request.principal, model);
       const { contextTokens } = toCoreOptions(body.options);
+      const chat = chatToCore(body);
       const startMs = deps.clock.monotonicMs();
       const elapsedMs = () => deps.clock.monotonicMs() - startMs;
       if ((body.messages ?? []).length === 0) {
@@ -59,7 +67,6 @@ export function addChatRoute(instance: FastifyInstance, deps: RouteDeps): void {
         const line = beginLine({ model, now: deps.clock.now });
         return { ...line, message: { role: 'assistant' as const, content: '' }, done: true, done_reason };
       }
-      const chat = chatToCore(body);
       await assertThinks(deps, model, chat.reasoning);
       await ensureContext(deps, model, contextTokens);
       body.stream ??= true;

@@ -74,3 +74,22 @@ function toCallPart(call: NonNullable<ChatBodyMessage['tool_calls']>[number], id
     argumentsText: JSON.stringify(given),
   };
 }
+
+/** Whose messages have a meaning for a field: elsewhere it says nothing to a model. */
+const rolesOf = {
+  images: 'user',
+  thinking: 'assistant',
+  tool_calls: 'assistant',
+  tool_name: 'tool',
+  tool_call_id: 'tool',
+};
+
+/** Names of fields of messages that change nothing where they stand, for the header that says so. */
+export function ignoredInMessages(messages: readonly ChatBodyMessage[]): string[] {
+  const names = Object.entries(rolesOf).filter(([name, role]) =>
+    messages.some((message) => message.role !== role && hasMore(message[name as keyof typeof rolesOf])),
+  );
+  return names.map(([name]) => `messages.${name}`);
+}
+
+const hasMore = (value: string | readonly unknown[] | null | undefined) => (value ?? '').length > 0;

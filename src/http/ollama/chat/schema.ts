@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { count, timestamp } from '../../fields/answer-values.ts';
 import { logprobs, timings } from '../objects/answer-schema.ts';
-import { commonFields } from '../objects/wishes.ts';
+import { commonFields, loneLogprobs } from '../objects/wishes.ts';
 
 const call = z.object({
   id: z.string().nullish(),
@@ -47,6 +47,7 @@ export const chatBody = z
   })
   .meta({
     id: 'OllamaChatRequest',
+    override: loneLogprobs,
     examples: [{ model: 'default', messages: [{ role: 'user', content: 'What is Hearth?' }], stream: false }],
   });
 

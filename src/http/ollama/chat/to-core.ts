@@ -1,5 +1,6 @@
 import type { ChatRequest, ToolDefinition } from '../../../core/chat.ts';
 import { AppError } from '../../../core/errors.ts';
+import { assertTakesObject } from '../../fields/tool-parameters.ts';
 import { toCoreWishes } from '../objects/wishes.ts';
 import { toMessages } from './messages.ts';
 import type { ChatBody } from './schema.ts';
@@ -35,6 +36,7 @@ function toTools(tools: NonNullable<ChatBody['tools']>): ToolDefinition[] {
       throw new AppError('invalid_request', message, { field: `${field}.name` });
     }
     names.add(name);
+    assertTakesObject(parameters ?? {}, `${field}.parameters`);
     return { name, ...(description && { description }), ...(parameters && { parameters }) };
   });
 }

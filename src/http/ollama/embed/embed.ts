@@ -5,6 +5,7 @@ import { toInputs } from '../../fields/embedding-input.ts';
 import type { FieldNames } from '../../fields/field-names.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { jsonAnswer, workErrorAnswers } from '../../mount/describe.ts';
+import { assertMayLoad } from '../../mount/visible-models.ts';
 import { ollamaError } from '../objects/errors.ts';
 import { loadOrUnload } from '../objects/loading.ts';
 import { modelOf, tags } from '../objects/names.ts';
@@ -23,8 +24,8 @@ export function addEmbedRoutes(instance: FastifyInstance, deps: RouteDeps): void
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
 
   app.post('/embed', {
-    config: { startsWork: true },
-    preValidation: [namesIgnored(embedBody, ignored)],
+    config: { scope: 'inference', startsWork: true },
+    preHandler: namesIgnored(ignored),
     schema: {
       summary: 'Make embeddings of texts',
       description: 'As Ollama has it; vectors have length 1.',
@@ -35,6 +36,7 @@ export function addEmbedRoutes(instance: FastifyInstance, deps: RouteDeps): void
     handler: async (request, reply) => {
       const { body } = request;
       const model = modelOf(body);
+      assertMayLoad(deps, request.principal, model);
       const startMs = deps.clock.monotonicMs();
       const elapsedNs = () => Math.round((deps.clock.monotonicMs() - startMs) * 1e6);
       const input = body.input ?? '';
@@ -62,8 +64,8 @@ export function addEmbedRoutes(instance: FastifyInstance, deps: RouteDeps): void
   });
 
   app.post('/embeddings', {
-    config: { startsWork: true },
-    preValidation: [namesIgnored(embeddingsBody, ignored)],
+    config: { scope: 'inference', startsWork: true },
+    preHandler: namesIgnored(ignored),
     schema: {
       summary: 'Make an embedding of one text',
       description: 'As Ollama had it before /api/embed.',
@@ -74,6 +76,7 @@ export function addEmbedRoutes(instance: FastifyInstance, deps: RouteDeps): void
     handler: async (request, reply) => {
       const { body } = request;
       const model = modelOf(body);
+      assertMayLoad(deps, request.principal, model);
       if (!body.prompt) {
         await loadOrUnload(deps, model, toKeepAlive(body));
         return { embedding: [] };

@@ -1,16 +1,28 @@
 import { z } from 'zod';
 import { count } from '../../fields/answer-values.ts';
-import { inputField } from '../../fields/embedding-input.ts';
+import { inputField, inputForms } from '../../fields/embedding-input.ts';
 import { keepAliveField } from '../../fields/keep-alive.ts';
 import { modelFields } from '../objects/names.ts';
 import { optionsField } from '../objects/options.ts';
 
 const fields = { ...modelFields, keep_alive: keepAliveField.nullish(), options: optionsField };
 
+/** As elsewhere, or a text or list that is empty. */
+const orNothing = {
+  anyOf: [
+    ...inputForms,
+    { type: 'null' as const },
+    { type: 'string' as const, maxLength: 0 },
+    { type: 'array' as const, maxItems: 0 },
+  ],
+};
+
 export const embedBody = z
   .object({
     ...fields,
-    input: inputField.nullish(),
+    input: inputField
+      .nullish()
+      .meta({ description: 'A text, a list of texts, or tokens; none: the model is loaded.', override: orNothing }),
     truncate: z
       .boolean()
       .nullish()

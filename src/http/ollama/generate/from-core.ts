@@ -6,6 +6,8 @@ import { beginLine, type Head, toEnding, toLines, toLogprobs } from '../objects/
 /** `requestId`: where the answer carries the shape of the first seed specification too; null: it does not. */
 export interface GenerateHead extends Head {
   requestId: string | null;
+  /** In USD, once the answer has ended; null: unknown. */
+  cost: () => number | null;
 }
 
 /** A whole answer to one prompt. */
@@ -20,7 +22,7 @@ export function toGenerateAnswer(head: GenerateHead, answer: Answer) {
     ...toEnding(head, { ...answer, reason }),
     ...(answer.tokens && { context: answer.tokens }),
     ...(logprobs.length > 0 && { logprobs: toLogprobs(logprobs) }),
-    ...(head.requestId !== null && { request_id: head.requestId, output: response, usage: toUsage(answer.usage) }),
+    ...(head.requestId !== null && { request_id: head.requestId, output: response, ...toTotals(head, answer.usage) }),
   };
 }
 
@@ -34,8 +36,12 @@ export function toGenerateLines(head: GenerateHead, events: AsyncIterable<Stream
       piece.type === 'thinking'
         ? { response: '', thinking: piece.text }
         : { response: piece.type === 'text' ? piece.text : '' },
-    ({ tokens, usage }) => ({ ...(tokens && { context: tokens }), ...id, ...(id && { usage: toUsage(usage) }) }),
+    ({ tokens, usage }) => ({ ...(tokens && { context: tokens }), ...id, ...(id && toTotals(head, usage)) }),
   );
+}
+
+function toTotals({ cost }: Pick<GenerateHead, 'cost'>, usage: Usage) {
+  return { usage: toUsage(usage), cost: cost() };
 }
 
 function toUsage(usage: Usage) {

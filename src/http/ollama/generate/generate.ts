@@ -4,10 +4,19 @@ import { z } from 'zod';
 import type { ChatRequest } from '../../../core/chat.ts';
 import type { AppError } from '../../../core/errors.ts';
 import type { Answer, StreamEvent } from '../../../core/events.ts';
-import { namesIgnored, ndjsonFraming, respond, type SseItem, sseFraming } from '../../answer/answer.ts';
+import {
+  type Begun,
+  namesIgnored,
+  ndjsonFraming,
+  respond,
+  type SseItem,
+  sseFraming,
+  toCost,
+} from '../../answer/answer.ts';
 import type { FieldNames } from '../../fields/field-names.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { eventStream, workErrorAnswers } from '../../mount/describe.ts';
+import { assertMayLoad } from '../../mount/visible-models.ts';
 import { errorBody, ollamaError } from '../objects/errors.ts';
 import { assertThinks, ensureContext, loadOrUnload } from '../objects/loading.ts';
 import type { OllamaMount } from '../objects/mounts.ts';
@@ -39,8 +48,8 @@ export function addGenerateRoute(instance: FastifyInstance, deps: RouteDeps, { i
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
   const schema = isShared ? sharedBody : generateBody;
   app.post<{ Body: GenerateBody }>('/generate', {
-    config: { startsWork: true },
-    preValidation: [namesIgnored(schema, ignored), namesIgnoredOptions],
+    config: { scope: 'inference', startsWork: true },
+    preHandler: [namesIgnored(ignored), namesIgnoredOptions],
     schema: {
       summary: 'Answer one prompt',
       description: isShared
@@ -63,7 +72,9 @@ export function addGenerateRoute(instance: FastifyInstance, deps: RouteDeps, { i
     handler: async (request, reply) => {
       const { body } = request;
       const model = modelOf(body);
+      assertMayLoad(deps, request.principal, model);
       const { contextTokens } = toCoreOptions(body.options);
+      const chat = generateToCore(body);
       const startMs = deps.clock.monotonicMs();
       const elapsedMs = () => deps.clock.monotonicMs() - startMs;
       if (!body.prompt && !body.images?.length) {
@@ -71,11 +82,10 @@ export function addGenerateRoute(instance: FastifyInstance, deps: RouteDeps, { i
         const done_reason = await loadOrUnload(deps, model, wish);
         return { ...beginLine({ model, now: deps.clock.now }), response: '', done: true, done_reason };
       }
-      const chat = generateToCore(body);
       await assertThinks(deps, model, chat.reasoning);
       await ensureContext(deps, model, contextTokens);
       body.stream ??= !isShared;
-      const head: GenerateHead = {
+      const head: Omit<GenerateHead, 'cost'> = {
         model,
         now: deps.clock.now,
         elapsedMs,
@@ -83,8 +93,8 @@ export function addGenerateRoute(instance: FastifyInstance, deps: RouteDeps, { i
         requestId: isShared ? request.id : null,
       };
       return isShared && wantsEvents(request)
-        ? respond(deps, request, reply, { ...toAsked(head, chat, body), formOf: () => eventForm(head) })
-        : respond(deps, request, reply, { ...toAsked(head, chat, body), formOf: () => lineForm(head) });
+        ? respond(deps, request, reply, { ...toAsked(chat, body), formOf: (begun) => eventForm(withCost(head, begun)) })
+        : respond(deps, request, reply, { ...toAsked(chat, body), formOf: (begun) => lineForm(withCost(head, begun)) });
     },
   });
 }
@@ -93,7 +103,12 @@ function wantsEvents({ headers, body }: FastifyRequest<{ Body: GenerateBody }>):
   return (headers.accept ?? '').includes('text/event-stream') || isSeedBody(body);
 }
 
-const toAsked = (_head: GenerateHead, chat: ChatRequest, body: GenerateBody) => ({
+const withCost = (head: Omit<GenerateHead, 'cost'>, { providerId, costNanoUsd }: Begun): GenerateHead => ({
+  ...head,
+  cost: () => toCost({ provider: providerId, costNanoUsd }),
+});
+
+const toAsked = (chat: ChatRequest, body: GenerateBody) => ({
   chats: [chat] as const,
   names: isSeedBody(body) ? seedNames : names,
 });
@@ -108,10 +123,14 @@ const lineForm = (head: GenerateHead) => ({
 const eventForm = (head: GenerateHead) => ({
   framing: sseFraming(),
   toBody: (answer: Answer) => toGenerateAnswer(head, answer),
-  toRecords: (events: AsyncIterable<StreamEvent>) => toEvents(toGenerateLines(head, events)),
+  toRecords: (events: AsyncIterable<StreamEvent>) => toGenerateEvents(head, events),
   toErrorRecord: (error: AppError): SseItem => ({ data: errorBody(error) }),
 });
 
-async function* toEvents(lines: AsyncIterable<object>): AsyncGenerator<SseItem> {
-  for await (const data of lines) yield { data };
+/** The lines of an answer as records of an event stream, for the first specification. */
+export async function* toGenerateEvents(
+  head: GenerateHead,
+  events: AsyncIterable<StreamEvent>,
+): AsyncGenerator<SseItem> {
+  for await (const data of toGenerateLines(head, events)) yield { data };
 }

@@ -1,13 +1,17 @@
 import { z } from 'zod';
+import { costField } from '../../answer/answer.ts';
 import { count, timestamp } from '../../fields/answer-values.ts';
 import { maxTokensField, samplingFields } from '../../fields/sampling.ts';
 import { logprobs, timings } from '../objects/answer-schema.ts';
-import { commonFields } from '../objects/wishes.ts';
+import { commonFields, loneLogprobs } from '../objects/wishes.ts';
 
 const fields = {
   ...commonFields,
   prompt: z.string().nullish().meta({ description: 'Empty: the model is loaded, or unloaded with "keep_alive": 0.' }),
-  suffix: z.string().nullish().meta({ description: 'For models that fill in; those here do not.' }),
+  suffix: z
+    .string()
+    .nullish()
+    .meta({ description: 'For models that fill in; those here do not.', override: { maxLength: 0 } }),
   system: z.string().nullish().meta({ description: 'In place of that of a made model.' }),
   template: z.string().nullish().meta({ description: "A chat template in Jinja, in place of the model's own." }),
   raw: z.boolean().nullish().meta({ description: 'The prompt as it stands, without a template.' }),
@@ -15,7 +19,22 @@ const fields = {
   context: z.array(z.unknown()).nullish().meta({ description: 'Ignored: /api/chat has conversations.' }),
 };
 
-export const generateBody = z.object(fields).meta({ id: 'OllamaGenerateRequest' });
+/** What `to-core.ts` looks at: a raw prompt has no place for others. */
+type Given = { type: 'string'; minLength: number } | { type: 'array'; minItems: number };
+const besideRaw = (name: string, given: Given) => ({
+  not: { required: ['raw', name], properties: { raw: { const: true }, [name]: given } },
+});
+const someText = { type: 'string' as const, minLength: 1 };
+const bounds = {
+  allOf: [
+    loneLogprobs,
+    besideRaw('system', someText),
+    besideRaw('template', someText),
+    besideRaw('images', { type: 'array', minItems: 1 }),
+  ],
+};
+
+export const generateBody = z.object(fields).meta({ id: 'OllamaGenerateRequest', override: bounds });
 
 /** Fields that only the first seed specification has. */
 const seedFields = {
@@ -27,6 +46,7 @@ const seedFields = {
 /** The body of both, at the place that they share. */
 export const sharedBody = z.object({ ...fields, ...seedFields }).meta({
   id: 'OllamaOrSeedGenerateRequest',
+  override: bounds,
   examples: [{ model: 'default', prompt: 'What is Hearth?', max_tokens: 100 }],
 });
 
@@ -44,8 +64,9 @@ export const generateLine = z
     context: z.array(count).optional(),
     logprobs: logprobs.optional(),
     ...timings,
-    request_id: z.string().optional().meta({ description: 'These three at /api/generate only.' }),
+    request_id: z.string().optional().meta({ description: 'These four at /api/generate only.' }),
     output: z.string().optional(),
     usage: z.object({ input_tokens: count, output_tokens: count }).optional(),
+    cost: costField.optional(),
   })
   .meta({ id: 'OllamaGenerateLine' });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { count, timestamp } from '../../fields/answer-values.ts';
-import { modelFields } from '../objects/names.ts';
+import { modelFields, needsName } from '../objects/names.ts';
 
 const details = z.object({
   parent_model: z.string(),
@@ -41,7 +41,7 @@ export const runningList = z
 
 export const showBody = z
   .object({ ...modelFields, verbose: z.boolean().nullish(), system: z.string().nullish() })
-  .meta({ id: 'OllamaShowRequest', examples: [{ model: 'default' }] });
+  .meta({ id: 'OllamaShowRequest', examples: [{ model: 'default' }], override: needsName });
 
 export const showAnswer = z
   .object({

@@ -18,8 +18,12 @@ export const statusOf = (error: AppError): number => statuses[error.code] ?? err
 
 export const ollamaError = z.object({ error: z.string() }).meta({ id: 'OllamaError' });
 
-/** Errors of this dialect: one sentence. Clients look for "not found" in it before they pull. */
-export function errorBody(error: AppError): { error: string } {
-  const text = error.fix === null ? error.message : `${error.message} ${error.fix}`;
-  return { error: error.code === 'model_not_found' ? `model not found: ${text}` : text };
+/**
+ * Errors of this dialect: one sentence, which names the field at fault as there is no other place for it. Clients look for
+ * "not found" in it before they pull.
+ */
+export function errorBody({ code, message, fix, field }: AppError): { error: string } {
+  const text = fix === null ? message : `${message} ${fix}`;
+  if (code === 'model_not_found') return { error: `model not found: ${text}` };
+  return { error: field === null || message.includes(field) ? text : `"${field}": ${text}` };
 }

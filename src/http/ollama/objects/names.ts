@@ -1,11 +1,15 @@
 import { z } from 'zod';
 import { AppError } from '../../../core/errors.ts';
+import { needsText } from '../../fields/exclusions.ts';
 import { modelNameField } from '../../fields/model-name.ts';
 
 export const tags = ['Ollama'];
 
 /** A model in a body: `model`, or `name` as older clients call it. */
 export const modelFields = { model: modelNameField.nullish(), name: modelNameField.nullish() };
+
+/** What the schema of a body says where the name cannot be left out: `namedModel` looks. */
+export const needsName = needsText('model', 'name');
 
 /** The model that a body names; the default one where it names none. */
 export function modelOf(body: { model?: string | null | undefined; name?: string | null | undefined }): string {

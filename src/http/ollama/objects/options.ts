@@ -11,13 +11,19 @@ const defaultPenaltyTokens = 64;
 const { temperature, top_p, top_k, min_p, seed, repeat_penalty, frequency_penalty, presence_penalty } = samplingFields;
 
 /** What changes an answer. Whatever else a client sets is named in `x-hearth-ignored`. */
-const honoured = {
+export const honoured = {
   num_ctx: z.int().min(0).max(maxInt32).nullish().meta({ description: 'Context that the model is to have, at least.' }),
   num_predict: z.int().min(-2).max(maxInt32).nullish().meta({ description: 'Most tokens; 0 and below: no limit.' }),
   temperature: temperature.nullish(),
   top_p: top_p.nullish(),
   top_k: top_k.nullish(),
   min_p: min_p.nullish(),
+  typical_p: z
+    .number()
+    .min(0)
+    .max(1)
+    .nullish()
+    .meta({ description: 'Keep tokens about as surprising as expected, up to this share; 1: off.' }),
   seed: seed.nullish().meta({ description: '-1: another one each time.' }),
   repeat_penalty: repeat_penalty.nullish(),
   repeat_last_n: z
@@ -53,6 +59,7 @@ export function toCoreOptions(options: Options): CoreOptions {
   return {
     sampling: {
       ...toSampling({ ...pick(given), ...(given.seed === -1 && { seed: null }) }),
+      ...((given.typical_p ?? 1) < 1 && { typicalP: given.typical_p! }),
       ...toPenaltyWindow(given),
     },
     stop: toStop(given.stop),
@@ -74,7 +81,7 @@ function toPenaltyWindow(given: NonNullable<Options>): Sampling {
   return tokens < 0 ? {} : { penaltyTokens: tokens };
 }
 
-/** A `preValidation` hook that names the options of a body that change nothing here. */
+/** A `preHandler` hook that names the options of a body that change nothing here. */
 export async function namesIgnoredOptions({ body }: FastifyRequest, reply: FastifyReply): Promise<void> {
   addIgnored(reply, ignoredOptions(body, 'options'));
 }
@@ -83,9 +90,7 @@ export async function namesIgnoredOptions({ body }: FastifyRequest, reply: Fasti
 export function ignoredOptions(body: unknown, field: 'options' | 'parameters'): string[] {
   const options: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, field) : null;
   if (typeof options !== 'object' || options === null || Array.isArray(options)) return [];
-  return Object.entries(options).flatMap(([name, value]) => {
-    if (value === null || Object.hasOwn(honoured, name)) return [];
-    // At this value it is off anyway.
-    return name === 'typical_p' && value === 1 ? [] : [`${field}.${name}`];
-  });
+  return Object.entries(options).flatMap(([name, value]) =>
+    value === null || Object.hasOwn(honoured, name) ? [] : [`${field}.${name}`],
+  );
 }

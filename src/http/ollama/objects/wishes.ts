@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ChatRequest } from '../../../core/chat.ts';
 import { AppError } from '../../../core/errors.ts';
+import { needsTrue } from '../../fields/exclusions.ts';
 import type { FieldNames } from '../../fields/field-names.ts';
 import { keepAliveField, parseKeepAlive } from '../../fields/keep-alive.ts';
 import { modelFields, modelOf, streamField } from './names.ts';
@@ -27,6 +28,9 @@ export const commonFields = {
   shift: z.boolean().nullish(),
   options: optionsField,
 };
+
+/** What the schema of a body says of `top_logprobs` without `logprobs`. */
+export const loneLogprobs = needsTrue('top_logprobs', [0, null], 'logprobs');
 
 const common = z.object(commonFields);
 type CommonBody = z.infer<typeof common>;
@@ -70,6 +74,7 @@ export const commonNames: FieldNames = {
   'sampling.topP': 'options.top_p',
   'sampling.topK': 'options.top_k',
   'sampling.minP': 'options.min_p',
+  'sampling.typicalP': 'options.typical_p',
   'sampling.seed': 'options.seed',
   'sampling.repeatPenalty': 'options.repeat_penalty',
   'sampling.penaltyTokens': 'options.repeat_last_n',

@@ -15,7 +15,7 @@ const refused = [
 export function addRefusedRoutes(app: FastifyInstance): void {
   for (const [url, reason] of refused) {
     app.post(url, {
-      config: { allowsEmptyBody: true },
+      config: { scope: 'inference', allowsEmptyBody: true },
       schema: {
         summary: `Refused: ${reason.charAt(0).toLowerCase()}${reason.slice(1, -1)}`,
         tags,

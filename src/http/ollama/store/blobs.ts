@@ -19,6 +19,7 @@ export async function blobRoutes(instance: FastifyInstance, deps: RouteDeps): Pr
   app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
 
   app.head('/blobs/:digest', {
+    config: { scope: 'admin' },
     schema: { params: blobPath, hide: true },
     handler: async (request, reply) => {
       if (!(await store.hasBlob(request.params.digest))) throw new AppError('not_found', 'There is no such blob.');
@@ -27,7 +28,7 @@ export async function blobRoutes(instance: FastifyInstance, deps: RouteDeps): Pr
   });
 
   app.post('/blobs/:digest', {
-    config: { startsWork: true, allowsEmptyBody: true },
+    config: { scope: 'admin', startsWork: true, allowsEmptyBody: true, receivesSlowly: true },
     bodyLimit: maxBlobBytes,
     schema: {
       summary: 'Send a file that a model is then made of',

@@ -24,8 +24,8 @@ export function addStoreRoutes(instance: FastifyInstance, deps: RouteDeps): void
   };
 
   app.post('/pull', {
-    config: { startsWork: true },
-    preValidation: [namesIgnored(pullBody, ['insecure'])],
+    config: { scope: 'admin', startsWork: true },
+    preHandler: namesIgnored(['insecure']),
     schema: {
       summary: 'Pull a model from the hub',
       description: 'Lines with its progress, or one object at its end with "stream": false. Going away stops it.',
@@ -41,7 +41,7 @@ export function addStoreRoutes(instance: FastifyInstance, deps: RouteDeps): void
   });
 
   app.delete('/delete', {
-    preValidation: [namesIgnored(deleteBody)],
+    config: { scope: 'admin' },
     schema: {
       summary: 'Delete a model, or a name that was made',
       tags,
@@ -55,7 +55,7 @@ export function addStoreRoutes(instance: FastifyInstance, deps: RouteDeps): void
   });
 
   app.post('/copy', {
-    preValidation: [namesIgnored(copyBody)],
+    config: { scope: 'admin' },
     schema: {
       summary: 'Give a model one more name',
       description: 'Nothing is copied on the disk; the model cannot be deleted while it has the name.',
@@ -71,9 +71,9 @@ export function addStoreRoutes(instance: FastifyInstance, deps: RouteDeps): void
   });
 
   app.post('/create', {
-    config: { startsWork: true },
-    preValidation: [
-      namesIgnored(createBody, ['license']),
+    config: { scope: 'admin', startsWork: true },
+    preHandler: [
+      namesIgnored(['license']),
       async ({ body }, reply) => addIgnored(reply, ignoredOptions(body, 'parameters')),
     ],
     schema: {
@@ -147,7 +147,7 @@ async function answerProgress(
       gone,
       clock: deps.clock,
       log: deps.log,
-      onFailure: (thrown) => errorBody(toAppError(thrown)),
+      onFailure: (thrown) => [errorBody(toAppError(thrown))],
     });
   }
   let last: ProgressLine = { status: 'success' };

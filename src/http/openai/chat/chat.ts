@@ -1,8 +1,15 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import type { Answer, StreamEvent } from '../../../core/events.ts';
 import type { Begun } from '../../answer/answer.ts';
-import { addIgnored, namesIgnored, respond } from '../../answer/answer.ts';
+import {
+  addIgnored,
+  askedAsItCame,
+  namesIgnored,
+  relaysOriginals,
+  respond,
+  withOriginal,
+} from '../../answer/answer.ts';
 import { type FieldNames, sharedNames } from '../../fields/field-names.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { eventStream, workErrorAnswers } from '../../mount/describe.ts';
@@ -43,7 +50,9 @@ export function chatNames(body: ChatBody): FieldNames {
 export function addChatRoute(instance: FastifyInstance, deps: RouteDeps, tags: string[]): void {
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
   app.post('/chat/completions', {
-    config: { startsWork: true },
+    config: { scope: 'inference', startsWork: true, relays: { dialect: 'openai', path: '/v1/chat/completions' } },
+    attachValidation: true,
+    preHandler: [relaysOriginals(deps), namesIgnored(ignoredChatFields)],
     schema: {
       summary: 'Answer a conversation',
       description:
@@ -58,18 +67,18 @@ export function addChatRoute(instance: FastifyInstance, deps: RouteDeps, tags: s
         ...workErrorAnswers(openaiError),
       },
     },
-    preValidation: namesIgnored(chatBody, ignoredChatFields),
     handler: async (request, reply) => {
+      if (request.validationError) return respond(deps, request, reply, askedAsItCame(request, streamForm));
       addIgnored(reply, ignoredBelow(request.body));
-      return respond(deps, request, reply, toAsked(request.body, deps));
+      return respond(deps, request, reply, toAsked(request.body, request, deps));
     },
   });
 }
 
-function toAsked(body: ChatBody, { clock }: RouteDeps) {
+function toAsked(body: ChatBody, request: FastifyRequest, { clock }: RouteDeps) {
   const form = { isOlderForm: isOlderForm(body), customNames: customNames(body) };
   return {
-    chats: [chatToCore(body)] as const,
+    chats: [withOriginal(request, () => chatToCore(body))] as const,
     names: chatNames(body),
     formOf: (begun: Begun) => {
       const head = newHead('chatcmpl', begun, clock, body.service_tier ? { service_tier: 'default' } : {});

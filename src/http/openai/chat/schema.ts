@@ -98,12 +98,12 @@ const customTool = z.object({
   name: toolName,
   description: z.string().nullish(),
   format: z
-    .looseObject({
+    .object({
       type: z.enum(['text', 'grammar']),
       grammar: z.object({ syntax: z.enum(['regex', 'lark']), definition: z.string().min(1).max(65_536) }).optional(),
     })
     .nullish()
-    .meta({ description: 'Any text, or one that a regular expression describes; lark is refused.' }),
+    .meta({ description: 'Any text, or one that a regular expression or a grammar in Lark describes.' }),
 });
 
 const tool = z
@@ -188,7 +188,13 @@ export const chatBody = z
       .nullish()
       .meta({ description: 'Text that the answer will mostly repeat: makes it faster, never another one.' }),
     modalities: z
-      .array(z.string().max(64))
+      // `to-core.ts` says what is wrong with others.
+      .array(
+        z
+          .string()
+          .max(64)
+          .meta({ override: { const: 'text' } }),
+      )
       .max(8)
       .nullish()
       .meta({ description: 'Answers are text: anything else is refused.' }),

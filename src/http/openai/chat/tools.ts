@@ -1,5 +1,6 @@
 import type { ToolChoice, ToolDefinition } from '../../../core/chat.ts';
 import { AppError } from '../../../core/errors.ts';
+import { assertTakesObject } from '../../fields/tool-parameters.ts';
 import { customTool } from '../objects/custom-tools.ts';
 import type { ChatBody } from './schema.ts';
 
@@ -68,13 +69,7 @@ function toDefinitions(tools: readonly BodyTool[], list: 'tools' | 'functions'):
 }
 
 function toDefinition({ name, description, parameters, strict }: FunctionDefinition, field: string): ToolDefinition {
-  // Without a type it may be said elsewhere, behind a `$ref` or in an `allOf`.
-  const types = parameters?.['type'] === undefined ? null : [parameters['type']].flat();
-  if (types !== null && !types.includes('object')) {
-    throw new AppError('invalid_request', `"${field}.parameters" must be a JSON Schema of type object.`, {
-      field: `${field}.parameters`,
-    });
-  }
+  assertTakesObject(parameters ?? {}, `${field}.parameters`);
   return {
     name,
     ...(description && { description }),

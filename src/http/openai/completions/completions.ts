@@ -4,7 +4,7 @@ import type { CallContext } from '../../../core/call.ts';
 import type { Answer, StreamEvent } from '../../../core/events.ts';
 import type { Gateway } from '../../../gateway/gateway.ts';
 import type { Begun } from '../../answer/answer.ts';
-import { addIgnored, askWhole, namesIgnored, respond } from '../../answer/answer.ts';
+import { addIgnored, askedAsItCame, askWhole, namesIgnored, relaysOriginals, respond } from '../../answer/answer.ts';
 import { type FieldNames, sharedNames } from '../../fields/field-names.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { eventStream, workErrorAnswers } from '../../mount/describe.ts';
@@ -17,13 +17,18 @@ import { toCompletion, toCompletionRecords } from './from-core.ts';
 import { type CompletionBody, completionBody, ignoredCompletionFields } from './schema.ts';
 import { type CompletionWish, completionToCore } from './to-core.ts';
 
+export { completionBody } from './schema.ts';
+export { completionToCore } from './to-core.ts';
+
 const names: FieldNames = { ...sharedNames, 'input.suffix': 'suffix', 'input.*': 'prompt' };
 
 /** `POST /completions`. */
 export function addCompletionRoute(instance: FastifyInstance, deps: RouteDeps, tags: string[]): void {
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
   app.post('/completions', {
-    config: { startsWork: true },
+    config: { scope: 'inference', startsWork: true, relays: { dialect: 'openai', path: '/v1/completions' } },
+    attachValidation: true,
+    preHandler: [relaysOriginals(deps), namesIgnored(ignoredCompletionFields)],
     schema: {
       summary: 'Continue text',
       description:
@@ -42,8 +47,9 @@ export function addCompletionRoute(instance: FastifyInstance, deps: RouteDeps, t
         ...workErrorAnswers(openaiError),
       },
     },
-    preValidation: namesIgnored(completionBody, ignoredCompletionFields),
     handler: async (request, reply) => {
+      // Several prompts are one request to whoever takes it as it came.
+      if (request.mayRelay) return respond(deps, request, reply, askedAsItCame(request, streamForm));
       addIgnored(reply, ignoredInOptions(request.body));
       const wish = completionToCore(request.body);
       const ask = (work: (context: CallContext) => Promise<EchoTexts>) =>

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
-import { askWhole, namesIgnored } from '../../answer/answer.ts';
+import { addIgnored, askWhole, namesIgnored } from '../../answer/answer.ts';
 import { type FieldNames, sharedNames } from '../../fields/field-names.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { jsonAnswer, workErrorAnswers } from '../../mount/describe.ts';
@@ -9,14 +9,17 @@ import { toDecisionAnswer } from './from-core.ts';
 import { decisionAnswer, decisionBody, ignoredFields } from './schema.ts';
 import { decisionToCore } from './to-core.ts';
 
+export { decisionBody } from './schema.ts';
+export { decisionToCore } from './to-core.ts';
+
 const names: FieldNames = { ...sharedNames, state: 'input' };
 
 /** `POST /decisions` of the OpenAI dialect. */
 export function addDecisionRoute(instance: FastifyInstance, deps: RouteDeps, tags: string[]): void {
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
   app.post('/decisions', {
-    config: { startsWork: true },
-    preValidation: namesIgnored(decisionBody, ignoredFields),
+    config: { scope: 'inference', startsWork: true },
+    preHandler: namesIgnored(ignoredFields),
     schema: {
       summary: 'Answer closed questions about one input with probabilities',
       description:
@@ -27,6 +30,7 @@ export function addDecisionRoute(instance: FastifyInstance, deps: RouteDeps, tag
     },
     handler: async (request, reply) => {
       const asked = decisionToCore(request.body);
+      addIgnored(reply, asked.ignored);
       const result = await askWhole(deps, request, reply, names, (context) =>
         deps.gateway.decide(asked.request, context),
       );

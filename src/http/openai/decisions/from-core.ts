@@ -3,16 +3,16 @@ import type { OpenAiQuestion } from './schema.ts';
 
 /** The answer of `/v1/decisions`, in the order of the questions. */
 export function toDecisionAnswer(questions: readonly OpenAiQuestion[], result: DecisionResult) {
-  const { model, decisions, promptTokens, cachedTokens } = result;
+  const { model, decisions, promptTokens, cachedTokens, outputTokens = 0 } = result;
   return {
     answers: questions.map((question, index) => toAnswer(question, decisions[index]!)),
     model,
     usage: {
       input_tokens: promptTokens,
       input_tokens_details: { cached_tokens: cachedTokens, cache_write_tokens: 0 },
-      output_tokens: 0,
+      output_tokens: outputTokens,
       output_tokens_details: { reasoning_tokens: 0 },
-      total_tokens: promptTokens,
+      total_tokens: promptTokens + outputTokens,
     },
   };
 }

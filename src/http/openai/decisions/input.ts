@@ -39,36 +39,42 @@ const output = z.object({
 });
 const item = z.union([message, call, customCall, output]);
 
+/** Whom an input is read for, and the fields in it that change nothing, noted as they are met. */
+export interface Reading {
+  model: string;
+  ignored: string[];
+}
+
 /**
  * An input as one text: a single user message as it stands, a conversation with who says what in front of each turn. Throws
- * `invalid_request` that names the item at fault; `model` is named where it cannot read one.
+ * `invalid_request` that names the item at fault; the model is named where it cannot read one.
  */
-export function inputText(input: string | readonly unknown[], model: string): string {
+export function inputText(input: string | readonly unknown[], reading: Reading): string {
   if (typeof input === 'string') return input;
   if (input.length === 0) throw wrong('input', 'is empty');
   if (input.length > most) throw wrong('input', `has ${input.length} items; at most ${most} are taken`);
   const calls = new Map<string, string>();
-  const turns = input.map((value, index) => toTurn(value, `input.${index}`, model, calls));
+  const turns = input.map((value, index) => toTurn(value, `input.${index}`, reading, calls));
   const [only] = turns;
   if (turns.length === 1 && only?.who === 'user') return only.text;
   return turns.map(({ who, text }) => `${who}: ${text}`).join('\n\n');
 }
 
 /** A text in parts. */
-export function contentText(parts: string | readonly unknown[], field: string, model: string): string {
+export function contentText(parts: string | readonly unknown[], field: string, reading: Reading): string {
   if (typeof parts === 'string') return parts;
   if (parts.length > most) throw wrong(field, `has ${parts.length} items; at most ${most} are taken`);
-  return parts.map((value, index) => partText(value, `${field}.${index}`, model)).join('\n');
+  return parts.map((value, index) => partText(value, `${field}.${index}`, reading)).join('\n');
 }
 
 function toTurn(
   value: unknown,
   field: string,
-  model: string,
+  reading: Reading,
   calls: Map<string, string>,
 ): { who: string; text: string } {
-  const read = readItem(item, value, field);
-  if ('role' in read) return { who: read.role, text: contentText(read.content, `${field}.content`, model) };
+  const read = readItem(item, value, field, reading);
+  if ('role' in read) return { who: read.role, text: contentText(read.content, `${field}.content`, reading) };
   switch (read.type) {
     case 'function_call':
     case 'custom_tool_call':
@@ -77,20 +83,20 @@ function toTurn(
     default: {
       const name = calls.get(read.call_id);
       if (name === undefined) throw wrong(`${field}.call_id`, 'belongs to no call before it');
-      return { who: `output of ${name}`, text: contentText(read.output, `${field}.output`, model) };
+      return { who: `output of ${name}`, text: contentText(read.output, `${field}.output`, reading) };
     }
   }
 }
 
-function partText(value: unknown, field: string, model: string): string {
-  const read = readItem(part, value, field);
+function partText(value: unknown, field: string, reading: Reading): string {
+  const read = readItem(part, value, field, reading);
   switch (read.type) {
     case 'input_json':
       return asText(read.data);
     case 'refusal':
       return read.refusal;
     case 'input_image':
-      throw new AppError('invalid_request', `"${model}" reads text only, and was sent an image.`, {
+      throw new AppError('invalid_request', `"${reading.model}" reads text only, and was sent an image.`, {
         field,
         fix: 'Send text, or choose a model that reads it.',
       });

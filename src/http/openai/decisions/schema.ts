@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { decisionLimits } from '../../../core/decision.ts';
 import { count } from '../../fields/answer-values.ts';
 import { keepAliveField } from '../../fields/keep-alive.ts';
+import { itemsOf } from '../../fields/list-items.ts';
 import { modelNameField } from '../../fields/model-name.ts';
 
 /** What a question asks: a text, or parts, which are looked at in `input.ts`. */
@@ -49,17 +50,9 @@ export const decisionBody = z
     }),
     questions: z.array(z.unknown()).meta({
       override: {
-        items: {
-          type: 'object',
-          properties: {
-            type: { type: 'string', enum: ['predicate', 'choice', 'score'] },
-            instructions: { type: 'string' },
-            name: { type: 'string' },
-            choices: { type: 'array', items: { type: 'object' } },
-            levels: { type: 'array', items: { type: 'object' } },
-          },
-          required: ['type', 'instructions'],
-        },
+        minItems: 1,
+        maxItems: decisionLimits.questions,
+        items: itemsOf(openaiQuestion),
       },
       description: `1 to ${decisionLimits.questions} questions: \`predicate\` (yes or no), \`choice\` (\`choices\`: value and description), \`score\` (\`levels\`: label and description, the lowest first).`,
     }),

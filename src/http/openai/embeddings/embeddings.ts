@@ -10,11 +10,13 @@ import { jsonAnswer, workErrorAnswers } from '../../mount/describe.ts';
 import { openaiError } from '../objects/answer-schema.ts';
 import { type EmbeddingBody, embeddingAnswer, embeddingBody, ignoredEmbeddingFields } from './schema.ts';
 
+export { embeddingBody } from './schema.ts';
+
 /** `POST /embeddings` of the OpenAI dialect. */
 export function addEmbeddingRoute(instance: FastifyInstance, deps: RouteDeps, tags: string[]): void {
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
   app.post('/embeddings', {
-    config: { startsWork: true },
+    config: { scope: 'inference', startsWork: true },
     schema: {
       summary: 'Make embeddings of texts',
       description: 'As OpenAI has it. The model must be an embedding model; vectors have length 1.',
@@ -22,9 +24,9 @@ export function addEmbeddingRoute(instance: FastifyInstance, deps: RouteDeps, ta
       body: embeddingBody,
       response: { 200: jsonAnswer(embeddingAnswer, 'The vectors'), ...workErrorAnswers(openaiError) },
     },
-    preValidation: namesIgnored(embeddingBody, ignoredEmbeddingFields),
+    preHandler: namesIgnored(ignoredEmbeddingFields),
     handler: async (request, reply) => {
-      const wanted = toCore(request.body);
+      const wanted = embeddingToCore(request.body);
       const result = await askWhole(deps, request, reply, embeddingNames, (context) =>
         deps.gateway.embed(wanted, context),
       );
@@ -33,7 +35,8 @@ export function addEmbeddingRoute(instance: FastifyInstance, deps: RouteDeps, ta
   });
 }
 
-function toCore(body: EmbeddingBody): EmbeddingRequest {
+/** The body of `/v1/embeddings` in the words of the core. Throws `invalid_request` that names what is at fault. */
+export function embeddingToCore(body: EmbeddingBody): EmbeddingRequest {
   const keepAlive = body.keep_alive ?? null;
   const dimensions = body.dimensions ?? null;
   return {

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
+import { localProviderId } from '../../../core/call.ts';
 import { AppError } from '../../../core/errors.ts';
 import type { ModelInfo } from '../../../core/model.ts';
 import { clientGone } from '../../answer/answer.ts';
@@ -7,6 +8,7 @@ import { pageQuery, toAnthropicModel, toAnthropicPage } from '../../anthropic/mo
 import { checkModelName } from '../../fields/model-name.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { errorAnswers, jsonAnswer } from '../../mount/describe.ts';
+import { visibleLocal, visibleModels } from '../../mount/visible-models.ts';
 import { openaiError } from '../objects/answer-schema.ts';
 import { toCodexModels } from './codex.ts';
 import { modelAnswer, modelListAnswer, modelPath } from './schema.ts';
@@ -19,6 +21,7 @@ export function addModelRoutes(instance: FastifyInstance, deps: RouteDeps, tags:
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
 
   app.get('/models', {
+    config: { scope: 'inference' },
     schema: {
       summary: 'List the models that can be used',
       description: "With the header `anthropic-version` in Anthropic's shape and in its pages, else whole in OpenAI's.",
@@ -27,23 +30,14 @@ export function addModelRoutes(instance: FastifyInstance, deps: RouteDeps, tags:
       response: { 200: jsonAnswer(modelListAnswer, 'The models'), ...errorAnswers(openaiError) },
     },
     handler: async (request, reply) => {
-      const models = await deps.gateway.models(clientGone(reply).signal);
+      const models = await visibleModels(deps, request, clientGone(reply).signal);
       if (isForAnthropic(request, reply)) return toAnthropicPage(models, request.query);
       return { object: 'list' as const, data: models.map(toOpenAiModel), models: toCodexModels(models) };
     },
   });
 
-  /** Aliases and names of one quantization are known to the models of this machine only. */
-  const find = async (name: string, models: readonly ModelInfo[]) => {
-    const listed = models.find(({ id }) => id === name);
-    if (listed) return listed;
-    const { name: own } = await deps.engine.getModel(name);
-    const found = models.find(({ id }) => id === own);
-    if (found) return found;
-    throw new AppError('model_not_found', `The model "${own}" cannot be used.`, { field: 'model' });
-  };
-
   app.get('/models/:model', {
+    config: { scope: 'inference' },
     schema: {
       summary: 'Show a model',
       tags,
@@ -56,11 +50,34 @@ export function addModelRoutes(instance: FastifyInstance, deps: RouteDeps, tags:
     },
     handler: async (request, reply) => {
       const name = checkModelName(request.params.model);
-      const models = await deps.gateway.models(clientGone(reply).signal);
-      const model = await find(name, models);
+      const model = await findModel(deps, request, name, clientGone(reply).signal);
       return isForAnthropic(request, reply) ? toAnthropicModel(model) : toOpenAiModel(model);
     },
   });
+}
+
+/**
+ * A model that may be asked for with a key, by its name, one of its aliases, or a name of one quantization, which this machine
+ * alone knows. Throws `model_not_found`.
+ */
+export async function findModel(
+  deps: Pick<RouteDeps, 'gateway' | 'routing' | 'engine'>,
+  asker: Pick<FastifyRequest, 'principal' | 'wish'>,
+  name: string,
+  signal: AbortSignal,
+): Promise<ModelInfo> {
+  const models = await visibleModels(deps, asker, signal);
+  const listed = models.find(({ id }) => id === name) ?? models.find((model) => isElsewhere(model, name));
+  if (listed) return listed;
+  const { name: own } = await visibleLocal(deps, asker.principal, name);
+  const found = models.find(({ id }) => id === own);
+  if (found) return found;
+  throw new AppError('model_not_found', `The model "${own}" cannot be used.`, { field: 'model' });
+}
+
+/** Whether this is another provider's model, by one of its other names, or by its name behind that of its provider. */
+function isElsewhere({ id, aliases, provider }: ModelInfo, name: string): boolean {
+  return provider !== localProviderId && (aliases.includes(name) || name === `${provider}/${id}`);
 }
 
 /** Whether the answer is to have Anthropic's shape; caches are told what it depends on. */
@@ -70,12 +87,16 @@ function isForAnthropic(request: FastifyRequest, reply: FastifyReply): boolean {
   return request.headers['anthropic-version'] !== undefined;
 }
 
+/** What comes of an operation, in the words by which clients look for models that can do it. */
+const modalities = { generate: 'text', decide: 'decisions', embed: 'embeddings', rank: 'rerank' } as const;
+
 /** The shape must have a time; the epoch stands for one that nobody knows. */
-function toOpenAiModel({ id, createdAt }: ModelInfo) {
+function toOpenAiModel({ id, createdAt, provider, capabilities }: ModelInfo) {
   return {
     id,
     object: 'model' as const,
     created: Math.floor((createdAt?.getTime() ?? 0) / 1000),
-    owned_by: 'hearth' as const,
+    owned_by: provider === localProviderId ? 'hearth' : provider,
+    output_modalities: capabilities.operations.map((operation) => modalities[operation]),
   };
 }

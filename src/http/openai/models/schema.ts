@@ -6,7 +6,15 @@ import { modelNameInPath } from '../../fields/model-name.ts';
 export const modelPath = z.object({ model: modelNameInPath });
 
 const openaiModel = z
-  .object({ id: z.string(), object: z.literal('model'), created: count, owned_by: z.literal('hearth') })
+  .object({
+    id: z.string(),
+    object: z.literal('model'),
+    created: count,
+    owned_by: z.string().meta({ description: 'hearth: a model of this machine; else the provider that has it.' }),
+    output_modalities: z
+      .array(z.enum(['text', 'decisions', 'embeddings', 'rerank']))
+      .meta({ description: 'What comes of asking it; decisions: see /v1/decisions.' }),
+  })
   .meta({ id: 'OpenAiModel' });
 
 /** One model, in OpenAI's shape or in Anthropic's. */

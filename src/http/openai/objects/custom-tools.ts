@@ -1,6 +1,7 @@
 import type { ToolDefinition } from '../../../core/chat.ts';
 import { parseArguments, type ToolCallPart } from '../../../core/content.ts';
 import { AppError } from '../../../core/errors.ts';
+import { larkToPattern } from './lark/lark.ts';
 
 /**
  * OpenAI's custom tools take text instead of JSON. To a model such a tool is a function with one argument, which is the
@@ -41,11 +42,15 @@ function patternOf(format: CustomTool['format'] | null, field: string): string |
   if (!format || format.type === 'text') return null;
   const { grammar } = format;
   if (!grammar) throw new AppError('invalid_request', `"${field}.grammar" is required.`, { field: `${field}.grammar` });
-  if (grammar.syntax === 'regex') return `^(?:${grammar.definition})$`;
-  throw new AppError('invalid_request', `"${field}.grammar.syntax": "lark" is not supported.`, {
-    field: `${field}.grammar.syntax`,
-    fix: 'Use "regex", or leave the format out.',
-  });
+  return grammarPattern(grammar, `${field}.grammar.definition`);
+}
+
+/**
+ * The pattern of the whole text that a grammar describes. `field`: where its definition stands. Throws `invalid_request`
+ * naming what of it cannot be kept.
+ */
+export function grammarPattern({ syntax, definition }: CustomGrammar, field: string): string {
+  return `^(?:${syntax === 'regex' ? definition : larkToPattern(definition, field)})$`;
 }
 
 /** A call of a custom tool in an earlier turn, in the words of the core. */

@@ -12,6 +12,7 @@ interface OpenAiErrorObject {
 const codes: Partial<Record<ErrorCode, string>> = {
   unauthorized: 'invalid_api_key',
   queue_full: 'rate_limit_exceeded',
+  rate_limited: 'rate_limit_exceeded',
 };
 
 /** The error as OpenAI words it. `fix` is part of the message: the shape has no other place for it. */

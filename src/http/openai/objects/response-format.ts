@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { OutputFormat } from '../../../core/chat.ts';
+import type { OutputFormat, SchemaLabels } from '../../../core/chat.ts';
 import { AppError } from '../../../core/errors.ts';
 
 /**
@@ -7,10 +7,10 @@ import { AppError } from '../../../core/errors.ts';
  * would give an answer that does not keep to it.
  */
 const responseFormatField = z
-  .looseObject({
+  .object({
     type: z.enum(['text', 'json_object', 'json_schema']),
     json_schema: z
-      .looseObject({
+      .object({
         name: z.string().max(256).nullish(),
         description: z.string().nullish(),
         schema: z.unknown().optional(),
@@ -64,10 +64,25 @@ export function formatOf(body: FormatValues): { format: OutputFormat; field: str
 function toFormat(format: z.infer<typeof responseFormatField>): OutputFormat {
   if (format.type === 'text') return { type: 'text' };
   if (format.type === 'json_schema') {
-    return { type: 'json-schema', schema: checkSchema(format.json_schema?.schema, 'json_schema.schema') };
+    const schema = checkSchema(format.json_schema?.schema, 'json_schema.schema');
+    return { type: 'json-schema', schema, ...labelsOf(format.json_schema ?? {}) };
   }
   if (format.schema === undefined || format.schema === null) return { type: 'json' };
   return { type: 'json-schema', schema: checkSchema(format.schema, 'schema') };
+}
+
+/** What a body calls its schema, in the words of the core. */
+export function labelsOf(given: {
+  name?: string | null | undefined;
+  description?: string | null | undefined;
+  strict?: boolean | null | undefined;
+}): SchemaLabels {
+  const { name, description, strict } = given;
+  return {
+    ...(name && { name }),
+    ...(description && { description }),
+    ...(typeof strict === 'boolean' && { strict }),
+  };
 }
 
 function checkSchema(schema: unknown, name: string): object {

@@ -13,6 +13,8 @@ export interface BackgroundJob {
   owner: string;
   input: Item[];
   writer: ResponseWriter;
+  /** What is kept of it now. */
+  stored(): StoredResponse;
   /** Begins the answer. Throws `AppError`s in the names of the dialect. */
   begin(signal: AbortSignal): Promise<Pick<Begun, 'events' | 'fail'>>;
 }
@@ -28,8 +30,8 @@ export interface RunningResponse {
 }
 
 export interface Background {
-  /** Keeps the response as queued and makes it when its turn has come. Throws `queue_full` and `storage_unavailable`. */
-  start(job: BackgroundJob): RunningResponse;
+  /** Keeps the response as queued and makes it when its turn has come. Rejects with `queue_full` and `storage_unavailable`. */
+  start(job: BackgroundJob): Promise<RunningResponse>;
   /** Null: there is none of that owner that has not ended. */
   get(owner: string, id: string): RunningResponse | null;
   /** Ends all; resolves when they are kept. */
@@ -56,6 +58,8 @@ export function createBackground(deps: {
   const running = new Map<string, { owner: string; run: RunningResponse; ended: Promise<void> }>();
   let free = atATime;
   let isClosing = false;
+  /** Those that are being kept, and do not wait yet. */
+  let starting = 0;
   const turns: (() => void)[] = [];
 
   const takeTurn = async (signal: AbortSignal): Promise<void> => {
@@ -106,7 +110,7 @@ export function createBackground(deps: {
   };
 
   /** What is too large to be kept, or has no room on the disk, must not look as if it were still being made. */
-  const saveEnded = (owner: string, stored: StoredResponse, events: readonly ResponseEvent[]) => {
+  const saveEnded = async (owner: string, stored: StoredResponse, events: readonly ResponseEvent[]) => {
     const { id } = stored.response;
     const error = { code: 'server_error', message: 'The response could not be kept.', param: null };
     const attempts = [
@@ -117,7 +121,7 @@ export function createBackground(deps: {
     ];
     for (const attempt of attempts) {
       try {
-        return attempt();
+        return await attempt();
       } catch (err) {
         log.warn({ err, response: id }, 'a background response could not be kept');
       }
@@ -125,8 +129,8 @@ export function createBackground(deps: {
   };
 
   return {
-    start(job) {
-      if (running.size >= atATime + mostWaiting) {
+    async start(job) {
+      if (running.size + starting >= atATime + mostWaiting) {
         throw new AppError('queue_full', `More than ${mostWaiting} responses wait in the background.`, {
           retryAfterSeconds: 10,
         });
@@ -134,7 +138,8 @@ export function createBackground(deps: {
       const { writer, owner, input } = job;
       const { id } = writer.response();
       const events = writer.queue();
-      kept.save(owner, { response: writer.response(), input }, events);
+      starting++;
+      await kept.save(owner, job.stored(), events).finally(() => starting--);
       const aborter = new AbortController();
       const followers = new EventEmitter().setMaxListeners(0);
       const tell = (added: readonly ResponseEvent[]) => {
@@ -152,7 +157,7 @@ export function createBackground(deps: {
             log.error({ err: error.cause, response: id }, 'a background response failed');
           tell(writer.fail(error));
         })
-        .then(() => saveEnded(owner, { response: writer.response(), input }, events))
+        .then(() => saveEnded(owner, job.stored(), events))
         .finally(() => {
           running.delete(id);
           followers.emit('more');

@@ -48,18 +48,25 @@ const dataUrl = /^data:(?<type>[^;,]*)(?:;[^;,]+)*?;base64,(?<base64>[A-Za-z0-9+
 
 function toImage(part: Readonly<Record<string, unknown>>, field: string): ImagePart {
   const fileId = textAt(part, 'file_id');
-  if (fileId !== null) return { type: 'image', mediaType: null, source: { type: 'file', fileId } };
+  const extra = detailOf(part);
+  if (fileId !== null) return { type: 'image', mediaType: null, source: { type: 'file', fileId }, ...extra };
   const url = textAt(part, 'image_url');
   if (url === null) throw required(`${field}.image_url`);
   const data = dataUrl.exec(url)?.groups;
   return data
-    ? { type: 'image', mediaType: data['type'] || null, source: { type: 'bytes', base64: data['base64']! } }
-    : { type: 'image', mediaType: null, source: { type: 'url', url } };
+    ? { type: 'image', mediaType: data['type'] || null, source: { type: 'bytes', base64: data['base64']! }, ...extra }
+    : { type: 'image', mediaType: null, source: { type: 'url', url }, ...extra };
+}
+
+/** How closely it is to be looked at, for whoever speaks this dialect. */
+function detailOf(part: Readonly<Record<string, unknown>>): { extra?: { openai: { detail: string } } } {
+  const detail = textAt(part, 'detail');
+  return detail === null ? {} : { extra: { openai: { detail } } };
 }
 
 function toFile(part: Readonly<Record<string, unknown>>, field: string): DocumentPart {
   const title = textAt(part, 'filename');
-  const named = title === null ? {} : { title };
+  const named = { ...(title !== null && { title }), ...detailOf(part) };
   const fileId = textAt(part, 'file_id');
   if (fileId !== null) return { type: 'document', mediaType: null, source: { type: 'file', fileId }, ...named };
   const url = textAt(part, 'file_url');

@@ -3,11 +3,14 @@ import type { ChatMessage } from '../../../core/chat.ts';
 import type { AssistantPart, ReasoningPart, ToolCallPart, UserPart } from '../../../core/content.ts';
 import { parseArguments } from '../../../core/content.ts';
 import { AppError } from '../../../core/errors.ts';
+import { droppedIn } from '../../fields/dropped.ts';
 import { type BodyContent, textAt, toParts, toSaid, toTexts } from './content.ts';
 import { isItemType, itemSchemas } from './item-schemas.ts';
+import { joinedName } from './namespaces.ts';
+import { parsed } from './parsed.ts';
 import type { BodyTool, InputItem, PromptRequest } from './schema.ts';
 import type { Sealed } from './sealed.ts';
-import { customInputName, parsed } from './tools.ts';
+import { customInputName } from './tools.ts';
 
 /** An item, and the field that brought it. */
 export interface PlacedItem {
@@ -108,7 +111,11 @@ function toSaying(
       field: `${field}.type`,
     });
   }
-  const read = <Schema extends z.ZodType>(schema: Schema) => parsed(schema, item, field);
+  const read = <Schema extends z.ZodType>(schema: Schema) => {
+    const found = parsed(schema, item, field);
+    conversation.ignored.push(...droppedIn(withoutOwnCaller(item), found, 'input'));
+    return found;
+  };
   const user = (...parts: UserPart[]): Saying => ({ role: 'user', parts });
   const assistant = (...parts: AssistantPart[]): Saying => ({ role: 'assistant', parts });
   const result = (callId: string, output: BodyContent, isError = false) =>
@@ -122,12 +129,12 @@ function toSaying(
     }
     case 'function_call': {
       const call = read(itemSchemas.function_call);
-      return assistant(toCall(call.call_id, call.name, call.arguments));
+      return assistant(toCall(call.call_id, joinedName(call.namespace, call.name), call.arguments));
     }
     case 'custom_tool_call': {
       const call = read(itemSchemas.custom_tool_call);
       const given = { [customInputName]: call.input };
-      return assistant(toCall(call.call_id, call.name, JSON.stringify(given)));
+      return assistant(toCall(call.call_id, joinedName(call.namespace, call.name), JSON.stringify(given)));
     }
     case 'local_shell_call': {
       const { call_id, action } = read(itemSchemas.local_shell_call);
@@ -189,7 +196,7 @@ function toSaying(
 
 /** What the model thought: ours as it was, that of others as far as it can be read; null: not at all. */
 function toReasoning(
-  item: { content?: BodyContent | null | undefined; summary?: BodyContent | null | undefined } & InputItem,
+  item: z.infer<typeof itemSchemas.reasoning>,
   field: string,
   { conversation, sealed }: { conversation: Conversation; sealed: Sealed },
 ): ReasoningPart | null {
@@ -206,6 +213,12 @@ function toReasoning(
 
 function toCall(id: string, name: string, argumentsText: string): ToolCallPart {
   return { type: 'tool-call', id, name, arguments: parseArguments(argumentsText), argumentsText };
+}
+
+/** That the model itself made a call is what a call is. */
+function withoutOwnCaller({ caller, ...item }: InputItem): InputItem {
+  const isOwn = typeof caller === 'object' && caller !== null && 'type' in caller && caller.type === 'direct';
+  return isOwn || caller === undefined ? item : { ...item, caller };
 }
 
 function withoutNulls(value: Readonly<Record<string, unknown>>): Record<string, unknown> {

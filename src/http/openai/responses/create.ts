@@ -5,13 +5,16 @@ import { AppError, toAppError } from '../../../core/errors.ts';
 import type { StreamEvent } from '../../../core/events.ts';
 import {
   addIgnored,
+  askerOf,
   type Begun,
   beginAnswer,
   clientGone,
+  costText,
   nameAnswerer,
   type SseItem,
   sendStream,
   sseFraming,
+  tellCost,
 } from '../../answer/answer.ts';
 import { clientField } from '../../fields/field-names.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
@@ -22,7 +25,7 @@ import type { PlacedItem } from './conversation.ts';
 import { createResponseWriter, type ResponseEvent, type ResponseWriter } from './from-core.ts';
 import { newResponse } from './head.ts';
 import { type Item, newResponseId } from './item.ts';
-import { type KeptResponses, toStoredItems } from './kept-responses.ts';
+import { type KeptResponses, type StoredResponse, toStoredItems } from './kept-responses.ts';
 import type { InputItem, PromptRequest, ResponseRequest } from './schema.ts';
 import { createSealed, type Sealed } from './sealed.ts';
 import { type AskedResponse, includesIn, refuseUnkept, responseToCore, toItems } from './to-core.ts';
@@ -41,14 +44,14 @@ export function toSseItem(event: ResponseEvent): SseItem {
 }
 
 /** The conversation that a body asks about: earlier responses, then its own input, references replaced. */
-export function conversationOf(
+export async function conversationOf(
   { responses }: Pick<ResponseDeps, 'responses'>,
   owner: string,
   body: { previous_response_id?: string | null | undefined; input?: string | InputItem[] | null | undefined },
-): { items: PlacedItem[]; own: PlacedItem[] } {
+): Promise<{ items: PlacedItem[]; own: PlacedItem[] }> {
   const field = 'previous_response_id';
-  const before = body.previous_response_id ? responses.historyOf(owner, body.previous_response_id, field) : [];
-  const own = responses.resolve(owner, toItems(body.input ?? []), before);
+  const before = body.previous_response_id ? await responses.historyOf(owner, body.previous_response_id, field) : [];
+  const own = await responses.resolve(owner, toItems(body.input ?? []), before);
   return { items: [...before.map((item) => ({ item, field })), ...own], own };
 }
 
@@ -67,30 +70,38 @@ interface Draft {
   writer: ResponseWriter;
   input: Item[];
   /** Told once it is known. */
-  answeredBy(providerId: string): void;
+  answeredBy(begun: Begun): void;
+  /** What is kept of it now. */
+  stored(): StoredResponse;
 }
 
-function draft(deps: ResponseDeps, owner: string, body: ResponseRequest): Draft {
+async function draft(deps: ResponseDeps, owner: string, body: ResponseRequest): Promise<Draft> {
   refuseUnkept(body);
   const sealed = createSealed(deps.seal, owner);
-  const { items, own } = conversationOf(deps, owner, body);
+  const { items, own } = await conversationOf(deps, owner, body);
   const asked = responseToCore(body, items, sealed);
   const id = newResponseId();
   const nowMs = () => deps.clock.now().getTime();
-  let providerId = '';
+  const input = toStoredItems(id, own);
+  let begun = null as Begun | null;
   const writer = createResponseWriter(newResponse(body, { id, createdAtMs: nowMs() }), {
     kinds: asked.kinds,
+    groups: asked.groups,
     isSummary: (body.reasoning?.summary ?? 'none') !== 'none',
     sealReasoning: sealerOf(body, sealed),
-    providerId: () => providerId,
+    providerId: () => begun?.providerId ?? '',
     nowMs,
   });
   return {
     asked,
     writer,
-    input: toStoredItems(id, own),
-    answeredBy(id) {
-      providerId = id;
+    input,
+    answeredBy(answer) {
+      begun = answer;
+    },
+    stored() {
+      const cost = begun && costText(begun.providerId, begun.costNanoUsd());
+      return { response: writer.response(), input, ...(cost !== null && { cost }) };
     },
   };
 }
@@ -106,7 +117,7 @@ export async function createResponse(
   request: FastifyRequest<{ Body: ResponseRequest }>,
   reply: FastifyReply,
 ): Promise<ResponseAnswer | FastifyReply> {
-  const made = draft(deps, request.principal.id, request.body);
+  const made = await draft(deps, request.principal.id, request.body);
   addIgnored(reply, made.asked.ignored);
   return request.body.background
     ? createInBackground(deps, request, reply, made)
@@ -120,9 +131,9 @@ async function beginDraft(
   signal: AbortSignal,
 ): Promise<Begun> {
   const gateway = gatewayFor(deps, request.body);
-  const asker = { requestId: request.id, principal: request.principal, signal, names: asked.names };
+  const asker = { ...askerOf(request, signal), names: asked.names };
   const begun = await beginAnswer({ ...deps, gateway }, asker, asked.chat);
-  answeredBy(begun.providerId);
+  answeredBy(begun);
   return begun;
 }
 
@@ -139,10 +150,11 @@ async function createInBackground(
   }
   const { writer, input } = made;
   const queued = writer.response();
-  const running = deps.background.start({
+  const running = await deps.background.start({
     owner: request.principal.id,
     input,
     writer,
+    stored: made.stored,
     begin: (signal) => beginDraft(deps, request, made, signal),
   });
   return request.body.stream ? sendFollowed(deps, reply, running, -1) : queued;
@@ -183,14 +195,19 @@ async function createNow(
     } catch (thrown) {
       throw begun.fail(thrown);
     }
-    keep();
+    tellCost(reply, begun.providerId, begun.costNanoUsd());
+    await keep();
     return writer.response();
   }
   async function* records(): AsyncGenerator<SseItem> {
-    for (const written of writer.write(first)) yield toSseItem(written);
-    for await (const event of begun.events) for (const written of writer.write(event)) yield toSseItem(written);
+    yield* writer.write(first).map(toSseItem);
+    for await (const event of begun.events) {
+      const written = writer.write(event).map(toSseItem);
+      // Whoever hears that it is complete may go on from it at once, and at another replica.
+      if (writer.hasEnded()) await keep();
+      yield* written;
+    }
     assertEnded(writer);
-    keep();
   }
   return sendStream(reply, records(), {
     framing: responseFraming,
@@ -200,11 +217,10 @@ async function createNow(
     onFailure: (thrown) => {
       const error = begun.fail(thrown);
       logError(deps.log, error, request.id);
-      // The items that were begun end first, but a stream has one last record: it holds them all.
-      const last = writer.fail(error).at(-1);
-      if (!gone.signal.aborted) keep();
-      if (!last) throw error;
-      return toSseItem(last);
+      const last = writer.fail(error);
+      if (!gone.signal.aborted) void keep();
+      if (last.length === 0) throw error;
+      return last.map(toSseItem);
     },
   });
 }
@@ -227,10 +243,14 @@ function assertEnded(writer: ResponseWriter): void {
 }
 
 /** Keeps a response that has ended. It was given to the client already: where it cannot be kept, that is said in the log. */
-function keepEnded(deps: ResponseDeps, request: FastifyRequest<{ Body: ResponseRequest }>, made: Draft): void {
+async function keepEnded(
+  deps: ResponseDeps,
+  request: FastifyRequest<{ Body: ResponseRequest }>,
+  made: Draft,
+): Promise<void> {
   if (request.body.store === false) return;
   try {
-    deps.responses.save(request.principal.id, { response: made.writer.response(), input: made.input }, null);
+    await deps.responses.save(request.principal.id, made.stored(), null);
   } catch (error) {
     logError(deps.log, toAppError(error), request.id);
   }

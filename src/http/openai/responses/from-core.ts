@@ -7,6 +7,7 @@ import type { ResponseAnswer } from './answer-schema.ts';
 import { createCustomInput } from './custom-input.ts';
 import { toResponseUsage, toSeconds } from './head.ts';
 import { type Item, itemId } from './item.ts';
+import type { GroupedName } from './namespaces.ts';
 import {
   type CallNames,
   type ItemStatus,
@@ -30,6 +31,8 @@ export interface ResponseEvent {
 
 export interface WriterOptions {
   kinds: ReadonlyMap<string, ToolKind>;
+  /** What the client calls tools of namespaces, by the name that the model sees. */
+  groups: ReadonlyMap<string, GroupedName>;
   /** Whether reasoning comes as a summary. */
   isSummary: boolean;
   /** Seals reasoning; null: it was not asked for. */
@@ -189,7 +192,7 @@ export function hasEnded({ status }: Pick<ResponseAnswer, 'status'>): boolean {
 
 /** The codes that OpenAI's clients know of a failed response; `message` says more. */
 function failureCode(error: AppError): string {
-  if (error.code === 'queue_full') return 'rate_limit_exceeded';
+  if (error.code === 'queue_full' || error.code === 'rate_limited') return 'rate_limit_exceeded';
   if (error.code === 'context_length_exceeded') return error.code;
   return error.status >= 500 ? 'server_error' : 'invalid_prompt';
 }
@@ -300,10 +303,16 @@ function createCall(deps: BlockDeps, event: { id: string; name: string }): OpenB
   return createClientCall(deps, event, kind);
 }
 
+const namesOf = ({ groups }: WriterOptions, id: string, event: { id: string; name: string }): CallNames => ({
+  id,
+  callId: event.id,
+  ...(groups.get(event.name) ?? { name: event.name }),
+});
+
 function createFunctionCall(deps: BlockDeps, event: { id: string; name: string }): OpenBlock {
-  const { emit, addItem, placeOf } = deps;
+  const { emit, addItem, placeOf, options } = deps;
   const { id, index } = placeOf('function_call');
-  const names: CallNames = { id, callId: event.id, name: event.name };
+  const names = namesOf(options, id, event);
   const place = { item_id: id, output_index: index };
   let text = '';
   const add = (delta: string) => {
@@ -326,9 +335,9 @@ function createFunctionCall(deps: BlockDeps, event: { id: string; name: string }
 }
 
 function createCustomCall(deps: BlockDeps, event: { id: string; name: string }): OpenBlock {
-  const { emit, addItem, placeOf } = deps;
+  const { emit, addItem, placeOf, options } = deps;
   const { id, index } = placeOf('custom_tool_call');
-  const names: CallNames = { id, callId: event.id, name: event.name };
+  const names = namesOf(options, id, event);
   const place = { item_id: id, output_index: index };
   const input = createCustomInput();
   let sent = '';

@@ -10,38 +10,65 @@ import type { InputItem } from './schema.ts';
 export interface StoredResponse {
   response: ResponseAnswer;
   input: Item[];
+  /** As the header of a whole answer says it; left out: of this machine, unknown, or it has not ended. */
+  cost?: string;
 }
 
 /** Responses that can be asked for again, each by the principal that made it. */
 export interface KeptResponses {
   /** `events`: of its stream, where it was made in the background; null: none are kept. */
-  save(owner: string, stored: StoredResponse, events: readonly ResponseEvent[] | null): void;
-  /** Throws `not_found` that names `field`. */
-  load(owner: string, id: string, field?: string): StoredResponse;
-  eventsOf(owner: string, id: string): ResponseEvent[] | null;
-  remove(owner: string, id: string): boolean;
-  /** All items up to and including a response, the oldest first. Throws as `load` does. */
-  historyOf(owner: string, id: string, field: string): Item[];
+  save(owner: string, stored: StoredResponse, events: readonly ResponseEvent[] | null): Promise<void>;
+  /** Rejects with `not_found` that names `field`. */
+  load(owner: string, id: string, field?: string): Promise<StoredResponse>;
+  eventsOf(owner: string, id: string): Promise<ResponseEvent[] | null>;
+  remove(owner: string, id: string): Promise<boolean>;
+  /** All items up to and including a response, the oldest first. Rejects as `load` does. */
+  historyOf(owner: string, id: string, field: string): Promise<Item[]>;
   /** The items that come before a response's own input, and that. */
-  inputOf(owner: string, stored: StoredResponse): Item[];
-  /** Items with those that references among them stand for. Throws `not_found` that names the reference. */
-  resolve(owner: string, items: readonly InputItem[], history: readonly Item[]): PlacedItem[];
-  /** Those that another life of the server left unfinished, with their owners. */
-  abandoned(): { owner: string; stored: StoredResponse }[];
+  inputOf(owner: string, stored: StoredResponse): Promise<Item[]>;
+  /** Items with those that references among them stand for. Rejects with `not_found` that names the reference. */
+  resolve(owner: string, items: readonly InputItem[], history: readonly Item[]): Promise<PlacedItem[]>;
+  /** Whether it is one of ours. */
+  has(owner: string, id: string): Promise<boolean>;
+  /** Notes that a response which this provider keeps was given to this owner. */
+  notePassed(owner: string, id: string, provider: string): Promise<void>;
+  /** Id of the provider that keeps a response; null: there is none of this owner, or it was so long ago that it is not known. */
+  keeperOf(owner: string, id: string): Promise<string | null>;
+  /** The provider keeps it no more. */
+  forgetPassed(owner: string, id: string): Promise<void>;
+  /** Those that another life of the server, or a replica that is no more, left unfinished, with their owners. */
+  abandoned(): Promise<{ owner: string; stored: StoredResponse }[]>;
 }
 
 /** A conversation of more turns than this is told to be made shorter. */
 const maxTurns = 2_048;
 
+export function unknownResponse(id: string, field?: string): AppError {
+  return new AppError('not_found', `There is no response "${shortened(id)}", or it is not kept any more.`, {
+    ...(field !== undefined && { field }),
+  });
+}
+
+/** Under which it is noted whose a provider's response is: not the id of one of our own. */
+const passedId = (id: string) => `passed ${id}`;
+
 export function createKeptResponses(kept: KeptTexts): KeptResponses {
-  const load: KeptResponses['load'] = (owner, id, field) => {
-    const text = kept.get(id, owner);
+  const keeperOf: KeptResponses['keeperOf'] = (owner, id) => kept.get(passedId(id), owner);
+  const load: KeptResponses['load'] = async (owner, id, field) => {
+    const text = await kept.get(id, owner);
     if (text !== null) return parse(text);
-    throw new AppError('not_found', `There is no response "${shortened(id)}", or it is not kept any more.`, {
-      ...(field !== undefined && { field }),
-    });
+    const keeper = await keeperOf(owner, id);
+    if (keeper === null) throw unknownResponse(id, field);
+    throw new AppError(
+      'invalid_request',
+      `The response "${shortened(id)}" is kept by the provider "${keeper}" alone.`,
+      {
+        ...(field !== undefined && { field }),
+        fix: `Ask a model of "${keeper}", by a request that it can take as it is.`,
+      },
+    );
   };
-  const historyOf: KeptResponses['historyOf'] = (owner, id, field) => {
+  const historyOf: KeptResponses['historyOf'] = async (owner, id, field) => {
     const turns: Item[][] = [];
     for (let next: string | null = id; next !== null; ) {
       if (turns.length === maxTurns) {
@@ -50,7 +77,7 @@ export function createKeptResponses(kept: KeptTexts): KeptResponses {
           fix: 'Compact it with POST /v1/responses/compact.',
         });
       }
-      const { response, input } = load(owner, next, field);
+      const { response, input } = await load(owner, next, field);
       if (!hasEnded(response)) {
         throw new AppError('invalid_request', `The response "${next}" has not ended yet.`, { field });
       }
@@ -59,11 +86,11 @@ export function createKeptResponses(kept: KeptTexts): KeptResponses {
     }
     return turns.reverse().flat();
   };
-  const find = (owner: string, id: string, history: readonly Item[]): Item | null => {
+  const find = async (owner: string, id: string, history: readonly Item[]): Promise<Item | null> => {
     const known = history.find((item) => item.id === id);
     if (known) return known;
     const responseId = responseIdOf(id);
-    const text = responseId === null ? null : kept.get(responseId, owner);
+    const text = responseId === null ? null : await kept.get(responseId, owner);
     if (text === null) return null;
     const { response, input } = parse(text);
     return [...input, ...response.output].find((item) => item.id === id) ?? null;
@@ -71,9 +98,16 @@ export function createKeptResponses(kept: KeptTexts): KeptResponses {
   return {
     load,
     historyOf,
-    save(owner, stored, events) {
+    has: async (owner, id) => (await kept.get(id, owner)) !== null,
+    notePassed: (owner, id, provider) =>
+      kept.put({ id: passedId(id), owner, isOpen: false, text: provider, log: null }),
+    keeperOf,
+    async forgetPassed(owner, id) {
+      await kept.remove(passedId(id), owner);
+    },
+    async save(owner, stored, events) {
       const { response } = stored;
-      kept.put({
+      await kept.put({
         id: response.id,
         owner,
         isOpen: !hasEnded(response),
@@ -81,31 +115,34 @@ export function createKeptResponses(kept: KeptTexts): KeptResponses {
         log: events && JSON.stringify(events),
       });
     },
-    eventsOf(owner, id) {
-      const log = kept.logOf(id, owner);
+    async eventsOf(owner, id) {
+      const log = await kept.logOf(id, owner);
       if (log === null) return null;
       const events: ResponseEvent[] = JSON.parse(log);
       return events;
     },
     remove: (owner, id) => kept.remove(id, owner),
-    inputOf(owner, { response, input }) {
+    async inputOf(owner, { response, input }) {
       const before = response.previous_response_id;
-      return before === null ? input : [...historyOf(owner, before, 'previous_response_id'), ...input];
+      return before === null ? input : [...(await historyOf(owner, before, 'previous_response_id')), ...input];
     },
-    resolve: (owner, items, history) =>
-      items.map((item, index) => {
+    async resolve(owner, items, history) {
+      const placed: PlacedItem[] = [];
+      for (const [index, item] of items.entries()) {
         const field = `input.${index}`;
         const id = item['id'];
         const isReference =
           item.type === 'item_reference' || (!item.type && !('role' in item) && !('content' in item) && 'id' in item);
-        if (!isReference || typeof id !== 'string') return { item, field };
-        const found = find(owner, id, history);
-        if (found) return { item: found, field };
-        throw new AppError('not_found', `There is no item "${shortened(id)}", or it is not kept any more.`, {
-          field: `${field}.id`,
-        });
-      }),
-    abandoned: () => kept.abandoned().map(({ owner, text }) => ({ owner, stored: parse(text) })),
+        const found = isReference && typeof id === 'string' ? await find(owner, id, history) : item;
+        if (found) placed.push({ item: found, field });
+        else
+          throw new AppError('not_found', `There is no item "${shortened(String(id))}", or it is not kept any more.`, {
+            field: `${field}.id`,
+          });
+      }
+      return placed;
+    },
+    abandoned: async () => (await kept.abandoned()).map(({ owner, text }) => ({ owner, stored: parse(text) })),
   };
 }
 

@@ -41,14 +41,19 @@ export interface CallNames {
   id: string;
   callId: string;
   name: string;
+  namespace?: string;
 }
 
-export function toFunctionItem({ id, callId, name }: CallNames, status: ItemStatus, argumentsText: string): Item {
-  return { id, type: 'function_call', status, arguments: argumentsText, call_id: callId, name };
+const namedAs = ({ name, namespace }: CallNames) => ({ name, ...(namespace !== undefined && { namespace }) });
+
+export function toFunctionItem(names: CallNames, status: ItemStatus, argumentsText: string): Item {
+  const { id, callId } = names;
+  return { id, type: 'function_call', status, arguments: argumentsText, call_id: callId, ...namedAs(names) };
 }
 
-export function toCustomItem({ id, callId, name }: CallNames, status: ItemStatus, input: string): Item {
-  return { id, type: 'custom_tool_call', status, call_id: callId, input, name };
+export function toCustomItem(names: CallNames, status: ItemStatus, input: string): Item {
+  const { id, callId } = names;
+  return { id, type: 'custom_tool_call', status, call_id: callId, input, ...namedAs(names) };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { cachePromptField } from '../../fields/cache-prompt.ts';
+import { isGiven } from '../../fields/exclusions.ts';
 import { keepAliveField } from '../../fields/keep-alive.ts';
 import { modelNameField } from '../../fields/model-name.ts';
 import { maxTokensField, samplingFields, stopField } from '../../fields/sampling.ts';
@@ -20,6 +21,7 @@ const toolChoice = z.union([z.enum(['auto', 'none', 'required']), z.looseObject(
 export const textFormat = z.looseObject({
   type: z.enum(['text', 'json_object', 'json_schema']),
   name: z.string().max(256).nullish(),
+  description: z.string().nullish(),
   schema: z.unknown().optional(),
   strict: z.boolean().nullish(),
 });
@@ -37,7 +39,7 @@ export const reasoningField = z.looseObject({
     .meta({ description: 'Given: the reasoning comes as a summary, whole; else as reasoning text.' }),
 });
 
-const textField = z.looseObject({
+export const textField = z.looseObject({
   format: textFormat.nullish(),
   verbosity: z.enum(['low', 'medium', 'high']).nullish(),
 });
@@ -89,7 +91,10 @@ const promptFields = {
     .nullish()
     .meta({ description: 'auto: the oldest turns are left out where the context has no room for them.' }),
   chat_template_kwargs: templateOptions.nullish(),
-  conversation: z.unknown().optional().meta({ description: 'There are no conversations: refused.' }),
+  conversation: z
+    .unknown()
+    .optional()
+    .meta({ description: 'There are no conversations: refused.', override: { type: 'null' } }),
 };
 
 export const inputTokensBody = z
@@ -108,7 +113,10 @@ export const compactBody = z
     service_tier: z.string().nullish(),
     image: z.looseObject({}).nullish(),
   })
-  .meta({ id: 'ResponseCompactRequest' });
+  .meta({
+    id: 'ResponseCompactRequest',
+    override: { anyOf: [isGiven('input', []), isGiven('previous_response_id', '')] },
+  });
 
 export const responseBody = z
   .object({
@@ -135,11 +143,17 @@ export const responseBody = z
     }),
     metadata: metadata.nullish(),
     stream: z.boolean().nullish(),
-    prompt: z.unknown().optional().meta({ description: 'Stored prompts: refused.' }),
+    prompt: z
+      .unknown()
+      .optional()
+      .meta({ description: 'Stored prompts: refused.', override: { type: 'null' } }),
     context_management: z
       .unknown()
       .optional()
-      .meta({ description: 'Refused: see truncation, and /responses/compact.' }),
+      .meta({
+        description: 'Refused: see truncation, and /responses/compact.',
+        override: { anyOf: [{ type: 'null' }, { type: 'array', maxItems: 0 }] },
+      }),
     max_tool_calls: z.int().min(1).nullish(),
     prompt_cache_key: z.string().nullish(),
     prompt_cache_options: z.looseObject({}).nullish(),

@@ -2,13 +2,21 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { z } from 'zod';
 import { AppError } from '../../../core/errors.ts';
-import { clientGone, type SseItem, sendStream } from '../../answer/answer.ts';
+import { clientGone, type SseItem, sendStream, tellCostText } from '../../answer/answer.ts';
 import { errorAnswers, eventStream, jsonAnswer } from '../../mount/describe.ts';
 import { openaiError } from '../objects/answer-schema.ts';
-import { deletedAnswer, itemList, responseAnswer, responseEvent, responseEventName } from './answer-schema.ts';
+import {
+  deletedAnswer,
+  itemList,
+  type ResponseAnswer,
+  responseAnswer,
+  responseEvent,
+  responseEventName,
+} from './answer-schema.ts';
 import { type ResponseDeps, responseFraming, sendFollowed, toSseItem } from './create.ts';
-import type { ResponseEvent } from './from-core.ts';
+import { hasEnded, type ResponseEvent } from './from-core.ts';
 import type { Item } from './item.ts';
+import { askKeeper } from './relay.ts';
 import { replayOf } from './replay.ts';
 
 const path = z.object({ response: z.string().meta({ description: 'Id of the response.' }) });
@@ -45,6 +53,7 @@ export function addStoredRoutes(instance: FastifyInstance, deps: ResponseDeps, t
   const { responses, background } = deps;
 
   app.get('/responses/:response', {
+    config: { scope: 'inference' },
     schema: {
       summary: 'Show a response, or go on with its stream',
       tags,
@@ -68,9 +77,14 @@ export function addStoredRoutes(instance: FastifyInstance, deps: ResponseDeps, t
       }
       const running = background.get(owner, id);
       if (running) return stream ? sendFollowed(deps, reply, running, after ?? -1) : running.writer.response();
-      const { response } = responses.load(owner, id);
-      if (!stream) return response;
-      const events = responses.eventsOf(owner, id);
+      const passed = await askKeeper(deps, request, reply, { method: 'get', isStream: stream });
+      if (passed !== null) return passed;
+      const { response, cost = null } = await responses.load(owner, id);
+      if (!stream) {
+        tellCostText(reply, cost);
+        return response;
+      }
+      const events = await responses.eventsOf(owner, id);
       if (events === null && after !== undefined) {
         throw new AppError(
           'invalid_request',
@@ -86,38 +100,46 @@ export function addStoredRoutes(instance: FastifyInstance, deps: ResponseDeps, t
   });
 
   app.delete('/responses/:response', {
+    config: { scope: 'inference' },
     schema: {
       summary: 'Delete a response',
       tags,
       params: path,
       response: { 200: jsonAnswer(deletedAnswer, 'It is gone'), ...errorAnswers(openaiError), ...notKept },
     },
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const { response: id } = request.params;
       const owner = request.principal.id;
-      await background.get(owner, id)?.cancel();
-      if (!responses.remove(owner, id)) responses.load(owner, id);
+      const passed = await askKeeper(deps, request, reply, { method: 'delete' });
+      if (passed !== null) return passed;
+      const running = background.get(owner, id);
+      if (running) await running.cancel();
+      else assertNotElsewhere((await responses.load(owner, id)).response);
+      if (!(await responses.remove(owner, id))) await responses.load(owner, id);
       return { id, object: 'response' as const, deleted: true as const };
     },
   });
 
   app.post('/responses/:response/cancel', {
-    config: { allowsEmptyBody: true },
+    config: { scope: 'inference', allowsEmptyBody: true },
     schema: {
       summary: 'Cancel a response that is made in the background',
       tags,
       params: path,
       response: { 200: jsonAnswer(responseAnswer, 'As it is now'), ...errorAnswers(openaiError), ...notKept },
     },
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const { response: id } = request.params;
       const owner = request.principal.id;
+      const passed = await askKeeper(deps, request, reply, { method: 'post', suffix: '/cancel' });
+      if (passed !== null) return passed;
       const running = background.get(owner, id);
       if (running) {
         await running.cancel();
         return running.writer.response();
       }
-      const { response } = responses.load(owner, id);
+      const { response } = await responses.load(owner, id);
+      assertNotElsewhere(response);
       if (response.background) return response;
       throw new AppError('invalid_request', 'Only a response that is made in the background can be cancelled.', {
         fix: 'Close the connection to end this one.',
@@ -126,6 +148,7 @@ export function addStoredRoutes(instance: FastifyInstance, deps: ResponseDeps, t
   });
 
   app.get('/responses/:response/input_items', {
+    config: { scope: 'inference' },
     schema: {
       summary: 'List what a response was made for',
       description: 'The input of earlier responses that it goes on from is part of it.',
@@ -134,16 +157,30 @@ export function addStoredRoutes(instance: FastifyInstance, deps: ResponseDeps, t
       querystring: itemsQuery,
       response: { 200: jsonAnswer(itemList, 'A page of items'), ...errorAnswers(openaiError), ...notKept },
     },
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const { response: id } = request.params;
       const owner = request.principal.id;
+      const passed = await askKeeper(deps, request, reply, { method: 'get', suffix: '/input_items' });
+      if (passed !== null) return passed;
       const running = background.get(owner, id);
       const stored = running
         ? { response: running.writer.response(), input: running.input }
-        : responses.load(owner, id);
-      return toPage(responses.inputOf(owner, stored), request.query);
+        : await responses.load(owner, id);
+      return toPage(await responses.inputOf(owner, stored), request.query);
     },
   });
+}
+
+/** Throws for one that a replica still makes: it alone can end that. */
+function assertNotElsewhere(response: ResponseAnswer): void {
+  if (hasEnded(response)) return;
+  throw new AppError(
+    'invalid_request',
+    'The response is made by another replica of this server, which alone can end it.',
+    {
+      fix: 'Ask again by the same way that it was asked for, or wait until it has ended.',
+    },
+  );
 }
 
 function toPage(items: readonly Item[], { limit = defaultLimit, order = 'desc', after }: z.infer<typeof itemsQuery>) {

@@ -1,11 +1,22 @@
+import { z } from 'zod';
 import type { ChatRequest, OutputFormat, ReasoningWish } from '../../../core/chat.ts';
 import { AppError } from '../../../core/errors.ts';
 import { toPromptCache } from '../../fields/cache-prompt.ts';
+import { droppedIn } from '../../fields/dropped.ts';
 import { type FieldNames, sharedNames } from '../../fields/field-names.ts';
 import { parseKeepAlive } from '../../fields/keep-alive.ts';
 import { toSampling, toStop } from '../../fields/sampling.ts';
+import { labelsOf } from '../objects/response-format.ts';
 import { type Conversation, type PlacedItem, toConversation } from './conversation.ts';
-import type { InputItem, PromptRequest, ResponseRequest } from './schema.ts';
+import type { GroupedName } from './namespaces.ts';
+import {
+  type InputItem,
+  type PromptRequest,
+  type ResponseRequest,
+  reasoningField,
+  textField,
+  textFormat,
+} from './schema.ts';
 import type { Sealed } from './sealed.ts';
 import { type OfferedTools, type ToolKind, toToolChoice, toTools } from './tools.ts';
 
@@ -14,6 +25,7 @@ export interface AskedResponse {
   chat: ChatRequest;
   names: FieldNames;
   kinds: ReadonlyMap<string, ToolKind>;
+  groups: ReadonlyMap<string, GroupedName>;
   /** What changes nothing, for `x-hearth-ignored`; fields at the top of the body aside. */
   ignored: string[];
 }
@@ -71,6 +83,7 @@ export function promptToCore(body: PromptRequest, items: readonly PlacedItem[], 
     },
     names: { ...responseNames, ...conversation.names },
     kinds: tools.kinds,
+    groups: tools.groups,
     ignored: [...ignoredOf(body, conversation, tools), ...(text?.verbosity ? ['text.verbosity'] : [])],
   };
 }
@@ -152,14 +165,21 @@ function toFormat(text: PromptRequest['text']): OutputFormat {
   if (format === null || format.type === 'text') return { type: 'text' };
   if (format.type === 'json_object') return { type: 'json' };
   const { schema } = format;
-  if (typeof schema === 'object' && schema !== null && !Array.isArray(schema)) return { type: 'json-schema', schema };
+  if (typeof schema === 'object' && schema !== null && !Array.isArray(schema)) {
+    return { type: 'json-schema', schema, ...labelsOf(format) };
+  }
   const problem = schema === undefined ? 'is required' : 'must be a JSON Schema, as an object';
   throw new AppError('invalid_request', `"text.format.schema" ${problem}.`, { field: 'text.format.schema' });
 }
 
-/** Fields of `reasoning` that a newer client may send. */
-function ignoredOf({ reasoning }: PromptRequest, conversation: Conversation, tools: OfferedTools): string[] {
-  const known = ['effort', 'summary'];
-  const unknown = Object.keys(reasoning ?? {}).filter((name) => !known.includes(name));
-  return [...unknown.map((name) => `reasoning.${name}`), ...conversation.ignored, ...tools.ignored];
+/** What is known of the fields that are kept as they came, since the answer shows them again. */
+const knownWishes = z.object({
+  reasoning: z.object(reasoningField.shape).nullish(),
+  text: z.object({ ...textField.shape, format: z.object(textFormat.shape).nullish() }).nullish(),
+});
+
+/** Fields of those that a newer client may send. */
+function ignoredOf({ reasoning, text }: PromptRequest, conversation: Conversation, tools: OfferedTools): string[] {
+  const wishes = { reasoning: reasoning ?? null, text: text ?? null };
+  return [...droppedIn(wishes, knownWishes.parse(wishes)), ...conversation.ignored, ...tools.ignored];
 }

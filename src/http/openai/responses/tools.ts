@@ -1,7 +1,11 @@
 import { z } from 'zod';
 import type { ToolChoice, ToolDefinition } from '../../../core/chat.ts';
 import { AppError } from '../../../core/errors.ts';
-import { validationError } from '../../fields/validation.ts';
+import { droppedIn } from '../../fields/dropped.ts';
+import { assertTakesObject } from '../../fields/tool-parameters.ts';
+import { grammarPattern } from '../objects/custom-tools.ts';
+import { type GroupedName, type PlacedTool, withoutNamespaces } from './namespaces.ts';
+import { parsed } from './parsed.ts';
 import type { BodyTool, PromptRequest } from './schema.ts';
 
 /** What a call of a tool is in the answer; the model itself knows functions only. */
@@ -10,6 +14,8 @@ export type ToolKind = 'function' | 'custom' | 'apply_patch' | 'local_shell';
 export interface OfferedTools {
   definitions: ToolDefinition[];
   kinds: ReadonlyMap<string, ToolKind>;
+  /** Those that stand in a namespace, by the name that the model sees. */
+  groups: ReadonlyMap<string, GroupedName>;
   /** Fields that change nothing, for `x-hearth-ignored`. */
   ignored: string[];
 }
@@ -20,20 +26,22 @@ const toolName = z
   .string()
   .regex(/^[a-zA-Z0-9_-]{1,64}$/, { error: 'only letters, digits, _ and - are allowed, 1 to 64 of them' });
 
-const functionTool = z.looseObject({
+const functionTool = z.object({
+  type: z.literal('function'),
   name: toolName,
   description: z.string().nullish(),
   parameters: z.record(z.string(), z.unknown()).nullish(),
   strict: z.boolean().nullish(),
 });
 
-const customTool = z.looseObject({
+const customTool = z.object({
+  type: z.literal('custom'),
   name: toolName,
   description: z.string().nullish(),
   format: z
     .discriminatedUnion('type', [
-      z.looseObject({ type: z.literal('text') }),
-      z.looseObject({
+      z.object({ type: z.literal('text') }),
+      z.object({
         type: z.literal('grammar'),
         syntax: z.enum(['lark', 'regex']),
         definition: z.string().max(64 * 1024),
@@ -41,6 +49,9 @@ const customTool = z.looseObject({
     ])
     .nullish(),
 });
+
+/** A tool that clients run by a name of OpenAI's is a type and nothing else. */
+const clientTool = z.object({ type: z.string() });
 
 /** Name of the one argument of a custom tool, as the model sees it. */
 export const customInputName = 'input';
@@ -83,13 +94,13 @@ const clientTools = {
  * The tools of a body as functions for the model, each name once. `field`: where they stand. Throws `invalid_request` that
  * names the tool for kinds that a service would have to run, and for what is no tool at all.
  */
-export function toTools(tools: readonly { tool: BodyTool; field: string }[]): OfferedTools {
+export function toTools(tools: readonly PlacedTool[]): OfferedTools {
   if (tools.length > 0 && Buffer.byteLength(JSON.stringify(tools.map(({ tool }) => tool))) > maxToolBytes) {
     throw new AppError('invalid_request', `"tools" is larger than ${maxToolBytes / 1024} KiB.`, { field: 'tools' });
   }
   const kinds = new Map<string, ToolKind>();
-  const ignored: string[] = [];
-  const definitions = tools.map(({ tool, field }) => {
+  const { tools: row, groups, ignored } = withoutNamespaces(tools);
+  const definitions = row.map(({ tool, field }) => {
     const { kind, definition } = toTool(tool, field, ignored);
     if (kinds.has(definition.name)) {
       const message = `"${field}" repeats the name "${definition.name}".`;
@@ -98,45 +109,36 @@ export function toTools(tools: readonly { tool: BodyTool; field: string }[]): Of
     kinds.set(definition.name, kind);
     return definition;
   });
-  return { definitions, kinds, ignored };
+  return { definitions, kinds, groups, ignored };
 }
 
 function toTool(tool: BodyTool, field: string, ignored: string[]): { kind: ToolKind; definition: ToolDefinition } {
-  const names = Object.keys(tool);
-  const ignore = (...candidates: string[]) =>
-    ignored.push(...candidates.filter((name) => names.includes(name)).map((name) => `tools.${name}`));
+  const read = <Schema extends z.ZodType>(schema: Schema) => {
+    const found = parsed(schema, tool, field);
+    ignored.push(...droppedIn(tool, found, 'tools'));
+    return found;
+  };
   switch (tool.type) {
-    case 'function': {
-      ignore('allowed_callers', 'async', 'defer_loading', 'output_schema');
-      return { kind: 'function', definition: toFunction(parsed(functionTool, tool, field), field) };
-    }
+    case 'function':
+      return { kind: 'function', definition: toFunction(read(functionTool), field) };
     case 'custom': {
-      ignore('allowed_callers', 'async', 'defer_loading');
-      const custom = parsed(customTool, tool, field);
-      // No grammar of the model's calls can follow this one; the model is shown it, and the client checks the text anyway.
-      if (custom.format?.type === 'grammar' && custom.format.syntax === 'lark') ignored.push('tools.format');
-      return { kind: 'custom', definition: toCustom(custom) };
+      return { kind: 'custom', definition: toCustom(read(customTool), `${field}.format.definition`) };
     }
     case 'apply_patch':
     case 'local_shell':
-      ignore('allowed_callers');
+      read(clientTool);
       return { kind: tool.type, definition: clientTools[tool.type] };
     default:
       throw new AppError('invalid_request', `"${field}" is of type "${tool.type}", which this server does not run.`, {
         field: `${field}.type`,
-        fix: 'Tools of type function, custom, apply_patch and local_shell are run by the client.',
+        fix: 'Tools of type function, custom, namespace, apply_patch and local_shell are run by the client.',
       });
   }
 }
 
 function toFunction(tool: z.infer<typeof functionTool>, field: string): ToolDefinition {
   const parameters = tool.parameters ?? null;
-  const types = parameters?.['type'] === undefined ? null : [parameters['type']].flat();
-  if (types !== null && !types.includes('object')) {
-    throw new AppError('invalid_request', `"${field}.parameters" must be a JSON Schema of type object.`, {
-      field: `${field}.parameters`,
-    });
-  }
+  assertTakesObject(parameters ?? {}, `${field}.parameters`);
   return {
     name: tool.name,
     ...(tool.description && { description: tool.description }),
@@ -145,7 +147,7 @@ function toFunction(tool: z.infer<typeof functionTool>, field: string): ToolDefi
   };
 }
 
-function toCustom({ name, description, format }: z.infer<typeof customTool>): ToolDefinition {
+function toCustom({ name, description, format }: z.infer<typeof customTool>, field: string): ToolDefinition {
   const grammar = format?.type === 'grammar' ? format : null;
   const told = [
     ...(description ? [description] : []),
@@ -160,18 +162,13 @@ function toCustom({ name, description, format }: z.infer<typeof customTool>): To
         [customInputName]: {
           type: 'string',
           description: 'The whole input of the tool, as plain text',
-          ...(grammar?.syntax === 'regex' && { pattern: anchored(grammar.definition) }),
+          ...(grammar && { pattern: grammarPattern(grammar, field) }),
         },
       },
       required: [customInputName],
       additionalProperties: false,
     },
   };
-}
-
-/** A pattern of a schema may match anywhere; a format is the whole text. */
-function anchored(pattern: string): string {
-  return `^(?:${pattern})$`;
 }
 
 const namedChoice = z.looseObject({ name: z.string() });
@@ -213,11 +210,4 @@ export function toToolChoice(choice: PromptRequest['tool_choice'], { kinds }: Of
         field: 'tool_choice.type',
       });
   }
-}
-
-/** A value by its schema; throws `invalid_request` that names the part of `field` at fault. */
-export function parsed<Schema extends z.ZodType>(schema: Schema, value: unknown, field: string): z.infer<Schema> {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  throw validationError(result.error.issues.map((issue) => ({ ...issue, path: [field, ...issue.path] })));
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { count } from '../../fields/answer-values.ts';
+import { isGiven } from '../../fields/exclusions.ts';
 import { keepAliveField } from '../../fields/keep-alive.ts';
 import { modelNameField } from '../../fields/model-name.ts';
 import { chatBody } from '../chat/chat.ts';
@@ -22,7 +23,12 @@ export const tokenizeBody = chatBody
     with_pieces: z.boolean().nullish().meta({ description: 'Each token with its text, or its bytes.' }),
     return_token_strs: z.boolean().nullish().meta({ description: "vLLM's form of with_pieces: token_strs." }),
   })
-  .meta({ id: 'TokenizeRequest', examples: [{ content: 'Hello world' }] });
+  .meta({
+    id: 'TokenizeRequest',
+    examples: [{ content: 'Hello world' }],
+    // One of the three, as `tokens.ts` looks.
+    override: { oneOf: ['content', 'prompt', 'messages'].map((field) => isGiven(field)) },
+  });
 
 export type TokenizeBody = z.infer<typeof tokenizeBody>;
 
@@ -41,7 +47,7 @@ export const tokenizeAnswer = z
 export const detokenizeBody = z
   .object({
     model: modelNameField.nullish(),
-    tokens: z.array(z.unknown()).meta({ override: { items: { type: 'integer', minimum: 0 } } }),
+    tokens: z.array(z.unknown()).meta({ override: { minItems: 1, items: { type: 'integer', minimum: 0 } } }),
     keep_alive: keepAliveField.nullish(),
   })
   .meta({ id: 'DetokenizeRequest', examples: [{ tokens: [1, 2, 3] }] });

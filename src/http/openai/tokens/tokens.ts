@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { AppError } from '../../../core/errors.ts';
 import type { TokensRequest, TokensResult } from '../../../core/provider.ts';
-import { askWhole } from '../../answer/answer.ts';
+import { askWhole, tellEstimated } from '../../answer/answer.ts';
 import { type FieldNames, sharedNames } from '../../fields/field-names.ts';
 import { parseKeepAlive } from '../../fields/keep-alive.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
@@ -24,7 +24,7 @@ import {
 export function addTokenRoutes(instance: FastifyInstance, deps: RouteDeps, tags: string[]): void {
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
   app.post('/tokenize', {
-    config: { startsWork: true },
+    config: { scope: 'inference', startsWork: true },
     schema: {
       summary: 'Turn text into tokens of a model',
       description: 'A text (`content`, or `prompt`), or the prompt that `messages` become. As llama-server and vLLM.',
@@ -40,7 +40,7 @@ export function addTokenRoutes(instance: FastifyInstance, deps: RouteDeps, tags:
     },
   });
   app.post('/detokenize', {
-    config: { startsWork: true },
+    config: { scope: 'inference', startsWork: true },
     schema: {
       summary: 'Turn tokens of a model into text',
       tags,
@@ -61,7 +61,7 @@ export function addTokenRoutes(instance: FastifyInstance, deps: RouteDeps, tags:
     },
   });
   app.post('/apply-template', {
-    config: { startsWork: true },
+    config: { scope: 'inference', startsWork: true },
     schema: {
       summary: 'Show the prompt that a conversation becomes',
       description: 'The body is that of a chat; nothing is generated.',
@@ -83,7 +83,7 @@ export function addTokenRoutes(instance: FastifyInstance, deps: RouteDeps, tags:
 export function addInputTokensRoute(instance: FastifyInstance, deps: RouteDeps, tags: string[]): void {
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
   app.post('/chat/completions/input_tokens', {
-    config: { startsWork: true },
+    config: { scope: 'inference', startsWork: true },
     schema: {
       summary: 'Count the tokens of a chat',
       description: 'The body is that of a chat; nothing is generated.',
@@ -93,10 +93,11 @@ export function addInputTokensRoute(instance: FastifyInstance, deps: RouteDeps, 
     },
     handler: async (request, reply) => {
       const wanted = chatToCore(request.body);
-      const { promptTokens } = await askWhole(deps, request, reply, chatNames(request.body), (context) =>
+      const counted = await askWhole(deps, request, reply, chatNames(request.body), (context) =>
         deps.gateway.count(wanted, context),
       );
-      return { object: 'response.input_tokens' as const, input_tokens: promptTokens };
+      tellEstimated(reply, counted, 'input_tokens');
+      return { object: 'response.input_tokens' as const, input_tokens: counted.promptTokens };
     },
   });
 }
@@ -114,7 +115,7 @@ function toTokenize(body: TokenizeBody): { wanted: TokensRequest; names: FieldNa
   const wantsPieces = Boolean(body.with_pieces || body.return_token_strs);
   if (messages) {
     const chat = { ...body, messages };
-    return { wanted: { ...chatToCore(chat), wantsPieces }, names: chatNames(chat) };
+    return { wanted: { ...chatToCore(chat), wantsPieces }, names: { ...chatNames(chat), ...ownNames(body) } };
   }
   const keepAlive = body.keep_alive ?? null;
   return {
@@ -127,9 +128,14 @@ function toTokenize(body: TokenizeBody): { wanted: TokensRequest; names: FieldNa
       wantsPieces,
       ...(keepAlive !== null && { keepAliveMs: parseKeepAlive(keepAlive) }),
     },
-    names: { ...sharedNames, 'input.*': first },
+    names: { ...sharedNames, ...ownNames(body), 'input.*': first },
   };
 }
+
+const ownNames = (body: TokenizeBody): FieldNames => ({
+  wantsPieces: body.with_pieces ? 'with_pieces' : 'return_token_strs',
+  controlsAreText: 'parse_special',
+});
 
 function toTokenizeAnswer({ model, tokens, pieces = [] }: TokensResult, body: TokenizeBody) {
   return {

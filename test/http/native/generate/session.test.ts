@@ -63,6 +63,7 @@ describe.each(['/ws/generate', '/api/v1/ws/generate'])('%s', (path) => {
         finish_reason: 'stop',
         latency_ms: 0,
         model: 'tiny',
+        cost: 0,
         request_id: expect.stringMatching(/^req_/),
       },
     ]);
@@ -76,6 +77,17 @@ describe('a WebSocket', () => {
     const client = await open();
     client.send({ action: 'ping' });
     expect(await client.next()).toEqual({ type: 'pong' });
+  });
+
+  it.each(['x-provider', 'x-failover-chain'])('asks only whom the %s of its upgrade names', async (header) => {
+    await serve();
+    const client = await open('/ws/generate', { [header]: 'nowhere' });
+    client.send(generate);
+    expect(await client.next()).toMatchObject({
+      type: 'error',
+      error: { message: expect.stringContaining('nowhere') },
+    });
+    expect(harness.gateway.calls).toEqual([]);
   });
 
   it('runs several generations side by side, told apart by their ids', async () => {

@@ -13,7 +13,7 @@ describe('GET /models/{name}/plan', () => {
   it.each(['', '/api/v1'])('at "%s" shows settings and memory by part, and loads nothing', async (prefix) => {
     const response = await harness.send(
       'GET',
-      `${prefix}/models/tiny/plan?quantization=Q4_K_M&context_length=1024&parallel=2&prefer_gpu=false`,
+      `${prefix}/models/tiny/plan?quantization=Q4_K_M&context_length=1024&parallel=2&prefer_gpu=false&kv_cache_type=q8_0`,
     );
     expect(response.statusCode).toBe(200);
     expect(response.json()).toEqual({
@@ -49,7 +49,10 @@ describe('GET /models/{name}/plan', () => {
       budget: { total_bytes: 8e9, available_bytes: 5e9, reclaimable_bytes: 1e9, source: 'host' },
     });
     expect(harness.engine.plans).toEqual([
-      { name: 'tiny', wish: { quantization: 'q4_k_m', contextTokens: 1024, parallel: 2, preferGpu: false } },
+      {
+        name: 'tiny',
+        wish: { quantization: 'q4_k_m', contextTokens: 1024, parallel: 2, kvType: 'q8_0', preferGpu: false },
+      },
     ]);
     expect(harness.engine.loads).toEqual([]);
   });

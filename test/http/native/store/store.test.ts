@@ -38,6 +38,37 @@ describe.each(['', '/api/v1'])('the store at "%s"', (prefix) => {
     expect(harness.store.wishes).toEqual([body]);
   });
 
+  it('searches the catalogue and the hub', async () => {
+    const response = await harness.send('GET', `${prefix}/models/search?query=tiny%20chat&limit=5`);
+    expect(response.statusCode).toBe(200);
+    expect(response.json()).toEqual({
+      models: [
+        {
+          name: 'hf.co/maker/tiny-GGUF',
+          source: 'hub',
+          repository: 'maker/tiny-GGUF',
+          downloads: 7,
+          likes: 3,
+          gated: false,
+          licence: 'mit',
+          quantizations: [
+            { quantization: 'q4_0', size_bytes: 200_000_000, fits: true, on_disk: true },
+            { quantization: 'f16', size_bytes: 9_000_000_000, fits: false, on_disk: false },
+          ],
+        },
+      ],
+      notes: [],
+      memory_bytes: 4_000_000_000,
+    });
+    expect(harness.store.searches).toEqual([{ query: 'tiny chat', limit: 5 }]);
+  });
+
+  it.each(['', '?query=', '?query=a&limit=21', '?query=a&page=2'])('refuses the search "%s"', async (query) => {
+    const response = await harness.send('GET', `${prefix}/models/search${query}`);
+    expect(response.statusCode).toBe(400);
+    expect(harness.store.searches).toEqual([]);
+  });
+
   it('lists what can be pulled, with what is known of it', async () => {
     const response = await harness.send('GET', `${prefix}/catalog`);
     expect(response.statusCode).toBe(200);

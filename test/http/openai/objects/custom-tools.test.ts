@@ -66,13 +66,17 @@ describe('a custom tool in the words of the core', () => {
     expect(customTool({ name: 'a', format }, 'f').parameters).toMatchObject({
       properties: { input: { pattern: '^(?:a|b)$' } },
     });
+    const lark = { type: 'grammar' as const, grammar: { syntax: 'lark' as const, definition: 'start: "a" | "b"' } };
+    expect(customTool({ name: 'a', format: lark }, 'f').parameters).toMatchObject({
+      properties: { input: { pattern: '^(?:(?:a|b))$' } },
+    });
   });
 
   it.each([
     [{ type: 'grammar' as const }, 'f.format.grammar'],
     [
-      { type: 'grammar' as const, grammar: { syntax: 'lark' as const, definition: 'start: "a"' } },
-      'f.format.grammar.syntax',
+      { type: 'grammar' as const, grammar: { syntax: 'lark' as const, definition: 'start: "(" start? ")"' } },
+      'f.format.grammar.definition',
     ],
   ])('is refused with the format %j', (format, field) => {
     expect(() => customTool({ name: 'a', format }, 'f')).toThrow(expect.objectContaining({ field }));

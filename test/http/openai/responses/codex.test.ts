@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StreamEvent } from '../../../../src/core/events.ts';
+import { codexHeaders, codexPreamble, codexTurn, codexMessage as text } from '../../../support/agent-sessions/codex.ts';
 import { answerEvents, finishEvent, startEvent, toolCallEvents } from '../../../support/fake-engine.ts';
-import { createHarness, type Harness, sseData } from '../../harness.ts';
+import { createHarness, type Harness } from '../../harness.ts';
+import { accumulateResponse } from './accumulate.ts';
 
 let harness: Harness;
 beforeEach(async () => {
@@ -9,50 +11,12 @@ beforeEach(async () => {
 });
 afterEach(() => harness.close());
 
-/** What Codex sends with every turn, beside the conversation; written by hand after its documents. */
-const common = {
-  model: 'tiny',
-  instructions: 'You are Codex, a coding agent.',
-  tools: [
-    {
-      type: 'function',
-      name: 'exec_command',
-      description: 'Runs a command.',
-      strict: false,
-      parameters: { type: 'object', properties: { cmd: { type: 'string' } }, required: ['cmd'] },
-    },
-    {
-      type: 'custom',
-      name: 'apply_patch',
-      description: 'Edits files.',
-      format: { type: 'grammar', syntax: 'lark', definition: 'start: begin_patch hunk+ end_patch' },
-    },
-  ],
-  tool_choice: 'auto',
-  parallel_tool_calls: true,
-  reasoning: { effort: 'medium', summary: 'auto' },
-  store: false,
-  stream: true,
-  include: ['reasoning.encrypted_content'],
-  prompt_cache_key: '0199a213-81c0-7800-8aa1-bbab2a035a53',
-  text: { verbosity: 'low' },
-  client_metadata: { 'x-codex-installation-id': '1' },
-};
-const text = (role: string, content: string) => ({
-  type: 'message',
-  role,
-  content: [{ type: role === 'assistant' ? 'output_text' : 'input_text', text: content }],
-});
-
-async function turn(input: object[]): Promise<{ items: Record<string, unknown>[]; types: string[] }> {
-  const response = await harness.send('POST', '/v1/responses', { ...common, input });
-  expect(response.statusCode).toBe(200);
-  const events = sseData(response.body).map((data) => JSON.parse(data));
-  expect(events.at(-1).type).toBe('response.completed');
-  return {
-    items: events.flatMap((event) => (event.type === 'response.output_item.done' ? [event.item] : [])),
-    types: events.map(({ type }) => type),
-  };
+async function turn(input: object[]): Promise<{ items: Record<string, unknown>[]; body: string }> {
+  const { statusCode, body } = await harness.send('POST', '/v1/responses', codexTurn('tiny', input), codexHeaders);
+  expect(statusCode, body).toBe(200);
+  const { status, output } = accumulateResponse(body);
+  expect(status).toBe('completed');
+  return { items: output, body };
 }
 
 const think = (words: string): StreamEvent[] => [
@@ -68,11 +32,7 @@ describe('a session of Codex', () => {
     const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
     expect((await harness.send('GET', '/v1/responses', undefined, upgrade)).statusCode).toBe(426);
 
-    const history: object[] = [
-      text('developer', '<permissions instructions>Sandboxed.</permissions instructions>'),
-      text('user', '<environment_context><cwd>/repo</cwd></environment_context>'),
-      text('user', 'Rename a to b.'),
-    ];
+    const history: object[] = [...codexPreamble, text('user', 'Rename a to b.')];
     harness.gateway.play(() => [
       startEvent(),
       ...think('Look first.'),
@@ -93,7 +53,7 @@ describe('a session of Codex', () => {
       finishEvent(5, 'tool_calls'),
     ]);
     const second = await turn(history);
-    expect(second.types).toContain('response.custom_tool_call_input.delta');
+    expect(second.body).toContain('response.custom_tool_call_input.delta');
     expect(second.items).toMatchObject([{ type: 'custom_tool_call', name: 'apply_patch', input: patch }]);
     const before = harness.gateway.calls[0]!.request.input;
     const after = harness.gateway.calls[1]!.request.input;
@@ -117,7 +77,7 @@ describe('a session of Codex', () => {
     harness.gateway.play(() => answerEvents(['a was renamed to b.']));
     const compacted = await harness.send('POST', '/v1/responses/compact', {
       model: 'tiny',
-      instructions: common.instructions,
+      instructions: codexTurn('tiny', []).instructions,
       input: history,
     });
     expect(compacted.statusCode).toBe(200);
@@ -132,5 +92,47 @@ describe('a session of Codex', () => {
         { role: 'user', content: [{ text: 'Is it done?' }] },
       ],
     });
+  });
+
+  it('has tools in namespaces, which come back under the names that it gave them', async () => {
+    const close = { type: 'function', name: 'close_agent', parameters: { type: 'object', properties: {} } };
+    const note = { type: 'custom', name: 'note' };
+    const agents = { type: 'namespace', name: 'agents', description: 'Agents below.', tools: [close, note] };
+    const ask = (input: object[]) =>
+      harness.send('POST', '/v1/responses', { model: 'tiny', input, tools: [close, agents] });
+    const history: object[] = [text('user', 'Close them.')];
+    harness.gateway.play(() => [
+      startEvent(),
+      ...toolCallEvents(0, 'call_1', 'agents__close_agent', ['{}']),
+      ...toolCallEvents(1, 'call_2', 'agents__note', ['{"input":"done"}']),
+      finishEvent(5, 'tool_calls'),
+    ]);
+    const { output } = (await ask(history)).json();
+    expect(output).toMatchObject([
+      { type: 'function_call', name: 'close_agent', namespace: 'agents', call_id: 'call_1' },
+      { type: 'custom_tool_call', name: 'note', namespace: 'agents', input: 'done' },
+    ]);
+    const [first] = harness.gateway.calls;
+    expect(first!.request.input).toMatchObject({
+      tools: [
+        { name: 'close_agent' },
+        { name: 'agents__close_agent', description: 'Agents below.' },
+        { name: 'agents__note' },
+      ],
+    });
+
+    harness.gateway.play(() => answerEvents(['Closed.']));
+    const result = { type: 'function_call_output', call_id: 'call_1', output: 'ok' };
+    const noted = { type: 'custom_tool_call_output', call_id: 'call_2', output: 'ok' };
+    expect((await ask([...history, ...output, result, noted])).statusCode).toBe(200);
+    const { input } = harness.gateway.calls.at(-1)!.request;
+    expect(JSON.stringify(input)).toContain('"name":"agents__close_agent"');
+  });
+
+  it('is told which tool of a namespace is at fault', async () => {
+    const tools = [{ type: 'namespace', name: 'a', tools: [{ type: 'function', name: 'no space' }] }];
+    const answer = await harness.send('POST', '/v1/responses', { model: 'tiny', input: 'Hi', tools });
+    expect(answer.statusCode).toBe(400);
+    expect(answer.json().error.param).toBe('tools.0.tools.0.name');
   });
 });

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { itemSchemas } from '../../../../src/http/openai/responses/item-schemas.ts';
-import { ignoredFields, responseBody } from '../../../../src/http/openai/responses/schema.ts';
+import { ignoredFields, inputTokensBody, responseBody } from '../../../../src/http/openai/responses/schema.ts';
 import { repositoryRoot } from '../../../support/server.ts';
 
 const guide = readFileSync(join(repositoryRoot, 'docs/dialect-responses.md'), 'utf8');
@@ -26,9 +27,21 @@ describe('docs/dialect-responses.md', () => {
     );
   });
 
-  it('has every type of item', () => {
-    const items = rowsUnder('Items').flatMap(([names]) => namesIn(names!));
-    const unnamed = Object.keys(itemSchemas).filter((type) => !items.includes(type.replace(/(_call)_output$/, '$1')));
-    expect(unnamed).toEqual([]);
+  it('has the fields of every type of item that are read', () => {
+    const items = rowsUnder('Items').map(([names, read]) => [namesIn(names!)[0], namesIn(read!).sort()]);
+    const kept = ['type', 'id', 'status'];
+    const inCode = Object.entries(itemSchemas).map(([type, { shape }]) => {
+      const given = Object.entries(shape).filter(
+        ([name, field]) =>
+          !kept.includes(name) || !(field instanceof z.ZodOptional && field.unwrap() instanceof z.ZodUnknown),
+      );
+      return [type, given.map(([name]) => name).sort()];
+    });
+    expect(items.sort()).toEqual(inCode.sort());
+  });
+
+  it('has the fields of a count of tokens', () => {
+    const [, listed = ''] = /what decides the prompt: ([\s\S]*?)\.\n/.exec(guide) ?? [];
+    expect(namesIn(listed).sort()).toEqual(Object.keys(inputTokensBody.shape).sort());
   });
 });

@@ -29,6 +29,7 @@ interface Wishes {
 function newWriter({ isSummary = false, isSealed = false, kinds = {} }: Wishes = {}): ResponseWriter {
   return createResponseWriter(newResponse({ input: 'Hi' }, { id, createdAtMs: 1_000_500 }), {
     kinds: new Map(Object.entries(kinds)),
+    groups: new Map(),
     isSummary,
     sealReasoning: isSealed ? sealed.sealReasoning : null,
     providerId: () => 'local',
@@ -337,6 +338,7 @@ describe('keys', () => {
     expect(keys.optional.filter((key) => !(key in response)).sort()).toEqual([
       'conversation',
       'image',
+      'input_transformations',
       'moderation',
       'prompt',
       'prompt_cache_diagnostics',

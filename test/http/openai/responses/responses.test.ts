@@ -243,11 +243,15 @@ describe('tools', () => {
   it('are functions for the model, whatever they are for the client', async () => {
     const response = await create({ tools: [weather, patch, code, { type: 'apply_patch' }, { type: 'local_shell' }] });
     expect(response.statusCode).toBe(200);
-    expect(response.headers['x-hearth-ignored']).toBe('tools.format');
+    expect(response.headers['x-hearth-ignored']).toBeUndefined();
     expect(lastRequest().input).toMatchObject({
       tools: [
         { name: 'weather', parameters: { type: 'object' }, strict: true, description: 'd' },
-        { name: 'patch', description: expect.stringContaining('start: "x"'), parameters: { required: ['input'] } },
+        {
+          name: 'patch',
+          description: expect.stringContaining('start: "x"'),
+          parameters: { properties: { input: { pattern: '^(?:x)$' } } },
+        },
         { name: 'code', parameters: { properties: { input: { pattern: '^(?:[a-z]+)$' } } } },
         { name: 'apply_patch', parameters: { required: ['type', 'path'] } },
         { name: 'local_shell', parameters: { required: ['command'] } },
@@ -694,6 +698,13 @@ describe('POST /v1/responses/compact', () => {
     ]);
     const foreign = await create({ input: compacted.output }, keys.you);
     expect(foreign.json().error.param).toBe('input.1.encrypted_content');
+  });
+
+  it('asks nobody else than its headers name', async () => {
+    const response = await compact({ input: 'Hi' }, { ...keys.me, 'x-provider': 'nowhere' });
+    expect(response.statusCode).toBe(400);
+    expect(response.json().error.message).toContain('nowhere');
+    expect(harness.gateway.calls).toEqual([]);
   });
 
   it('asks for something to compact', async () => {

@@ -1,8 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect } from 'vitest';
-import { answerEvents, finishEvent, startEvent, textEvents } from '../support/fake-engine.ts';
-import type { Harness } from './harness.ts';
+import { answerEvents, finishEvent, startEvent, textEvents } from '../../support/fake-engine.ts';
+import { type Harness, sseData } from '../harness.ts';
 
 const prompt = 'the canary sings';
 /** Of processor time: others on the machine do not count. */
@@ -16,7 +16,7 @@ export interface Canary {
    * that, the refusal takes less than a second of processor time and no timer, and it is counted once.
    */
   beside<Answer>(send: () => Promise<Answer>): Promise<Answer>;
-  /** Ends the stream, which must end as if nothing had been beside it. */
+  /** Ends the stream, which must have said every word as if nothing had been beside it. */
   release(): Promise<void>;
 }
 
@@ -41,27 +41,30 @@ export async function createCanary(harness: Harness): Promise<Canary> {
     yield end!;
     yield finishEvent(1);
   });
-  const asked = fetch(`${await harness.http.listen()}/generate/stream`, {
+  const asked = fetch(`${await harness.http.listen()}/v1/chat/completions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ prompt }),
+    body: JSON.stringify({ messages: [{ role: 'user', content: prompt }], stream: true }),
   });
   await harness.gateway.call(0);
   sing.resolve();
   const { body } = await asked;
   const reader = body!.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';
-  const until = async (pattern: RegExp) => {
-    while (!pattern.test(text)) {
+  let seen = 0;
+  const until = async (sign: string) => {
+    while (!text.includes(sign, seen)) {
       const { done, value } = await reader.read();
       if (done) throw new Error(`the canary's stream has ended: ${text}`);
       text += value;
     }
-    text = text.replace(pattern, '');
+    seen = text.indexOf(sign, seen) + sign.length;
   };
-  const token = /"token":"♪"/;
+  const token = '"content":"♪"';
+  let sung = 1;
   await until(token);
   const beat = async () => {
+    sung++;
     sing.resolve();
     await until(token);
   };
@@ -86,8 +89,11 @@ export async function createCanary(harness: Harness): Promise<Canary> {
     async release() {
       isOver = true;
       sing.resolve();
-      await until(/"finished":true/);
+      await until('[DONE]');
       await reader.cancel();
+      const chunks = sseData(text).flatMap((data) => (data === '[DONE]' ? [] : [JSON.parse(data)]));
+      expect(chunks.map(({ choices: [{ delta }] }) => delta.content ?? '').join('')).toBe('♪'.repeat(sung));
+      expect(chunks.at(-1)).toMatchObject({ choices: [{ finish_reason: 'stop' }] });
     },
   };
 }

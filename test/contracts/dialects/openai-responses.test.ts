@@ -1,0 +1,4 @@
+import { runDialectContract } from '../dialect.contract.ts';
+import { openaiResponsesDrivers } from '../drivers/openai-responses.ts';
+
+for (const driver of openaiResponsesDrivers) runDialectContract(driver);
