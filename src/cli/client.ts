@@ -1,4 +1,7 @@
 import type { PullWish } from '../core/pull.ts';
+import type { ChatClient } from './chat/chat.ts';
+import type { ModelClient } from './model-api.ts';
+import type { OperationsClient } from './operations-api.ts';
 import type { PlanAnswer, PlanWish } from './plan-answer.ts';
 
 /** A pull as the commands show it. */
@@ -23,6 +26,8 @@ export interface ModelView {
   sizeBytes: number;
   /** `loaded`, `unloaded`, `invalid: …` and the like. */
   state: string;
+  /** Other names that lead to it. */
+  names: string[];
 }
 
 /** The models on disk, and what lies there beside them, in sentences. */
@@ -34,6 +39,7 @@ export interface ModelList {
 /** A model of the catalogue as `hearth list --available` shows it. */
 export interface AvailableView {
   name: string;
+  aliases: string[];
   title: string;
   kind: string;
   machineGb: number;
@@ -61,8 +67,81 @@ export interface DecisionView {
   reason: string | null;
 }
 
+/** A source of answers as `hearth provider list` shows it. */
+export interface ProviderView {
+  id: string;
+  type: string;
+  enabled: boolean;
+  status: string;
+  modelsCount: number;
+  defaultModel: string | null;
+}
+
+/** What came of asking one whether it would answer. */
+export interface ProviderTest {
+  id: string;
+  /** Whether it answered now; `status` is how it did over the last minutes. */
+  answered: boolean;
+  status: string;
+  latencyMs: number | null;
+  /** Null: nothing is wrong. */
+  error: string | null;
+}
+
+/** A new key as the native API takes it. */
+export interface NewKey {
+  name: string;
+  scopes?: ('inference' | 'admin')[];
+  expires_at?: string;
+  models?: string[];
+  cloud?: boolean;
+  /** USD. */
+  budget?: { daily?: string; weekly?: string; monthly?: string };
+  rate_limits?: { requests_per_minute?: number; tokens_per_minute?: number; requests_per_day?: number };
+}
+
+/** A key as the native API shows it. */
+export interface KeyView {
+  id: string | null;
+  name: string;
+  from: string;
+  ending: string | null;
+  scopes: string[];
+  expires_at: string | null;
+  revoked_at: string | null;
+  models: string[] | null;
+  cloud: boolean;
+}
+
+/** A batch as `/v1/batches` shows it; times in seconds since 1970. */
+export interface BatchView {
+  id: string;
+  status: string;
+  endpoint: string;
+  created_at: number;
+  expires_at: number | null;
+  request_counts: { total: number; completed: number; failed: number };
+  output_file_id: string | null;
+  error_file_id: string | null;
+  /** What is wrong with its input; null: nothing is. */
+  errors: { data: { line: number | null; message: string; param: string | null }[] } | null;
+  [more: string]: unknown;
+}
+
+/** A batch that is to be made. */
+export interface NewBatch {
+  fileId: string;
+  endpoint: string;
+  window: string;
+  metadata: Record<string, string> | null;
+  /** The same again gives the same batch; null: each gives a new one. */
+  idempotencyKey: string | null;
+  /** Who is told of its end; left out: whoever the server always tells. */
+  webhookUrl?: string;
+}
+
 /** What commands ask of Hearth, whether a server answers or this process does the work. Failures are `AppError`s. */
-export interface HearthClient {
+export interface HearthClient extends OperationsClient, ChatClient, ModelClient {
   /** Whether pulls go on when this process ends. */
   outlivesUs: boolean;
   /** Answers closed questions about a text, in their order; `model`: null for the default one. */
@@ -80,5 +159,24 @@ export interface HearthClient {
   remove(name: string): Promise<{ model: string; sizeBytes: number; freedBytes: number }[]>;
   /** Takes in a file that this process can read. */
   importFile(filePath: string): Promise<{ model: string; sizeBytes: number }>;
+  /** This machine first. */
+  providers(): Promise<ProviderView[]>;
+  testProvider(id: string): Promise<ProviderTest>;
+  /** Makes a key; `key` is told this once. */
+  createKey(wish: NewKey): Promise<KeyView & { key: string }>;
+  keys(): Promise<KeyView[]>;
+  revokeKey(idOrName: string): Promise<KeyView>;
+  /** Sends a file, and tells its id. */
+  sendFile(filePath: string, purpose: 'batch'): Promise<string>;
+  /** The lines of a file of the server. */
+  fileLines(fileId: string): AsyncIterable<string>;
+  removeFile(fileId: string): Promise<void>;
+  createBatch(wish: NewBatch): Promise<BatchView>;
+  /** The newest first. */
+  batches(): Promise<BatchView[]>;
+  batch(id: string): Promise<BatchView>;
+  /** Why no requests of it are begun now, as a word of the server; null: nothing is in the way. */
+  batchPause(id: string): Promise<string | null>;
+  cancelBatch(id: string): Promise<BatchView>;
   close(): Promise<void>;
 }

@@ -1,7 +1,8 @@
 import { ConfigError } from '../config/load.ts';
+import { isLoopback } from '../config/rules.ts';
 import type { Config } from '../config/schema.ts';
+import { readLocalKey } from '../files/local-key.ts';
 import type { HearthClient } from './client.ts';
-import { localClient } from './local-client.ts';
 import { hello } from './native-api.ts';
 import { remoteClient } from './remote-client.ts';
 
@@ -26,10 +27,13 @@ interface ConnectDeps {
 export async function connect({ config, env, note }: ConnectDeps): Promise<HearthClient> {
   const { url } = config.server;
   const address = addressOf(config.server);
-  if (address === null) return localClient(config, env);
+  // It is the whole server, which takes a while to read.
+  const openLocal = async () => (await import('./local-client.ts')).localClient(config, env, address);
+  if (address === null) return openLocal();
   const found = await whoAnswers(address);
   if (found.is === 'hearth') {
-    return remoteClient({ address, apiKey: config.server.apiKeys[0], openLocal: () => localClient(config, env) });
+    const apiKey = ownKeyOf(config) ?? localKeyOf(config, address);
+    return remoteClient({ address, apiKey, openLocal });
   }
   if (url !== null) {
     const trust = url.startsWith('https:') ? ', or name a certificate of your own in NODE_EXTRA_CA_CERTS' : '';
@@ -42,7 +46,20 @@ export async function connect({ config, env, note }: ConnectDeps): Promise<Heart
       `what answers at ${address} is not Hearth (${found.reason}); no key was sent, and this works without a server.`,
     );
   }
-  return localClient(config, env);
+  return openLocal();
+}
+
+/** The key of the person at the keyboard: one that may do everything, as far as the configuration has such a one. */
+function ownKeyOf({ server, cloud }: Config): string | undefined {
+  const ofFile = cloud.keys.find(({ scopes }) => scopes.includes('admin')) ?? cloud.keys[0];
+  return server.apiKeys[0] ?? ofFile?.key.reveal();
+}
+
+/** What a server of this machine has left for its own commands; never for another host. */
+function localKeyOf({ dataFolder }: Config, address: string): string | undefined {
+  const { protocol, hostname, port } = new URL(address);
+  if (protocol !== 'http:' || !isLoopback(hostname.replace(/^\[|\]$/g, ''))) return undefined;
+  return readLocalKey(dataFolder, Number(port || 80)) ?? undefined;
 }
 
 /** Where the server is; null when nobody can know, because it takes any free port. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AppError, type ErrorCode, errorCatalogue } from '../core/errors.ts';
-import type { AvailableView, DecisionView, ModelList, PullView } from './client.ts';
+import type { AvailableView, DecisionView, ModelList, ProviderTest, ProviderView, PullView } from './client.ts';
 
 /** What commands read of the native API's answers. Unknown fields are left alone: the server may be a newer one. */
 
@@ -39,6 +39,8 @@ export const modelViews = z
     models: z.array(
       z.object({
         name: z.string(),
+        aliases: z.array(z.string()).default([]),
+        made_names: z.array(z.string()).default([]),
         state: z.string(),
         quantization: z.string(),
         variants: z.array(
@@ -58,10 +60,20 @@ export const modelViews = z
           // The state is that of the variant that is loaded or would be.
           state:
             reason !== null ? `invalid: ${reason}` : quantization === model.quantization ? model.state : 'unloaded',
+          names: quantization === model.quantization ? otherNames(model, quantization) : [],
         })),
       ),
     }),
   );
+
+/** Names that somebody chose; that of the file says nothing new. */
+export function otherNames(
+  model: { name: string; aliases: readonly string[]; made_names: readonly string[] },
+  quantization: string,
+): string[] {
+  const ofFile = `${model.name}-${quantization}`.toLowerCase();
+  return [...model.aliases.filter((alias) => alias.toLowerCase() !== ofFile), ...model.made_names];
+}
 
 /** `POST /decide`. */
 export const decisionViews = z
@@ -98,6 +110,7 @@ export const availableViews = z
       z
         .object({
           name: z.string(),
+          aliases: z.array(z.string()).default([]),
           title: z.string(),
           kind: z.string(),
           machine_gb: z.number(),
@@ -143,17 +156,108 @@ export const removedModels = z
   })
   .transform(({ removed }) => removed);
 
+/** `GET /api/v1/providers`. */
+export const providersPath = '/api/v1/providers';
+export const providerViews = z
+  .object({
+    providers: z.array(
+      z
+        .object({
+          id: z.string(),
+          type: z.string(),
+          enabled: z.boolean(),
+          status: z.string(),
+          models_count: z.number(),
+          default_model: z.string().nullable(),
+        })
+        .transform(
+          ({ models_count, default_model, ...provider }): ProviderView => ({
+            ...provider,
+            modelsCount: models_count,
+            defaultModel: default_model,
+          }),
+        ),
+    ),
+  })
+  .transform(({ providers }) => providers);
+
+/** `POST /api/v1/providers/{id}/test`. */
+export const testPath = (id: string) => `${providersPath}/${encodeURIComponent(id)}/test`;
+export const providerTest = z
+  .object({
+    provider_id: z.string(),
+    answered: z.boolean(),
+    status: z.string(),
+    latency_ms: z.number().nullable(),
+    error: z.string().nullable(),
+  })
+  .transform(
+    ({ provider_id, answered, status, latency_ms, error }): ProviderTest => ({
+      id: provider_id,
+      answered,
+      status,
+      latencyMs: latency_ms,
+      error,
+    }),
+  );
+
+/** A key, of `GET /api/v1/keys` and its like. */
+export const keyView = z.object({
+  id: z.string().nullable(),
+  name: z.string(),
+  from: z.string(),
+  ending: z.string().nullable(),
+  scopes: z.array(z.string()),
+  expires_at: z.string().nullable(),
+  revoked_at: z.string().nullable(),
+  models: z.array(z.string()).nullable(),
+  cloud: z.boolean(),
+});
+
+/** `POST /api/v1/keys`. */
+export const madeKeyView = keyView.extend({ key: z.string() });
+
+/** `GET /api/v1/keys`. */
+export const keyViews = z.object({ keys: z.array(keyView) }).transform(({ keys }) => keys);
+
 const errorAnswer = z.object({
   error: z.object({ code: z.string(), message: z.string(), details: z.object({ fix: z.string().optional() }).loose() }),
 });
 
+/** An error of `/api/v1`; what can be done about it is part of its text. */
+const apiErrorAnswer = z.object({ code: z.string(), detail: z.string() });
+
+/** An error of `/v1`, likewise. */
+const openAiErrorAnswer = z.object({
+  error: z.object({ type: z.string(), code: z.string(), message: z.string() }),
+});
+
+/** An error of Ollama's API: a sentence, whose code is that of its status. */
+const ollamaErrorAnswer = z.object({ error: z.string() });
+
 /** The failure behind an answer of status 400 or more. */
 export function toError(status: number, body: unknown): AppError {
+  const ofApi = apiErrorAnswer.safeParse(body);
+  if (ofApi.success) return new AppError(errorCode(ofApi.data.code), ofApi.data.detail);
+  const ofOpenAi = openAiErrorAnswer.safeParse(body);
+  if (ofOpenAi.success) return new AppError(errorCode(ofOpenAi.data.error.code), ofOpenAi.data.error.message);
+  const ofOllama = ollamaErrorAnswer.safeParse(body);
+  if (ofOllama.success) return new AppError(statusCode(status), ofOllama.data.error);
   const parsed = errorAnswer.safeParse(body);
   if (!parsed.success) return new AppError('internal_error', `The server answered with status ${status}.`);
   const { code, message, details } = parsed.data.error;
   return new AppError(errorCode(code.toLowerCase()), message, details.fix === undefined ? {} : { fix: details.fix });
 }
+
+/** What commands tell apart. */
+const codesOfStatuses: Readonly<Record<number, ErrorCode>> = {
+  400: 'invalid_request',
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'model_not_found',
+};
+
+const statusCode = (status: number): ErrorCode => codesOfStatuses[status] ?? 'internal_error';
 
 function errorCode(code: string): ErrorCode {
   const isKnown = (name: string): name is ErrorCode => Object.hasOwn(errorCatalogue, name);

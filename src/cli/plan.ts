@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { type CommandDeps, print, withClient } from './command.ts';
 import type { PlanWish } from './plan-answer.ts';
 import { planTable } from './plan-table.ts';
+import { namingModel } from './unknown-model.ts';
 
 /** `hearth plan`: how a model would be loaded. Exit code 0: it fits, 1: it does not, or there is no answer. */
 export function addPlanCommand(program: Command, deps: CommandDeps): void {
@@ -14,7 +15,7 @@ export function addPlanCommand(program: Command, deps: CommandDeps): void {
     .option('--json', 'print JSON')
     .action(async (name: string, flags: PlanWish & { json?: boolean }, command: Command) => {
       await withClient(deps, command, async (client) => {
-        const answer = await client.plan(name, flags);
+        const answer = await namingModel(client, name, () => client.plan(name, flags));
         print(deps.terminal, flags.json, answer, planTable(answer).replace(/\n$/, '').split('\n'));
         return answer.fits ? 0 : 1;
       });

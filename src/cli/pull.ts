@@ -3,8 +3,9 @@ import { fileSize } from '../core/format-units.ts';
 import { toPrintable } from '../core/printable.ts';
 import type { PullWish } from '../core/pull.ts';
 import type { HearthClient, PullView } from './client.ts';
-import { type CommandDeps, type Terminal, withClient } from './command.ts';
+import { type CommandDeps, print, type Terminal, withClient } from './command.ts';
 import { plainLine, progressLine } from './progress.ts';
+import { namingPullable } from './unknown-model.ts';
 
 /** `hearth pull`: pulls a model and stays until it is there, or the person leaves. */
 export function addPullCommand(program: Command, deps: CommandDeps): void {
@@ -14,28 +15,46 @@ export function addPullCommand(program: Command, deps: CommandDeps): void {
     .option('--quantization <label>', 'a variant such as q4_k_m')
     .option('--revision <revision>', 'branch, tag or commit of the repository')
     .option('--force', 'also what can never fit into the memory')
-    .action(async (name: string, { quantization, revision, force }: Omit<PullWish, 'name'>, command: Command) => {
+    .option('--json', 'print the pull as JSON when it has ended')
+    .action(async (name: string, flags: Omit<PullWish, 'name'> & { json?: boolean }, command: Command) => {
+      const { quantization, revision, force, json } = flags;
       const wish = {
         name,
         ...(quantization !== undefined && { quantization }),
         ...(revision !== undefined && { revision }),
         ...(force !== undefined && { force }),
       };
-      await withClient(deps, command, (client) => pullModel(client, wish, deps.terminal, deps.interrupted()));
+      await withClient(deps, command, (client) =>
+        namingPullable(client, name, () => pullModel(client, wish, deps.terminal, deps.interrupted(), json)),
+      );
     });
 }
 
 /**
  * Pulls a model and shows its plan, its progress and its end. `interrupted` resolves when the person wants to leave: a
  * pull in a server goes on then, one in this process stops where it can go on. Resolves with the exit code. Rejects
- * with the `AppError` that refused the pull.
+ * with the `AppError` that refused the pull. `json`: shows nothing but the pull at its end.
  */
 export async function pullModel(
-  client: HearthClient,
+  client: Pick<HearthClient, 'outlivesUs' | 'pull' | 'follow'>,
   wish: PullWish,
   terminal: Terminal,
   interrupted: Promise<void>,
+  json = false,
 ): Promise<number> {
+  const shown = json ? { ...terminal, write: () => {}, isInteractive: false } : terminal;
+  const { code, last } = await follow(client, wish, shown, interrupted);
+  if (json && last !== null) print(terminal, true, last, []);
+  return code;
+}
+
+/** `last`: null where the person left before the end. */
+async function follow(
+  client: Pick<HearthClient, 'outlivesUs' | 'pull' | 'follow'>,
+  wish: PullWish,
+  terminal: Terminal,
+  interrupted: Promise<void>,
+): Promise<{ code: number; last: PullView | null }> {
   const pull = await client.pull(wish);
   terminal.write(`${toPrintable(`${pull.model} from ${pull.repository}`)}, ${fileSize(pull.totalBytes)}\n`);
   if (pull.planMessage !== null) terminal.write(`${toPrintable(pull.planMessage)}\n`);
@@ -47,25 +66,25 @@ export async function pullModel(
         ? `The server goes on with it; "hearth pulls" shows it, "hearth pulls --cancel ${pull.id}" stops it.`
         : 'Stopped. The same command goes on where it was.',
     );
-    return 130;
+    return { code: 130, last: null };
   }
   if (last.state === 'done') {
     terminal.write(`${toPrintable(last.model)} is ready.\n`);
-    return 0;
+    return { code: 0, last };
   }
   const { message, fix } = last.error ?? { message: `The pull is ${last.state}.`, fix: null };
   terminal.fail(toPrintable(fix === null ? message : `${message} ${fix}`));
-  return 1;
+  return { code: 1, last };
 }
 
-async function show(client: HearthClient, begun: PullView, terminal: Terminal): Promise<PullView> {
+async function show(client: Pick<HearthClient, 'follow'>, begun: PullView, terminal: Terminal): Promise<PullView> {
   let last = begun;
   let key: string | null = null;
   for await (const pull of client.follow(begun.id)) {
     last = pull;
     if (terminal.isInteractive) {
       // To the start of the line, and away with what was longer.
-      terminal.write(`\r${toPrintable(progressLine(pull))}\u001b[K`);
+      terminal.write(`\r${toPrintable(progressLine(pull, terminal.columns()))}\u001b[K`);
       continue;
     }
     const plain = plainLine(pull, key);

@@ -1,10 +1,42 @@
+import { openAsBlob } from 'node:fs';
+import { basename } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import type { ReadableStream as NodeStream } from 'node:stream/web';
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { z } from 'zod';
 import { isLoopback } from '../config/rules.ts';
 import { AppError } from '../core/errors.ts';
-import type { HearthClient } from './client.ts';
-import { availableViews, decisionViews, modelViews, pullView, removedModels, toError } from './native-api.ts';
+import {
+  batchesPath,
+  batchPath,
+  batchStatus,
+  batchView,
+  batchViews,
+  contentPath,
+  filesPath,
+  sentFile,
+  statusPath,
+} from './batch-api.ts';
+import type { BatchView, HearthClient } from './client.ts';
+import {
+  availableViews,
+  decisionViews,
+  keyView,
+  keyViews,
+  madeKeyView,
+  modelViews,
+  providersPath,
+  providerTest,
+  providerViews,
+  pullView,
+  removedModels,
+  testPath,
+} from './native-api.ts';
 import { planAnswer, planPath } from './plan-answer.ts';
+import { remoteModels } from './remote-models.ts';
+import { remoteOperations } from './remote-operations.ts';
+import { createTransport } from './transport.ts';
 
 const onePull = z.object({ pull: pullView }).transform(({ pull }) => pull);
 const allPulls = z.object({ pulls: z.array(pullView) }).transform(({ pulls }) => pulls);
@@ -16,41 +48,14 @@ const allPulls = z.object({ pulls: z.array(pullView) }).transform(({ pulls }) =>
 export function remoteClient(deps: {
   address: string;
   apiKey: string | undefined;
-  openLocal: () => HearthClient;
+  openLocal: () => Promise<HearthClient>;
 }): HearthClient {
-  const { address, apiKey } = deps;
-  // A stream that nobody follows any more would keep the process alive.
-  const closing = new AbortController();
-
-  async function send(method: string, path: string, body?: unknown): Promise<Response> {
-    const response = await fetch(address + path, {
-      method,
-      // The key is for the server that was asked, not for one that it names.
-      redirect: 'error',
-      signal: closing.signal,
-      headers: {
-        ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }),
-        ...(body !== undefined && { 'content-type': 'application/json' }),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    }).catch((error: unknown) => {
-      throw new AppError('internal_error', `The connection to ${address} broke.`, { cause: error });
-    });
-    if (!response.ok) throw toError(response.status, await response.json().catch(() => null));
-    return response;
-  }
-
-  async function ask<T>(method: string, path: string, schema: z.ZodType<T>, body?: unknown): Promise<T> {
-    const response = await send(method, path, body);
-    const parsed = schema.safeParse(await response.json().catch(() => null));
-    if (parsed.success) return parsed.data;
-    throw new AppError('internal_error', `The server at ${address} gave an answer that this version cannot read.`, {
-      fix: 'Is it another version of Hearth?',
-      cause: parsed.error,
-    });
-  }
+  const transport = createTransport(deps);
+  const { send, ask } = transport;
 
   return {
+    ...remoteOperations({ address: deps.address, send, ask }),
+    ...remoteModels(transport),
     outlivesUs: true,
     decide: (input, questions, model) =>
       ask('POST', '/decide', decisionViews, { input, questions, ...(model !== null && { model }) }),
@@ -59,7 +64,14 @@ export function remoteClient(deps: {
     async *follow(id) {
       const { body } = await send('GET', `/models/pull/${encodeURIComponent(id)}/events`);
       const events = body?.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream()) ?? [];
-      for await (const { data } of events) yield pullView.parse(JSON.parse(data));
+      try {
+        for await (const { data } of events) yield pullView.parse(JSON.parse(data));
+      } catch (error) {
+        throw new AppError('internal_error', `The connection to ${deps.address} broke.`, {
+          fix: 'The pull goes on where it was when the server runs and "hearth pull" asks for it again.',
+          cause: error,
+        });
+      }
     },
     pulls: () => ask('GET', '/models/pulls', allPulls),
     cancel: (id, discard) =>
@@ -68,13 +80,13 @@ export function remoteClient(deps: {
     available: () => ask('GET', '/catalog', availableViews),
     remove: (name) => ask('DELETE', `/models/${encodeURIComponent(name)}`, removedModels),
     async importFile(filePath) {
-      if (!isLoopback(new URL(address).hostname)) {
+      if (!isLoopback(new URL(deps.address).hostname)) {
         throw new AppError('not_supported', 'A file is imported on the machine of the server.', {
           fix: 'Run the command there.',
         });
       }
       // The file is one that this person may read, so it is taken in here; the server sees it with its next listing.
-      const local = deps.openLocal();
+      const local = await deps.openLocal();
       try {
         return await local.importFile(filePath);
       } finally {
@@ -82,6 +94,51 @@ export function remoteClient(deps: {
         await send('GET', '/models');
       }
     },
-    close: async () => closing.abort(),
+    providers: () => ask('GET', providersPath, providerViews),
+    testProvider: (id) => ask('POST', testPath(id), providerTest),
+    createKey: (wish) => ask('POST', '/api/v1/keys', madeKeyView, wish),
+    keys: () => ask('GET', '/api/v1/keys', keyViews),
+    revokeKey: (idOrName) => ask('DELETE', `/api/v1/keys/${encodeURIComponent(idOrName)}`, keyView),
+    async sendFile(filePath, purpose) {
+      const form = new FormData();
+      form.append('purpose', purpose);
+      // Read as it is sent.
+      const bytes = await openAsBlob(filePath).catch((cause: unknown) => {
+        throw new AppError('invalid_request', `${filePath} cannot be read.`, { cause });
+      });
+      form.append('file', bytes, basename(filePath));
+      return (await ask('POST', filesPath, sentFile, form)).id;
+    },
+    async *fileLines(fileId) {
+      const { body } = await send('GET', contentPath(fileId));
+      if (body === null) return;
+      yield* createInterface({ input: Readable.fromWeb(body as NodeStream), crlfDelay: Number.POSITIVE_INFINITY });
+    },
+    removeFile: async (fileId) => void (await send('DELETE', `${filesPath}/${encodeURIComponent(fileId)}`)),
+    createBatch: ({ fileId, endpoint, window, metadata, idempotencyKey, webhookUrl }) =>
+      ask(
+        'POST',
+        batchesPath,
+        batchView,
+        { input_file_id: fileId, endpoint, completion_window: window, metadata },
+        {
+          ...(idempotencyKey !== null && { 'idempotency-key': idempotencyKey }),
+          ...(webhookUrl !== undefined && { 'x-webhook-url': webhookUrl }),
+        },
+      ),
+    async batches() {
+      const all: BatchView[] = [];
+      for (let next: string | null = ''; next !== null; ) {
+        const after: string = next === '' ? '' : `&after=${encodeURIComponent(next)}`;
+        const page: z.output<typeof batchViews> = await ask('GET', `${batchesPath}?limit=100${after}`, batchViews);
+        all.push(...page.batches);
+        next = page.next;
+      }
+      return all;
+    },
+    batch: (id) => ask('GET', batchPath(id), batchView),
+    batchPause: async (id) => (await ask('GET', statusPath(id), batchStatus)).progress.paused,
+    cancelBatch: (id) => ask('POST', `${batchPath(id)}/cancel`, batchView),
+    close: async () => transport.close(),
   };
 }

@@ -1,23 +1,40 @@
-import { createApp, type FolderCount } from '../app.ts';
+import { type App, createApp, type FolderCount } from '../app.ts';
+import { prepareFolders } from '../config/folders.ts';
 import { ConfigError } from '../config/load.ts';
 import type { Config } from '../config/schema.ts';
-import { gibibytes } from '../core/format-units.ts';
+import type { ShownSetting } from '../config/show.ts';
+import type { ConfigStore } from '../config/store.ts';
+import { watchFile } from '../config/watch.ts';
+import { systemClock } from '../core/clock.ts';
+import { gigabytes } from '../core/format-units.ts';
 import { toPrintable } from '../core/printable.ts';
-import { createLogger } from '../observe/logger.ts';
+import { type KeyState, keyStateOf } from '../core/provider.ts';
+import { FolderInUse, type FolderLock, takeFolderLock } from '../files/folder-lock.ts';
+import { createLogLines } from '../observe/log-lines.ts';
+import { createLogger, type Logger } from '../observe/logger.ts';
 
 /**
  * Starts the server, prints what a new user needs, and runs until SIGTERM or SIGINT: the first drains and exits with
- * 0, a second one exits at once with 1.
+ * 0, a second one exits at once with 1. SIGHUP, and a change of the configuration file, reads the configuration again.
  */
-export async function serve(config: Config, env: NodeJS.ProcessEnv): Promise<void> {
-  const log = createLogger(config.log.level);
-  const app = await createApp({ config, log, env });
+export async function serve(
+  reread: { load: (filePath?: string) => Config; filePath: string | null; show: () => readonly ShownSetting[] },
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  const configFile = reread.filePath;
+  const config = reread.load();
+  const logLines = createLogLines();
+  const log = createLogger(config.log.level, undefined, logLines);
+  prepareFolders(config);
+  const lock = takeLock(config);
+  process.on('exit', () => lock.release());
+  const app = await createApp({ config, log, logLines, env, reread });
   const baseUrl = await app.http.listen().catch((error: NodeJS.ErrnoException) => {
     throw listenProblem(error, config) ?? error;
   });
+  publishLocalKey(app, baseUrl, log);
   if (config.pulls.resume) app.store.resume();
-  process.stdout.write(await banner(app, config, baseUrl));
-
+  // Before anybody is told the address: who stops it at once must not leave the folder locked.
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {
     // Workers see the closed channel and end by themselves.
@@ -32,8 +49,52 @@ export async function serve(config: Config, env: NodeJS.ProcessEnv): Promise<voi
       },
     );
   };
+  const reload = () => reloadConfiguration(app.configuration, log);
+  process.on('SIGHUP', reload);
+  if (configFile !== null) watchFile(configFile, { clock: systemClock, onChange: reload });
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+
+  const text = await banner(app, config, baseUrl);
+  // What only the start needed, before anybody asks anything.
+  app.releaseMemory();
+  process.stdout.write(text);
+  app.restoreModels();
+}
+
+/** Two servers on one folder would each take what is the other's for its own. Throws `ConfigError` that names the first. */
+function takeLock({ dataFolder }: Config): FolderLock {
+  try {
+    return takeFolderLock(dataFolder, systemClock);
+  } catch (error) {
+    if (!(error instanceof FolderInUse)) throw error;
+    const { pid, host } = error;
+    const who = host === null ? `process ${pid ?? 'unknown'}` : `process ${pid} on ${host}`;
+    throw new ConfigError(
+      `the data folder ${dataFolder} is in use by another Hearth (${who}); stop that one, or choose another folder with --data or HEARTH_DATA`,
+    );
+  }
+}
+
+/** Without it commands on this machine need a key like everybody. */
+function publishLocalKey({ localKey }: Pick<App, 'localKey'>, baseUrl: string, log: Logger): void {
+  try {
+    localKey.publish(Number(new URL(baseUrl).port));
+  } catch (err) {
+    log.warn({ err }, 'commands on this machine will need a key: the data folder does not take one for them');
+  }
+}
+
+/** A bad file leaves the old configuration in force; the log says why. */
+function reloadConfiguration(configuration: ConfigStore, log: Logger): void {
+  try {
+    const { needRestart, ...changes } = configuration.reload();
+    log.info(changes, 'the configuration was read again');
+    if (needRestart.length > 0) log.warn({ needRestart }, 'these settings change only with a restart');
+  } catch (err) {
+    if (!(err instanceof ConfigError)) throw err;
+    log.error({ problem: err.message, err: err.cause }, 'the configuration cannot be used; the old one stays');
+  }
 }
 
 /** What an operator can do about an address that cannot be bound; null for anything else. */
@@ -53,18 +114,32 @@ async function banner(app: Awaited<ReturnType<typeof createApp>>, config: Config
   const usable = models.filter((model) => model.state !== 'invalid');
   const fallback = usable.find(({ name, aliases }) => [name, ...aliases].includes('default'));
   const { budgetBytes } = app.engine.memory();
-  const key = config.server.apiKeys.length === 0 ? '' : ' -H "Authorization: Bearer $HEARTH_API_KEY"';
+  const key = !app.asksForKey() ? '' : ' -H "Authorization: Bearer $HEARTH_API_KEY"';
   return `Hearth ${app.version} is serving ${baseUrl}
+  page      ${baseUrl}/ui
   APIs      OpenAI and Anthropic at /v1, Ollama at /api, native at / and /api/v1, WebSocket at /ws/generate; all of them: ${baseUrl}/docs
   models    ${modelsLine(app.countModels(), config)}
   default   ${fallback ? `${fallback.name} (${fallback.quantization})` : missingDefault(config)}
-  memory    up to ${gibibytes(budgetBytes)}
+  memory    up to ${gigabytes(budgetBytes)}
   cores     ${config.engine.threads ?? app.cores}
+  providers ${providersLine(app, config)}
 
 Try it:
   curl ${baseUrl}/v1/chat/completions${key} -H 'Content-Type: application/json' -d '{"model":"default","messages":[{"role":"user","content":"What is Hearth?"}]}'
 `;
 }
+
+/** Other sources of answers, and whether their keys are there. Nobody is asked for that. */
+function providersLine({ providers }: Pick<App, 'providers'>, { cloud }: Config): string {
+  if (cloud.providers.size === 0) return 'this machine alone';
+  const named = [...cloud.providers.values()].map(({ id, enabled, apiKey, type }) => {
+    const state = keyStateOf(apiKey !== null, providers.all().get(id)!.status());
+    return `${id} (${!enabled ? 'off' : state === 'not_needed' && type === 'bedrock' ? 'AWS credentials' : keyWords[state]})`;
+  });
+  return `${named.join(', ')}${cloud.cloudAllowed ? '' : '; nothing leaves this machine, by global.cloud'}`;
+}
+
+const keyWords: Readonly<Record<KeyState, string>> = { set: 'key set', missing: 'no key', not_needed: 'no key needed' };
 
 /** The built-in one is counted apart: it need not lie in the folder of the operator. */
 function modelsLine({ usable, unusable, hasBuiltin, leftOut }: FolderCount, { models }: Config): string {

@@ -5,6 +5,8 @@ import { toPrintable } from '../core/printable.ts';
 import { availableLines } from './available-table.ts';
 import { type CommandDeps, print, withClient } from './command.ts';
 import { progressLine } from './progress.ts';
+import { tableOf } from './tables.ts';
+import { namingModel } from './unknown-model.ts';
 
 /** `hearth pulls`: lists pulls, or cancels one. */
 export function addPullsCommand(program: Command, deps: CommandDeps): void {
@@ -19,7 +21,7 @@ export function addPullsCommand(program: Command, deps: CommandDeps): void {
         const id = flags.discard ?? flags.cancel;
         const pulls = id === undefined ? await client.pulls() : [await client.cancel(id, flags.discard !== undefined)];
         const lines = pulls.map((pull) => `${pull.id}  ${pull.state.padEnd(11)}  ${pull.model}  ${progressLine(pull)}`);
-        print(deps.terminal, flags.json, pulls, lines);
+        print(deps.terminal, flags.json, pulls, lines.length === 0 ? ['There are no pulls.'] : lines);
         return 0;
       });
     });
@@ -41,10 +43,14 @@ export function addListCommand(program: Command, deps: CommandDeps): void {
           return 0;
         }
         const { models, leftOut } = await client.models();
-        const width = Math.max(0, ...models.map(({ model }) => model.length));
-        const lines = models.map(
-          ({ model, sizeBytes, state }) => `${model.padEnd(width)}  ${fileSize(sizeBytes).padStart(8)}  ${state}`,
-        );
+        const rows = models.map(({ model, sizeBytes, state, names }) => [
+          model,
+          fileSize(sizeBytes),
+          state,
+          names.join(', '),
+        ]);
+        const none = ['No model is on the disk. "hearth search WORDS" looks for some, "hearth pull NAME" brings one.'];
+        const lines = rows.length === 0 ? none : tableOf(['MODEL', 'SIZE', 'STATE', 'ALSO'], rows);
         print(deps.terminal, flags.json, models, lines);
         for (const sentence of leftOut) deps.terminal.fail(toPrintable(sentence));
         return 0;
@@ -57,13 +63,31 @@ export function addRemoveCommand(program: Command, deps: CommandDeps): void {
   program
     .command('rm <models...>')
     .description('unload models and delete their files')
-    .action(async (names: string[], _flags: object, command: Command) => {
+    .option('--json', 'print JSON')
+    .action(async (names: string[], flags: { json?: boolean }, command: Command) => {
       await withClient(deps, command, async (client) => {
+        const all = [];
         for (const name of names) {
-          for (const removed of await client.remove(name)) {
-            deps.terminal.write(`${toPrintable(removalLine(removed))}\n`);
-          }
+          const removed = await namingModel(client, name, () => client.remove(name));
+          all.push(...removed);
+          if (!flags.json) print(deps.terminal, false, null, removed.map(removalLine));
         }
+        if (flags.json) print(deps.terminal, true, all, []);
+        return 0;
+      });
+    });
+}
+
+/** `hearth cp`: one more name for a model. */
+export function addCopyCommand(program: Command, deps: CommandDeps): void {
+  program
+    .command('cp <model> <name>')
+    .description('make one more name for a model; nothing is copied on the disk')
+    .option('--json', 'print JSON')
+    .action(async (source: string, name: string, flags: { json?: boolean }, command: Command) => {
+      await withClient(deps, command, async (client) => {
+        await namingModel(client, source, () => client.copy(source, name));
+        print(deps.terminal, flags.json, { model: name, from: source }, [`${name} is another name of ${source}.`]);
         return 0;
       });
     });
@@ -78,6 +102,7 @@ function removalLine({
   sizeBytes: number;
   freedBytes: number;
 }): string {
+  if (sizeBytes === 0) return `${model} is deleted; the model that it was a name of stays.`;
   if (freedBytes === sizeBytes) return `${model} is deleted, ${fileSize(freedBytes)} freed.`;
   const freed = freedBytes === 0 ? 'nothing is freed' : `${fileSize(freedBytes)} freed`;
   return `${model} is deleted, ${freed}: its bytes are still there under another name.`;
@@ -88,10 +113,12 @@ export function addImportCommand(program: Command, deps: CommandDeps): void {
   program
     .command('import <file>')
     .description('take a GGUF file into the model folder, by a hard link where that is possible')
-    .action(async (file: string, _flags: object, command: Command) => {
+    .option('--json', 'print JSON')
+    .action(async (file: string, flags: { json?: boolean }, command: Command) => {
       await withClient(deps, command, async (client) => {
-        const { model, sizeBytes } = await client.importFile(resolve(file));
-        deps.terminal.write(`${toPrintable(model)} is ready, ${fileSize(sizeBytes)}.\n`);
+        const imported = await client.importFile(resolve(file));
+        const { model, sizeBytes } = imported;
+        print(deps.terminal, flags.json, imported, [`${model} is ready, ${fileSize(sizeBytes)}.`]);
         return 0;
       });
     });

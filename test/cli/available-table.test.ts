@@ -4,6 +4,7 @@ import type { AvailableView } from '../../src/cli/client.ts';
 
 const model = (changes: Partial<AvailableView>): AvailableView => ({
   name: 'tiny',
+  aliases: [],
   title: 'Tiny',
   kind: 'chat',
   machineGb: 4,

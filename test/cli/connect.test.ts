@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Config } from '../../src/config/schema.ts';
+import { createLocalKey } from '../../src/files/local-key.ts';
 import { createHarness, testConfig } from '../http/harness.ts';
 import { runCli } from '../support/run-cli.ts';
 import { repositoryRoot } from '../support/server.ts';
@@ -63,10 +64,29 @@ const sent = (requests: IncomingMessage[]) => requests.map(({ url, headers }) =>
 describe('a server that is Hearth', () => {
   it('gets the key, after it has said who it is', async () => {
     const { port, requests } = await serving(likeHearth);
-    expect(await list({ port })).toEqual({ text: 'Tiny:q4_0      3 MB  loaded\n', notes: [], code: 0 });
+    expect(await list({ port })).toEqual({
+      text: 'MODEL      SIZE  STATE   ALSO\nTiny:q4_0  3 MB  loaded\n',
+      notes: [],
+      code: 0,
+    });
     expect(sent(requests)).toEqual([
       ['/health', null],
       ['/models', `Bearer ${key}`],
+    ]);
+  });
+
+  it.each([
+    ['gets the key that it left for this machine where the configuration has none', 0],
+    ['does not get what another server left', 1],
+  ])('%s', async (_title, portsAway) => {
+    const { port, requests } = await serving(likeHearth);
+    const localKey = createLocalKey(folder);
+    localKey.publish(port + portsAway);
+    await list({ port, apiKeys: [] });
+    const expected = portsAway === 0 ? `Bearer ${localKey.key}` : null;
+    expect(sent(requests)).toEqual([
+      ['/health', null],
+      ['/models', expected],
     ]);
   });
 
@@ -82,7 +102,11 @@ describe('a server that is Hearth', () => {
     const { port } = new URL(await harness.http.listen());
     const { code, text, notes } = await list({ port: Number(port) });
     await harness.close();
-    expect({ code, text, notes }).toEqual({ code: 1, text: '', notes: ['The API key is not valid.'] });
+    expect({ code, text, notes }).toEqual({
+      code: 1,
+      text: '',
+      notes: ['The API key is not valid. Set HEARTH_API_KEY to a key of that server.'],
+    });
   });
 
   it('does not lead the key elsewhere', async () => {
@@ -127,7 +151,7 @@ describe('somebody else on the port', () => {
     const { port, requests } = await serving(answer);
     const { text, notes, code } = await list({ port });
     expect(code).toBe(0);
-    expect(text).toMatch(/^hearth-guide-3m:q8_0 /);
+    expect(text).toMatch(/^hearth-guide-3m:q8_0 /m);
     expect(notes).toEqual([expect.stringMatching(`^what answers at http://127.0.0.1:${port} is not Hearth .*no key`)]);
     expect(sent(requests)).toEqual([['/health', null]]);
     expect(JSON.stringify(requests.map(({ rawHeaders }) => rawHeaders))).not.toContain(key);
@@ -162,7 +186,7 @@ describe('nobody on the port', () => {
   it('is no reason for a word: the command works by itself', async () => {
     const { text, notes, code } = await list({ port: await closedPort() });
     expect({ notes, code }).toEqual({ notes: [], code: 0 });
-    expect(text).toMatch(/^hearth-guide-3m:q8_0 /);
+    expect(text).toMatch(/^hearth-guide-3m:q8_0 /m);
   });
 
   it('at HEARTH_URL ends the command: it would work on the wrong files', async () => {

@@ -1,7 +1,7 @@
 import { link, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Config } from '../../src/config/schema.ts';
 import { createHarness, type Harness, testConfig } from '../http/harness.ts';
 import { tinyGguf } from '../support/gguf-writer.ts';
@@ -54,13 +54,36 @@ describe('an unknown command', () => {
     ['lst', 'Did you mean "list"?'],
     ['pul', 'Did you mean "pull"?'],
     ['improt', 'Did you mean "import"?'],
-    ['serve', 'without one, Hearth serves'],
-    ['frobnicate', 'The commands are decide, plan, pull'],
+    ['servr', 'Did you mean "serve"?'],
+    ['frobnicate', 'The commands are serve, run, decide, plan, search, pull'],
     ['li\u001b[31mst', '"li%1B[31mst"'],
   ])('such as %j is named, with the nearest one', async (word, expected) => {
     const { failures, code } = await run(testConfig(), word);
     expect(code).toBe(1);
     expect(failures).toEqual([expect.stringContaining(expected)]);
+  });
+});
+
+describe('what is wrong with the words of a command', () => {
+  it.each([
+    [['load', '--context-lenght', '5'], "unknown option '--context-lenght'. Did you mean --context-length?"],
+    [['pull'], "missing required argument 'model'. --help after the command lists what it takes."],
+    [
+      ['load', 'x', '--parallel', 'two'],
+      "option '--parallel <number>' argument 'two' is invalid. It is a whole number above 0.",
+    ],
+  ])('is one line: %j', async (words, expected) => {
+    const exit = vi.spyOn(process, 'exit').mockImplementation((code) => {
+      throw new Error(`exit ${code}`);
+    });
+    const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+    try {
+      await expect(run(testConfig(), ...words)).rejects.toThrow('exit 1');
+      expect(write.mock.calls).toEqual([[`hearth: ${expected}\n`]]);
+    } finally {
+      exit.mockRestore();
+      write.mockRestore();
+    }
   });
 });
 

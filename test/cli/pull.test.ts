@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { HearthClient, PullView } from '../../src/cli/client.ts';
+import type { PullView } from '../../src/cli/client.ts';
 import { plainLine, progressLine } from '../../src/cli/progress.ts';
 import { pullModel } from '../../src/cli/pull.ts';
 
@@ -45,28 +45,21 @@ describe('the command pull', () => {
   function run(changes: PullView[], options: { interrupted?: Promise<void>; outlivesUs?: boolean } = {}) {
     const written: string[] = [];
     const failures: string[] = [];
-    const unused = async () => Promise.reject(new Error('not part of a pull'));
-    const client: HearthClient = {
+    const client: Parameters<typeof pullModel>[0] = {
       outlivesUs: options.outlivesUs ?? false,
-      decide: unused,
-      plan: unused,
       pull: async () => view(),
       async *follow() {
         yield* changes;
         if (options.interrupted) await new Promise(() => {});
       },
-      pulls: unused,
-      cancel: unused,
-      models: unused,
-      available: unused,
-      remove: unused,
-      importFile: unused,
-      close: async () => {},
     };
     const terminal = {
       write: (text: string) => void written.push(text),
       fail: (text: string) => void failures.push(text),
+      note: () => {},
       isInteractive: false,
+      areNotesWatched: false,
+      columns: () => 80,
     };
     const ended = pullModel(client, { name: 'tiny' }, terminal, options.interrupted ?? new Promise(() => {}));
     return ended.then((code) => ({ code, text: written.join(''), failures }));

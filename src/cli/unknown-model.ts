@@ -1,0 +1,95 @@
+import { AppError } from '../core/errors.ts';
+import { fileSize } from '../core/format-units.ts';
+import type { AvailableView, HearthClient } from './client.ts';
+import { nearestWord } from './nearest-word.ts';
+
+const mostNames = 8;
+
+/** Does something with a model; where there is none of that name, the error says which it may have been. */
+export async function namingModel<T>(
+  client: Pick<HearthClient, 'modelRecords' | 'available'>,
+  name: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'model_not_found') throw error;
+    throw await unknownModel(client, name, error);
+  }
+}
+
+/** The same for a name of the catalogue: what is near there. */
+export async function namingPullable<T>(
+  client: Pick<HearthClient, 'available'>,
+  name: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    // A repository that is not there has no neighbours that are known here.
+    if (!(error instanceof AppError) || error.code !== 'model_not_found' || name.includes('/')) throw error;
+    const available = await client.available().catch(() => []);
+    const names = available.flatMap((model) => [model.name, ...model.aliases]);
+    const near = nearestWord(baseOf(name), names) ?? names.find((other) => begins(other, baseOf(name)));
+    const way = `"hearth search ${baseOf(name)}" looks for it at the hub.`;
+    throw new AppError('model_not_found', error.message, {
+      fix: near ? `Did you mean "${near}"? ${way}` : way,
+      cause: error,
+    });
+  }
+}
+
+/** Without its quantization. */
+const baseOf = (name: string) => name.replace(/:[^:/]*$/, '');
+
+/** The error for a name that no model has: what is near, here or to be pulled. */
+async function unknownModel(
+  client: Pick<HearthClient, 'modelRecords' | 'available'>,
+  name: string,
+  cause: AppError,
+): Promise<AppError> {
+  const [here, pullable] = await Promise.all([
+    client.modelRecords().then(
+      ({ models, cloud_models }) => [
+        ...models
+          .filter(({ state }) => state !== 'invalid')
+          .flatMap((model) => [model.name, ...model.aliases, ...model.made_names]),
+        ...cloud_models.flatMap((model) => [model.name, ...model.aliases]),
+      ],
+      () => [],
+    ),
+    client.available().catch(() => []),
+  ]);
+  return new AppError('model_not_found', `There is no model "${name}".`, {
+    field: 'model',
+    fix: wayOut(name, here, pullable),
+    cause,
+  });
+}
+
+function wayOut(name: string, here: readonly string[], pullable: readonly AvailableView[]): string {
+  const [, base = name, quantization] = /^(.+?)(?::([^:/]+))?$/.exec(name) ?? [];
+  const near = nearestWord(base, here) ?? here.find((other) => begins(other, base));
+  if (near !== undefined && near !== null) {
+    const isSame = near.toLowerCase() === base.toLowerCase();
+    return isSame && quantization !== undefined
+      ? `"${near}" is here, without this quantization; "hearth show ${near}" has the list.`
+      : `Did you mean "${near}"?`;
+  }
+  const nearPull =
+    nearestWord(
+      base,
+      pullable.map((model) => model.name),
+    ) ?? pullable.find((model) => begins(model.name, base))?.name;
+  const found = pullable.find((model) => model.name === nearPull);
+  if (found) {
+    const size = found.quantizations[0]?.sizeBytes ?? null;
+    return `"hearth pull ${found.name}" fetches it${size === null ? '' : ` (${fileSize(size)})`}.`;
+  }
+  const list = here.length === 0 ? 'No model is here.' : `Here are ${here.slice(0, mostNames).join(', ')}.`;
+  return `${list} "hearth search ${base}" looks for others.`;
+}
+
+const begins = (name: string, word: string) => word.length >= 3 && name.toLowerCase().startsWith(word.toLowerCase());
