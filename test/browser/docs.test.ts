@@ -35,16 +35,25 @@ describe.skipIf('skip' in found)(`/docs in a browser${reason}`, () => {
   });
 
   it('lists the operations', async () => {
-    const paths = await page.locator('.opblock-summary-path').allInnerTexts();
-    const shown = paths.map((path) => path.replaceAll('\u200B', '').trim());
-    expect(shown).toEqual(expect.arrayContaining(['/v1/chat/completions', '/generate', '/models/{name}/load']));
+    const shown = new Set<string>();
+    const wanted = ['/v1/chat/completions', '/generate', '/models/{name}/load'];
+    // Only what is in sight is in the page: it is looked at piece by piece, down to its end.
+    const look = async () => {
+      const paths = await page.locator('.opblock-summary-path').allInnerTexts();
+      for (const path of paths) shown.add(path.replaceAll('\u200B', '').trim());
+      await page.mouse.wheel(0, 400);
+      return wanted.filter((path) => !shown.has(path));
+    };
+    await expect.poll(look, { timeout: 60_000 }).toEqual([]);
+    await page.keyboard.press('Home');
   });
 
   it('shows the fields of a request when an operation is opened', async () => {
     const operation = page.locator('.opblock', { hasText: '/v1/chat/completions' }).first();
     await operation.locator('.opblock-summary').click();
     await operation.locator('.opblock-body').waitFor();
-    expect(await operation.locator('.opblock-body').innerText()).toContain('messages');
+    // What is in it is drawn after the box itself.
+    await expect.poll(() => operation.locator('.opblock-body').innerText()).toContain('messages');
   });
 
   it('loads everything from this server and finds nothing to complain about', () => {

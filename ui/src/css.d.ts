@@ -1,0 +1,2 @@
+/** Vite takes styles along. */
+declare module '*.css';
