@@ -2,8 +2,9 @@
  * Builds llama.cpp's CPU kernels with Hearth's patches (beside this file) from the source that comes with the
  * library, and puts them into the place of the library's own where they are faster:
  * `npm run build:kernels -- [--all] [--keep-slower] [--restore] [--root DIR]`.
- * The built-in model is run before and after; kernels that predict something else or do not run are taken back. Every
- * compiler that is here makes its own, and all are measured in turn.
+ * Their results are tried against sums in double precision, and the built-in model is run before and after; kernels that are
+ * wrong, predict something else or do not run are not used. Every compiler that is here makes its own, and all are measured in
+ * turn.
  */
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,6 +14,7 @@ import { largestDifference, predictsTheSame, probe } from './check.ts';
 import { fastest, gainOf, type Pace } from './choose.ts';
 import {
   BuildError,
+  type Compiled,
   type Compiler,
   compile,
   compilerForOthers,
@@ -24,6 +26,7 @@ import { install, kernelFiles, kernelFolders, patchFiles, restore, stateOf } fro
 import { measureInTurn, type Runner, startRunner } from './measure.ts';
 import { writePaceModel } from './pace-model.ts';
 import type { ProbeResult } from './probe.ts';
+import { tryKernels } from './trial.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
 const { values } = parseArgs({
@@ -56,10 +59,9 @@ function restoreAll(): string[] {
   return [...new Set(folders.flatMap(restore))];
 }
 
-/** Kernels that one compiler made, by name. */
-interface Build {
+/** Kernels that one compiler made. */
+interface Build extends Compiled {
   compiler: Compiler;
-  files: Map<string, string>;
 }
 
 async function main(): Promise<void> {
@@ -133,10 +135,23 @@ function prepare(work: string, names: readonly string[]): (compiler: Compiler) =
   );
   return (compiler) => {
     const startedMs = performance.now();
-    const files = compile(source, join(work, `build-${compiler.label.replace(/\W/g, '-')}`), names, compiler);
+    const compiled = compile(source, join(work, `build-${compiler.label.replace(/\W/g, '-')}`), names, compiler);
     print(`built    by ${compiler.label} in ${seconds(startedMs)}`);
-    return { compiler, files };
+    requireRightResults(compiled, compiler);
+    return { compiler, ...compiled };
   };
+}
+
+/** Tries the kernels that this processor runs. Throws `BuildError`. */
+function requireRightResults({ files, trial }: Compiled, { label }: Compiler): void {
+  const tried: string[] = [];
+  for (const [name, file] of files) {
+    const problem = tryKernels(trial, file);
+    if (problem === 'other-processor') continue;
+    if (problem !== null) throw new BuildError(`${label}: results of ${name} are wrong: ${problem}`);
+    tried.push(name);
+  }
+  print(`checked  ${tried.join(', ')} against sums in double precision`);
 }
 
 const use = (files: ReadonlyMap<string, string>) => {

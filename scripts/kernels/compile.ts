@@ -79,21 +79,30 @@ export function requireTools(environment: NodeJS.ProcessEnv): void {
   throw new BuildError(`Missing for a build: ${missing.join(', ')}. On Debian: apt-get install ${missing.join(' ')}`);
 }
 
-/** Compiles kernels by name (`libggml-cpu-haswell.so`) and returns where each lies. Throws `BuildError`. */
+/** What came of a build. */
+export interface Compiled {
+  /** Kernels by name (`libggml-cpu-haswell.so`), and where each lies. */
+  files: Map<string, string>;
+  /** The program that tries kernels, see `trial.ts`. */
+  trial: string;
+}
+
+/** Compiles kernels by name (`libggml-cpu-haswell.so`), and the program that tries them. Throws `BuildError`. */
 export function compile(
   source: string,
   buildFolder: string,
   names: readonly string[],
   { CC, CXX }: Compiler,
-): Map<string, string> {
+): Compiled {
   const env = { ...process.env, ...(CC && { CC }), ...(CXX && { CXX }) };
   const project = ['-S', import.meta.dirname, '-B', buildFolder, `-DGGML_FOLDER=${join(source, 'ggml')}`];
   run('cmake', [...project, ...options], 'CMake refuses the source', env);
   const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / bytesPerJob)));
-  const targets = names.map((name) => name.replace(/^lib(.+)\.so$/, '$1'));
+  const targets = ['try-kernels', ...names.map((name) => name.replace(/^lib(.+)\.so$/, '$1'))];
   const built = ['--build', buildFolder, '--parallel', String(jobs), '--target', ...targets];
   run('cmake', built, 'The kernels could not be compiled', env);
-  return new Map(names.map((name) => [name, join(buildFolder, 'bin', name)]));
+  const binary = (name: string) => join(buildFolder, 'bin', name);
+  return { files: new Map(names.map((name) => [name, binary(name)])), trial: binary('try-kernels') };
 }
 
 function exists(tool: string): boolean {

@@ -1,0 +1,636 @@
+// Tries a library of CPU kernels against sums in double precision, and says how fast it is:
+// `try-kernels LIBRARY [--invariant | --pace]`. Ends with 1 where a result is wrong, with 3 where the processor does not run
+// the library. `--invariant`: a result is wrong also when it depends on what else is in the call, and attention keeps to
+// single precision.
+
+#include "ggml.h"
+#include "ggml-backend.h"
+#include "ggml-cpu.h"
+
+#include <dlfcn.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <string>
+#include <vector>
+
+// Of the library that all kernels share; the type has no others in its traits
+extern "C" void quantize_row_q8_K_ref(const float * x, void * y, int64_t n);
+extern "C" void dequantize_row_q8_K(const void * x, float * y, int64_t n);
+
+static int failures = 0;
+
+static void fail(const std::string & what, double got, double expected, double tolerance) {
+    if (++failures <= 20) {
+        printf("wrong    %s: %.9g instead of %.9g (+-%.3g)\n", what.c_str(), got, expected, tolerance);
+    }
+}
+
+// ---- the library --------------------------------------------------------------------------------------------------------
+
+struct Kernels {
+    ggml_backend_t             backend;
+    ggml_backend_set_n_threads_t set_threads;
+};
+
+static Kernels open_kernels(const char * path) {
+    void * library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+        fprintf(stderr, "%s\n", dlerror());
+        exit(2);
+    }
+    auto init = (ggml_backend_reg_t (*)()) dlsym(library, "ggml_backend_init");
+    auto score = (int (*)()) dlsym(library, "ggml_backend_score");
+    if (!init || (score && score() == 0)) {
+        fprintf(stderr, "this processor does not run %s\n", path);
+        exit(3);
+    }
+    ggml_backend_reg_t registry = init();
+    Kernels kernels;
+    kernels.backend     = ggml_backend_dev_init(ggml_backend_reg_dev_get(registry, 0), nullptr);
+    kernels.set_threads = (ggml_backend_set_n_threads_t) ggml_backend_reg_get_proc_address(registry, "ggml_backend_set_n_threads");
+    return kernels;
+}
+
+// ---- numbers ------------------------------------------------------------------------------------------------------------
+
+static uint64_t state = 1;
+
+static uint32_t random_bits() {
+    state = state*6364136223846793005ULL + 1442695040888963407ULL;
+    return (uint32_t) (state >> 32);
+}
+
+static float uniform() {  // -1..1
+    return (float) random_bits() / 2147483648.0f - 1.0f;
+}
+
+static float normal() {
+    return (uniform() + uniform() + uniform() + uniform()) * 0.866f;
+}
+
+enum Weights { random_weights, zero_weights, largest_weights, wild_weights };
+enum Activations { exact_activations, zero_activations, largest_activations, normal_activations };
+
+static const char * weight_names[]     = { "random", "zero", "largest", "wild" };
+static const char * activation_names[] = { "exact", "zero", "largest", "normal" };
+
+// Where the halves (scales, mins) of a block lie
+static std::vector<size_t> halves_of(ggml_type type) {
+    switch (type) {
+        case GGML_TYPE_Q4_1:
+        case GGML_TYPE_Q5_1:
+        case GGML_TYPE_Q4_K:
+        case GGML_TYPE_Q5_K: return { 0, 2 };
+        case GGML_TYPE_Q2_K: return { 80, 82 };
+        case GGML_TYPE_Q3_K: return { 108 };
+        case GGML_TYPE_Q6_K: return { 208 };
+        default:             return { 0 };
+    }
+}
+
+static void set_half(uint8_t * at, float value) {
+    const ggml_fp16_t half = ggml_fp32_to_fp16(value);
+    memcpy(at, &half, sizeof(half));
+}
+
+static float get_half(const uint8_t * at) {
+    ggml_fp16_t half;
+    memcpy(&half, at, sizeof(half));
+    return ggml_fp16_to_fp32(half);
+}
+
+static std::vector<uint8_t> make_weights(ggml_type type, int rows, int length, Weights kind) {
+    std::vector<uint8_t> bytes(ggml_row_size(type, length)*rows);
+    if (kind == random_weights || kind == zero_weights || !ggml_is_quantized(type)) {
+        std::vector<float> numbers((size_t) rows*length);
+        for (float & number : numbers) {
+            number = kind == zero_weights ? 0.0f : normal() * (kind == wild_weights ? 1e-4f : 1.0f);
+        }
+        ggml_quantize_chunk(type, numbers.data(), bytes.data(), 0, rows, length, nullptr);
+        return bytes;
+    }
+    // All bits, or those that chance has given: also blocks that no quantization makes
+    for (uint8_t & byte : bytes) {
+        byte = kind == largest_weights ? 0xFF : (uint8_t) random_bits();
+    }
+    const size_t size = ggml_type_size(type);
+    for (size_t block = 0; block < bytes.size(); block += size) {
+        for (size_t half : halves_of(type)) {
+            const float wild = ldexpf(uniform(), (int) (random_bits() % 24) - 20);
+            set_half(&bytes[block + half], kind == largest_weights ? (random_bits() % 2 ? 1.0f : -1.0f) : wild);
+        }
+    }
+    return bytes;
+}
+
+// `exact` ones are whole numbers with a largest one of 127 in each 32 (and 256): no rounding, whoever quantizes them
+static std::vector<float> make_activations(int columns, int length, Activations kind) {
+    std::vector<float> numbers((size_t) columns*length);
+    for (size_t i = 0; i < numbers.size(); i++) {
+        switch (kind) {
+            case exact_activations:   numbers[i] = i % 32 == 0 ? -127.0f : (float) (int) (random_bits() % 255) - 127.0f; break;
+            case zero_activations:    numbers[i] = 0.0f; break;
+            case largest_activations: numbers[i] = i % 256 != 0 && random_bits() % 2 ? 127.0f : -127.0f; break;
+            case normal_activations:  numbers[i] = normal(); break;
+        }
+    }
+    return numbers;
+}
+
+// ---- products -----------------------------------------------------------------------------------------------------------
+
+// rows x columns products, column by column
+static std::vector<float> multiply(const Kernels & kernels, ggml_type type, const std::vector<uint8_t> & weights, int rows,
+                                   int length, const std::vector<float> & activations, int columns, int threads,
+                                   std::function<void(const std::function<void()> &)> repeat = nullptr) {
+    ggml_context * context = ggml_init({ ggml_tensor_overhead()*8 + ggml_graph_overhead(), nullptr, true });
+    ggml_tensor *  w       = ggml_new_tensor_2d(context, type, length, rows);
+    ggml_tensor *  x       = ggml_new_tensor_2d(context, GGML_TYPE_F32, length, columns);
+    ggml_tensor *  y       = ggml_mul_mat(context, w, x);
+    ggml_cgraph *  graph   = ggml_new_graph(context);
+    ggml_build_forward_expand(graph, y);
+    ggml_backend_buffer_t buffer = ggml_backend_alloc_ctx_tensors(context, kernels.backend);
+    ggml_backend_tensor_set(w, weights.data(), 0, weights.size());
+    ggml_backend_tensor_set(x, activations.data(), 0, activations.size()*sizeof(float));
+    kernels.set_threads(kernels.backend, threads);
+    const auto run = [&] { ggml_backend_graph_compute(kernels.backend, graph); };
+    if (repeat) {
+        repeat(run);
+    } else {
+        run();
+    }
+    std::vector<float> result((size_t) rows*columns);
+    ggml_backend_tensor_get(y, result.data(), 0, result.size()*sizeof(float));
+    ggml_backend_buffer_free(buffer);
+    ggml_free(context);
+    return result;
+}
+
+// What activations become before they are multiplied, in double precision; `sums`: what stands in the place of the sum of
+// each 32, where the type multiplies its mins with one
+struct Quantized {
+    std::vector<float> numbers;
+    std::vector<float> sums;
+};
+
+static Quantized quantize(ggml_type type, const std::vector<float> & numbers) {
+    Quantized result { numbers, {} };
+    const int64_t n = (int64_t) numbers.size();
+    if (type == GGML_TYPE_F32) {
+        return result;
+    }
+    if (type == GGML_TYPE_Q8_1) {
+        const size_t         size = ggml_type_size(type);
+        std::vector<uint8_t> blocks(ggml_row_size(type, n));
+        ggml_get_type_traits(type)->from_float_ref(numbers.data(), blocks.data(), n);
+        result.sums.resize(n/32);
+        for (int64_t i = 0; i < n; i++) {
+            const uint8_t * block = &blocks[i/32*size];
+            result.numbers[i]  = get_half(block) * (float) (int8_t) block[4 + i % 32];
+            result.sums[i/32]  = get_half(block + 2);
+        }
+        return result;
+    }
+    std::vector<uint8_t> blocks(ggml_row_size(type, n));
+    if (type == GGML_TYPE_Q8_K) {
+        quantize_row_q8_K_ref(numbers.data(), blocks.data(), n);
+        dequantize_row_q8_K(blocks.data(), result.numbers.data(), n);
+        return result;
+    }
+    ggml_get_type_traits(type)->from_float_ref(numbers.data(), blocks.data(), n);
+    ggml_get_type_traits(type)->to_float(blocks.data(), result.numbers.data(), n);
+    return result;
+}
+
+static ggml_type multiplied_with(ggml_type type) {
+    switch (type) {
+        case GGML_TYPE_Q4_1:
+        case GGML_TYPE_Q5_1:   return GGML_TYPE_Q8_1;
+        case GGML_TYPE_Q4_0:
+        case GGML_TYPE_Q5_0:
+        case GGML_TYPE_Q8_0:
+        case GGML_TYPE_IQ4_NL: return GGML_TYPE_Q8_0;
+        case GGML_TYPE_F16:    return GGML_TYPE_F16;
+        case GGML_TYPE_F32:    return GGML_TYPE_F32;
+        default:               return GGML_TYPE_Q8_K;
+    }
+}
+
+struct Case {
+    ggml_type   type;
+    int         rows;
+    int         length;
+    int         columns;
+    int         threads;
+    Weights     weights;
+    Activations activations;
+};
+
+static std::string describe(const Case & c) {
+    return std::string(ggml_type_name(c.type)) + " " + std::to_string(c.rows) + "x" + std::to_string(c.length) + " by " +
+           std::to_string(c.columns) + ", " + std::to_string(c.threads) + " threads, " + weight_names[c.weights] +
+           " weights, " + activation_names[c.activations] + " activations";
+}
+
+// Root mean square of what was wrong, against the numbers before any quantization of activations
+struct Errors {
+    double ours      = 0;
+    double reference = 0;
+};
+
+static Errors try_product(const Kernels & kernels, const Case & c) {
+    const std::vector<uint8_t> weights     = make_weights(c.type, c.rows, c.length, c.weights);
+    const std::vector<float>   activations = make_activations(c.columns, c.length, c.activations);
+    const std::vector<float>   result = multiply(kernels, c.type, weights, c.rows, c.length, activations, c.columns, c.threads);
+
+    const Quantized    quantized = quantize(multiplied_with(c.type), activations);
+    std::vector<float> w((size_t) c.rows*c.length);
+    if (c.type == GGML_TYPE_F32) {
+        memcpy(w.data(), weights.data(), weights.size());
+    } else {
+        ggml_get_type_traits(c.type)->to_float(weights.data(), w.data(), (int64_t) w.size());
+    }
+    Errors errors;
+    for (int column = 0; column < c.columns; column++) {
+        for (int row = 0; row < c.rows; row++) {
+            double sum = 0, size = 0, truth = 0;
+            for (int i = 0; i < c.length; i++) {
+                const double weight = w[(size_t) row*c.length + i];
+                const double y      = quantized.numbers[(size_t) column*c.length + i];
+                sum   += weight*y;
+                size  += fabs(weight*y);
+                truth += weight*activations[(size_t) column*c.length + i];
+            }
+            if (!quantized.sums.empty()) {
+                // The min of a block times the half that stands for its sum, rounded as it is
+                for (int block = 0; block < c.length/32; block++) {
+                    const size_t at = (size_t) column*(c.length/32) + block;
+                    double exact = 0;
+                    for (int i = 0; i < 32; i++) {
+                        exact += quantized.numbers[at*32 + i];
+                    }
+                    const double min = get_half(&weights[ggml_row_size(c.type, c.length)*row + block*ggml_type_size(c.type) + 2]);
+                    sum  += min*(quantized.sums[at] - exact);
+                    size += fabs(min*quantized.sums[at]);
+                }
+            }
+            const double got = result[(size_t) column*c.rows + row];
+            errors.ours      += (got - truth)*(got - truth);
+            errors.reference += (sum - truth)*(sum - truth);
+            // Activations that rounding moves by one are for the mean to judge.
+            const double tolerance = c.activations == normal_activations ? size*0.02 + 1e-6 : size*1e-6 + 1e-30;
+            if (!(fabs(got - sum) <= tolerance)) {
+                fail(describe(c), got, sum, tolerance);
+            }
+        }
+    }
+    return errors;
+}
+
+static const std::vector<ggml_type> types = {
+    GGML_TYPE_Q4_0, GGML_TYPE_Q4_1, GGML_TYPE_Q5_0, GGML_TYPE_Q5_1, GGML_TYPE_Q8_0,
+    GGML_TYPE_IQ4_NL, GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K, GGML_TYPE_F16,
+};
+
+// Lengths of a row that are whole blocks: an odd number of them too
+static std::vector<int> lengths_of(ggml_type type) {
+    return ggml_blck_size(type) == 256 ? std::vector<int>{ 256, 768, 1024 } : std::vector<int>{ 32, 96, 160, 576, 1024 };
+}
+
+static void try_products(const Kernels & kernels) {
+    const struct { Weights weights; Activations activations; } kinds[] = {
+        { random_weights, exact_activations },  { random_weights, normal_activations },   { zero_weights, normal_activations },
+        { random_weights, zero_activations },   { largest_weights, largest_activations }, { wild_weights, exact_activations },
+    };
+    for (ggml_type type : types) {
+        Errors total;
+        int    cases = 0;
+        for (int length : lengths_of(type)) {
+            for (int rows : { 1, 7, 36 }) {
+                for (int columns : { 1, 3, 8, 21 }) {
+                    for (const auto & kind : kinds) {
+                        // Threads wait for each other, on a busy machine for long
+                        const int threads = rows == 36 && columns == 21 && kind.weights == wild_weights ? 3 : 1;
+                        const Errors errors =
+                            try_product(kernels, { type, rows, length, columns, threads, kind.weights, kind.activations });
+                        if (kind.weights == random_weights && kind.activations == normal_activations) {
+                            total.ours      += errors.ours;
+                            total.reference += errors.reference;
+                        }
+                        cases++;
+                    }
+                }
+            }
+        }
+        const double ratio = sqrt(total.ours/total.reference);
+        printf("%-8s %d cases, error %.4f of that of the plain code\n", ggml_type_name(type), cases, ratio);
+        if (!(ratio <= 1.01)) {
+            fail(std::string(ggml_type_name(type)) + ": mean error", ratio, 1, 0.01);
+        }
+    }
+}
+
+// A scale that is not a number makes a result that is none, and nothing else
+static void try_not_a_number(const Kernels & kernels) {
+    for (ggml_type type : types) {
+        const int length = 1024, rows = 9, columns = 6;
+        std::vector<uint8_t>     weights     = make_weights(type, rows, length, random_weights);
+        const std::vector<float> activations = make_activations(columns, length, normal_activations);
+        set_half(&weights[ggml_row_size(type, length)*4 + ggml_type_size(type)*2 + halves_of(type)[0]], NAN);
+        const std::vector<float> result = multiply(kernels, type, weights, rows, length, activations, columns, 2);
+        for (size_t i = 0; i < result.size(); i++) {
+            if (std::isnan(result[i]) != (i % rows == 4)) {
+                fail(std::string(ggml_type_name(type)) + ": not a number in row 4, row " + std::to_string(i % rows), result[i], NAN, 0);
+            }
+        }
+    }
+}
+
+// Bit by bit the same, whatever else is in the call, and whoever computes it
+static void try_invariance(const Kernels & kernels) {
+    for (ggml_type type : types) {
+        const int length = ggml_blck_size(type) == 256 ? 768 : 608, rows = 70, columns = 70;
+        const std::vector<uint8_t> weights     = make_weights(type, rows, length, random_weights);
+        const std::vector<float>   activations = make_activations(columns, length, normal_activations);
+        const std::vector<float>   whole = multiply(kernels, type, weights, rows, length, activations, columns, 1);
+        int wrong = 0;
+        for (int portion : { 1, 2, 3, 4, 5, 7, 8, 9, 16, 31, 64 }) {
+            for (int from = 0; from < columns; from += portion) {
+                const int count = std::min(portion, columns - from);
+                const std::vector<float> part(activations.begin() + (size_t) from*length, activations.begin() + (size_t) (from + count)*length);
+                const std::vector<float> result = multiply(kernels, type, weights, rows, length, part, count, from == 0 && portion % 4 == 0 ? 2 : 1);
+                if (memcmp(result.data(), &whole[(size_t) from*rows], result.size()*sizeof(float)) != 0 && wrong++ == 0) {
+                    fail(std::string(ggml_type_name(type)) + ": columns alone and together, portions of " + std::to_string(portion), result[0], whole[(size_t) from*rows], 0);
+                }
+            }
+        }
+    }
+}
+
+// ---- attention ----------------------------------------------------------------------------------------------------------
+
+struct Attention {
+    ggml_type type;
+    int       head;         // numbers of a key and of a value
+    int       heads;
+    int       kv_heads;
+    int       keys;
+    int       tokens;
+    float     max_bias;
+    float     softcap;
+    bool      window;       // only the last 100 keys of each token
+};
+
+struct AttentionInput {
+    std::vector<float>       q;     // [tokens][heads][head]
+    std::vector<ggml_fp16_t> k, v;  // [keys][kv_heads][head]
+    std::vector<ggml_fp16_t> mask;  // [tokens][keys]
+};
+
+static AttentionInput make_attention(const Attention & a) {
+    AttentionInput input;
+    input.q.resize((size_t) a.tokens*a.heads*a.head);
+    input.k.resize((size_t) a.keys*a.kv_heads*a.head);
+    input.v.resize(input.k.size());
+    for (float & number : input.q) { number = 2*normal(); }
+    for (ggml_fp16_t & number : input.k) { number = ggml_fp32_to_fp16(normal()); }
+    for (ggml_fp16_t & number : input.v) { number = ggml_fp32_to_fp16(normal()); }
+    input.mask.resize((size_t) a.tokens*a.keys);
+    // The tokens stand at the end, but for a few cells that hold nothing yet.
+    const int last = a.keys - (a.keys > 40 ? 37 : 1);
+    for (int token = 0; token < a.tokens; token++) {
+        const int own = std::max(last - a.tokens + 1 + token, 0);
+        for (int key = 0; key < a.keys; key++) {
+            const bool seen = key <= own && (!a.window || key > own - 100);
+            input.mask[(size_t) token*a.keys + key] = ggml_fp32_to_fp16(seen ? (a.max_bias > 0 ? (float) (key - own) : 0.0f) : -INFINITY);
+        }
+    }
+    return input;
+}
+
+// [tokens][heads][head]
+static std::vector<float> attend(const Kernels & kernels, const Attention & a, const AttentionInput & input, int threads,
+                                 std::function<void(const std::function<void()> &)> repeat = nullptr) {
+    ggml_context * context = ggml_init({ ggml_tensor_overhead()*16 + ggml_graph_overhead(), nullptr, true });
+    ggml_tensor *  q       = ggml_new_tensor_3d(context, GGML_TYPE_F32, a.head, a.heads, a.tokens);
+    ggml_tensor *  k       = ggml_new_tensor_3d(context, a.type, a.head, a.kv_heads, a.keys);
+    ggml_tensor *  v       = ggml_new_tensor_3d(context, a.type, a.head, a.kv_heads, a.keys);
+    ggml_tensor *  mask    = ggml_new_tensor_2d(context, GGML_TYPE_F16, a.keys, a.tokens);
+    ggml_tensor *  y       = ggml_flash_attn_ext(context, ggml_permute(context, q, 0, 2, 1, 3), ggml_permute(context, k, 0, 2, 1, 3),
+                                                 ggml_permute(context, v, 0, 2, 1, 3), mask, 1.0f/sqrtf((float) a.head), a.max_bias, a.softcap);
+    ggml_cgraph *  graph   = ggml_new_graph(context);
+    ggml_build_forward_expand(graph, y);
+    ggml_backend_buffer_t buffer = ggml_backend_alloc_ctx_tensors(context, kernels.backend);
+    const auto set = [&](ggml_tensor * tensor, const std::vector<ggml_fp16_t> & halves) {
+        if (a.type == GGML_TYPE_F16) {
+            ggml_backend_tensor_set(tensor, halves.data(), 0, halves.size()*sizeof(halves[0]));
+            return;
+        }
+        std::vector<float> numbers(halves.size());
+        ggml_fp16_to_fp32_row(halves.data(), numbers.data(), (int64_t) halves.size());
+        ggml_backend_tensor_set(tensor, numbers.data(), 0, numbers.size()*sizeof(float));
+    };
+    ggml_backend_tensor_set(q, input.q.data(), 0, input.q.size()*sizeof(float));
+    set(k, input.k);
+    set(v, input.v);
+    ggml_backend_tensor_set(mask, input.mask.data(), 0, input.mask.size()*sizeof(ggml_fp16_t));
+    kernels.set_threads(kernels.backend, threads);
+    const auto run = [&] { ggml_backend_graph_compute(kernels.backend, graph); };
+    if (repeat) {
+        repeat(run);
+    } else {
+        run();
+    }
+    std::vector<float> result(input.q.size());
+    ggml_backend_tensor_get(y, result.data(), 0, result.size()*sizeof(float));
+    ggml_backend_buffer_free(buffer);
+    ggml_free(context);
+    return result;
+}
+
+static std::string describe(const Attention & a) {
+    return std::string("attention in ") + ggml_type_name(a.type) + ", " + std::to_string(a.heads) + " heads of " + std::to_string(a.head) +
+           " on " + std::to_string(a.kv_heads) + ", " + std::to_string(a.tokens) + " tokens of " + std::to_string(a.keys) +
+           (a.window ? ", window" : "") + (a.max_bias > 0 ? ", bias" : "") + (a.softcap > 0 ? ", softcap" : "");
+}
+
+static double slope_of(const Attention & a, int head) {
+    if (a.max_bias <= 0) {
+        return 1;
+    }
+    const int    power = 1 << (int) floor(log2(a.heads));
+    const double base  = head < power ? pow(2, -a.max_bias/power) : pow(2, -a.max_bias/2/power);
+    return pow(base, head < power ? head + 1 : 2*(head - power) + 1);
+}
+
+// What a token's head should see, in double precision
+static std::vector<double> attend_exactly(const Attention & a, const AttentionInput & input, int token, int head) {
+    const int           kv_head = head/(a.heads/a.kv_heads);
+    std::vector<double> scores(a.keys);
+    double              largest = -INFINITY, sum = 0;
+    for (int key = 0; key < a.keys; key++) {
+        double score = 0;
+        for (int i = 0; i < a.head; i++) {
+            score += (double) input.q[((size_t) token*a.heads + head)*a.head + i] *
+                     ggml_fp16_to_fp32(input.k[((size_t) key*a.kv_heads + kv_head)*a.head + i]);
+        }
+        score /= sqrt((double) a.head);
+        if (a.softcap > 0) {
+            score = a.softcap*tanh(score/a.softcap);
+        }
+        scores[key] = score + slope_of(a, head)*ggml_fp16_to_fp32(input.mask[(size_t) token*a.keys + key]);
+        largest     = std::max(largest, scores[key]);
+    }
+    std::vector<double> result(a.head);
+    for (int key = 0; key < a.keys; key++) {
+        const double weight = exp(scores[key] - largest);
+        sum += weight;
+        for (int i = 0; i < a.head; i++) {
+            result[i] += weight*ggml_fp16_to_fp32(input.v[((size_t) key*a.kv_heads + kv_head)*a.head + i]);
+        }
+    }
+    for (double & number : result) { number /= sum; }
+    return result;
+}
+
+static const std::vector<Attention> attentions = {
+    { GGML_TYPE_F16, 64, 9, 3, 256, 1, 0, 0, false },    { GGML_TYPE_F16, 64, 14, 2, 1792, 1, 0, 0, false },
+    { GGML_TYPE_F16, 64, 9, 3, 1100, 3, 0, 0, false },   { GGML_TYPE_F16, 32, 8, 8, 600, 2, 0, 0, false },
+    { GGML_TYPE_F16, 96, 4, 4, 301, 5, 0, 0, false },    { GGML_TYPE_F16, 128, 12, 2, 768, 8, 0, 0, false },
+    { GGML_TYPE_F16, 256, 4, 1, 777, 4, 0, 50, true },   { GGML_TYPE_F16, 80, 6, 6, 512, 1, 8, 0, false },
+    { GGML_TYPE_F16, 64, 9, 3, 640, 64, 0, 0, false },   { GGML_TYPE_F16, 64, 9, 3, 1100, 100, 0, 0, true },
+    { GGML_TYPE_F16, 128, 8, 2, 256, 37, 0, 30, false }, { GGML_TYPE_F32, 64, 4, 2, 600, 7, 0, 0, false },
+    { GGML_TYPE_F16, 64, 2, 1, 1, 1, 0, 0, false },      { GGML_TYPE_F16, 112, 4, 2, 65, 2, 8, 0, false },
+};
+
+// tolerance: on processors that are not x64 with SSE3, llama.cpp's own attention holds queries and sums as halves
+static void try_attention(const Kernels & kernels, double tolerance) {
+    double largest = 0;
+    for (const Attention & a : attentions) {
+        const AttentionInput     input  = make_attention(a);
+        const std::vector<float> result = attend(kernels, a, input, a.tokens == 1 ? 3 : 1);
+        for (int token = 0; token < a.tokens; token += std::max(a.tokens/5, 1)) {
+            for (int head = 0; head < a.heads; head++) {
+                const std::vector<double> exact = attend_exactly(a, input, token, head);
+                for (int i = 0; i < a.head; i++) {
+                    const double got = result[((size_t) token*a.heads + head)*a.head + i];
+                    largest = std::max(largest, fabs(got - exact[i]));
+                    if (!(fabs(got - exact[i]) <= tolerance)) {
+                        fail(describe(a) + ", token " + std::to_string(token) + ", head " + std::to_string(head), got, exact[i], tolerance);
+                    }
+                }
+            }
+        }
+    }
+    printf("attention %zu cases, largest error %.2g\n", attentions.size(), largest);
+}
+
+// A token sees the same alone and beside others, with however many threads
+static void try_attention_invariance(const Kernels & kernels) {
+    for (const Attention & a : attentions) {
+        const AttentionInput     input = make_attention(a);
+        const std::vector<float> whole = attend(kernels, a, input, 1);
+        for (int portion : { 1, 2, 3, 8, 33, 64 }) {
+            int from = 0;
+            while (from < a.tokens) {
+                Attention part = a;
+                part.tokens    = std::min(portion, a.tokens - from);
+                AttentionInput some = input;
+                const size_t   width = (size_t) a.heads*a.head;
+                some.q.assign(input.q.begin() + from*width, input.q.begin() + (from + part.tokens)*width);
+                some.mask.assign(input.mask.begin() + (size_t) from*a.keys, input.mask.begin() + (size_t) (from + part.tokens)*a.keys);
+                const std::vector<float> result = attend(kernels, part, some, from == 0 ? 1 + portion % 3 : 1);
+                if (memcmp(result.data(), &whole[from*width], result.size()*sizeof(float)) != 0) {
+                    fail(describe(a) + ": portions of " + std::to_string(portion), result[0], whole[from*width], 0);
+                    break;
+                }
+                from += portion > 8 ? part.tokens : std::max(part.tokens, a.tokens/3);
+            }
+        }
+    }
+}
+
+// ---- pace ---------------------------------------------------------------------------------------------------------------
+
+static double now() {
+    timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return time.tv_sec + time.tv_nsec*1e-9;
+}
+
+static void show_pace(const Kernels & kernels) {
+    const int length = 1536, rows = 1024;
+    for (ggml_type type : types) {
+        printf("%-8s", ggml_type_name(type));
+        for (int columns : { 1, 2, 4, 8, 64 }) {
+            const std::vector<uint8_t> weights     = make_weights(type, rows, length, random_weights);
+            const std::vector<float>   activations = make_activations(columns, length, normal_activations);
+            double best = 1e9;
+            multiply(kernels, type, weights, rows, length, activations, columns, 1, [&](const std::function<void()> & run) {
+                for (int round = 0; round < (columns < 16 ? 60 : 12); round++) {
+                    const double start = now();
+                    run();
+                    best = std::min(best, now() - start);
+                }
+            });
+            printf("  %2d: %7.2f", columns, 1e-9*rows*length*columns/best);
+        }
+        printf("   thousand million products/s\n");
+    }
+}
+
+static void show_attention_pace(const Kernels & kernels) {
+    for (int keys : { 512, 2048 }) {
+        for (int tokens : { 1, 4, 64 }) {
+            printf("attention %4d keys, %2d tokens:", keys, tokens);
+            for (const Attention & shape : { Attention{ GGML_TYPE_F16, 64, 9, 3, keys, tokens, 0, 0, false },
+                                             Attention{ GGML_TYPE_F16, 64, 14, 2, keys, tokens, 0, 0, false },
+                                             Attention{ GGML_TYPE_F16, 256, 4, 1, keys, tokens, 0, 0, false },
+                                             Attention{ GGML_TYPE_F16, 128, 8, 8, keys, tokens, 0, 0, false } }) {
+                const AttentionInput input = make_attention(shape);
+                double               best  = 1e9;
+                attend(kernels, shape, input, 1, [&](const std::function<void()> & run) {
+                    for (int round = 0; round < (tokens < 16 ? 20 : 4); round++) {
+                        const double start = now();
+                        run();
+                        best = std::min(best, now() - start);
+                    }
+                });
+                printf("  %2d/%d of %3d %8.1f us", shape.heads, shape.kv_heads, shape.head, best*1e6);
+            }
+            printf("\n");
+        }
+    }
+}
+
+int main(int count, char ** words) {
+    if (count < 2) {
+        fprintf(stderr, "try-kernels LIBRARY [--invariant | --pace]\n");
+        return 2;
+    }
+    const Kernels     kernels = open_kernels(words[1]);
+    const std::string option  = count > 2 ? words[2] : "";
+    if (option == "--pace") {
+        show_pace(kernels);
+        show_attention_pace(kernels);
+        ggml_backend_free(kernels.backend);
+        return 0;
+    }
+    try_products(kernels);
+    try_not_a_number(kernels);
+    try_attention(kernels, option == "--invariant" ? 1e-5 : 3e-2);
+    if (option == "--invariant") {
+        try_invariance(kernels);
+        try_attention_invariance(kernels);
+    }
+    ggml_backend_free(kernels.backend);
+    printf("%s\n", failures == 0 ? "right" : "wrong");
+    return failures == 0 ? 0 : 1;
+}
