@@ -1,3 +1,4 @@
+import { asRecord, type JsonRecord, parseRecord, recordIn } from './json.ts';
 import type { TimedRecord } from './sse.ts';
 
 /** What the records of an OpenAI stream say, whichever server wrote them. */
@@ -45,25 +46,6 @@ export function readAnswer(records: readonly TimedRecord[]): StreamedAnswer {
   }
   if (!ended) answer.failure ??= 'the stream ended without its end mark';
   return answer;
-}
-
-type JsonRecord = Record<string, unknown>;
-
-function asRecord(value: unknown): JsonRecord | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonRecord) : null;
-}
-
-function recordIn(record: JsonRecord | null, field: string): JsonRecord | null {
-  return asRecord(record?.[field]);
-}
-
-function parseRecord(data: string): JsonRecord {
-  try {
-    return asRecord(JSON.parse(data)) ?? {};
-  } catch {
-    // A cut last record; the missing end mark tells.
-    return {};
-  }
 }
 
 /** Text of a completion chunk, or text, reasoning and tool arguments of a chat chunk. */

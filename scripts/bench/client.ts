@@ -31,34 +31,49 @@ export function loopbackUrl(text: string): string {
   return `${url.origin}${url.pathname.replace(/\/+$/, '').replace(/\/v1$/, '')}`;
 }
 
+/** Bytes of an answer as they arrived. */
+interface RecordedStream {
+  startMs: number;
+  endMs: number;
+  chunks: TimedChunk[];
+  /** A status that is not 200, or why the connection broke; null for an answer that came to its end. */
+  failure: string | null;
+}
+
 /**
- * Sends a request and records its answer; a failure of any kind is `failure` in the trace, nothing is thrown.
+ * Posts a JSON body and records the answer as it arrives; a failure of any kind is `failure`, nothing is thrown.
  * Uses the plain HTTP client of Node: it takes the least time from the server under test.
  */
-export function streamAnswer(options: StreamRequest): Promise<StreamTrace> {
-  const { baseUrl, endpoint } = options;
-  const text = JSON.stringify({ ...options.body, stream: true, stream_options: { include_usage: true } });
+export function recordStream(options: {
+  url: string;
+  body: object;
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+  /** Called for each piece of the body with how many came so far. */
+  onChunk?: (count: number) => void;
+}): Promise<RecordedStream> {
+  const text = JSON.stringify(options.body);
   const chunks: TimedChunk[] = [];
   let status = 0;
   const startMs = performance.now();
   return new Promise((resolve) => {
     const finish = (failure: string | null) => {
       const endMs = performance.now();
-      if (status !== 0 && status !== 200) {
-        const said = Buffer.concat(chunks.map(({ bytes }) => bytes)).toString('utf8');
-        resolve({ ...emptyTrace(startMs, endMs), failure: `status ${status}: ${said.slice(0, 300)}` });
-        return;
-      }
-      const answer = readAnswer(timedRecords(chunks));
-      resolve({ startMs, endMs, ...answer, failure: failure ?? answer.failure });
+      if (status === 0 || status === 200) return resolve({ startMs, endMs, chunks, failure });
+      const said = Buffer.concat(chunks.map(({ bytes }) => bytes)).toString('utf8');
+      resolve({ startMs, endMs, chunks: [], failure: `status ${status}: ${said.slice(0, 300)}` });
     };
     const outgoing = httpRequest(
-      `${baseUrl}/v1/${endpoint}`,
+      options.url,
       {
         method: 'POST',
         agent,
         timeout: requestTimeoutMs,
-        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) },
+        headers: {
+          'content-type': 'application/json',
+          'content-length': Buffer.byteLength(text),
+          ...options.headers,
+        },
         ...(options.signal && { signal: options.signal }),
       },
       (response) => {
@@ -77,6 +92,17 @@ export function streamAnswer(options: StreamRequest): Promise<StreamTrace> {
   });
 }
 
+/** Sends a request of the OpenAI API and reads its answer; a failure of any kind is `failure` in the trace. */
+export async function streamAnswer({ baseUrl, endpoint, body, ...rest }: StreamRequest): Promise<StreamTrace> {
+  const { startMs, endMs, chunks, failure } = await recordStream({
+    ...rest,
+    url: `${baseUrl}/v1/${endpoint}`,
+    body: { ...body, stream: true, stream_options: { include_usage: true } },
+  });
+  const answer = readAnswer(timedRecords(chunks));
+  return { startMs, endMs, ...answer, failure: failure ?? answer.failure };
+}
+
 /** One plain request; the answer's status and JSON (null when it is none). */
 export async function sendJson(url: string, method: 'GET' | 'POST', body?: unknown) {
   const response = await fetch(url, {
@@ -90,17 +116,4 @@ export async function sendJson(url: string, method: 'GET' | 'POST', body?: unkno
   } catch {
     return { status: response.status, body: null };
   }
-}
-
-function emptyTrace(startMs: number, endMs: number): StreamTrace {
-  return {
-    startMs,
-    endMs,
-    tokenTimesMs: [],
-    promptTokens: null,
-    cachedPromptTokens: null,
-    completionTokens: null,
-    text: '',
-    failure: null,
-  };
 }

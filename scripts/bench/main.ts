@@ -2,15 +2,21 @@ import { availableParallelism, homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import { agentCommand } from './agent.ts';
+import { batchBesideCommand } from './batch-beside.ts';
+import { batchPrefixCommand } from './batch-prefix.ts';
 import { copyCommand } from './copy.ts';
 import { costCommand } from './cost.ts';
 import { decideCommand } from './decide.ts';
 import type { BenchDeps } from './deps.ts';
 import { engineCommand } from './engine.ts';
+import { firstEventCommand } from './first-event.ts';
 import { gapCommand } from './gap.ts';
+import { gatewayCommand } from './gateway.ts';
 import { httpCommand } from './http.ts';
 import { describeMachine, loadOfLastMinute } from './machine.ts';
 import { makeBenchModelCommand } from './make-bench-model.ts';
+import { mappingCommand } from './mapping.ts';
 import { prefixCommand } from './prefix.ts';
 import { createReport } from './report.ts';
 import { soakCommand } from './soak.ts';
@@ -51,6 +57,12 @@ for (const command of [
   copyCommand,
   decideCommand,
   costCommand,
+  mappingCommand,
+  agentCommand,
+  firstEventCommand,
+  gatewayCommand,
+  batchBesideCommand,
+  batchPrefixCommand,
   soakCommand,
 ]) {
   program.addCommand(command(deps));

@@ -159,7 +159,7 @@ function phaseOf(traces: readonly StreamTrace[]): Phase {
 }
 
 /** How many words make a prefix of that many tokens. */
-async function prefixWords(server: BenchServer, tokens: number, seed: number): Promise<number> {
+export async function prefixWords(server: BenchServer, tokens: number, seed: number): Promise<number> {
   const points: { words: number; tokens: number }[] = [];
   for (const [index, words] of [20, 120].entries()) {
     const [trace] = await askAll(server, uniqueWords(words, seed + index), ['']);

@@ -45,7 +45,7 @@ export async function startServer(
   const inherited = Object.entries(deps.env).filter(([name]) => !name.startsWith('HEARTH_'));
   const args = [
     '--expose-gc',
-    '--max-semi-space-size=2',
+    '--max-semi-space-size=16',
     'src/main.ts',
     '--host',
     '127.0.0.1',
@@ -64,6 +64,7 @@ export async function startServer(
       HEARTH_LOG_LEVEL: 'warn',
       // As `npm start` does.
       MALLOC_ARENA_MAX: '1',
+      MALLOC_TRIM_THRESHOLD_: '131072',
       // A measurement of the server's own in an idle moment would be amid those of the bench.
       HEARTH_CALIBRATE: 'off',
       ...(wish.threads !== undefined && { HEARTH_THREADS: String(wish.threads) }),
