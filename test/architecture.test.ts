@@ -31,18 +31,20 @@ const mayImport: Record<string, string[]> = {
   auth: [...leaves, 'storage'],
   machine: ['core', 'observe', 'files', 'ipc'],
   store: leaves,
+  doctor: [...leaves, 'ipc', 'machine'],
   engine: [...leaves, 'ipc', 'machine', 'store'],
   worker: ['core', 'ipc'],
   // The registry hands the engine to the local provider; no other provider sees it.
   providers: [...leaves, 'providers/*', 'engine/engine.ts'],
-  'providers/*': leaves,
+  'providers/*': [...leaves, 'providers/messages'],
+  'providers/messages': leaves,
   'providers/local': ['core', 'engine/engine.ts'],
-  gateway: ['core', 'config', 'observe', 'accounting'],
-  jobs: ['core', 'config', 'observe', 'storage', 'gateway'],
+  gateway: ['core', 'config', 'observe', 'storage', 'accounting'],
+  jobs: ['core', 'wire', 'config', 'observe', 'storage', 'gateway'],
   http: [...leaves, 'auth', 'accounting', 'jobs', 'gateway', 'engine/engine.ts'],
   'app.ts': ['*'],
   'main.ts': [...leaves, 'app.ts', 'cli'],
-  cli: [...leaves, 'app.ts'],
+  cli: [...leaves, 'app.ts', 'doctor'],
 };
 
 const sourceFolder = join(repositoryRoot, 'src');
@@ -55,6 +57,7 @@ const imports = importsAmongUs(graph);
  * file has a subject of its own, and no file speaks for the others. `app.ts` puts everything together and may enter any.
  */
 const plainCollections = [
+  'accounting',
   'auth',
   'config',
   'core',
@@ -63,6 +66,7 @@ const plainCollections = [
   'machine',
   'machine/gpu',
   'observe',
+  'providers/messages',
   'wire',
   'http/fields',
   'http/mount',

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -14,19 +14,27 @@ import { repositoryRoot } from './support/server.ts';
 
 const read = (path: string) => readFileSync(join(repositoryRoot, path), 'utf8');
 
-const readmes = ['.', 'src', 'test', 'scripts', 'models', '.ci'].flatMap((folder) =>
+const readmes = ['.', 'src', 'test', 'scripts', 'models', 'ui', '.ci'].flatMap((folder) =>
   readdirSync(join(repositoryRoot, folder), { recursive: folder !== '.', withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name === 'README.md')
-    .map((entry) => relative(repositoryRoot, join(entry.parentPath, entry.name))),
+    .map((entry) => relative(repositoryRoot, join(entry.parentPath, entry.name)))
+    // Packages that tests of clients install have documents of their own.
+    .filter((path) => !/[\\/](node_modules|\.venv)[\\/]/.test(path)),
 );
-const guides = readdirSync(join(repositoryRoot, 'docs')).map((name) => `docs/${name}`);
+const guides = readdirSync(join(repositoryRoot, 'docs'))
+  .filter((name) => name.endsWith('.md'))
+  .map((name) => `docs/${name}`);
+
+const atTop = ['CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md'];
 
 /** Every document of the repository, by path; the recipe of the built-in model included. */
 const documents = new Map(
-  [...readmes, ...guides, 'CHANGELOG.md', 'models/hearth-guide-3m.md'].map((path) => [path, read(path)] as const),
+  [...readmes, ...guides, ...atTop, 'models/hearth-guide-3m.md'].map((path) => [path, read(path)] as const),
 );
-/** What users read. */
-const manual = new Map([...documents].filter(([path]) => path === 'README.md' || path.startsWith('docs/')));
+/** What users read, and those who want to change something. */
+const manual = new Map(
+  [...documents].filter(([path]) => /^(README|CONTRIBUTING|SECURITY)\.md$/.test(path) || path.startsWith('docs/')),
+);
 
 /** The rows of all tables in a text, cells trimmed, headers left out. */
 function rowsOf(text: string): string[][] {
@@ -69,8 +77,8 @@ function commands(): { path: string; command: string }[] {
 }
 
 /**
- * Every route of the HTTP server as `METHOD /path/{parameter}`: what its OpenAPI document says, and the two routes that
- * serve the document and so are no part of it.
+ * Every route of the HTTP server as `METHOD /path/{parameter}`: what its OpenAPI document says, and those that
+ * are for people and so are no part of it.
  */
 async function routesOfCode(): Promise<ReadonlySet<string>> {
   const harness = await createHarness();
@@ -78,8 +86,8 @@ async function routesOfCode(): Promise<ReadonlySet<string>> {
   const routes = Object.entries(document.paths).flatMap(([path, operations]) =>
     Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
   );
-  for (const path of ['/docs', '/openapi.json']) {
-    if ((await harness.send('GET', path)).statusCode === 200) routes.push(`GET ${path}`);
+  for (const path of ['/docs', '/openapi.json', '/ui']) {
+    if ((await harness.send('GET', path)).statusCode < 400) routes.push(`GET ${path}`);
   }
   await harness.close();
   return new Set(routes);
@@ -139,7 +147,9 @@ describe('endpoints', async () => {
 
 describe('settings', () => {
   const declared = [...allSettings.map(({ setting }) => setting), ...Object.values(fileSources)];
-  const ofServer = new Set(declared.flatMap(({ env }) => (env ? [env.name] : [])));
+  const ofServer = new Set(
+    declared.flatMap(({ env }) => (env ? [env.name, ...('orFile' in env ? [`${env.name}_FILE`] : [])] : [])),
+  );
   const ofTests = new Set(read('.ci/run').match(/\bHEARTH_[A-Z][A-Z_]*[A-Z]\b/g) ?? []);
 
   it('that any document names as environment variables are read by the code', () => {
@@ -211,7 +221,7 @@ describe('commands of the manual', () => {
     if (program === 'npm') return first === 'ci' || first in scripts;
     if (program === 'npx') return first === 'node' && isFile(second);
     if (program.startsWith('./')) return isFile(program) && ofHearth.includes(first);
-    return ['curl', 'apt-get'].includes(program);
+    return ['curl', 'apt-get', 'docker', 'export', 'claude'].includes(program);
   }
 
   it('name scripts, files and commands of Hearth that exist', () => {
@@ -230,6 +240,37 @@ describe('README.md', () => {
   it('leads to every guide', () => {
     const linked = [...documents.get('README.md')!.matchAll(/\]\((docs\/[^)#]+)/g)].map((match) => match[1]!);
     expect([...new Set(linked)].sort()).toEqual([...guides].sort());
+  });
+});
+
+describe('pictures', () => {
+  const shown = mentions(/(?:src|srcset)="([^"]+)"/g).map(({ path, name }) => join(path, '..', name));
+
+  it('that documents show are there, small, and in light and dark', () => {
+    const kept = readdirSync(join(repositoryRoot, 'docs/images')).map((name) => `docs/images/${name}`);
+    expect([...new Set(shown)].sort()).toEqual(kept.sort());
+    for (const path of kept) {
+      expect(statSync(join(repositoryRoot, path)).size).toBeLessThan(150_000);
+      expect(kept).toContain(path.replace('-light', '-dark'));
+    }
+  });
+});
+
+describe('CONTRIBUTING.md', () => {
+  const text = documents.get('CONTRIBUTING.md')!;
+
+  it('names files and folders that exist', () => {
+    const named = [...text.matchAll(/`((?:src|test|docs|docker|scripts|models|\.ci)\/[^`\s]*)`/g)].map(
+      ([, path]) => path!,
+    );
+    expect(named.length).toBeGreaterThan(40);
+    expect(named.filter((path) => !existsSync(join(repositoryRoot, path)))).toEqual([]);
+  });
+
+  it('names npm scripts that exist', () => {
+    const named = [...text.matchAll(/`npm run ([\w:]+)`/g)].map(([, script]) => script!);
+    expect(named.length).toBeGreaterThan(5);
+    expect(named.filter((script) => !(script in packageJson.scripts))).toEqual([]);
   });
 });
 

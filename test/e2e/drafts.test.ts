@@ -152,6 +152,22 @@ describe('an engine that guesses in every step', () => {
     expect(sum(guessed.map(({ proposed }) => proposed))).toBe(0);
   });
 
+  it('ends where the context is full, as it does without guesses', () => {
+    // Nothing but this text may follow, so every guess is right and the last of them would reach beyond the end.
+    const names = { type: 'array', minItems: 900, items: { const: 'kitchen lamp on the table' } };
+    const endless: Wish = {
+      content: 'Give me JSON about lamps.',
+      format: { type: 'json-schema', schema: { type: 'object', properties: { names }, required: ['names'] } },
+    };
+    const requests = [[{ ...request(endless), maxTokens: null }]];
+    const [guessed, one] = [run(requests, 1, 8), run(requests, 1, 0)];
+    expect(guessed[0]!.answers).toEqual(one[0]!.answers);
+    const { reason, tokens } = JSON.parse(guessed[0]!.answers[0]!) as { reason: string; tokens: [number, number] };
+    expect(reason).toBe('context_full');
+    expect(sum(tokens)).toBeLessThanOrEqual(1_024);
+    expect(guessed[0]!.accepted).toBeGreaterThan(0);
+  });
+
   it('keeps a sampled answer to its schema', () => {
     const sampled: Wish = { content: 'Switch the light in the bath on.', format, sampling: { temperature: 1 } };
     const guessed = run([[request(sampled)], [request(sampled)]], 1, 4);

@@ -90,6 +90,16 @@ describe("Ollama's API on a real socket", () => {
     expect(answered.message.content.length).toBeGreaterThan(0);
   });
 
+  it('samples by typical_p, and says where a schema leaves no room for it', async () => {
+    const asked = { model: 'default', stream: false, messages: ask(question), options: { seed: 1, typical_p: 0.5 } };
+    const free = await send('POST', '/api/chat', asked);
+    expect(free.headers.get('x-hearth-ignored')).toBeNull();
+    expect(((await free.json()) as Line).message.content).not.toBe('');
+    const name = { enum: ['Hearth', 'stove'] };
+    const bound = await send('POST', '/api/chat', { ...asked, format: { type: 'object', properties: { name } } });
+    expect(bound.headers.get('x-hearth-ignored')).toBe('options.typical_p');
+  });
+
   it('keeps to a schema', async () => {
     const name = { enum: ['Hearth', 'stove'] };
     const format = { type: 'object', properties: { name }, required: ['name'] };

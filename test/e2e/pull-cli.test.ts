@@ -147,7 +147,7 @@ describe('with a server', () => {
     expect(events.trim().split('\n\n').at(-1)).toMatch(/^event: done\ndata: .*"percent":100/);
     expect(hub.served.at(-1)!.startBytes).toBeGreaterThan(0);
     const listed = await hearth(portOf(), ['list']);
-    expect(listed.stdout).toMatch(/^Tiny:q4_0 +3 MB {2}unloaded$/m);
+    expect(listed.stdout).toMatch(/^Tiny:q4_0 +3 MB {2}unloaded/m);
     expect((await hearth(portOf(), ['rm', 'tiny:q4_0'])).stdout).toBe('Tiny:q4_0 is deleted, 3 MB freed.\n');
     expect(await (await fetch(`${server.baseUrl}/models/tiny`)).json()).toMatchObject({
       error: { code: 'MODEL_NOT_FOUND' },

@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { answers, tokenCounts, tools } from '../support/answers.ts';
+import { statusOfUpgrade } from '../support/client.ts';
 import { collect } from '../support/collect.ts';
 import { type RunningServer, startServer } from '../support/server.ts';
 
@@ -161,20 +161,7 @@ describe('responses through the official OpenAI SDK, with the built-in model', (
   });
 
   it('answers a WebSocket on a real socket with 426', async () => {
-    const status = await new Promise((resolve, reject) => {
-      const headers = {
-        connection: 'Upgrade',
-        upgrade: 'websocket',
-        'sec-websocket-version': '13',
-        'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
-      };
-      const sent = httpRequest(`${server.baseUrl}/v1/responses`, { headers }, (response) => {
-        response.resume();
-        resolve(response.statusCode);
-      });
-      sent.on('error', reject).end();
-    });
-    expect(status).toBe(426);
+    expect(await statusOfUpgrade(`${server.baseUrl}/v1/responses`)).toBe(426);
   });
 });
 

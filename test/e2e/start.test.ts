@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -30,7 +31,7 @@ describe('starting the server', () => {
     const printed = server.stdout();
     expect(printed).toContain(`is serving ${server.baseUrl}`);
     expect(printed).toMatch(/default\s+hearth-guide-3m \(q8_0\)/);
-    expect(printed).toMatch(/memory\s+up to \d+\.\d GiB/);
+    expect(printed).toMatch(/memory\s+up to \d+\.\d GB/);
     const curl = /^ {2}(curl .*)$/m.exec(printed)?.[1];
     const answer = await new Promise<string>((resolve) => {
       const child = spawn('bash', ['-c', `${curl} -s`]);
@@ -118,6 +119,23 @@ describe('starting the server', () => {
     });
   });
 
+  it('refuses a data folder that another one uses, whose process it names, until that is no more', async () => {
+    const data = join(folder, 'shared');
+    const first = await startServer({ args: ['--data', data] });
+    const { pid } = JSON.parse(await readFile(join(data, 'server.lock'), 'utf8'));
+    expect(refused(['--port', '0', '--data', data])).toMatchObject({
+      code: 1,
+      lines: [expect.stringMatching(new RegExp(`data folder ${data} is in use .*process ${pid}\\b.*--data`))],
+    });
+    // Killed, it leaves its file behind, and nobody has to take that away.
+    process.kill(pid, 'SIGKILL');
+    await first.ended;
+    const second = await startServer({ args: ['--data', data] });
+    expect(existsSync(join(data, 'server.lock'))).toBe(true);
+    await second.stop();
+    await expect.poll(() => existsSync(join(data, 'server.lock')), { timeout: 10_000 }).toBe(false);
+  });
+
   it('says that the port is in use', async () => {
     const server = await startServer();
     const { port } = new URL(server.baseUrl);
@@ -139,5 +157,20 @@ describe('starting the server', () => {
     expect((await fetch(`${baseUrl}/livez`)).status).toBe(200);
     expect(server.stderr()).not.toContain('correct-horse');
     await server.stop();
+  });
+
+  it('opens to commands of its own machine without a key, as long as it runs', async () => {
+    const server = await startServer({ args: ['--data', folder], env: { HEARTH_API_KEY: 'correct-horse' } });
+    const list = () =>
+      spawnSync(join(repositoryRoot, 'hearth'), ['list', '--json'], {
+        encoding: 'utf8',
+        env: cleanEnvironment({ HEARTH_DATA: folder, HEARTH_URL: server.baseUrl }),
+      });
+    const found = list();
+    expect(found.stderr).toBe('');
+    expect(found.stdout).toContain('hearth-guide-3m');
+    await server.stop();
+    expect(readdirSync(folder)).not.toContain('local-key.json');
+    expect(list().status).toBe(1);
   });
 });

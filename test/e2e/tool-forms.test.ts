@@ -22,6 +22,18 @@ const forms: Record<string, string> = {
   granite: '<|tool_call|>[]',
   gemma: '<|tool_call>call:name',
   lfm: '<|tool_list_start|>',
+  harmony: '<|channel|>analysis<|message|><|channel|>commentary functions.',
+  deepseek: '<｜tool▁call▁begin｜>```json',
+  'deepseek-plain': '<｜tool▁call▁begin｜>',
+  dsml: '｜DSML｜tool_calls>',
+  kimi: '<|tool_calls_section_begin|>',
+  minimax: '<minimax:tool_call>',
+  'minimax-tree': ']<]minimax[>[<tool_call>',
+  apertus: '<|tools_prefix|>',
+  command: '<|START_ACTION|>',
+  apriel: '<tool_calls>[',
+  gigachat: 'function call<|role_sep|>',
+  seed: '<seed:tool_call><function=name><parameter=key>',
 };
 
 const templateOf = (said: string) =>

@@ -1,28 +1,12 @@
-import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { referenceModels } from '../support/reference.ts';
-import { repositoryRoot } from '../support/server.ts';
+import { tokenize } from '../support/tokenize.ts';
 
 const reference = referenceModels();
 const folder = 'folder' in reference ? join(reference.folder, 'vocab') : '';
 const files = 'folder' in reference ? readdirSync(folder).filter((name) => name.endsWith('.gguf')) : [];
-
-/** Token ids of texts, by the library in a process of its own. */
-function tokenize(file: string, texts: readonly string[]): Promise<number[][]> {
-  return new Promise((resolve, reject) => {
-    const script = join(repositoryRoot, 'test/support/bare-tokenizer.ts');
-    const child = execFile(
-      process.execPath,
-      [script, file],
-      { maxBuffer: 16 * 1024 * 1024 },
-      (error, stdout, stderr) =>
-        error ? reject(new Error(stderr, { cause: error })) : resolve(JSON.parse(stdout) as number[][]),
-    );
-    child.stdin?.end(JSON.stringify(texts));
-  });
-}
 
 describe.skipIf('skip' in reference)(`real vocabularies (${'skip' in reference ? reference.skip : 'all'})`, () => {
   it.each(files)('%s gives the token ids of its reference', async (file) => {

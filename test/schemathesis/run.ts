@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +5,8 @@ import { Command } from 'commander';
 import { stringify } from 'yaml';
 import { writeTinyModels } from '../../scripts/tiny-models/models.ts';
 import { startFakeHub } from '../support/fake-hub.ts';
-import { startServer } from '../support/server.ts';
+import { installPython, pythonOf, type RunResult, runProgram } from '../support/python.ts';
+import { errorLines, startServer } from '../support/server.ts';
 import { tinyRanker } from '../support/tiny-ranker.ts';
 
 /** A newer one has other checks, and is a decision. */
@@ -15,13 +15,6 @@ const version = '4.32.5';
 const apiKey = 'a-key-for-schemathesis';
 const installSeconds = 120;
 const here = import.meta.dirname;
-
-/** What the summary of `.ci/run` adds to its last line. */
-interface Result {
-  passed: number;
-  failed: number;
-  skipped: number;
-}
 
 /** Of schemathesis' own report. */
 interface JsonReport {
@@ -48,7 +41,7 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 
-async function tryAll(home: string): Promise<Result> {
+async function tryAll(home: string): Promise<RunResult> {
   const program = process.env['HEARTH_TEST_SCHEMATHESIS'] ?? (await install(home));
   if (program === null) return { passed: 0, failed: 0, skipped: 1 };
   const hub = await startFakeHub([{ path: 'tiny-q8_0.gguf', bytes: tinyRanker() }]);
@@ -57,14 +50,21 @@ async function tryAll(home: string): Promise<Result> {
     const document = join(home, 'openapi.json');
     await writeFile(document, await describeWithKey(server.baseUrl));
     const reportFile = join(home, 'report.json');
-    const code = await run(program, [
+    const args = [
       ...['--config-file', join(here, 'schemathesis.toml')],
       ...['run', document, '--url', server.baseUrl, '--checks', 'all'],
+      // Its stream ends with its client.
+      ...['--exclude-path', '/api/v1/events'],
       ...['--max-time', seconds, '--no-color', '--report', 'json', '--report-json-path', reportFile],
       ...command.args,
-    ]);
+    ];
+    const code = await runProgram(program, args, {
+      folder: home,
+      env: { SCHEMATHESIS_HOOKS: join(here, 'hooks.py') },
+      limitSeconds: Number(seconds) + 120,
+    });
     const report = await readFile(reportFile, 'utf8').catch(() => null);
-    const errors = errorLines(server.stdout() + server.stderr());
+    const errors = errorLines(server);
     for (const line of errors) process.stdout.write(`the server logged an error: ${line}\n`);
     return toResult(report === null ? null : (JSON.parse(report) as JsonReport), code, errors.length);
   } finally {
@@ -76,16 +76,8 @@ async function tryAll(home: string): Promise<Result> {
 /** Installs schemathesis for this run alone; null, with the reason on stdout, where that cannot be done. */
 async function install(home: string): Promise<string | null> {
   const venv = join(home, 'venv');
-  const steps: [string, string[]][] = [
-    ['python3', ['-m', 'venv', venv]],
-    [join(venv, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', `schemathesis==${version}`]],
-  ];
-  for (const [program, programArgs] of steps) {
-    if ((await run(program, programArgs, installSeconds)) === 0) continue;
-    process.stdout.write(`skipped: schemathesis ${version} cannot be installed (${program} failed)\n`);
-    return null;
-  }
-  return join(venv, 'bin/schemathesis');
+  const isThere = await installPython(venv, [`schemathesis==${version}`], installSeconds);
+  return isThere ? pythonOf(venv, 'schemathesis') : null;
 }
 
 /** A server with a key, models of every kind and a hub within reach; its contexts are short, and so its answers. */
@@ -109,19 +101,18 @@ async function writeConfig(home: string, hub: string): Promise<string> {
   return file;
 }
 
-/** The document says that a key may be needed; here one is, and every operation without it must be refused. */
+/** The document says of each operation that a key may be needed; here one is, and all but the public ones must refuse without. */
 async function describeWithKey(baseUrl: string): Promise<string> {
-  const document = (await (await fetch(`${baseUrl}/openapi.json`)).json()) as { security: object[] };
-  document.security = document.security.filter((alternative) => Object.keys(alternative).length > 0);
+  const document = (await (await fetch(`${baseUrl}/openapi.json`)).json()) as {
+    paths: Record<string, Record<string, { security?: object[] }>>;
+  };
+  for (const operation of Object.values(document.paths).flatMap((path) => Object.values(path))) {
+    if (operation.security) operation.security = operation.security.filter((one) => Object.keys(one).length > 0);
+  }
   return JSON.stringify(document);
 }
 
-/** Requests that the log has at level error and above: whatever schemathesis sends is the client's mistake. */
-function errorLines(output: string): string[] {
-  return output.split('\n').filter((line) => /^\{"level":[56]0,.*"requestId":/.test(line));
-}
-
-function toResult(report: JsonReport | null, code: number, loggedErrors: number): Result {
+function toResult(report: JsonReport | null, code: number, loggedErrors: number): RunResult {
   if (report === null) return { passed: 0, failed: 1, skipped: 0 };
   const failing = new Set(report.failures.flatMap(({ operations }) => operations));
   const failed = report.test_cases.unique_failures + report.errors.length + loggedErrors;
@@ -131,19 +122,4 @@ function toResult(report: JsonReport | null, code: number, loggedErrors: number)
     failed: failed === 0 && code !== 0 ? 1 : failed,
     skipped: 0,
   };
-}
-
-/** Runs a program with our output; resolves with its exit status, 1 where it cannot be started or takes too long. */
-function run(program: string, programArgs: string[], limitSeconds = Number(seconds) + 120): Promise<number> {
-  return new Promise((resolve) => {
-    const child = spawn(program, programArgs, {
-      cwd: folder,
-      env: { ...process.env, SCHEMATHESIS_HOOKS: join(here, 'hooks.py') },
-      stdio: ['ignore', 'inherit', 'inherit'],
-
-      timeout: limitSeconds * 1_000,
-    });
-    child.on('error', () => resolve(1));
-    child.on('close', (code) => resolve(code ?? 1));
-  });
 }

@@ -171,7 +171,7 @@ describe('the headers of the second seed specification that choose who answers',
       );
       expect(response.json()).toMatchObject({
         error: 'ValidationError',
-        detail: 'There is no provider called "openai".',
+        detail: 'There is no provider called "openai", or it is off. Providers that are on: local.',
         status_code: 400,
         field: 'X-Provider',
         details: { known: ['local'] },
@@ -198,9 +198,9 @@ describe('the samples of the second seed specification', () => {
   });
 
   it.skipIf(!hasCurl).each([
-    ['002-provider.sh', 'There is no provider called "openai".'],
-    ['002-provider-short.sh', 'There is no provider called "openai".'],
-    ['002-chain.sh', 'There is no chain of providers called "premium".'],
+    ['002-provider.sh', 'There is no provider called "openai", or it is off. Providers that are on: local.'],
+    ['002-provider-short.sh', 'There is no provider called "openai", or it is off. Providers that are on: local.'],
+    ['002-chain.sh', 'There is no chain of providers called "premium". The configuration has no failover_chains.'],
   ])('are told what is missing: %s', async (name, detail) => {
     expect(JSON.parse(await output('sh', sample(name, baseUrl)))).toMatchObject({ detail, status_code: 400 });
   });

@@ -31,6 +31,23 @@ export async function ask(baseUrl: string, question: string, model = 'default') 
   return { text: choices[0]!.message.content, finishReason: choices[0]!.finish_reason, usage };
 }
 
+/** Asks for a WebSocket where none is expected: the status of the answer. */
+export function statusOfUpgrade(url: string, headers: Record<string, string> = {}): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const upgrade = {
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    };
+    const sent = httpRequest(url, { headers: { ...headers, ...upgrade } }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    sent.on('error', reject).end();
+  });
+}
+
 /** A streaming request on a socket of its own, so that a test can cut it at any moment. */
 export interface RawStream {
   /** Resolves with the response once the status line is there. */
@@ -86,8 +103,10 @@ async function* readRecords(response: Promise<IncomingMessage>): AsyncGenerator<
 }
 
 /** Value of one series of /metrics, 0 when it is not there. */
-export async function metric(baseUrl: string, series: string): Promise<number> {
-  const text = await (await fetch(`${baseUrl}/metrics`)).text();
+export async function metric(baseUrl: string, series: string, headers: Record<string, string> = {}): Promise<number> {
+  const response = await fetch(`${baseUrl}/metrics`, { headers });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`status ${response.status}: ${text}`);
   const line = text.split('\n').find((candidate) => candidate.startsWith(`${series} `));
   return line === undefined ? 0 : Number(line.slice(series.length + 1));
 }

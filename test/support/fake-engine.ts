@@ -1,3 +1,4 @@
+import type { AttemptGuard } from '../../src/core/attempt.ts';
 import type { CallContext } from '../../src/core/call.ts';
 import type { ChatRequest } from '../../src/core/chat.ts';
 import { textOf } from '../../src/core/content.ts';
@@ -10,7 +11,7 @@ import type { Provider, TokensRequest, TokensResult } from '../../src/core/provi
 import { promptUsage } from '../../src/core/usage.ts';
 import type { Engine, LoadWish, LocalModel } from '../../src/engine/engine.ts';
 import { mergeChoices } from '../../src/engine/requests/merge-choices.ts';
-import { createGateway, type Gateway } from '../../src/gateway/gateway.ts';
+import { createGateway, type Gateway, type InboundLimits } from '../../src/gateway/gateway.ts';
 import { createBus } from '../../src/observe/bus.ts';
 import { createLocalProvider } from '../../src/providers/local/local.ts';
 import { manualClock } from './manual-clock.ts';
@@ -41,10 +42,14 @@ export interface WholeScript {
 }
 
 export interface FakeGateway extends Gateway {
+  /** Those that may be asked now, by id. */
+  providers: () => ReadonlyMap<string, Provider>;
   /** Every call for vectors or scores so far, in order. */
   wholeCalls: FakeWholeCall[];
   /** Every request for tokens so far, in order. */
   tokensCalls: TokensRequest[];
+  /** Every request for a count of tokens so far, in order. */
+  countCalls: ChatRequest[];
   /** Replaces the answers for the calls to come; left out: as they were. */
   playWhole(script: WholeScript): void;
   /** Every call so far, in order. */
@@ -57,12 +62,18 @@ export interface FakeGateway extends Gateway {
   call(number: number): Promise<FakeCall>;
 }
 
-/** The real gateway over one scripted provider, which keeps the provider's promises: an abort ends it with an error. */
-export function createFakeGateway(script: Script = () => answerEvents(['Hello', ' world'])): FakeGateway {
+/** The real gateway over one scripted provider for this machine, beside `others`, which keeps the provider's promises: an abort ends it with an error. */
+export function createFakeGateway(
+  script: Script = () => answerEvents(['Hello', ' world']),
+  others: () => readonly Provider[] = () => [],
+  guards: readonly AttemptGuard[] = [],
+  inbound?: InboundLimits,
+): FakeGateway {
   let current = script;
   const calls: FakeCall[] = [];
   const wholeCalls: FakeWholeCall[] = [];
   const tokensCalls: TokensRequest[] = [];
+  const countCalls: ChatRequest[] = [];
   let whole: Required<WholeScript> = { embed: embedByLength, rank: rankByLength, decide: decideByOrder };
   const waiting = new Map<number, (call: FakeCall) => void>();
   let listed: Engine | null = null;
@@ -73,7 +84,10 @@ export function createFakeGateway(script: Script = () => answerEvents(['Hello', 
     capabilities: () => null,
     status: () => ({ state: 'ready', reason: null }),
     models: async (signal) => (listed ? createLocalProvider({ engine: listed }).models(signal) : []),
-    count: async ({ model }) => ({ model, promptTokens: 5 }),
+    count: async (request) => {
+      countCalls.push(request);
+      return { model: request.model, promptTokens: 5 };
+    },
     tokens: async (request) => {
       tokensCalls.push(request);
       return lettersAsTokens(request);
@@ -113,9 +127,13 @@ export function createFakeGateway(script: Script = () => answerEvents(['Hello', 
       release();
     }
   }
+  const providers = () => new Map([provider, ...others()].map((one) => [one.id, one]));
   return {
+    providers,
     ...createGateway({
-      providers: new Map([['local', provider]]),
+      providers,
+      guards,
+      ...(inbound && { inbound }),
       clock: manualClock(),
       bus: createBus((error) => {
         throw error;
@@ -123,6 +141,7 @@ export function createFakeGateway(script: Script = () => answerEvents(['Hello', 
     }),
     wholeCalls,
     tokensCalls,
+    countCalls,
     playWhole(script) {
       whole = { ...whole, ...script };
     },
@@ -279,8 +298,9 @@ export interface FakeEngine extends Engine {
 
 /** An engine that owns a list and loads by saying so. */
 export function createFakeEngine(models: LocalModel[] = [modelInfo()]): FakeEngine {
+  const lookUp = (name: string) => engine.models.find((model) => model.name === name || model.aliases.includes(name));
   const find = (name: string): LocalModel => {
-    const found = engine.models.find((model) => model.name === name || model.aliases.includes(name));
+    const found = lookUp(name);
     if (!found) throw new AppError('model_not_found', `There is no model "${name}".`, { field: 'model' });
     return found;
   };
@@ -294,7 +314,10 @@ export function createFakeEngine(models: LocalModel[] = [modelInfo()]): FakeEngi
       if (engine.failure) throw engine.failure;
       return engine.models;
     },
+    residents: () => engine.models.filter(({ state }) => ['loading', 'loaded', 'unloading'].includes(state)),
     getModel: async (name) => find(name),
+    loaded: () => [],
+    async restore() {},
     async load(name, wish) {
       const model = find(name);
       engine.loads.push({ name, wish });
@@ -306,6 +329,7 @@ export function createFakeEngine(models: LocalModel[] = [modelInfo()]): FakeEngi
         slots: wish.parallel ?? 4,
         residentBytes: 64 * 1024 ** 2,
         threads: 2,
+        kernels: { name: 'haswell', isBuiltHere: false },
         calibration: {
           decodeThreads: 1,
           prefillThreads: 2,
@@ -323,6 +347,7 @@ export function createFakeEngine(models: LocalModel[] = [modelInfo()]): FakeEngi
         loadedAt: new Date('2026-02-03T04:05:06.789Z'),
         loadMs: 12.4,
         expiresAt: new Date('2026-02-03T04:10:06.789Z'),
+        endsNext: true,
         activeRequests: 0,
         queuedRequests: 0,
       };
@@ -368,8 +393,8 @@ export function createFakeEngine(models: LocalModel[] = [modelInfo()]): FakeEngi
     count() {
       throw new Error('the HTTP layer asks the gateway for counts, never the engine');
     },
-    nameOf: (name) => find(name).name,
-    purposeOf: (name) => find(name).purpose,
+    nameOf: (name) => lookUp(name)?.name ?? null,
+    purposeOf: (name) => lookUp(name)?.purpose ?? null,
     status: () => ({ state: 'ready', reason: null }),
     gpu: () => ({ devices: [], problems: [] }),
     memory: () => ({

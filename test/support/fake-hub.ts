@@ -45,6 +45,8 @@ export interface FakeHub {
   faults: HubFaults;
   files: FakeHubFile[];
   commit: string;
+  /** Repositories that a search finds beside the one with files, as the hub words them, with their files where it lists them. */
+  others: { id: string; downloads: number; likes: number; gated: boolean | string; tags: string[]; files?: object[] }[];
   /** Downloads in the order in which they began. */
   served: Served[];
   /** Paths of all requests, with their queries. */
@@ -78,6 +80,7 @@ export async function startFakeHub(
     faults: {},
     files,
     commit: createHash('sha1').update('first').digest('hex'),
+    others: [],
     served: [],
     requests: [],
     async close() {
@@ -90,6 +93,9 @@ export async function startFakeHub(
     const url = new URL(request.url ?? '/', `http://${request.headers.host}`);
     hub.requests.push({ path: url.pathname + url.search, authorization: request.headers.authorization ?? null });
     if (hub.faults.onRequest?.(request, response, url)) return;
+    if (url.pathname === '/api/models') return search(response, url);
+    const other = hub.others.find(({ id }) => url.pathname === `/api/models/${id}/tree/${hub.commit}`);
+    if (other?.files) return json(response, other.files);
     const api = `/api/models/${fakeRepository}`;
     if (url.pathname === `${api}/revision/main` || url.pathname === `${api}/revision/${hub.commit}`) {
       const known = { id: fakeRepository, sha: hub.commit, private: false, gated: false, downloads: 7, likes: 3 };
@@ -111,6 +117,24 @@ export async function startFakeHub(
   }
 
   const find = (path: string) => hub.files.find((file) => file.path === decodeURIComponent(path));
+
+  /** By words of names, the most downloaded first, as the real one. */
+  function search(response: ServerResponse, url: URL): void {
+    const words = (url.searchParams.get('search') ?? '').toLowerCase().split(/\s+/);
+    const own = { id: fakeRepository, downloads: 7, likes: 3, gated: false, tags: ['gguf', 'license:mit'] };
+    const found = [own, ...hub.others.map(({ files: _files, ...other }) => other)]
+      .filter(({ id, tags }) => tags.includes('gguf') && words.every((word) => id.toLowerCase().includes(word)))
+      .sort((left, right) => right.downloads - left.downloads)
+      .slice(0, Number(url.searchParams.get('limit') ?? 1_000))
+      .map((repository) => ({
+        ...repository,
+        _id: '0123456789abcdef01234567',
+        sha: hub.commit,
+        private: false,
+        lastModified: '2026-01-02T03:04:05.000Z',
+      }));
+    json(response, found);
+  }
 
   function sendTree(response: ServerResponse, url: URL): void {
     const from = Number(url.searchParams.get('cursor') ?? 0);

@@ -1,6 +1,7 @@
 import { AppError } from '../../src/core/errors.ts';
 import type {
   AvailableModel,
+  FoundModel,
   MadeModel,
   MakeWish,
   ModelHeader,
@@ -54,7 +55,25 @@ export function availableModel(changes: Partial<AvailableModel> = {}): Available
   };
 }
 
+/** A model of the hub of which one quantization fits. */
+function foundModel(): FoundModel {
+  return {
+    name: 'hf.co/maker/tiny-GGUF',
+    source: 'hub',
+    repository: 'maker/tiny-GGUF',
+    downloads: 7,
+    likes: 3,
+    gated: false,
+    licence: 'mit',
+    quantizations: [
+      { quantization: 'q4_0', sizeBytes: 200_000_000, fits: true, onDisk: true },
+      { quantization: 'f16', sizeBytes: 9_000_000_000, fits: false, onDisk: false },
+    ],
+  };
+}
+
 export interface FakeStore extends ModelStore {
+  searches: { query: string; limit: number }[];
   /** Pulls by id; tests add to it. */
   known: Map<string, PullInfo>;
   wishes: PullWish[];
@@ -84,6 +103,23 @@ export function createFakeStore(): FakeStore {
   };
   const store: FakeStore = {
     available: async () => [availableModel(), availableModel({ name: 'large', machineGb: 32 })],
+    suggest: async (bytesPerSecond) => [
+      {
+        name: 'tiny',
+        title: 'Tiny',
+        parameters: 3_000_000,
+        licence: 'mit',
+        quantization: 'q4_0',
+        sizeBytes: 4_000_000,
+        tokensPerSecond: bytesPerSecond / 4_000_000,
+      },
+    ],
+    searches: [],
+    async search(query, limit) {
+      store.searches.push({ query, limit });
+      failing();
+      return { models: [foundModel()], notes: [], memoryBytes: 4_000_000_000 };
+    },
     known: new Map([['pull-1', pullInfo()]]),
     wishes: [],
     removed: [],

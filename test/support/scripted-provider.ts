@@ -1,10 +1,10 @@
 import { AppError } from '../../src/core/errors.ts';
-import type { StreamEvent } from '../../src/core/events.ts';
+import type { ProviderEvent } from '../../src/core/events.ts';
 import type { Provider } from '../../src/core/provider.ts';
 
 /** A provider that answers every request with these events, an error among them being thrown; it has nothing else. */
 export function scriptedProvider(
-  events: readonly (StreamEvent | Error)[],
+  events: readonly (ProviderEvent | Error)[],
   changes: Partial<Provider> = {},
 ): Provider & { asked: number; returned: number } {
   const none = (what: string) => async (): Promise<never> => {

@@ -110,6 +110,11 @@ export async function startServer(options: StartOptions = {}): Promise<RunningSe
   };
 }
 
+/** Requests that the log of a server has at level error and above: whatever a client sends is the client's mistake. */
+export function errorLines({ stdout, stderr }: Pick<RunningServer, 'stdout' | 'stderr'>): string[] {
+  return (stdout() + stderr()).split('\n').filter((line) => /^\{"level":[56]0,.*"requestId":/.test(line));
+}
+
 /** Waits for a line that carries the server's address. */
 function addressIn(child: ChildProcess, text: () => string): Promise<string> {
   return new Promise((resolve) => {

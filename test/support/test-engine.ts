@@ -55,12 +55,20 @@ export function testEngine(
     },
     models: () => models,
     leftOut: () => [],
-    resolve(name) {
+    find(name) {
       const made = presets[name];
       if (made) return { model: models[0]!, variant: null, preset: made };
+      for (const model of models) {
+        const variant = model.variants.find(({ id }) => id === name);
+        if (variant) return { model, variant };
+      }
       const found = name === 'default' ? models[0] : models.find((candidate) => candidate.name === name);
+      return found === undefined ? null : { model: found, variant: null };
+    },
+    resolve(name) {
+      const found = catalog.find(name);
       if (!found) throw new AppError('model_not_found', name, { field: 'model' });
-      return { model: found, variant: null };
+      return found;
     },
   };
   const manager = createManager({

@@ -26,7 +26,10 @@ describe.skipIf(lacksGit)(`the source of the kernels${lacksGit ? ' (skipped: no 
       unpackSource(bundle, patchFiles(), source);
       const operations = readFileSync(join(source, 'ggml/src/ggml-cpu/ops.cpp'), 'utf8');
       expect(operations).toContain('tiles_per_head');
+      expect(operations).toContain('ggml_fa_group');
       expect(readFileSync(join(source, 'ggml/src/ggml-cpu/ggml-cpu.cpp'), 'utf8')).toContain('kept_threadpool');
+      expect(readFileSync(join(source, 'ggml/src/ggml-cpu/arch/x86/quants.c'), 'utf8')).toContain('ssse3_dot_q4_1(');
+      expect(readFileSync(join(source, 'ggml/src/ggml-cpu/ggml-cpu.c'), 'utf8')).toContain('ggml_columns_dot(');
       // A second time they do not fit, and that is said.
       const again = () => unpackSource(bundle, [...patchFiles(), ...patchFiles()], join(folder, 'again'));
       expect(again).toThrow(BuildError);

@@ -147,7 +147,13 @@ export function toChatRequest(body: Wire): ChatRequest {
     reasoning: { mode: 'on', budgetTokens: body.thinking.budget_tokens },
     endUserId: body.metadata.user_id,
     serviceTier: body.service_tier,
-    original: { dialect: 'anthropic', body, headers: { 'anthropic-version': '2023-06-01' } },
+    original: {
+      dialect: 'anthropic',
+      path: '/v1/messages',
+      bytes: new TextEncoder().encode(JSON.stringify(body)),
+      body,
+      headers: { 'anthropic-version': '2023-06-01' },
+    },
   };
 }
 
