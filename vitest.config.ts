@@ -1,12 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
 /** These compute on every core: beside others, whose threads wait for each other just so, they would take many times as long. */
-const wholeMachine = ['smollm2', 'embeddings', 'gpu', 'memory-limit', 'kernels'].map(
+const wholeMachine = ['smollm2', 'embeddings', 'gpu', 'memory-limit', 'kernels', 'kernels-without-avx'].map(
   (name) => `test/e2e/${name}.test.ts`,
 );
 
 /** The real server and the real worker; the limits are generous and only end a hung run. */
-const endToEnd = { testTimeout: 180_000, hookTimeout: 180_000 };
+const endToEnd = { testTimeout: 180_000, hookTimeout: 180_000, expect: { poll: { timeout: 60_000 } } };
 
 // `unit` needs nothing but Node; `e2e` starts the real server and the real worker, `e2e-alone` one file at a time;
 // `browser` needs Chromium and skips itself, with the reason, where there is none.
@@ -20,6 +20,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**', 'test/browser/**', 'test/clients/**'],
           testTimeout: 60_000,
+          hookTimeout: 60_000,
+          expect: { poll: { timeout: 30_000 } },
           // No module keeps a state, so files can share a process: most of their time would go into loading it anew.
           isolate: false,
           maxWorkers: 2,
@@ -53,6 +55,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          expect: { poll: { timeout: 60_000 } },
           sequence: { groupOrder: 3 },
         },
       },
