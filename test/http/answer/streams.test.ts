@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { StreamEvent } from '../../../src/core/events.ts';
 import { finishEvent, startEvent, textEvents, untilAborted } from '../../support/fake-engine.ts';
+import { untilClosed } from '../../support/sockets.ts';
 import { createHarness, type Harness } from '../harness.ts';
 
 let harness: Harness;
@@ -32,14 +33,16 @@ function open(): Client {
   sockets.push(socket);
   let text = '';
   socket.setEncoding('utf8');
+  const append = (chunk: string): void => {
+    text += chunk;
+  };
   return {
     socket,
     text: () => text,
     async seen(pattern) {
-      while (!pattern.test(text)) {
-        const [chunk] = await once(socket, 'data');
-        text += chunk;
-      }
+      // Once only: from then on everything is kept, also what comes between two looks.
+      if (!socket.listeners('data').includes(append)) socket.on('data', append);
+      while (!pattern.test(text)) await once(socket, 'data');
     },
   };
 }
@@ -389,7 +392,7 @@ describe('connections', () => {
     socket.write(post('/generate', { prompt: 'Hi' }));
     const call = await harness.gateway.call(0);
     socket.write('nonsense\r\n\r\n');
-    await once(socket, 'close');
+    await untilClosed(socket);
     await call.released;
     expect(received).toEqual([]);
   });
@@ -400,7 +403,7 @@ describe('connections', () => {
     client.socket.write(post('/generate/stream', { prompt: 'Hi' }));
     await client.seen(/Hel/);
     client.socket.write('\x16\x03\x01\x02\x00\x01\r\n\r\n');
-    await once(client.socket, 'close');
+    await untilClosed(client.socket);
     await (await harness.gateway.call(0)).released;
     expect(client.text()).not.toContain('400');
   });
@@ -459,7 +462,7 @@ describe('close', () => {
     await once(ahead.socket, 'connect');
     await expect.poll(() => harness.http.activeConnections()).toBe(1);
     const closed = harness.close();
-    await once(ahead.socket, 'close');
+    await untilClosed(ahead.socket);
     await closed;
   });
 
@@ -472,7 +475,7 @@ describe('close', () => {
     busy.socket.write(post('/generate/stream', { prompt: 'Hi' }));
     await busy.seen(/Hel/);
     const closed = harness.close();
-    await once(idle.socket, 'close');
+    await untilClosed(idle.socket);
     harness.clock.advance(5_000);
     await closed;
     await (await harness.gateway.call(0)).released;

@@ -5,6 +5,7 @@ import type { Config } from '../../../../src/config/schema.ts';
 import { AppError } from '../../../../src/core/errors.ts';
 import type { StreamEvent } from '../../../../src/core/events.ts';
 import { answerEvents, startEvent, textEvents, untilAborted } from '../../../support/fake-engine.ts';
+import { untilClosed } from '../../../support/sockets.ts';
 import { openWebSocket, type WebSocketClient } from '../../../support/websocket-client.ts';
 import { createHarness, type Harness } from '../../harness.ts';
 
@@ -306,7 +307,7 @@ describe('a peer', () => {
     const socket = await openRaw();
     const opcodes: number[] = [];
     socket.on('data', (bytes) => opcodes.push(bytes[0]! & 0x0f));
-    const closed = once(socket, 'close');
+    const closed = untilClosed(socket);
     for (const _ of [1, 2]) {
       harness.clock.advance(30_000);
       await once(socket, 'data');
