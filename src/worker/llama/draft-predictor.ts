@@ -11,6 +11,8 @@ export class DraftPredictor extends TokenPredictor {
   source: DraftSource | null = null;
   /** Whether the decode under way evaluates guesses; taken back by whoever begins one. */
   hasGuessed = false;
+  /** For the decode that comes next. */
+  #guess: Token[] = [];
   /** Tokens proposed since the last `takeProposed`. */
   #proposed = 0;
 
@@ -18,9 +20,15 @@ export class DraftPredictor extends TokenPredictor {
   override reset(): void {}
   override pushTokens(): void {}
 
+  /** Asks for guesses at what the next decode gives; whether there are some. */
+  guess(): boolean {
+    this.#guess = this.limit === 0 || !this.source ? [] : (this.source.propose(this.limit) as Token[]);
+    return this.#guess.length > 0;
+  }
+
   override predictTokens(): Token[] {
-    if (this.limit === 0 || !this.source) return [];
-    const guess = this.source.propose(this.limit) as Token[];
+    const guess = this.#guess;
+    this.#guess = [];
     this.#proposed += guess.length;
     this.hasGuessed = guess.length > 0;
     return guess;

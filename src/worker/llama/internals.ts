@@ -1,6 +1,6 @@
 /**
- * Everything that is reached for in node-llama-cpp without being part of what it offers. Nothing outside this file names
- * a private member; README.md beside it lists each with the test that guards it. A part is looked for and never taken
+ * What is reached for in node-llama-cpp without being part of what it offers. Nothing outside this file and
+ * `internals-step.ts` names a private member; README.md beside them lists each with the test that guards it. A part is looked for and never taken
  * for granted: where it is gone, what it is for is gone, and nothing else.
  */
 import { type LlamaContext, LlamaContextSequence, type Token, type TokenMeter } from 'node-llama-cpp';
@@ -111,33 +111,46 @@ type Watchers = Map<number, (fault: SamplingFault) => void>;
 /** By context. */
 const watchersOf = new WeakMap<object, Watchers>();
 
+/** A look at what the samplers of one sequence see. */
+export interface SamplingWatch {
+  /** The first fault since the last call. */
+  takeFault(): SamplingFault | null;
+  /** The sequence's next token is chosen at this index of the batch. The library's own evaluations tell it by themselves. */
+  expect(batchLogitIndex: number): void;
+}
+
 /**
  * Looks at what the samplers of a sequence see. The weight of the candidates that are left to choose from is one number,
  * and no number where one of them is none; nothing else is looked at, so it costs no pass over the vocabulary. An error of
  * a sampler is told in the same way: the library forgets the evaluation then, and ends the process.
- * Returns what takes the first fault since its last call; null where the library cannot be watched.
+ * Null where the library cannot be watched.
  */
-export function watchSampling(llamaSequence: LlamaContextSequence): (() => SamplingFault | null) | null {
+export function watchSampling(llamaSequence: LlamaContextSequence): SamplingWatch | null {
   const source = llamaSequence as DecodeSource;
   const watchers = watchersIn(llamaSequence.context);
   if (watchers === null || typeof source._decodeTokens !== 'function') return null;
   let fault: SamplingFault | null = null;
+  const note = (found: SamplingFault) => {
+    fault ??= found;
+  };
+  const expect = (batchLogitIndex: number) => {
+    watchers.set(batchLogitIndex, note);
+  };
   const decode = source._decodeTokens.bind(llamaSequence);
   const watched: typeof decode = (tokens, logits, evaluationPriority, tokenMeter, contextShift, mapLogits, ...rest) => {
     const mapWatched = (batchLogitIndex: number, tokenIndex: number) => {
-      watchers.set(batchLogitIndex, (found) => {
-        fault ??= found;
-      });
+      expect(batchLogitIndex);
       return mapLogits(batchLogitIndex, tokenIndex);
     };
     return decode(tokens, logits, evaluationPriority, tokenMeter, contextShift, mapWatched, ...rest);
   };
   Object.defineProperty(llamaSequence, '_decodeTokens', { value: watched, configurable: true });
-  return () => {
+  const takeFault = () => {
     const taken = fault;
     fault = null;
     return taken;
   };
+  return { takeFault, expect };
 }
 
 /** Covers the choice of tokens in a context, once. */

@@ -7,6 +7,7 @@ import { checkpointOptions } from './checkpoints.ts';
 import { DraftPredictor } from './draft-predictor.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { acceptsSeveralGuesses, findEvaluateOnly } from './internals.ts';
+import { findStepDriver } from './internals-step.ts';
 import { loadFailure, loadModel, startLibrary } from './library.ts';
 import { toSequence } from './slot-sequence.ts';
 
@@ -53,18 +54,20 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
   const llama = await startLibrary(options);
   const model = await loadModel(llama, options);
   const context = await createContext(model, options);
-  // Ids equal the order of these calls, and sequences are never disposed: slot n is sequence n for ever.
-  const evaluators: ReturnType<typeof findEvaluateOnly>[] = [];
   const guesses = options.drafts && supportsDrafts(model);
-  const sequences = Array.from({ length: options.slots }, (_, slot) => {
+  // Ids equal the order of these calls, and sequences are never disposed: slot n is sequence n for ever.
+  const slots = Array.from({ length: options.slots }, () => {
     const predictor = guesses ? new DraftPredictor() : null;
     const llamaSequence = context.getSequence({
       checkpoints: checkpointOptions(options.slots),
       ...(predictor && { tokenPredictor: predictor }),
     });
-    evaluators.push(findEvaluateOnly(llamaSequence));
-    return toSequence(llamaSequence, slot, llama, predictor, options.model);
+    return { llamaSequence, predictor };
   });
+  const llamaSequences = slots.map(({ llamaSequence }) => llamaSequence);
+  const evaluators = llamaSequences.map(findEvaluateOnly);
+  const driver = findStepDriver(context, llamaSequences);
+  const sequences = slots.map((own, slot) => toSequence({ ...own, slot, llama, driver, modelName: options.model }));
   llama.maxThreads = options.threads;
   await probe(sequences[0]!, model);
 

@@ -4,27 +4,31 @@ import { damagedError } from '../../ipc/damaged.ts';
 import type { Generation, GenerationSettings, Sequence } from '../sequence/sequence.ts';
 import { type Checkpoints, createCheckpoints } from './checkpoints.ts';
 import type { DraftPredictor } from './draft-predictor.ts';
-import { createGrammarFollower, type FollowedGrammar } from './grammar-follower.ts';
+import { type Guesses, generateSampled } from './generate-sampled.ts';
+import { createGrammarFollower } from './grammar-follower.ts';
 import { findStateCopy, watchSampling } from './internals.ts';
+import type { StepDriver } from './internals-step.ts';
 import { createPicker, seededRandom } from './picker.ts';
-import { candidateOptions, evaluateOptions, randomSeed } from './sampler.ts';
+import { candidateOptions, randomSeed } from './sampler.ts';
 
 /** Sequences by the interface that the loop sees, to find the library's one of a neighbour. */
 const knownOf = new WeakMap<Sequence, { llamaSequence: LlamaContextSequence; checkpoints: Checkpoints }>();
 
 /**
- * A slot over one sequence of the library. `slot`: its id in the context, which orders the batch; `modelName`: for errors
- * that a client sees.
+ * A slot over one sequence of the library. `slot`: its id in the context, which orders the batch; `driver`: that of its
+ * context, or null where everything is left to the library; `modelName`: for errors that a client sees.
  */
-export function toSequence(
-  llamaSequence: LlamaContextSequence,
-  slot: number,
-  llama: Llama,
-  predictor: DraftPredictor | null,
-  modelName: string,
-): Sequence {
+export function toSequence(deps: {
+  llamaSequence: LlamaContextSequence;
+  slot: number;
+  llama: Llama;
+  predictor: DraftPredictor | null;
+  driver: StepDriver | null;
+  modelName: string;
+}): Sequence {
+  const { llamaSequence, slot, llama, predictor, driver, modelName } = deps;
   const { model } = llamaSequence;
-  const takeFault = watchSampling(llamaSequence) ?? (() => null);
+  const { takeFault, expect } = watchSampling(llamaSequence) ?? { takeFault: () => null, expect: () => {} };
   /** One evaluation of the library: what its sampler could not do is thrown as what it was. */
   const looked = async <Result>(evaluation: Promise<Result>): Promise<Result> => {
     takeFault();
@@ -49,8 +53,16 @@ export function toSequence(
     abandon() {
       abandoned = llamaSequence.tokenPredictions.unused;
     },
+    async drop() {
+      if (guesses.unused() <= 0) return;
+      guesses.abandon();
+      const { nextTokenIndex: start, contextSize: end } = llamaSequence;
+      await llamaSequence.eraseContextTokenRanges([{ start, end }]);
+    },
     begin() {
-      if (predictor) predictor.hasGuessed = false;
+      if (!predictor) return false;
+      predictor.hasGuessed = false;
+      return predictor.guess();
     },
   };
   const follow = createGrammarFollower(model, llama, () => predictor?.hasGuessed ?? true);
@@ -70,7 +82,10 @@ export function toSequence(
       if (!source || !copy || other.copyable(length) !== length) return false;
       return checkpoints.copied(source.checkpoints, () => copy(source.llamaSequence, length), length);
     },
-    prefill: (tokens) => llamaSequence.evaluateWithoutGeneratingNewTokens(tokens as Token[], { evaluationPriority }),
+    prefill(tokens) {
+      driver?.joinLibrary();
+      return llamaSequence.evaluateWithoutGeneratingNewTokens(tokens as Token[], { evaluationPriority });
+    },
     generate(tokens, how) {
       guesses.abandon();
       // A grammar lives in the library's sampler.
@@ -82,9 +97,24 @@ export function toSequence(
         next: () => looked(generation.next()),
         stop: generation.stop,
       });
-      if (picks) return guarded(generatePicked(llamaSequence, evaluationPriority, tokens as Token[], how));
-      const grammar = how.grammar && follow(how.grammar);
-      const generation = generateSampled(llamaSequence, evaluationPriority, tokens as Token[], how, grammar, guesses);
+      if (picks) {
+        const generation = generatePicked(llamaSequence, evaluationPriority, tokens as Token[], how);
+        return guarded({
+          next() {
+            driver?.joinLibrary();
+            return generation.next();
+          },
+          stop: generation.stop,
+        });
+      }
+      const generation = generateSampled(tokens as Token[], how, {
+        llamaSequence,
+        slot,
+        driver,
+        expect,
+        guesses,
+        grammar: how.grammar && follow(how.grammar),
+      });
       hasSwitched = generation.hasSwitched;
       return guarded(generation);
     },
@@ -92,6 +122,7 @@ export function toSequence(
       guesses.abandon();
       if (predictor) predictor.source = null;
       hasSwitched = () => false;
+      driver?.joinLibrary();
       return looked(scoreNext(llamaSequence, evaluationPriority, tokens as Token[], candidates as Token[]));
     },
     draft: predictor && {
@@ -134,64 +165,6 @@ function needsPicker({ topLogprobs, sampling }: GenerationSettings, model: Llama
   const { ignoreEnd = false, minTokens = 0, logitBias = {}, typicalP = 1 } = sampling;
   const biasesEnd = Object.keys(logitBias).some((token) => model.isEogToken(Number(token) as Token));
   return topLogprobs !== null || ignoreEnd || minTokens > 0 || typicalP < 1 || biasesEnd;
-}
-
-/** What guesses under way mean to a running generation. */
-interface Guesses {
-  /** Tokens that are generated already and that nobody has taken. */
-  unused(): number;
-  /** Gives those up for ever. */
-  abandon(): void;
-  /** A decode begins, and nothing is guessed in it yet. */
-  begin(): void;
-}
-
-/** The library samples; the usual way. `hasSwitched`: another grammar binds now than when its guesses were verified. */
-function generateSampled(
-  llamaSequence: LlamaContextSequence,
-  evaluationPriority: 1,
-  tokens: Token[],
-  how: GenerationSettings,
-  grammar: FollowedGrammar | null,
-  guesses: Guesses,
-): Generation & { hasSwitched(): boolean } {
-  const evaluate = (input: Token[]) =>
-    // One generator fewer per token than the library's shorter call.
-    llamaSequence.evaluateWithMetadata(
-      input,
-      {},
-      {
-        ...evaluateOptions(how.sampling, how.generated, llamaSequence),
-        ...(grammar && { grammarEvaluationState: grammar.state }),
-        evaluationPriority,
-      },
-    );
-  let iterator = evaluate(tokens);
-  let last: Token | null = null;
-  let verifiedUnder: number | null = null;
-  const hasSwitched = () => grammar !== null && guesses.unused() > 0 && grammar.id() !== verifiedUnder;
-  return {
-    hasSwitched,
-    async next() {
-      if (last !== null && hasSwitched()) {
-        // What was guessed beyond the switch followed the wrong grammar. A new evaluation drops it from the state.
-        await iterator.return();
-        guesses.abandon();
-        iterator = evaluate([last]);
-      }
-      if (guesses.unused() <= 0) {
-        verifiedUnder = grammar?.id() ?? null;
-        guesses.begin();
-      }
-      const result = await iterator.next();
-      if (result.done) throw new Error('the generation ended by itself');
-      last = result.value.token;
-      return { token: last, logprob: null, top: [] };
-    },
-    async stop() {
-      await iterator.return();
-    },
-  };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { getModuleVersion, LlamaContextSequence } from 'node-llama-cpp';
+import { getModuleVersion, LlamaContext, LlamaContextSequence } from 'node-llama-cpp';
 import { describe, expect, it } from 'vitest';
 import { acceptsSeveralGuesses, findEvaluateOnly, findStateCopy } from '../../../src/worker/llama/internals.ts';
 import { sourceFiles, withoutComments } from '../../support/imports.ts';
@@ -57,11 +57,28 @@ describe('the private parts of node-llama-cpp', () => {
     }
   });
 
-  it('are named in one file of the worker', () => {
+  it('have what a step needs that goes past the library, and move a sequence on as it does', () => {
+    const decode = sourceOf('_decodeTokens');
+    expect(decode).toContain('this._nextTokenIndex += tokensToDecode.length;');
+    expect(decode).toContain('this._contextTokens = this._contextTokens.concat(tokensToDecode);');
+    expect(sourceOf('_resolveSamplerConfig')).toMatch(
+      /dryRepeatPenaltySequenceBreakers: .*[\s\S]*grammarEvaluationState/,
+    );
+    const context = String(Reflect.get(LlamaContext.prototype, '_decodeTokens'));
+    expect(context).toMatch(
+      /^async _decodeTokens\(\{ sequenceId, firstTokenSequenceIndex, tokens, logits, evaluationPriority = \w+, tokenMeter, afterBatchAction \}, logitDataMapper\)/,
+    );
+    const dispatch = String(Reflect.get(LlamaContext.prototype, 'dispatchPendingBatch'));
+    for (const call of ['initBatch(', 'addToBatch(', 'setThreads(', 'decodeBatch()']) {
+      expect(dispatch).toContain(`this._ctx.${call}`);
+    }
+  });
+
+  it('are named in two files of the worker', () => {
     const folder = join(repositoryRoot, 'src/worker');
     const naming = sourceFiles(folder).filter((file) =>
       /[.'[]_[a-z]/.test(withoutComments(readFileSync(join(folder, file), 'utf8'))),
     );
-    expect(naming).toEqual(['llama/internals.ts']);
+    expect(naming.toSorted()).toEqual(['llama/internals-step.ts', 'llama/internals.ts']);
   });
 });
