@@ -17,6 +17,7 @@ export interface RunningAttempt {
   failed(thrown: unknown): Promise<void>;
   /** The client wants no more of it. */
   cancelled(): Promise<void>;
+  hasEnded(): boolean;
   /** What it has cost in nano-USD, once it has ended; null: unknown, or nobody keeps books. */
   cost(): bigint | null;
   /** The most that it may cost in nano-USD; null: unknown, or nobody keeps books. */
@@ -93,6 +94,7 @@ export async function beginAttempt(
       await end(context.signal.aborted || error.code === 'client_closed_request' ? 'cancelled' : 'failed', error);
     },
     cancelled: () => end('cancelled', null),
+    hasEnded: () => hasEnded,
     cost: () => admitted.find((one) => one.cost !== undefined)?.cost?.() ?? null,
     most: () => admitted.find((one) => one.mostNanoUsd !== undefined)?.mostNanoUsd ?? null,
   };

@@ -3,6 +3,7 @@ import { type CallContext, localProviderId } from '../core/call.ts';
 import { type Clock, delay } from '../core/clock.ts';
 import { AppError, toAppError } from '../core/errors.ts';
 import { heardOf, isContent, type Progress, type ProviderEvent, type StreamEvent } from '../core/events.ts';
+import { type Flow, flowOf } from '../core/flow.ts';
 import type { Provider } from '../core/provider.ts';
 import { type RetryBudget, retryDelayMs } from './retries.ts';
 import type { GatewayTarget } from './targets.ts';
@@ -38,7 +39,7 @@ interface CommittedAnswer extends GatewayTarget {
   /** The head of an answer that passes as it came; null: it is told in the common words. */
   relayHead: RelayHead | null;
   /** Every event but progress from the first on, those that were waited for included. */
-  events: AsyncIterableIterator<ProviderEvent>;
+  events: Flow<ProviderEvent>;
 }
 
 /**
@@ -53,7 +54,7 @@ export async function firstCommitted(
 ): Promise<CommittedAnswer> {
   const { targets, clock } = plan;
   const ask = async (one: Try): Promise<CommittedAnswer> => {
-    const iterator = (await begin(one))[Symbol.asyncIterator]();
+    const iterator = flowOf(await begin(one));
     try {
       const seen: ProviderEvent[] = [];
       let start: StartEvent | null = null;
@@ -88,7 +89,7 @@ export async function firstCommitted(
         if (hasCommitted) return committed(null);
       }
     } catch (error) {
-      await iterator.return?.();
+      await iterator.return();
       throw error;
     }
   };
@@ -266,19 +267,16 @@ function commits(provider: Provider, event: StreamEvent): boolean {
   return isContent(event) && event.type !== 'text-start' && event.type !== 'reasoning-start';
 }
 
-/**
- * The events that were pulled already, the one that is on its way, then the rest. Written out rather than as a generator:
- * a generator that was never started would not hand an early `return` on to the provider.
- */
+/** The events that were pulled already, the one that is on its way, then the rest. */
 function resume(
   seen: ProviderEvent[],
-  iterator: AsyncIterator<ProviderEvent>,
+  rest: Flow<ProviderEvent>,
   pending: Promise<IteratorResult<ProviderEvent>> | null,
-): AsyncIterableIterator<ProviderEvent> {
+): Flow<ProviderEvent> {
   let coming = pending;
   // It may fail before anybody asks for it.
   coming?.catch(() => {});
-  return {
+  const flow: Flow<ProviderEvent> = {
     [Symbol.asyncIterator]() {
       return this;
     },
@@ -287,12 +285,25 @@ function resume(
       if (value !== undefined) return Promise.resolve({ done: false, value });
       const first = coming;
       coming = null;
-      return first ?? iterator.next();
+      return first ?? rest.next();
+    },
+    async each(take) {
+      try {
+        while (seen.length > 0 || coming !== null) {
+          const { done, value } = await flow.next();
+          if (done) return;
+          take(value);
+        }
+      } catch (error) {
+        await rest.return();
+        throw error;
+      }
+      return rest.each(take);
     },
     async return() {
       seen.length = 0;
-      await iterator.return?.();
-      return { done: true, value: undefined };
+      return rest.return();
     },
   };
+  return flow;
 }

@@ -2,6 +2,7 @@ import type { CallContext } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import { type AppError, toAppError } from '../core/errors.ts';
 import { coarseReason, heardOf, isContent, type ProviderEvent } from '../core/events.ts';
+import { type Flow, layered } from '../core/flow.ts';
 import { promptTokensOf, type Usage, unknownUsage } from '../core/usage.ts';
 import type { AppEvent, Bus } from '../observe/bus.ts';
 import { thirdsOf } from './attempts.ts';
@@ -20,7 +21,7 @@ interface RequestMeter {
    * Hands every event on and ends with the stream, however that ends. What it throws is an `AppError`, also for a stream
    * that ends without a `finish`: it must not be taken for a whole answer.
    */
-  watch(events: AsyncIterableIterator<ProviderEvent>): AsyncIterableIterator<ProviderEvent>;
+  watch(events: Flow<ProviderEvent>): Flow<ProviderEvent>;
   /** The answer came whole. */
   answered(result: { usage: Usage; queueMs: number | null }): void;
   /** It failed before anybody had committed, or as a whole; returns the error. */
@@ -112,30 +113,17 @@ export function meterRequest(
           end(coarseReason(event.reason), sinceBegun());
         }
       };
-      // Written out rather than as a generator: one that was never started would not hand an early `return` on.
-      return {
-        [Symbol.asyncIterator]() {
-          return this;
+      return layered<ProviderEvent>(events, {
+        take(event, give) {
+          see(event);
+          give(event.type === 'finish' ? timed(event) : event);
         },
-        async next() {
-          try {
-            const result = await events.next();
-            if (!result.done) {
-              see(result.value);
-              return result.value.type === 'finish' ? { done: false, value: timed(result.value) } : result;
-            }
-            if (!ended) throw new Error(`provider ${provider} ended an answer without a finish`);
-            return result;
-          } catch (error) {
-            throw failed(error);
-          }
+        ended() {
+          if (!ended) throw new Error(`provider ${provider} ended an answer without a finish`);
         },
-        async return() {
-          end('cancelled', sinceBegun());
-          await events.return?.();
-          return { done: true, value: undefined };
-        },
-      };
+        failed,
+        leaves: () => end('cancelled', sinceBegun()),
+      });
     },
     answered({ usage: counted, queueMs }) {
       usage = counted;

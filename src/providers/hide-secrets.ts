@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import type { ProviderConfig } from '../config/providers.ts';
 import { redacted } from '../config/secret.ts';
 import { AppError } from '../core/errors.ts';
+import { layered } from '../core/flow.ts';
 import type { Provider } from '../core/provider.ts';
 import type { ProviderBatches } from '../core/provider-batch.ts';
 
@@ -30,18 +31,8 @@ export function hidingSecrets(provider: Provider, config: Pick<ProviderConfig, '
       });
   const each =
     <Arguments extends unknown[], Piece>(call: (...args: Arguments) => AsyncIterable<Piece>) =>
-    (...args: Arguments): AsyncIterable<Piece> => {
-      const pieces = call(...args)[Symbol.asyncIterator]();
-      return {
-        [Symbol.asyncIterator]: () => ({
-          next: () =>
-            pieces.next().catch((thrown: unknown) => {
-              throw shown(thrown);
-            }),
-          return: async () => (await pieces.return?.()) ?? { done: true, value: undefined },
-        }),
-      };
-    };
+    (...args: Arguments): AsyncIterable<Piece> =>
+      layered<Piece>(call(...args), { failed: shown });
   const batchesWithout = (batches: ProviderBatches): ProviderBatches => ({
     ...batches,
     read(...given) {

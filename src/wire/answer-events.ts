@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import { type Flow, pulledFlow } from '../core/flow.ts';
 
 /** What a piece of an answer says. */
 export interface Heard<Event> {
@@ -39,7 +40,8 @@ const graceMs = 250;
 export function answerEvents<Event>(
   deps: { signal: AbortSignal; clock: Pick<Clock, 'after'> },
   open: () => Promise<OpenAnswer<Event>>,
-): AsyncIterableIterator<Event> {
+): Flow<Event> {
+  const { signal, clock } = deps;
   let answer: OpenAnswer<Event> | null = null;
   let heard: Heard<Event> = { events: [] };
   let given = 0;
@@ -49,30 +51,65 @@ export function answerEvents<Event>(
     isOver = true;
     answer?.close();
   };
-  const finishWhole = ({ body, release, close }: OpenAnswer<Event>) => {
+  /** `rest`: resolves when all of the body was read. */
+  const finishWhole = ({ release, close }: OpenAnswer<Event>, rest: Promise<void>) => {
     isOver = true;
     release();
-    const timer = deps.clock.after(graceMs, close);
-    const rest = async () => {
-      while (!(await body.next()).done);
-    };
+    const timer = clock.after(graceMs, close);
     // What breaks now was whole.
-    rest()
+    rest
       .catch(() => {})
       .finally(() => {
         timer.cancel();
         close();
       });
   };
+  const restOf = async (body: AsyncIterator<Uint8Array>) => {
+    while (!(await body.next()).done);
+  };
+  /** What is not asked for before is, and what is known of it then can be heard. */
+  const opened = async (): Promise<OpenAnswer<Event>> => {
+    if (answer !== null) return answer;
+    signal.throwIfAborted();
+    answer = await open();
+    heard = { events: answer.reading.first ?? [] };
+    // Nobody wants it any more.
+    if (isOver) answer.close();
+    return answer;
+  };
   /** Goes on until there is an event, or the end. */
   const hear = async (from: OpenAnswer<Event>) => {
     while (given === heard.events.length) {
       if (heard.failure !== undefined) throw heard.failure;
-      if (heard.isWhole) return finishWhole(from);
+      if (heard.isWhole) return finishWhole(from, restOf(from.body));
       const piece = await from.body.next();
       heard = piece.done ? { ...from.reading.end(), isWhole: true } : from.reading.push(piece.value);
       given = 0;
     }
+  };
+  /** All of the body behind what was heard. */
+  const hearEach = async (from: OpenAnswer<Event>, take: (event: Event) => void) => {
+    const whole = Promise.withResolvers<void>();
+    const tell = ({ events, failure }: Heard<Event>) => {
+      for (const event of events) {
+        signal.throwIfAborted();
+        take(event);
+      }
+      if (failure !== undefined) throw failure;
+    };
+    const rest = pushing(from.body).each((piece) => {
+      // What comes behind its end.
+      if (isOver) return;
+      const said = from.reading.push(piece);
+      tell(said);
+      if (!said.isWhole) return;
+      isOver = true;
+      whole.resolve();
+    });
+    await Promise.race([rest, whole.promise]);
+    if (isOver) return finishWhole(from, rest);
+    tell(from.reading.end());
+    finishWhole(from, rest);
   };
   return {
     [Symbol.asyncIterator]() {
@@ -81,17 +118,28 @@ export function answerEvents<Event>(
     async next() {
       if (isOver) return { done: true, value: undefined };
       try {
-        if (answer === null) {
-          deps.signal.throwIfAborted();
-          answer = await open();
-          heard = { events: answer.reading.first ?? [] };
-          // Nobody wants it any more.
-          if (isOver) answer.close();
-        }
-        if (given === heard.events.length && !isOver) await hear(answer);
+        const from = await opened();
+        if (given === heard.events.length && !isOver) await hear(from);
         if (isOver) return { done: true, value: undefined };
-        deps.signal.throwIfAborted();
+        signal.throwIfAborted();
         return { done: false, value: heard.events[given++]! };
+      } catch (error) {
+        finish();
+        throw error;
+      }
+    },
+    async each(take) {
+      if (isOver) return;
+      try {
+        const from = await opened();
+        while (given < heard.events.length && !isOver) {
+          signal.throwIfAborted();
+          take(heard.events[given++]!);
+        }
+        if (isOver) return;
+        if (heard.failure !== undefined) throw heard.failure;
+        if (heard.isWhole) return finishWhole(from, restOf(from.body));
+        await hearEach(from, take);
       } catch (error) {
         finish();
         throw error;
@@ -102,4 +150,8 @@ export function answerEvents<Event>(
       return { done: true, value: undefined };
     },
   };
+}
+
+function pushing(body: AsyncIterator<Uint8Array>): Flow<Uint8Array> {
+  return 'each' in body ? (body as Flow<Uint8Array>) : pulledFlow(body);
 }

@@ -1,7 +1,20 @@
 import type { Readable } from 'node:stream';
+import type { Flow } from '../core/flow.ts';
 
 /** So much waits for whoever reads slowly before the stream is told to wait. */
 const mostWaitingBytes = 64 * 1024;
+
+/** Who waits for a piece, or for all of them. */
+interface Reader {
+  /** Of one piece: whoever wants another asks again. */
+  wantsOne: boolean;
+  give(piece: Uint8Array): void;
+  end(): void;
+  fail(error: unknown): void;
+}
+
+/** What has begun is told behind whatever else comes with it. */
+const soon = Promise.resolve();
 
 /**
  * What comes of a stream, all that is there at a time as one piece: a batch of small records is understood and passed on at once.
@@ -11,13 +24,13 @@ const mostWaitingBytes = 64 * 1024;
 export function piecesOf(
   stream: Readable,
   { why, stop }: { why: (error: unknown) => unknown; stop: () => void },
-): AsyncIterableIterator<Uint8Array> {
+): Flow<Uint8Array> {
   let waiting: Uint8Array[] = [];
   let waitingBytes = 0;
   let hasBegun = false;
   let hasEnded = false;
   let failure: { error: unknown } | null = null;
-  let reader: PromiseWithResolvers<IteratorResult<Uint8Array>> | null = null;
+  let reader: Reader | null = null;
   let isTelling = false;
 
   const take = (): Uint8Array => {
@@ -30,20 +43,25 @@ export function piecesOf(
   const tell = () => {
     isTelling = false;
     if (reader === null) return;
-    const { resolve, reject } = reader;
-    if (waiting.length > 0) resolve({ done: false, value: take() });
-    else if (hasEnded) resolve({ done: true, value: undefined });
-    else if (failure !== null) reject(why(failure.error));
-    else return;
+    const to = reader;
+    if (waiting.length > 0) {
+      if (to.wantsOne) reader = null;
+      to.give(take());
+      if (to.wantsOne) return;
+    }
+    if (!hasEnded && failure === null) return;
     reader = null;
+    if (hasEnded) to.end();
+    else to.fail(why(failure!.error));
   };
   /** What else comes with it in this turn belongs to it. */
   const tellSoon = () => {
     if (reader === null || isTelling) return;
     isTelling = true;
-    queueMicrotask(tell);
+    void soon.then(tell);
   };
   const begin = () => {
+    if (hasBegun) return;
     hasBegun = true;
     stream.on('data', (piece: Uint8Array) => {
       waiting.push(piece);
@@ -69,11 +87,32 @@ export function piecesOf(
       return this;
     },
     next() {
-      if (!hasBegun) begin();
-      reader = Promise.withResolvers();
-      const { promise } = reader;
-      tell();
-      return promise;
+      begin();
+      return new Promise((resolve, reject) => {
+        reader = {
+          wantsOne: true,
+          give: (value) => resolve({ done: false, value }),
+          end: () => resolve({ done: true, value: undefined }),
+          fail: reject,
+        };
+        tell();
+      });
+    },
+    each(take) {
+      begin();
+      return new Promise((resolve, reject) => {
+        const give = (piece: Uint8Array) => {
+          try {
+            take(piece);
+          } catch (error) {
+            reader = null;
+            reject(error);
+            if (!hasEnded) stop();
+          }
+        };
+        reader = { wantsOne: false, give, end: resolve, fail: reject };
+        tell();
+      });
     },
     async return() {
       if (!hasEnded) stop();

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
+import { type Flow, flowOf } from '../core/flow.ts';
 
 /** How long another server may take, in milliseconds. */
 export interface UpstreamTimeouts {
@@ -22,7 +23,7 @@ export interface UpstreamWatch {
    * `signal` aborts, whatever the source does then, and `upstream_unavailable` when the source fails; an end that comes too
    * soon is for its reader to see. Closes the watch at its end.
    */
-  body<Piece>(source: AsyncIterable<Piece>): AsyncIterableIterator<Piece>;
+  body<Piece>(source: AsyncIterable<Piece>): Flow<Piece>;
   /** The answer is whole, whatever still comes of its body: no time counts any more, nor the signal of the caller. */
   release(): void;
   /** Stops the timers, and ends the request and whoever waits for it, if it still runs. More than once is fine. */
@@ -102,24 +103,30 @@ export function watchUpstream(deps: {
       }
     },
     // Written out rather than as a generator, which would take longer for each piece.
-    body<Piece>(source: AsyncIterable<Piece>) {
-      const pieces = source[Symbol.asyncIterator]();
+    body<Piece>(source: AsyncIterable<Piece>): Flow<Piece> {
+      const pieces = flowOf(source);
       let isOver = false;
       const finish = () => {
         if (isOver) return;
         isOver = true;
         close();
         // Not waited for: a source that ignores the abort is still busy with its last piece.
-        pieces.return?.().then(undefined, () => undefined);
+        pieces.return().then(undefined, () => undefined);
       };
-      const came = (piece: IteratorResult<Piece, unknown>): IteratorResult<Piece, undefined> => {
+      const waits = () => {
+        if (firstByte !== null) return;
+        waitsSinceMs = clock.monotonicMs();
+        if (idle === null) lookAfter(timeouts.idleMs);
+      };
+      const came = () => {
         waitsSinceMs = null;
         firstByte?.cancel();
         firstByte = null;
-        if (!piece.done) return { done: false, value: piece.value };
+      };
+      const ended = () => {
+        came();
         hasEnded = true;
         finish();
-        return { done: true, value: undefined };
       };
       const broke = (error: unknown): never => {
         const reason = whyFailed(error);
@@ -132,11 +139,39 @@ export function watchUpstream(deps: {
         },
         next() {
           if (isOver) return Promise.resolve({ done: true, value: undefined });
-          if (firstByte === null) {
-            waitsSinceMs = clock.monotonicMs();
-            if (idle === null) lookAfter(timeouts.idleMs);
-          }
-          return orAbort(pieces.next()).then(came, broke);
+          waits();
+          return orAbort(pieces.next()).then((result): IteratorResult<Piece, undefined> => {
+            if (result.done) {
+              ended();
+              return { done: true, value: undefined };
+            }
+            came();
+            return { done: false, value: result.value };
+          }, broke);
+        },
+        async each(take) {
+          if (isOver) return;
+          const thrown: unknown[] = [];
+          waits();
+          const all = pieces.each((piece) => {
+            // Of a source that ignores the abort.
+            if (isOver) return;
+            came();
+            try {
+              take(piece);
+            } catch (error) {
+              thrown.push(error);
+              // At once: a source may take its time to end.
+              rejectWaiter?.(error);
+              throw error;
+            }
+            waits();
+          });
+          await orAbort(all).then(ended, (error: unknown) => {
+            if (thrown.length === 0) return broke(error);
+            finish();
+            throw thrown[0];
+          });
         },
         async return() {
           finish();

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import type { AttemptEnd, AttemptGuard } from '../../src/core/attempt.ts';
 import { anonymous, type CallContext, localRouting, noWish } from '../../src/core/call.ts';
 import type { ChatRequest } from '../../src/core/chat.ts';
 import { AppError } from '../../src/core/errors.ts';
 import type { Progress, StreamEvent } from '../../src/core/events.ts';
+import { flowOf } from '../../src/core/flow.ts';
 import type { Provider } from '../../src/core/provider.ts';
 import { promptUsage } from '../../src/core/usage.ts';
 import { likelyPrompt } from '../../src/gateway/estimate.ts';
@@ -36,12 +38,16 @@ const finish: StreamEvent = {
 const full = new AppError('queue_full', 'full', { retryAfterSeconds: 3 });
 
 function setup(...providers: Provider[]) {
+  return setupGuarded([], ...providers);
+}
+
+function setupGuarded(guards: AttemptGuard[], ...providers: Provider[]) {
   const events: AppEvent[] = [];
   const clock = manualClock();
   const bus = { publish: (event: AppEvent) => void events.push(event) };
   const gateway = createGateway({
     providers: () => new Map(providers.map((one) => [one.id, one])),
-    guards: [],
+    guards,
     clock,
     bus,
     random: () => 0.5,
@@ -89,6 +95,15 @@ describe('the gateway', () => {
     const answer = await gateway.stream(request, anyContext());
     await expect(collect(answer.events)).rejects.toMatchObject({ code: 'internal_error' });
     expect(events.at(-1)).toMatchObject({ type: 'request-ended', outcome: 'internal_error', provider: 'local' });
+  });
+
+  it('ends the try of an answer without a finish as failed', async () => {
+    const ended: AttemptEnd[] = [];
+    const guard: AttemptGuard = { admit: async () => ({ ended: async (end) => void ended.push(end) }) };
+    const { gateway } = setupGuarded([guard], scriptedProvider([start, begin]));
+    const answer = await gateway.stream(request, anyContext());
+    await expect(collect(answer.events)).rejects.toMatchObject({ code: 'internal_error' });
+    expect(ended.map(({ outcome }) => outcome)).toEqual(['failed']);
   });
 
   it('releases the provider when the answer is given up, before or after the first event was read', async () => {
@@ -171,6 +186,15 @@ describe('the gateway', () => {
       const { gateway, events } = setup(scriptedProvider(pieces));
       const { relay } = await gateway.stream(request, anyContext());
       await collect(relay!.bytes);
+      expect(events.at(-1)).toMatchObject({ type: 'request-ended', outcome: 'stop', usage: finish.usage });
+    });
+
+    it('pushes every byte to whoever wants that, and counts what was understood', async () => {
+      const { gateway, events } = setup(scriptedProvider(pieces, { id: 'local', commitsAt: 'content' }));
+      const { relay } = await gateway.stream(request, anyContext());
+      const seen: Uint8Array[] = [];
+      await flowOf(relay!.bytes).each((bytes) => void seen.push(bytes));
+      expect(Buffer.concat(seen).toString()).toBe('abc');
       expect(events.at(-1)).toMatchObject({ type: 'request-ended', outcome: 'stop', usage: finish.usage });
     });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Flow } from '../../src/core/flow.ts';
 import { type AnswerReading, answerEvents, type Heard } from '../../src/wire/answer-events.ts';
 import { manualClock } from '../support/manual-clock.ts';
 
@@ -42,6 +43,12 @@ const live = () => new AbortController().signal;
 async function all(events: AsyncIterable<string>): Promise<string[]> {
   const heard: string[] = [];
   for await (const event of events) heard.push(event);
+  return heard;
+}
+
+async function pushed(events: Flow<string>): Promise<string[]> {
+  const heard: string[] = [];
+  await events.each((event) => void heard.push(event));
   return heard;
 }
 
@@ -109,5 +116,50 @@ describe('the events of an answer', () => {
     opening.resolve(answer);
     expect((await first).done).toBe(true);
     expect(done).toEqual(['close']);
+  });
+
+  it('are pushed to whoever wants that, the first of them or what is left', async () => {
+    for (const isFirstPulled of [false, true]) {
+      const { answer, comes, ends, done } = openAnswer({ first: ['head'] });
+      const events = answerEvents({ signal: live(), clock: manualClock() }, async () => answer);
+      comes('ab');
+      comes('c');
+      ends();
+      if (isFirstPulled) await events.next();
+      expect(await pushed(events)).toEqual(['head', 'a', 'b', 'c', 'end'].slice(isFirstPulled ? 1 : 0));
+      await new Promise(setImmediate);
+      expect(done).toContain('close');
+      expect((await events.next()).done).toBe(true);
+    }
+  });
+
+  it('that are pushed come before their failure, and end with an abort between two of one piece', async () => {
+    const broken = openAnswer({ push: () => ({ events: ['a'], failure: new Error('broken') }) });
+    const caller = new AbortController();
+    const heard: string[] = [];
+    broken.comes('x');
+    const first = answerEvents({ signal: live(), clock: manualClock() }, async () => broken.answer);
+    await expect(first.each((event) => void heard.push(event))).rejects.toThrow('broken');
+    expect(heard).toEqual(['a']);
+    expect(broken.done).toEqual(['close']);
+
+    const given = openAnswer();
+    given.comes('ab');
+    const second = answerEvents({ signal: caller.signal, clock: manualClock() }, async () => given.answer);
+    const reading = second.each(() => caller.abort(new Error('gone')));
+    await expect(reading).rejects.toThrow('gone');
+    expect(given.done).toEqual(['close']);
+  });
+
+  it('that are pushed are over with the answer, whose connection may still end', async () => {
+    const { answer, comes, ends, done } = openAnswer({ push: () => ({ events: ['a'], isWhole: true }) });
+    const events = answerEvents({ signal: live(), clock: manualClock() }, async () => answer);
+    comes('x');
+    expect(await pushed(events)).toEqual(['a']);
+    expect(done).toEqual(['release']);
+    comes('more');
+    ends();
+    await new Promise(setImmediate);
+    expect(done).toContain('close');
   });
 });

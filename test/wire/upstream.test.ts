@@ -208,4 +208,50 @@ describe('a watched request to another server', () => {
     expect(watch.signal.reason).toBe(reason);
     expect(getEventListeners(caller.signal, 'abort')).toHaveLength(0);
   });
+
+  it('gives each piece that is pushed the whole idle time again, and none to the time before it is read', async () => {
+    const { clock, watch } = setup();
+    const source = handedSource<string>();
+    const seen: string[] = [];
+    const reading = watch.body(source).each((piece) => void seen.push(piece));
+    clock.advance(4999);
+    source.give('a');
+    for (const piece of ['b', 'c']) {
+      await new Promise(setImmediate);
+      clock.advance(1999);
+      source.give(piece);
+    }
+    await new Promise(setImmediate);
+    clock.advance(2000);
+    await expect(reading).rejects.toEqual(timedOut('next_piece', 2000));
+    expect(seen).toEqual(['a', 'b', 'c']);
+    expect(source.returned).toBe(1);
+  });
+
+  it('gives nothing more once it is aborted to who is pushed to, and tells why', async () => {
+    const { caller, watch } = setup();
+    const source = handedSource<string>();
+    const seen: string[] = [];
+    const reading = watch.body(source).each((piece) => void seen.push(piece));
+    source.give('a');
+    await new Promise(setImmediate);
+    const reason = new AppError('client_closed_request', 'gone');
+    caller.abort(reason);
+    await expect(reading).rejects.toBe(reason);
+    source.give('b');
+    await new Promise(setImmediate);
+    expect(seen).toEqual(['a']);
+  });
+
+  it('hands back what whoever takes the pieces throws, and ends the request', async () => {
+    const { watch } = setup();
+    const source = handedSource<string>();
+    const thrown = new Error('full');
+    const reading = watch.body(source).each(() => {
+      throw thrown;
+    });
+    source.give('a');
+    await expect(reading).rejects.toBe(thrown);
+    expect(watch.signal.aborted).toBe(true);
+  });
 });

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promi
 import type { FastifyReply } from 'fastify';
 import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
+import { isFlow } from '../../core/flow.ts';
 import type { Logger } from '../../observe/logger.ts';
 import type { Framing } from './framing.ts';
 
@@ -108,12 +109,19 @@ export function sendStream<Item>(
     if (leftMs > 0) await pause(leftMs);
     lastRecordMs = performance.now();
   };
+  /** Whether more may come: not for who is gone, nor for who does not read. */
+  const pushNext = (record: Item): boolean => {
+    if (raw.destroyed) return false;
+    push(framing.frame(record));
+    if (raw.writableLength > maxUnsentBytes) cancel('more than 1 MiB is waiting');
+    return !raw.destroyed;
+  };
   const pushAll = async () => {
+    // Pieces of a socket come in turns of their own, and whoever sends them hears of the end by the signal.
+    if (isFlow(records) && !framing.isApart) return records.each(pushNext);
     for await (const record of records) {
       if (framing.isApart) await untilApart();
-      if (raw.destroyed) return;
-      push(framing.frame(record));
-      if (raw.writableLength > maxUnsentBytes) return cancel('more than 1 MiB is waiting');
+      if (!pushNext(record)) return;
       if (raw.writableLength > yieldBytes) await nextTurn();
     }
   };

@@ -3,6 +3,7 @@ import type { CallContext, Principal } from '../../core/call.ts';
 import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import type { Progress, StreamEvent } from '../../core/events.ts';
+import { layered } from '../../core/flow.ts';
 import { promptTokensOf } from '../../core/usage.ts';
 import type { Gateway } from '../../gateway/gateway.ts';
 
@@ -256,34 +257,22 @@ function see(request: Followed, event: StreamEvent): void {
   if (request.text.length < maxPartialCharacters) request.text += event.text;
 }
 
-/**
- * The same items; `endAs` is told once whether they came to their end. No generator: one that was never started would not
- * hand an early `return` on.
- */
+/** `endAs` is told once whether the items came to their end. */
 function watched<Item>(
-  items: AsyncIterableIterator<Item>,
+  items: AsyncIterable<Item>,
   see: (item: Item) => void,
   endAs: (isWhole: boolean) => void,
 ): AsyncIterableIterator<Item> {
-  return {
-    [Symbol.asyncIterator]() {
-      return this;
+  return layered<Item>(items, {
+    take(item, give) {
+      see(item);
+      give(item);
     },
-    async next() {
-      try {
-        const result = await items.next();
-        if (result.done) endAs(true);
-        else see(result.value);
-        return result;
-      } catch (error) {
-        endAs(false);
-        throw error;
-      }
-    },
-    async return() {
+    ended: () => endAs(true),
+    failed(error) {
       endAs(false);
-      await items.return?.();
-      return { done: true, value: undefined };
+      return error;
     },
-  };
+    leaves: () => endAs(false),
+  });
 }

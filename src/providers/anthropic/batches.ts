@@ -1,6 +1,7 @@
 import type { BatchLine, BatchLineAnswer, BatchLineResult } from '../../core/batch-line.ts';
 import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
+import { flowOf } from '../../core/flow.ts';
 import {
   type BatchTrace,
   lacksBatches,
@@ -159,13 +160,13 @@ export function openedAnswer(
   const watch: OpenAnswer['watch'] = {
     signal: deps.signal,
     head: (head) => head,
-    body: (source) => passed(source),
+    body: flowOf,
     release: () => {},
     close: () => {},
   };
-  return { response: { status, headers, body: passed([Buffer.from(body)]) }, watch };
+  return { response: { status, headers, body: only(Buffer.from(body)) }, watch };
 }
 
-async function* passed<Piece>(source: AsyncIterable<Piece> | Iterable<Piece>): AsyncGenerator<Piece, void> {
-  yield* source;
+async function* only<Piece>(piece: Piece): AsyncGenerator<Piece, void> {
+  yield piece;
 }

@@ -1,5 +1,8 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, describe, expect, it } from 'vitest';
+import { type Flow, flowOf } from '../../../src/core/flow.ts';
 import { type Framing, ndjsonFraming, type SseItem, sseFraming } from '../../../src/http/answer/framing.ts';
 import { sendStream } from '../../../src/http/answer/reply.ts';
 import { createLogger } from '../../../src/observe/logger.ts';
@@ -106,5 +109,44 @@ describe('a stream', () => {
     const response = await send(records, ndjsonFraming);
     go();
     await expect(response.text()).rejects.toThrow();
+  });
+
+  it('that is pushed goes out as it comes, its failure as its last record', async () => {
+    const { records, go } = beforeFailure<object>({ a: 1 });
+    const response = await send(flowOf(records), ndjsonFraming, (thrown) => [{ error: String(thrown) }]);
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    expect((await reader.read()).value).toBe('{"a":1}\n');
+    go();
+    expect((await reader.read()).value).toBe('{"error":"Error: broken"}\n');
+    expect((await reader.read()).done).toBe(true);
+  });
+
+  it('that is pushed to a client that does not read is ended by its signal', async () => {
+    const gone = new AbortController();
+    const app = fastify();
+    apps.push(app);
+    app.get('/', (_request, reply) => {
+      const piece = Buffer.alloc(64 * 1024);
+      const flow: Flow<Uint8Array> = {
+        ...flowOf<Uint8Array>({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}) }) }),
+        each: (take) =>
+          new Promise((_resolve, reject) => {
+            gone.signal.addEventListener('abort', () => {
+              clearInterval(pieces);
+              reject(gone.signal.reason);
+            });
+            const pieces = setInterval(() => take(piece), 0);
+          }),
+      };
+      const framing = { contentType: 'text/event-stream', frame: (bytes: Uint8Array) => bytes, ping: null };
+      sendStream(reply, flow, { framing, gone, clock, log: createLogger('silent'), onFailure: () => [] });
+    });
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const { port } = app.server.address() as AddressInfo;
+    const socket = connect(port, '127.0.0.1').pause();
+    socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n');
+    await once(gone.signal, 'abort');
+    expect(gone.signal.reason).toMatchObject({ code: 'client_closed_request' });
+    socket.destroy();
   });
 });
