@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import type { Principal, RateLimits } from '../core/call.ts';
+import type { CallContext, Principal, RateLimits } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import {
@@ -28,6 +28,11 @@ export interface AdmittedRequest {
   settle(tokens: number | null): void;
 }
 
+/** Lets a request in, with the most tokens that it may take; rejects with `rate_limited`, before anything else is done. */
+export type Admit = (context: CallContext, estimatedTokens: number) => Promise<AdmittedRequest>;
+
+export const notLimited: AdmittedRequest = { settle: () => {} };
+
 /**
  * `limits`: as they are configured now; those of keys count where a key has none of its own. `sliding`: where they are counted;
  * left out: in this process.
@@ -51,7 +56,7 @@ export function createInboundLimits(deps: {
   return {
     async admit(principal, estimatedTokens) {
       const limited = limitedOf(principal);
-      if (limited.length === 0) return { settle: () => {} };
+      if (limited.length === 0) return notLimited;
       const result = await sliding.take(limited, estimatedTokens);
       if ('taken' in result) {
         return { settle: (tokens) => tokens !== null && result.taken.settle({ requests: 1, tokens }) };
