@@ -3,8 +3,10 @@ import { text as readText } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { createProgram } from './cli/cli.ts';
 import { ConfigError, configFileOf, loadConfig } from './config/load.ts';
+import { programName } from './config/program-name.ts';
 import { showConfig } from './config/show.ts';
 import { systemClock } from './core/clock.ts';
+import { commandSayer } from './core/say-command.ts';
 
 const sourcesOf = (command: Command, file?: string) => ({
   flags: { ...command.optsWithGlobals(), ...(file !== undefined && { config: file }) },
@@ -12,7 +14,10 @@ const sourcesOf = (command: Command, file?: string) => ({
   cwd: process.cwd(),
 });
 
+const typed = programName(process.env, process.argv[1] ?? '', process.platform);
 const program = createProgram({
+  programName: typed,
+  sayCommand: commandSayer(typed),
   configOf: (command, file) => loadConfig(sourcesOf(command, file)),
   shownConfigOf: (command) => showConfig(sourcesOf(command)),
   configFileOf: (command) => configFileOf(sourcesOf(command)),

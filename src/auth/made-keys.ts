@@ -191,7 +191,7 @@ export function revokedKey(idOrName: string, keys: readonly MadeKey[], now: Date
   const found = keys.find(({ id }) => id === idOrName) ?? keys.find((key) => key.name === idOrName && opens(key, now));
   if (!found) {
     throw new AppError('not_found', 'There is no key of this id or name that could be revoked.', {
-      fix: 'See which there are: hearth key list, or GET /api/v1/keys.',
+      fix: 'See which there are: the command "key list", or GET /api/v1/keys.',
     });
   }
   return { ...found, revokedAt: found.revokedAt ?? now };

@@ -1,11 +1,12 @@
 import { fileSize } from '../core/format-units.ts';
+import type { SayCommand } from '../core/say-command.ts';
 import type { AvailableView } from './client.ts';
 
 /**
  * What can be pulled, as lines under the memory of the machine that it is meant for. `models`: in the order in which
  * they are to be shown. `*` marks what is on disk.
  */
-export function availableLines(models: readonly AvailableView[]): string[] {
+export function availableLines(models: readonly AvailableView[], sayCommand: SayCommand): string[] {
   const rows = models.map((model) => ({
     machineGb: model.machineGb,
     cells: [
@@ -25,7 +26,8 @@ export function availableLines(models: readonly AvailableView[]): string[] {
       .map(({ mark, cells }) => `${mark} ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`),
     '',
   ]);
-  return [...lines, '* is on disk. "hearth pull NAME" pulls the first quantization, NAME:QUANTIZATION another one.'];
+  const pulls = `${sayCommand('pull NAME')} pulls the first quantization, NAME:QUANTIZATION another one.`;
+  return [...lines, `* is on disk. ${pulls}`];
 }
 
 function shownQuantization({ quantization, sizeBytes }: AvailableView['quantizations'][number]): string {

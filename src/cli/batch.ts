@@ -95,7 +95,7 @@ function addCreate(batches: Command, deps: CommandDeps): void {
 async function showBatch(
   client: HearthClient,
   begun: BatchView,
-  { terminal, interrupted }: CommandDeps,
+  { terminal, interrupted, sayCommand }: CommandDeps,
   { wait, json }: { wait?: boolean | undefined; json?: boolean | undefined },
 ): Promise<number> {
   if (wait && !isOver(begun)) {
@@ -106,10 +106,10 @@ async function showBatch(
       interrupted: interrupted(),
     });
     if (batch === null) {
-      terminal.fail(`The server goes on with it; "hearth batch show ${toPrintable(begun.id)}" shows it.`);
+      terminal.fail(`The server goes on with it; ${sayCommand(`batch show ${toPrintable(begun.id)}`)} shows it.`);
       return 130;
     }
-    return showBatch(client, batch, { terminal, interrupted } as CommandDeps, { json });
+    return showBatch(client, batch, { terminal, interrupted, sayCommand } as CommandDeps, { json });
   }
   print(terminal, json, begun, [batchLine(begun)]);
   for (const line of errorLines(begun)) terminal.fail(toPrintable(line));
@@ -132,11 +132,11 @@ const pauseWords: Readonly<Record<string, string>> = {
 };
 
 /** Exit code 0: all requests have an answer. */
-async function printResults(client: HearthClient, id: string, { terminal }: CommandDeps): Promise<number> {
+async function printResults(client: HearthClient, id: string, { terminal, sayCommand }: CommandDeps): Promise<number> {
   const batch = await client.batch(id);
   if (!isOver(batch)) {
     throw new AppError('invalid_request', `The batch is not over yet: ${batch.status}.`, {
-      fix: `"hearth batch show ${id} --wait" stays until it is.`,
+      fix: `${sayCommand(`batch show ${id} --wait`)} stays until it is.`,
     });
   }
   for await (const line of batch.output_file_id ? client.fileLines(batch.output_file_id) : []) {

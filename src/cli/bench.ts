@@ -38,7 +38,7 @@ export function addBenchCommand(program: Command, deps: CommandDeps): void {
           terminal.fail(`${who}: what is measured beside that is too slow.`);
         }
         const wanted = name ?? 'default';
-        const model = await namingModel(client, wanted, () => client.readyModel(wanted));
+        const model = await namingModel(client, deps.sayCommand, wanted, () => client.readyModel(wanted));
         const streams = flags.streams ?? Math.min(model.slots ?? 1, usualStreams);
         const result = await runBench(
           {

@@ -48,7 +48,7 @@ export function createProgram(deps: CommandDeps): Command {
       deps.env,
     );
   };
-  const program = new Command('hearth')
+  const program = new Command(deps.programName)
     .description('Serve language models from this machine')
     .version(packageVersion())
     // Ours to word: as excess arguments they would only be counted.

@@ -4,6 +4,7 @@ import type { ShownSetting } from '../config/show.ts';
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import { toPrintable, toPrintableJson } from '../core/printable.ts';
+import type { SayCommand } from '../core/say-command.ts';
 import type { Keyboard } from './chat/chat.ts';
 import type { HearthClient } from './client.ts';
 import { connect } from './connect.ts';
@@ -30,6 +31,10 @@ export interface CommandDeps {
   shownConfigOf: (command: Command) => ShownSetting[];
   /** Absolute path of the file that they name; null: they name none. */
   configFileOf: (command: Command) => string | null;
+  /** What is typed to run Hearth: `./hearth`. */
+  programName: string;
+  /** Words a command for a message, as it is to be typed. */
+  sayCommand: SayCommand;
   env: NodeJS.ProcessEnv;
   clock: Clock;
   terminal: Terminal;
@@ -44,13 +49,13 @@ export interface CommandDeps {
 
 /** Connects, lets a command work and ends with its exit code; an `AppError` is one line and exit code 1. */
 export async function withClient(
-  { configOf, env, terminal, setExitCode }: CommandDeps,
+  { configOf, env, terminal, sayCommand, setExitCode }: CommandDeps,
   command: Command,
   use: (client: HearthClient) => Promise<number>,
 ): Promise<void> {
   let client: HearthClient | null = null;
   try {
-    client = await connect({ config: configOf(command), env, note: terminal.fail });
+    client = await connect({ config: configOf(command), env, sayCommand, note: terminal.fail });
     setExitCode(await use(client));
   } catch (error) {
     if (!(error instanceof AppError)) throw error;

@@ -1,6 +1,7 @@
 import { ConfigError } from '../config/load.ts';
 import { isLoopback } from '../config/rules.ts';
 import type { Config } from '../config/schema.ts';
+import type { SayCommand } from '../core/say-command.ts';
 import { readLocalKey } from '../files/local-key.ts';
 import type { HearthClient } from './client.ts';
 import { hello } from './native-api.ts';
@@ -15,6 +16,7 @@ const longestHelloCharacters = 64 * 1_024;
 interface ConnectDeps {
   config: Config;
   env: NodeJS.ProcessEnv;
+  sayCommand: SayCommand;
   note: (text: string) => void;
 }
 
@@ -24,16 +26,16 @@ interface ConnectDeps {
  * only then it gets the key. Throws `ConfigError` when `HEARTH_URL` is set and no Hearth answers there: work on the files of
  * this machine would then be a surprise.
  */
-export async function connect({ config, env, note }: ConnectDeps): Promise<HearthClient> {
+export async function connect({ config, env, sayCommand, note }: ConnectDeps): Promise<HearthClient> {
   const { url } = config.server;
   const address = addressOf(config.server);
   // It is the whole server, which takes a while to read.
-  const openLocal = async () => (await import('./local-client.ts')).localClient(config, env, address);
+  const openLocal = async () => (await import('./local-client.ts')).localClient({ config, env, sayCommand, address });
   if (address === null) return openLocal();
   const found = await whoAnswers(address);
   if (found.is === 'hearth') {
     const apiKey = ownKeyOf(config) ?? localKeyOf(config, address);
-    return remoteClient({ address, apiKey, openLocal });
+    return remoteClient({ address, apiKey, openLocal, sayCommand });
   }
   if (url !== null) {
     const trust = url.startsWith('https:') ? ', or name a certificate of your own in NODE_EXTRA_CA_CERTS' : '';

@@ -18,6 +18,8 @@ import type {
 import type { HearthClient } from './client.ts';
 import { nearestWord } from './nearest-word.ts';
 
+/** States of a pull that nothing follows. */
+const endedStates = ['done', 'failed', 'cancelled'];
 /** Time for one provider: some take seconds to refuse a key. */
 const providerMs = 10_000;
 const mostErrors = 50;
@@ -67,7 +69,10 @@ export function folderSettings(config: Config, filePath: string | null): FolderS
 }
 
 /** `address`: where a Hearth answers; null: nowhere. */
-export function networkSettings(config: Config, isOffline: boolean, address: string | null): NetworkSettings {
+export function networkSettings(
+  config: Config,
+  { isOffline, address, wantsHub }: { isOffline: boolean; address: string | null; wantsHub: boolean },
+): NetworkSettings {
   const { host, port, url } = config.server;
   const isHere = address !== null && (url === null || isHereAt(address, port));
   return {
@@ -76,6 +81,7 @@ export function networkSettings(config: Config, isOffline: boolean, address: str
     hub: config.pulls.hub,
     hubProxy: config.pulls.hubProxy,
     isOffline,
+    wantsHub,
     hearthAnswers: isHere,
     hasHours: config.pulls.hours !== null || config.jobs.hours !== null,
   };
@@ -84,6 +90,12 @@ export function networkSettings(config: Config, isOffline: boolean, address: str
 function isHereAt(address: string, port: number): boolean {
   const url = new URL(address);
   return isLoopback(url.hostname) && Number(url.port || 80) === port;
+}
+
+/** Whether a pull of a server that runs is not at its end. Without a server nothing is pulled by itself. */
+export async function waitsForHub(client: Pick<HearthClient, 'address' | 'pulls'>): Promise<boolean> {
+  const pulls = client.address === null ? [] : await orNull(client.pulls());
+  return pulls?.some(({ state }) => !endedStates.includes(state)) ?? false;
 }
 
 /** What the server says; null: none runs. What this key may not see is null. */

@@ -1,19 +1,19 @@
 import { toPrintable } from '../core/printable.ts';
 import type { Finding, Severity } from '../doctor/doctor.ts';
 
-const words: Readonly<Record<Severity, string>> = { ok: 'ok', warning: 'warning', error: 'ERROR' };
-/** As terminals colour: green, yellow, red. */
-const colours: Readonly<Record<Severity, string>> = { ok: '32', warning: '33', error: '31' };
+const words: Readonly<Record<Severity, string>> = { ok: 'ok', info: 'note', warning: 'warning', error: 'ERROR' };
+/** As terminals colour: green, blue, yellow, red. */
+const colours: Readonly<Record<Severity, string>> = { ok: '32', info: '34', warning: '33', error: '31' };
 
 /** Findings for people: a line each, with what it means and what to do below; the sums last. */
 export function reportLines(findings: readonly Finding[], { isColoured }: { isColoured: boolean }): string[] {
   const width = Math.max(0, ...findings.map(({ title }) => title.length));
   const count = (severity: Severity) => findings.filter((one) => one.severity === severity).length;
-  const [warnings, errors] = [count('warning'), count('error')];
+  const [notes, warnings, errors] = [count('info'), count('warning'), count('error')];
   return [
     ...findings.flatMap((finding) => linesOf(finding, width, isColoured)),
     '',
-    `${findings.length} looked at: ${count('ok')} ok, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}, ${errors} ${errors === 1 ? 'error' : 'errors'}.`,
+    `${findings.length} looked at: ${count('ok')} ok, ${notes} ${notes === 1 ? 'note' : 'notes'}, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}, ${errors} ${errors === 1 ? 'error' : 'errors'}.`,
   ];
 }
 

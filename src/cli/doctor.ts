@@ -17,6 +17,7 @@ import {
   networkSettings,
   providerFacts,
   serverFacts,
+  waitsForHub,
 } from './doctor-facts.ts';
 import { reportLines } from './doctor-report.ts';
 
@@ -75,10 +76,13 @@ interface Reached {
 }
 
 /** The server, or this process in its place. */
-async function reach({ env }: CommandDeps, config: Parameters<typeof networkSettings>[0]): Promise<Reached> {
+async function reach(
+  { env, sayCommand }: CommandDeps,
+  config: Parameters<typeof networkSettings>[0],
+): Promise<Reached> {
   try {
     // Whoever else answers there is a finding of the port.
-    return { client: await connect({ config, env, note: () => {} }), problem: null };
+    return { client: await connect({ config, env, sayCommand, note: () => {} }), problem: null };
   } catch (error) {
     if (error instanceof ConfigError) return { client: null, problem: error.message };
     throw error;
@@ -101,14 +105,18 @@ async function look(about: {
     serverProblem = error.message;
     return null;
   });
-  const box = systemBox(deps.env);
+  const box = systemBox(deps.env, deps.sayCommand);
   return examine({
     box,
     probeKernels: () => probeKernelsHere(workerEnvironment(deps.env, config)),
     version: packageVersion(),
     configuration: seen,
     folders: folderSettings(config, seen.filePath),
-    network: networkSettings(config, isOffline, client?.address ?? null),
+    network: networkSettings(config, {
+      isOffline,
+      address: client?.address ?? null,
+      wantsHub: client === null ? false : await waitsForHub(client),
+    }),
     memory: config.engine,
     gpuWish: config.engine.gpu,
     server,
@@ -123,7 +131,7 @@ function toAnswer(findings: readonly Finding[]) {
   return {
     version: packageVersion(),
     exit_code: exitCodeOf(findings),
-    counts: { ok: count('ok'), warning: count('warning'), error: count('error') },
+    counts: { ok: count('ok'), info: count('info'), warning: count('warning'), error: count('error') },
     findings,
   };
 }

@@ -30,7 +30,8 @@ export function addKeyCommand(program: Command, deps: CommandDeps): void {
     .action(async (flags: { json?: boolean }, command: Command) => {
       await withClient(deps, command, async (client) => {
         const list = await client.keys();
-        const none = ['There is no key yet. "hearth key create NAME --scope inference admin" makes the first.'];
+        const first = deps.sayCommand('key create NAME --scope inference admin');
+        const none = [`There is no key yet. ${first} makes the first.`];
         print(deps.terminal, flags.json, list, list.length === 0 ? none : tableOf(list));
         return 0;
       });

@@ -39,7 +39,9 @@ export function addLoadCommand(program: Command, deps: CommandDeps): void {
         void deps.interrupted().then(() => leaving.abort());
         const line = loadingLine(deps, client, name);
         try {
-          const loaded = await namingModel(client, name, () => client.load(name, wishOf(flags), leaving.signal));
+          const loaded = await namingModel(client, deps.sayCommand, name, () =>
+            client.load(name, wishOf(flags), leaving.signal),
+          );
           line.stop();
           print(deps.terminal, flags.json, loaded, loadedLines(loaded));
           return 0;
@@ -47,11 +49,11 @@ export function addLoadCommand(program: Command, deps: CommandDeps): void {
           line.stop();
           if (leaving.signal.aborted) {
             deps.terminal.fail(
-              `The server goes on with it; "hearth ps" shows it, "hearth stop ${toPrintable(name)}" ends it.`,
+              `The server goes on with it; ${deps.sayCommand('ps')} shows it, ${deps.sayCommand(`stop ${toPrintable(name)}`)} ends it.`,
             );
             return 130;
           }
-          throw refused(error, name, flags.force ?? false);
+          throw refused(error, flags.force ? null : deps.sayCommand(`load ${name} --force`));
         }
       });
     });
@@ -70,7 +72,7 @@ export function addUnloadCommand(program: Command, deps: CommandDeps): void {
         void deps.interrupted().then(() => leaving.abort());
         const models = [];
         for (const name of names) {
-          const before = await namingModel(client, name, () => client.modelRecord(name));
+          const before = await namingModel(client, deps.sayCommand, name, () => client.modelRecord(name));
           const { name: own } = await client.unload(name, leaving.signal);
           const wasLoaded = before.state !== 'unloaded' && before.state !== 'invalid';
           models.push({ model: own, was_loaded: wasLoaded, freed_bytes: before.memory_bytes });
@@ -110,9 +112,9 @@ function loadedLines({ model, plan, load_ms }: LoadedModel): string[] {
   ];
 }
 
-/** A load that does not fit may be forced. */
-function refused(error: unknown, name: string, isForced: boolean): unknown {
-  if (!(error instanceof AppError) || error.code !== 'insufficient_memory' || isForced) return error;
-  const way = `"hearth load ${name} --force" loads it anyway: the machine may swap, or end it.`;
+/** A load that does not fit may be forced. `forcing`: the command that does so; null: it was forced already. */
+function refused(error: unknown, forcing: string | null): unknown {
+  if (!(error instanceof AppError) || error.code !== 'insufficient_memory' || forcing === null) return error;
+  const way = `${forcing} loads it anyway: the machine may swap, or end it.`;
   return new AppError(error.code, error.message, { fix: [error.fix, way].filter(Boolean).join(' '), cause: error });
 }

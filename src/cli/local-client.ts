@@ -2,6 +2,7 @@ import { createApp, openStore } from '../app.ts';
 import type { Config } from '../config/schema.ts';
 import { AppError } from '../core/errors.ts';
 import type { PullInfo } from '../core/pull.ts';
+import type { SayCommand } from '../core/say-command.ts';
 import { createLogger } from '../observe/logger.ts';
 import type { HearthClient, PullView } from './client.ts';
 import { localModels } from './local-models.ts';
@@ -20,18 +21,21 @@ import {
 } from './native-api.ts';
 import { planAnswer, planPath } from './plan-answer.ts';
 
-/** A batch is answered over hours: this process would have to stay. */
-async function needsServer(): Promise<never> {
-  throw new AppError('not_supported', 'Batches are answered by a server that runs, and none does.', {
-    fix: 'Start one with "hearth", or set HEARTH_URL.',
-  });
-}
-
 /**
  * Hearth in this process, for when no server runs: on the same folders, and what it begins ends with the process. `address`:
  * where none answered; null: nobody was asked.
  */
-export function localClient(config: Config, env: NodeJS.ProcessEnv, address: string | null): HearthClient {
+export function localClient({
+  config,
+  env,
+  address,
+  sayCommand,
+}: {
+  config: Config;
+  env: NodeJS.ProcessEnv;
+  address: string | null;
+  sayCommand: SayCommand;
+}): HearthClient {
   const log = createLogger('silent');
   const never = new AbortController().signal;
   let opened: ReturnType<typeof openStore> | null = null;
@@ -60,10 +64,16 @@ export function localClient(config: Config, env: NodeJS.ProcessEnv, address: str
     }
   }
   const store = async () => (await open()).store;
+  /** A batch is answered over hours: this process would have to stay. */
+  async function needsServer(): Promise<never> {
+    throw new AppError('not_supported', 'Batches are answered by a server that runs, and none does.', {
+      fix: `Start one with ${sayCommand()}, or set HEARTH_URL.`,
+    });
+  }
 
   return {
-    ...localOperations(askOnce, address),
-    ...localModels(askOnce, address),
+    ...localOperations(askOnce, address, sayCommand),
+    ...localModels(askOnce, address, sayCommand),
     outlivesUs: false,
     decide: async (input, questions, model) =>
       decisionViews.parse(await askOnce('POST', '/decide', { input, questions, ...(model !== null && { model }) })),

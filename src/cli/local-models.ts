@@ -1,3 +1,4 @@
+import type { SayCommand } from '../core/say-command.ts';
 import type { ChatClient } from './chat/chat.ts';
 import {
   copyPath,
@@ -16,8 +17,12 @@ import { needsServerAt } from './needs-server.ts';
 export type AskOnce = (method: 'GET' | 'POST' | 'DELETE', url: string, body?: object) => Promise<unknown>;
 
 /** Models of this machine where no server runs: their files can be looked at, what has to stay loaded needs a server. */
-export function localModels(askOnce: AskOnce, address: string | null): ModelClient & ChatClient {
-  const needsServer = needsServerAt(address);
+export function localModels(
+  askOnce: AskOnce,
+  address: string | null,
+  sayCommand: SayCommand,
+): ModelClient & ChatClient {
+  const needsServer = needsServerAt(address, sayCommand);
   return {
     modelRecords: async () => modelRecords.parse(await askOnce('GET', '/models')),
     modelRecord: async (name) => modelRecord.parse(await askOnce('GET', modelPath(name))),

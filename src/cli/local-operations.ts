@@ -1,3 +1,4 @@
+import type { SayCommand } from '../core/say-command.ts';
 import { needsServerAt } from './needs-server.ts';
 import { alertsPath, costAlerts, type OperationsClient, privacyDays, privacyPath } from './operations-api.ts';
 
@@ -8,8 +9,9 @@ import { alertsPath, costAlerts, type OperationsClient, privacyDays, privacyPath
 export function localOperations(
   askOnce: (method: 'GET', url: string) => Promise<unknown>,
   address: string | null,
+  sayCommand: SayCommand,
 ): OperationsClient {
-  const needsServer = needsServerAt(address);
+  const needsServer = needsServerAt(address, sayCommand);
   return {
     address: null,
     health: needsServer,

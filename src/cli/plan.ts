@@ -15,7 +15,7 @@ export function addPlanCommand(program: Command, deps: CommandDeps): void {
     .option('--json', 'print JSON')
     .action(async (name: string, flags: PlanWish & { json?: boolean }, command: Command) => {
       await withClient(deps, command, async (client) => {
-        const answer = await namingModel(client, name, () => client.plan(name, flags));
+        const answer = await namingModel(client, deps.sayCommand, name, () => client.plan(name, flags));
         print(deps.terminal, flags.json, answer, planTable(answer).replace(/\n$/, '').split('\n'));
         return answer.fits ? 0 : 1;
       });

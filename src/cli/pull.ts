@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { fileSize } from '../core/format-units.ts';
 import { toPrintable } from '../core/printable.ts';
 import type { PullWish } from '../core/pull.ts';
+import type { SayCommand } from '../core/say-command.ts';
 import type { HearthClient, PullView } from './client.ts';
 import { type CommandDeps, print, type Terminal, withClient } from './command.ts';
 import { plainLine, progressLine } from './progress.ts';
@@ -25,9 +26,23 @@ export function addPullCommand(program: Command, deps: CommandDeps): void {
         ...(force !== undefined && { force }),
       };
       await withClient(deps, command, (client) =>
-        namingPullable(client, name, () => pullModel(client, wish, deps.terminal, deps.interrupted(), json)),
+        namingPullable(client, deps.sayCommand, name, () =>
+          pullModel(
+            client,
+            wish,
+            { terminal: deps.terminal, sayCommand: deps.sayCommand, interrupted: deps.interrupted() },
+            json,
+          ),
+        ),
       );
     });
+}
+
+interface PullSurroundings {
+  terminal: Terminal;
+  sayCommand: SayCommand;
+  /** Resolves when the person wants to leave. */
+  interrupted: Promise<void>;
 }
 
 /**
@@ -38,12 +53,12 @@ export function addPullCommand(program: Command, deps: CommandDeps): void {
 export async function pullModel(
   client: Pick<HearthClient, 'outlivesUs' | 'pull' | 'follow'>,
   wish: PullWish,
-  terminal: Terminal,
-  interrupted: Promise<void>,
+  about: PullSurroundings,
   json = false,
 ): Promise<number> {
+  const { terminal } = about;
   const shown = json ? { ...terminal, write: () => {}, isInteractive: false } : terminal;
-  const { code, last } = await follow(client, wish, shown, interrupted);
+  const { code, last } = await follow(client, wish, { ...about, terminal: shown });
   if (json && last !== null) print(terminal, true, last, []);
   return code;
 }
@@ -52,8 +67,7 @@ export async function pullModel(
 async function follow(
   client: Pick<HearthClient, 'outlivesUs' | 'pull' | 'follow'>,
   wish: PullWish,
-  terminal: Terminal,
-  interrupted: Promise<void>,
+  { terminal, sayCommand, interrupted }: PullSurroundings,
 ): Promise<{ code: number; last: PullView | null }> {
   const pull = await client.pull(wish);
   terminal.write(`${toPrintable(`${pull.model} from ${pull.repository}`)}, ${fileSize(pull.totalBytes)}\n`);
@@ -63,7 +77,7 @@ async function follow(
   if (last === null) {
     terminal.fail(
       client.outlivesUs
-        ? `The server goes on with it; "hearth pulls" shows it, "hearth pulls --cancel ${pull.id}" stops it.`
+        ? `The server goes on with it; ${sayCommand('pulls')} shows it, ${sayCommand(`pulls --cancel ${pull.id}`)} stops it.`
         : 'Stopped. The same command goes on where it was.',
     );
     return { code: 130, last: null };

@@ -7,6 +7,7 @@ import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { z } from 'zod';
 import { isLoopback } from '../config/rules.ts';
 import { AppError } from '../core/errors.ts';
+import type { SayCommand } from '../core/say-command.ts';
 import {
   batchesPath,
   batchPath,
@@ -48,6 +49,7 @@ const allPulls = z.object({ pulls: z.array(pullView) }).transform(({ pulls }) =>
 export function remoteClient(deps: {
   address: string;
   apiKey: string | undefined;
+  sayCommand: SayCommand;
   openLocal: () => Promise<HearthClient>;
 }): HearthClient {
   const transport = createTransport(deps);
@@ -68,7 +70,7 @@ export function remoteClient(deps: {
         for await (const { data } of events) yield pullView.parse(JSON.parse(data));
       } catch (error) {
         throw new AppError('internal_error', `The connection to ${deps.address} broke.`, {
-          fix: 'The pull goes on where it was when the server runs and "hearth pull" asks for it again.',
+          fix: `The pull goes on where it was when the server runs and ${deps.sayCommand('pull')} asks for it again.`,
           cause: error,
         });
       }

@@ -158,8 +158,9 @@ async function converse(
         screen,
         clock: deps.clock,
         prepare,
-        describe: (name) => describeModel(client, name),
+        describe: (name) => describeModel(client, deps.sayCommand, name),
         nearest: nearestWord,
+        sayCommand: deps.sayCommand,
       },
       start,
     );
@@ -180,7 +181,7 @@ async function prepareModel(
   if (cloud === 'require') return;
   const line = loadingLine(deps, client, model);
   try {
-    await namingModel(client, model, () => client.prepare(model, signal));
+    await namingModel(client, deps.sayCommand, model, () => client.prepare(model, signal));
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'model_not_found') throw error;
     if (cloudModelOf(await client.modelRecords(), model) === null) throw error;
@@ -200,7 +201,7 @@ async function answerOnce(
   const stopping = new AbortController();
   void deps.interrupted().then(() => stopping.abort());
   const wish = wishOf(beginConversation(start), prompt);
-  const answered = await namingModel(client, start.model, () =>
+  const answered = await namingModel(client, deps.sayCommand, start.model, () =>
     answer({ client, screen: screenOf(deps), clock: deps.clock }, wish, stopping.signal, {
       showsThinking: start.showsThinking,
       isSilent: json,

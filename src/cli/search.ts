@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { fileSize, gigabytes } from '../core/format-units.ts';
+import type { SayCommand } from '../core/say-command.ts';
 import { type CommandDeps, countOf, print, withClient } from './command.ts';
 import type { FoundModel, FoundModels } from './model-api.ts';
 
@@ -16,7 +17,7 @@ export function addSearchCommand(program: Command, deps: CommandDeps): void {
     .action(async (words: string[], flags: { limit: number; json?: boolean }, command: Command) => {
       await withClient(deps, command, async (client) => {
         const found = await client.search(words.join(' '), flags.limit);
-        print(deps.terminal, flags.json, found, foundLines(found, words.join(' ')));
+        print(deps.terminal, flags.json, found, foundLines(found, words.join(' '), deps.sayCommand));
         if (!flags.json) for (const note of found.notes) deps.terminal.fail(note);
         return found.models.length > 0 ? 0 : 1;
       });
@@ -24,13 +25,13 @@ export function addSearchCommand(program: Command, deps: CommandDeps): void {
 }
 
 /** Models with their quantizations under them, narrow enough for any window. */
-export function foundLines({ models, memory_bytes }: FoundModels, query: string): string[] {
+export function foundLines({ models, memory_bytes }: FoundModels, query: string, sayCommand: SayCommand): string[] {
   if (models.length === 0) return [`Nothing is called "${query}", neither in the catalogue nor at the hub.`];
   return [
     ...models.flatMap((model) => [...headLines(model), ...quantizationLines(model)]),
     '',
     `+ fits into the ${gigabytes(memory_bytes)} that Hearth may use, - does not, ? nobody knows; * is on disk.`,
-    `"hearth pull ${models[0]!.name}" pulls the first; NAME:QUANTIZATION chooses.`,
+    `${sayCommand(`pull ${models[0]!.name}`)} pulls the first; NAME:QUANTIZATION chooses.`,
   ];
 }
 

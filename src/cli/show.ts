@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { AppError } from '../core/errors.ts';
 import { fileSize, memorySize } from '../core/format-units.ts';
+import type { SayCommand } from '../core/say-command.ts';
 import { safeText } from './chat/chat.ts';
 import type { HearthClient } from './client.ts';
 import { type CommandDeps, print, withClient } from './command.ts';
@@ -19,7 +20,7 @@ export function addShowCommand(program: Command, deps: CommandDeps): void {
     .action(
       async (name: string, flags: { template?: boolean; license?: boolean; json?: boolean }, command: Command) => {
         await withClient(deps, command, (client) =>
-          namingModel(client, name, async () => {
+          namingModel(client, deps.sayCommand, name, async () => {
             const known = await lookUp(client, name);
             if ('elsewhere' in known) {
               print(deps.terminal, flags.json, known.elsewhere, elsewhereLines(known.elsewhere));
@@ -37,8 +38,8 @@ export function addShowCommand(program: Command, deps: CommandDeps): void {
 }
 
 /** What is known of a model, in lines. Rejects as the client does. */
-export async function describeModel(client: HearthClient, name: string): Promise<string[]> {
-  return namingModel(client, name, async () => {
+export async function describeModel(client: HearthClient, sayCommand: SayCommand, name: string): Promise<string[]> {
+  return namingModel(client, sayCommand, name, async () => {
     const known = await lookUp(client, name);
     return 'elsewhere' in known ? elsewhereLines(known.elsewhere) : modelLines(known.record, known.header);
   });

@@ -39,7 +39,7 @@ export function addListCommand(program: Command, deps: CommandDeps): void {
       await withClient(deps, command, async (client) => {
         if (flags.available) {
           const available = await client.available();
-          print(deps.terminal, flags.json, available, availableLines(available));
+          print(deps.terminal, flags.json, available, availableLines(available, deps.sayCommand));
           return 0;
         }
         const { models, leftOut } = await client.models();
@@ -49,7 +49,10 @@ export function addListCommand(program: Command, deps: CommandDeps): void {
           state,
           names.join(', '),
         ]);
-        const none = ['No model is on the disk. "hearth search WORDS" looks for some, "hearth pull NAME" brings one.'];
+        const { sayCommand } = deps;
+        const none = [
+          `No model is on the disk. ${sayCommand('search WORDS')} looks for some, ${sayCommand('pull NAME')} brings one.`,
+        ];
         const lines = rows.length === 0 ? none : tableOf(['MODEL', 'SIZE', 'STATE', 'ALSO'], rows);
         print(deps.terminal, flags.json, models, lines);
         for (const sentence of leftOut) deps.terminal.fail(toPrintable(sentence));
@@ -68,7 +71,7 @@ export function addRemoveCommand(program: Command, deps: CommandDeps): void {
       await withClient(deps, command, async (client) => {
         const all = [];
         for (const name of names) {
-          const removed = await namingModel(client, name, () => client.remove(name));
+          const removed = await namingModel(client, deps.sayCommand, name, () => client.remove(name));
           all.push(...removed);
           if (!flags.json) print(deps.terminal, false, null, removed.map(removalLine));
         }
@@ -86,7 +89,7 @@ export function addCopyCommand(program: Command, deps: CommandDeps): void {
     .option('--json', 'print JSON')
     .action(async (source: string, name: string, flags: { json?: boolean }, command: Command) => {
       await withClient(deps, command, async (client) => {
-        await namingModel(client, source, () => client.copy(source, name));
+        await namingModel(client, deps.sayCommand, source, () => client.copy(source, name));
         print(deps.terminal, flags.json, { model: name, from: source }, [`${name} is another name of ${source}.`]);
         return 0;
       });

@@ -1,5 +1,6 @@
 import { AppError } from '../core/errors.ts';
 import { fileSize } from '../core/format-units.ts';
+import type { SayCommand } from '../core/say-command.ts';
 import type { AvailableView, HearthClient } from './client.ts';
 import { nearestWord } from './nearest-word.ts';
 
@@ -8,6 +9,7 @@ const mostNames = 8;
 /** Does something with a model; where there is none of that name, the error says which it may have been. */
 export async function namingModel<T>(
   client: Pick<HearthClient, 'modelRecords' | 'available'>,
+  sayCommand: SayCommand,
   name: string,
   work: () => Promise<T>,
 ): Promise<T> {
@@ -15,13 +17,14 @@ export async function namingModel<T>(
     return await work();
   } catch (error) {
     if (!(error instanceof AppError) || error.code !== 'model_not_found') throw error;
-    throw await unknownModel(client, name, error);
+    throw await unknownModel(client, sayCommand, name, error);
   }
 }
 
 /** The same for a name of the catalogue: what is near there. */
 export async function namingPullable<T>(
   client: Pick<HearthClient, 'available'>,
+  sayCommand: SayCommand,
   name: string,
   work: () => Promise<T>,
 ): Promise<T> {
@@ -33,7 +36,7 @@ export async function namingPullable<T>(
     const available = await client.available().catch(() => []);
     const names = available.flatMap((model) => [model.name, ...model.aliases]);
     const near = nearestWord(baseOf(name), names) ?? names.find((other) => begins(other, baseOf(name)));
-    const way = `"hearth search ${baseOf(name)}" looks for it at the hub.`;
+    const way = `${sayCommand(`search ${baseOf(name)}`)} looks for it at the hub.`;
     throw new AppError('model_not_found', error.message, {
       fix: near ? `Did you mean "${near}"? ${way}` : way,
       cause: error,
@@ -47,6 +50,7 @@ const baseOf = (name: string) => name.replace(/:[^:/]*$/, '');
 /** The error for a name that no model has: what is near, here or to be pulled. */
 async function unknownModel(
   client: Pick<HearthClient, 'modelRecords' | 'available'>,
+  sayCommand: SayCommand,
   name: string,
   cause: AppError,
 ): Promise<AppError> {
@@ -64,18 +68,23 @@ async function unknownModel(
   ]);
   return new AppError('model_not_found', `There is no model "${name}".`, {
     field: 'model',
-    fix: wayOut(name, here, pullable),
+    fix: wayOut(sayCommand, name, here, pullable),
     cause,
   });
 }
 
-function wayOut(name: string, here: readonly string[], pullable: readonly AvailableView[]): string {
+function wayOut(
+  sayCommand: SayCommand,
+  name: string,
+  here: readonly string[],
+  pullable: readonly AvailableView[],
+): string {
   const [, base = name, quantization] = /^(.+?)(?::([^:/]+))?$/.exec(name) ?? [];
   const near = nearestWord(base, here) ?? here.find((other) => begins(other, base));
   if (near !== undefined && near !== null) {
     const isSame = near.toLowerCase() === base.toLowerCase();
     return isSame && quantization !== undefined
-      ? `"${near}" is here, without this quantization; "hearth show ${near}" has the list.`
+      ? `"${near}" is here, without this quantization; ${sayCommand(`show ${near}`)} has the list.`
       : `Did you mean "${near}"?`;
   }
   const nearPull =
@@ -86,10 +95,10 @@ function wayOut(name: string, here: readonly string[], pullable: readonly Availa
   const found = pullable.find((model) => model.name === nearPull);
   if (found) {
     const size = found.quantizations[0]?.sizeBytes ?? null;
-    return `"hearth pull ${found.name}" fetches it${size === null ? '' : ` (${fileSize(size)})`}.`;
+    return `${sayCommand(`pull ${found.name}`)} fetches it${size === null ? '' : ` (${fileSize(size)})`}.`;
   }
   const list = here.length === 0 ? 'No model is here.' : `Here are ${here.slice(0, mostNames).join(', ')}.`;
-  return `${list} "hearth search ${base}" looks for others.`;
+  return `${list} ${sayCommand(`search ${base}`)} looks for others.`;
 }
 
 const begins = (name: string, word: string) => word.length >= 3 && name.toLowerCase().startsWith(word.toLowerCase());

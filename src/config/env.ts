@@ -1,3 +1,4 @@
+import { programVariable } from './program-name.ts';
 import { allSettings, fileSources, type Setting, type SettingPath } from './settings.ts';
 import { sourceOf } from './source.ts';
 
@@ -70,6 +71,7 @@ export function unknownVariables(env: Environment): { name: string; known: reado
       own ? [own.name, ...(own.orFile ? [`${own.name}_FILE`] : [])] : [],
     ),
     ...Object.values(fileSources).map(({ env: own }) => own.name),
+    programVariable,
   ];
   return Object.keys(env)
     .filter((name) => /^HEARTH_(?!TEST_)/.test(name) && !known.includes(name))

@@ -12,6 +12,7 @@ import {
 import { createServer } from 'node:net';
 import { availableParallelism, release, totalmem } from 'node:os';
 import { join } from 'node:path';
+import type { SayCommand } from '../core/say-command.ts';
 import type { MemoryReader } from '../machine/memory-budget.ts';
 
 /** Who owns a file or folder, and what others may do with it. */
@@ -61,13 +62,15 @@ export interface Box {
   tryPort(host: string, port: number): Promise<string | null>;
   ask(url: string, mostMs: number): Promise<Answer>;
   now(): Date;
+  /** As commands are typed here. */
+  sayCommand: SayCommand;
 }
 
 /** Of an answer; more is not read. */
 const mostCharacters = 64 * 1024;
 
 /** This machine. `environment`: the process's. */
-export function systemBox(environment: Box['environment']): Box {
+export function systemBox(environment: Box['environment'], sayCommand: SayCommand): Box {
   const readFile = (path: string) => orNull(() => readFileSync(path, 'utf8'));
   return {
     platform: process.platform,
@@ -106,6 +109,7 @@ export function systemBox(environment: Box['environment']): Box {
     tryPort,
     ask,
     now: () => new Date(),
+    sayCommand,
   };
 }
 

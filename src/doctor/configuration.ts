@@ -1,5 +1,6 @@
 import { isLoopback } from '../config/rules.ts';
 import type { Config } from '../config/schema.ts';
+import type { SayCommand } from '../core/say-command.ts';
 import { type Finding, failure, ok, warning } from './finding.ts';
 
 /** What is known of the configuration. */
@@ -18,23 +19,23 @@ export interface ConfigurationFacts {
 }
 
 /** The configuration, and the keys in it, which are counted and never shown. */
-export function checkConfiguration(about: ConfigurationFacts): Finding[] {
+export function checkConfiguration(about: ConfigurationFacts, sayCommand: SayCommand): Finding[] {
   const { config } = about;
   return [
-    checkFile(about),
+    checkFile(about, sayCommand),
     checkVariables(about),
-    ...(config === null ? [] : [checkKeys(about, config), checkProviderKeys(config)]),
+    ...(config === null ? [] : [checkKeys(about, config, sayCommand), checkProviderKeys(config)]),
   ];
 }
 
-function checkFile({ problem, warnings, filePath }: ConfigurationFacts): Finding {
+function checkFile({ problem, warnings, filePath }: ConfigurationFacts, sayCommand: SayCommand): Finding {
   const [id, title] = ['config.file', 'Configuration'];
   const facts = { file: filePath, problems: problem?.split('\n') ?? [], warnings };
   if (problem !== null) {
     return failure(id, title, problem, {
       facts,
       means: 'Hearth does not start, and one that runs keeps the old configuration.',
-      fix: 'Correct it; "hearth config check" says whether it can be used.',
+      fix: `Correct it; ${sayCommand('config check')} says whether it can be used.`,
     });
   }
   if (warnings.length > 0) return warning(id, title, warnings.join('; '), { facts, fix: 'See docs/gateway.md.' });
@@ -55,7 +56,7 @@ function checkVariables({ unknownVariables }: ConfigurationFacts): Finding {
   });
 }
 
-function checkKeys({ asksForKey }: ConfigurationFacts, { server, cloud }: Config): Finding {
+function checkKeys({ asksForKey }: ConfigurationFacts, { server, cloud }: Config, sayCommand: SayCommand): Finding {
   const [id, title] = ['config.keys', 'Keys'];
   const { host, allowAnonymous } = server;
   const facts = {
@@ -69,7 +70,7 @@ function checkKeys({ asksForKey }: ConfigurationFacts, { server, cloud }: Config
     return warning(id, title, `none, and ${host} can be reached from other machines`, {
       facts,
       means: 'Everyone who reaches this machine may use, load and delete models.',
-      fix: 'Make a key: "hearth key create NAME".',
+      fix: `Make a key: ${sayCommand('key create NAME')}.`,
     });
   }
   if (!asksForKey) return ok(id, title, 'none is asked for; only programs of this machine reach it', { facts });

@@ -61,9 +61,9 @@ export async function examine(deps: DoctorDeps): Promise<Finding[]> {
     ...checkGpu(box, { wish: deps.gpuWish, dataFolder: folders.dataFolder }),
     ...checkFolders(box, folders),
     ...checkLimits(box),
-    ...checkConfiguration(deps.configuration),
+    ...checkConfiguration(deps.configuration, box.sayCommand),
     ...network,
-    checkProviders(deps.providers, deps.providersWhy),
-    ...checkServer(server, deps.version, deps.serverProblem),
+    checkProviders(deps.providers, deps.providersWhy, box.sayCommand),
+    ...checkServer(server, { ownVersion: deps.version, problem: deps.serverProblem, sayCommand: box.sayCommand }),
   ];
 }

@@ -1,5 +1,8 @@
-/** How bad it is. `warning`: it works, and something is slower or less safe than it need be; `error`: something does not work. */
-export type Severity = 'ok' | 'warning' | 'error';
+/**
+ * How bad it is. `info`: all that is wanted works, and it is good to know; `warning`: it works, and something is slower or less
+ * safe than it need be; `error`: something does not work.
+ */
+export type Severity = 'ok' | 'info' | 'warning' | 'error';
 
 /** One thing that was looked at. Texts are for people; ids and facts are for programs, and stay. */
 export interface Finding {
@@ -36,10 +39,11 @@ function finding(severity: Severity) {
 }
 
 export const ok = finding('ok');
+export const info = finding('info');
 export const warning = finding('warning');
 export const failure = finding('error');
 
-/** The worst of them: 0 all is well, 1 something could be better, 2 something does not work. */
+/** The worst of them: 0 all that is wanted works, 1 something could be better, 2 something does not work. */
 export function exitCodeOf(findings: readonly Finding[]): 0 | 1 | 2 {
   if (findings.some(({ severity }) => severity === 'error')) return 2;
   return findings.some(({ severity }) => severity === 'warning') ? 1 : 0;

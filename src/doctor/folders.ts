@@ -1,7 +1,8 @@
 import { dirname } from 'node:path';
-import { fileSize, mebibytes } from '../core/format-units.ts';
+import { fileSize } from '../core/format-units.ts';
 import { networkShareOf } from '../files/network-share.ts';
 import type { Box, Owner } from './box.ts';
+import { containerOf } from './container.ts';
 import { type Finding, failure, ok, warning } from './finding.ts';
 
 export interface FolderSettings {
@@ -85,12 +86,15 @@ function ownerFacts(owner: Owner | null) {
 
 const modeOf = ({ mode }: Owner) => mode.toString(8);
 
-function rightsFix({ user }: Box, folder: string, owner: Owner | null, setting: string): string {
+function rightsFix(box: Box, folder: string, owner: Owner | null, setting: string): string {
+  const { user } = box;
   if (user === null || owner === null) return `Choose another folder with ${setting}.`;
   const own = `${user.uid}:${user.gid}`;
+  const inContainer = containerOf(box) !== null;
   // Nobody should run as root for the sake of a folder.
-  const take = owner.uid === 0 ? '' : `; in a container PUID=${owner.uid} and PGID=${owner.gid} do as well`;
-  return `It belongs to ${owner.uid}:${owner.gid}, mode ${modeOf(owner)}; Hearth is ${own}. On the machine itself: chown -R ${own} ${folder}${take}; or choose another folder with ${setting}.`;
+  const take = !inContainer || owner.uid === 0 ? '' : `; PUID=${owner.uid} and PGID=${owner.gid} do as well`;
+  const change = `${inContainer ? 'On the machine itself: ' : ''}chown -R ${own} ${folder}`;
+  return `It belongs to ${owner.uid}:${owner.gid}, mode ${modeOf(owner)}; Hearth is ${own}. ${change}${take}; or choose another folder with ${setting}.`;
 }
 
 function checkConfigFile(box: Box, path: string): Finding {
@@ -110,7 +114,7 @@ function checkConfigFile(box: Box, path: string): Finding {
   if (hasSecret && owner !== null && (owner.mode & 0o004) !== 0) {
     return warning(id, title, `${path} has a key in it and everybody on this machine may read it`, {
       facts,
-      means: 'Whoever has an account here, or another container with that folder, has the key.',
+      means: 'Whoever has an account here, or a container with that folder, has the key.',
       fix: `chmod 600 ${path}, or write \${NAME} in place of the key and set that variable.`,
     });
   }
@@ -126,7 +130,7 @@ function checkRoom(box: Box, { modelsFolder, dataFolder, reserveBytes }: FolderS
     data !== null && data.freeBytes < leastDataBytes
       ? warning('disk.data', 'Disk for data', dataText, {
           facts: { ...data },
-          means: `Below ${mebibytes(leastDataBytes)} prompts are not kept on the disk, and a full disk loses costs and responses.`,
+          means: `Below ${fileSize(leastDataBytes)} prompts are not kept on the disk, and a full disk loses costs and responses.`,
           fix: 'Make room; prefixes/ in the data folder may be deleted while Hearth does not run.',
         })
       : ok('disk.data', 'Disk for data', dataText, { facts: { ...data } }),
@@ -134,7 +138,7 @@ function checkRoom(box: Box, { modelsFolder, dataFolder, reserveBytes }: FolderS
       ? warning('disk.models', 'Disk for models', modelText, {
           facts: { ...models, reserve_bytes: reserveBytes },
           means: `Pulls leave ${fileSize(reserveBytes)} free (models.pull_reserve), so that hardly a model fits.`,
-          fix: 'Make room; "hearth list" has the sizes, "hearth rm MODEL" deletes one.',
+          fix: `Make room; ${box.sayCommand('list')} has the sizes, ${box.sayCommand('rm MODEL')} deletes one.`,
         })
       : ok('disk.models', 'Disk for models', modelText, { facts: { ...models, reserve_bytes: reserveBytes } }),
   ];

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { findGpuNodes, type GpuNode } from '../machine/gpu/nodes.ts';
 import type { Box } from './box.ts';
+import { byPlace } from './container.ts';
 import { type Finding, ok, warning } from './finding.ts';
 
 interface GpuSettings {
@@ -66,8 +67,14 @@ function checkDevices(
     means: `${problems.join('; ')}.`,
     fix:
       groups.length > 0
-        ? `In a container: group_add: [${groups.map((group) => `"${group}"`).join(', ')}]; else: usermod -aG ${groups[0]} USER, and start anew.`
-        : 'Pass the device through to the container, or set HEARTH_GPU=off if it is not to be used.',
+        ? byPlace(box, {
+            container: `group_add: [${groups.map((group) => `"${group}"`).join(', ')}] in the compose file.`,
+            plain: `usermod -aG ${groups[0]} USER, and start anew.`,
+          })
+        : byPlace(box, {
+            container: 'Pass the device through to the container, or set HEARTH_GPU=off if it is not to be used.',
+            plain: 'Install its driver, or set HEARTH_GPU=off if it is not to be used.',
+          }),
   });
 }
 
@@ -96,7 +103,10 @@ function checkVulkan(box: Box): Finding {
   return warning('gpu.vulkan', 'Vulkan', loader === null ? 'no loader (libvulkan.so.1)' : 'no driver', {
     facts,
     means: 'Integrated and AMD GPUs are used through Vulkan only.',
-    fix: 'apt-get install libvulkan1 mesa-vulkan-drivers, or take the image of the variant vulkan.',
+    fix: byPlace(box, {
+      container: 'Take the image of the variant vulkan.',
+      plain: 'apt-get install libvulkan1 mesa-vulkan-drivers',
+    }),
   });
 }
 
@@ -106,7 +116,10 @@ function checkCuda(box: Box): Finding {
   return warning('gpu.cuda', 'CUDA', 'no driver library (libcuda.so.1)', {
     facts: { library },
     means: 'The card cannot be used through CUDA.',
-    fix: 'In a container: runtime: nvidia, with the capabilities compute and utility; else install the driver of NVIDIA.',
+    fix: byPlace(box, {
+      container: 'runtime: nvidia in the compose file, with the capabilities compute and utility.',
+      plain: 'Install the driver of NVIDIA.',
+    }),
   });
 }
 

@@ -1,5 +1,6 @@
 import { findCgroups } from '../machine/cgroup.ts';
 import type { Box } from './box.ts';
+import { byPlace } from './container.ts';
 import { type Finding, ok, warning } from './finding.ts';
 
 const leastFiles = 4_096;
@@ -9,7 +10,7 @@ const leastProcesses = 256;
 export function checkLimits(box: Box): Finding[] {
   const limits = box.readFile('/proc/self/limits');
   if (limits === null) return [];
-  return [checkFiles(limits), checkProcesses(box, limits), checkWatches(box)];
+  return [checkFiles(box, limits), checkProcesses(box, limits), checkWatches(box)];
 }
 
 /** The soft limit; null: not told; Infinity: none. */
@@ -23,13 +24,16 @@ const inWords = (limit: number | null) =>
   limit === null ? 'not told' : Number.isFinite(limit) ? `${limit}` : 'no limit';
 const inFacts = (limit: number | null) => ({ limit: limit !== null && Number.isFinite(limit) ? limit : null });
 
-function checkFiles(text: string): Finding {
+function checkFiles(box: Box, text: string): Finding {
   const limit = softLimit(text, 'Max open files');
   if (limit !== null && limit < leastFiles) {
     return warning('limits.files', 'Open files', `at most ${limit}`, {
       facts: inFacts(limit),
       means: 'Each connection and each file of a model is one: with many clients connections are refused.',
-      fix: `ulimit -n ${leastFiles} before the start, LimitNOFILE= of systemd, or ulimits: nofile in the compose file.`,
+      fix: byPlace(box, {
+        container: 'ulimits: nofile in the compose file.',
+        plain: `ulimit -n ${leastFiles} before the start, or LimitNOFILE= of systemd.`,
+      }),
     });
   }
   return ok('limits.files', 'Open files', inWords(limit), { facts: inFacts(limit) });
@@ -45,7 +49,10 @@ function checkProcesses(box: Box, text: string): Finding {
     return warning('limits.processes', 'Processes and threads', `at most ${limit}`, {
       facts: inFacts(limit),
       means: 'Each loaded model is a process with a dozen threads or more; a load may fail.',
-      fix: `ulimit -u ${leastProcesses * 4}, or pids_limit in the compose file.`,
+      fix: byPlace(box, {
+        container: 'Set pids_limit in the compose file higher.',
+        plain: `ulimit -u ${leastProcesses * 4}, or TasksMax= of systemd.`,
+      }),
     });
   }
   return ok('limits.processes', 'Processes and threads', inWords(limit), { facts: inFacts(limit) });

@@ -1,7 +1,8 @@
-import { gibibytes, mebibytes } from '../core/format-units.ts';
+import { gigabytes, memorySize } from '../core/format-units.ts';
 import { findCgroups } from '../machine/cgroup.ts';
 import { readMemoryBudget } from '../machine/memory-budget.ts';
 import type { Box } from './box.ts';
+import { byPlace } from './container.ts';
 import { type Finding, ok, warning } from './finding.ts';
 
 interface MemorySettings {
@@ -11,10 +12,16 @@ interface MemorySettings {
 
 const sources: Readonly<Record<string, string>> = {
   host: 'of the machine',
-  'cgroup-v2': 'limit of the container',
-  'cgroup-v1': 'limit of the container',
+  'cgroup-v2': 'limit of the control group',
+  'cgroup-v1': 'limit of the control group',
   process: 'limit of the process',
   config: 'engine.memory_limit',
+};
+
+const containerSources: typeof sources = {
+  ...sources,
+  'cgroup-v2': 'limit of the container',
+  'cgroup-v1': 'limit of the container',
 };
 
 /** What there is to load models into. */
@@ -32,21 +39,24 @@ function checkBudget(box: Box, { memoryLimitBytes, memoryReserveBytes }: MemoryS
     source,
     cgroup_versions: [...new Set(findCgroups(box.readFile, 'memory').map(({ version }) => version))],
   };
-  const found = `${gibibytes(availableBytes)} free of ${gibibytes(totalBytes)} for Hearth (${sources[source] ?? source}, ${mebibytes(reserveBytes)} left to others)`;
+  const found = `${gigabytes(availableBytes)} free of ${gigabytes(totalBytes)} for Hearth (${byPlace(box, { container: containerSources, plain: sources })[source] ?? source}, ${memorySize(reserveBytes)} left to others)`;
   if (totalBytes < 2 ** 30) {
     return warning('memory.budget', 'Memory', found, {
       facts,
       means: 'Only models of a few hundred million parameters fit.',
       fix: source.startsWith('cgroup')
-        ? 'Give the container more (mem_limit).'
-        : 'Choose a small model: "hearth list --available".',
+        ? byPlace(box, {
+            container: 'Give the container more (mem_limit).',
+            plain: 'Give its control group more (MemoryMax= of systemd).',
+          })
+        : `Choose a small model: ${box.sayCommand('list --available')}.`,
     });
   }
   if (availableBytes < totalBytes / 5) {
     return warning('memory.budget', 'Memory', found, {
       facts,
       means: 'Other services have most of it, so that little can be loaded now.',
-      fix: '"hearth plan MODEL" says what would fit; end what is not needed.',
+      fix: `${box.sayCommand('plan MODEL')} says what would fit; end what is not needed.`,
     });
   }
   return ok('memory.budget', 'Memory', found, { facts });
@@ -60,7 +70,7 @@ function checkSwap(box: Box): Finding {
   if (Number.isNaN(totalBytes)) return ok('memory.swap', 'Swap', 'not told by this system');
   const facts = { total_bytes: totalBytes, used_bytes: usedBytes };
   if (totalBytes === 0) return ok('memory.swap', 'Swap', 'none', { facts });
-  const found = `${gibibytes(usedBytes)} used of ${gibibytes(totalBytes)}`;
+  const found = `${gigabytes(usedBytes)} used of ${gigabytes(totalBytes)}`;
   if (usedBytes > kib('MemTotal') * 1_024 * 0.25) {
     return warning('memory.swap', 'Swap', found, {
       facts,
@@ -82,12 +92,12 @@ function checkKills(box: Box): Finding {
   return warning(
     'memory.kills',
     'Ended for memory',
-    `${kills} ${kills === 1 ? 'process' : 'processes'} of this container or group`,
+    `${kills} ${kills === 1 ? 'process' : 'processes'} of this ${byPlace(box, { container: 'container', plain: 'control group' })}`,
     {
       facts: { kills },
       means:
         'The kernel ended them because the limit was reached. A model that goes like this is loaded again, and its answers are lost.',
-      fix: 'Give the container more memory, or set engine.memory_reserve higher.',
+      fix: `Give the ${byPlace(box, { container: 'container', plain: 'group' })} more memory, or set engine.memory_reserve higher.`,
     },
   );
 }

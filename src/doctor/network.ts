@@ -1,5 +1,6 @@
 import type { Answer, Box } from './box.ts';
-import { type Finding, failure, ok, warning } from './finding.ts';
+import { byPlace } from './container.ts';
+import { type Finding, failure, info, ok, warning } from './finding.ts';
 
 export interface NetworkSettings {
   host: string;
@@ -10,6 +11,8 @@ export interface NetworkSettings {
   hubProxy: string | null;
   /** Whether somebody asked that nothing be sent. */
   isOffline: boolean;
+  /** Whether something waits for the hub: a pull that is not at its end. */
+  wantsHub: boolean;
   /** Whether it is a Hearth that answers on the port. */
   hearthAnswers: boolean;
   /** Hours of the day are configured in which something happens. */
@@ -83,14 +86,14 @@ function holderOf(box: Box, port: number): string | null {
 
 async function askHub(
   box: Box,
-  { hub, hubProxy, isOffline }: NetworkSettings,
+  { hub, hubProxy, isOffline, wantsHub }: NetworkSettings,
 ): Promise<{ finding: Finding; answer: Answer | null }> {
   const [id, title] = ['network.hub', 'Hub'];
   if (isOffline)
     return { finding: ok(id, title, 'not asked (--offline)', { facts: { hub, reached: null } }), answer: null };
   if (hubProxy !== null) {
     return {
-      finding: ok(id, title, 'not asked: it is reached through a proxy; "hearth pull" uses that', {
+      finding: ok(id, title, `not asked: it is reached through a proxy; ${box.sayCommand('pull')} uses that`, {
         facts: { hub, reached: null },
       }),
       answer: null,
@@ -106,9 +109,9 @@ async function askHub(
     return { finding: ok(id, title, `${hub} answers, in ${answer.tookMs} ms`, { facts }), answer };
   return {
     answer,
-    finding: warning(id, title, `${hub} cannot be reached (${answer.reason})`, {
+    finding: (wantsHub ? warning : info)(id, title, `${hub} cannot be reached (${answer.reason})`, {
       facts,
-      means: 'No model can be pulled. Everything else works without the network.',
+      means: `${wantsHub ? 'A pull waits for it, and no' : 'No'} model can be pulled. Everything else works without the network.`,
       fix: 'Look at the network and at its name server; a proxy is set with HTTPS_PROXY, another hub with models.hub. --offline leaves this out.',
     }),
   };
@@ -118,7 +121,7 @@ function checkClock(box: Box, answer: Answer | null, { isOffline }: NetworkSetti
   const [id, title] = ['clock.time', 'Clock'];
   const now = box.now();
   const told = now.toISOString().replace(/\.\d+Z$/, 'Z');
-  const fix = 'Let the machine set its clock (NTP); a container has that of its machine.';
+  const fix = `Let the machine set its clock (NTP)${byPlace(box, { container: '; a container has that of its machine', plain: '' })}.`;
   const date = answer === null || 'reason' in answer ? null : answer.date;
   if (now.getUTCFullYear() < 2026) {
     return failure(id, title, told, {
@@ -155,7 +158,7 @@ function checkZone(box: Box, { hasHours }: NetworkSettings): Finding {
     return warning('clock.zone', 'Time zone', timeZone, {
       facts,
       means: 'models.pull_window and jobs.window are hours of this zone, and yours may be another one.',
-      fix: 'Set TZ, such as TZ=Europe/Berlin, in the compose file.',
+      fix: `Set TZ, such as TZ=Europe/Berlin${byPlace(box, { container: ', in the compose file', plain: '' })}.`,
     });
   }
   return ok('clock.zone', 'Time zone', timeZone, { facts });
@@ -178,6 +181,6 @@ async function checkNeighbours(box: Box, { port: own }: NetworkSettings): Promis
     facts,
     means: there.some(({ name }) => name === 'Open WebUI')
       ? 'Open WebUI takes Hearth as a connection of the type OpenAI.'
-      : 'It has memory that Hearth then counts as taken. Its models can be served by Hearth: "hearth import FILE".',
+      : `It has memory that Hearth then counts as taken. Its models can be served by Hearth: ${box.sayCommand('import FILE')}.`,
   });
 }

@@ -7,6 +7,7 @@ import {
   processorName,
 } from '../machine/cpu-kernels.ts';
 import type { Box } from './box.ts';
+import { byPlace } from './container.ts';
 import { type Finding, failure, ok, warning } from './finding.ts';
 
 /** The processor: what it can do, which of the library's code it gets, how many cores are ours. */
@@ -42,7 +43,7 @@ async function checkKernels(box: Box, probeKernels: () => Promise<KernelProbe>):
     return failure(id, title, `llama.cpp does not start: ${result.reason}`, {
       facts: { name: null, expected, built_here: null },
       means: 'No model can be loaded. SIGILL is an instruction that this processor does not have.',
-      fix: 'Run "npm ci" again, then "npm run build:kernels -- --restore"; report it with "hearth doctor --bundle report.json" if that does not help.',
+      fix: `Run "npm ci" again, then "npm run build:kernels -- --restore"; report it with ${box.sayCommand('doctor --bundle report.json')} if that does not help.`,
     });
   }
   const { kernels } = result;
@@ -70,17 +71,18 @@ function checkCores(box: Box): Finding {
     affinityCount: box.affinityCount,
   });
   const facts = { cores, affinity, physical_cores: physicalCores, quota_cores: quotaCores, source };
+  const group = byPlace(box, { container: 'container', plain: 'control group' });
   const why = {
     affinity: 'processors that this process may run on',
     'physical-cores': `of ${affinity} threads of the processor`,
-    quota: `by the quota of the container, ${quotaCores?.toFixed(2)}`,
+    quota: `by the quota of the ${group}, ${quotaCores?.toFixed(2)}`,
   }[source];
   const found = `${cores} (${why})`;
   if (quotaCores !== null && quotaCores < 1) {
     return warning('processor.cores', 'Cores', found, {
       facts,
-      means: 'The container is frozen for a part of the time, and so is every answer.',
-      fix: 'Give the container at least one processor, or take the limit away.',
+      means: `The ${group} is frozen for a part of the time, and so is every answer.`,
+      fix: `Give the ${group} at least one processor, or take the limit away.`,
     });
   }
   return ok('processor.cores', 'Cores', found, { facts });

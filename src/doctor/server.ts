@@ -1,3 +1,4 @@
+import type { SayCommand } from '../core/say-command.ts';
 import { type Finding, failure, ok, warning } from './finding.ts';
 
 /** What the running server says of itself; null parts: it did not say. */
@@ -24,8 +25,16 @@ export interface ProviderFacts {
   error: string | null;
 }
 
-/** The running server. `facts`: null, where none runs; `problem`: why what it knows could not be asked for. */
-export function checkServer(facts: ServerFacts | null, ownVersion: string, problem: string | null): Finding[] {
+/** What is asked of the server beside its own facts; `problem`: why what it knows could not be asked for. */
+interface AboutServer {
+  ownVersion: string;
+  problem: string | null;
+  sayCommand: SayCommand;
+}
+
+/** The running server. `facts`: null, where none runs. */
+export function checkServer(facts: ServerFacts | null, about: AboutServer): Finding[] {
+  const { problem } = about;
   if (facts === null) {
     if (problem === null) return [ok('server.running', 'Server', 'does not run', { facts: { address: null } })];
     return [
@@ -36,10 +45,10 @@ export function checkServer(facts: ServerFacts | null, ownVersion: string, probl
       }),
     ];
   }
-  return [checkRunning(facts, ownVersion), ...checkModels(facts), ...checkLog(facts)];
+  return [checkRunning(facts, about), ...checkModels(facts), ...checkLog(facts, about)];
 }
 
-function checkRunning(server: ServerFacts, ownVersion: string): Finding {
+function checkRunning(server: ServerFacts, { ownVersion, sayCommand }: AboutServer): Finding {
   const { address, version, status, components, configError } = server;
   const [id, title] = ['server.running', 'Server'];
   const found = `${address}, version ${version}, ${status}`;
@@ -56,7 +65,7 @@ function checkRunning(server: ServerFacts, ownVersion: string): Finding {
     return (status === 'unhealthy' ? failure : warning)(id, title, found, {
       facts,
       means: `Not in order: ${bad.map(([name, state]) => `${name} (${state})`).join(', ') || 'it is shutting down'}.`,
-      fix: '"hearth logs --level warn" says why.',
+      fix: `${sayCommand('logs --level warn')} says why.`,
     });
   }
   if (version !== ownVersion) {
@@ -89,20 +98,24 @@ function checkModels({ brokenModels, leftOut }: ServerFacts): Finding[] {
   ];
 }
 
-function checkLog({ lastErrors }: ServerFacts): Finding[] {
+function checkLog({ lastErrors }: ServerFacts, { sayCommand }: AboutServer): Finding[] {
   if (lastErrors === null) return [];
   const facts = { count: lastErrors.length };
   if (lastErrors.length === 0) return [ok('server.log', 'Log', 'no errors in its last lines', { facts })];
   return [
     warning('server.log', 'Log', `${lastErrors.length} errors in its last lines, the latest: ${lastErrors.at(-1)}`, {
       facts,
-      fix: '"hearth logs --level error" shows them.',
+      fix: `${sayCommand('logs --level error')} shows them.`,
     }),
   ];
 }
 
 /** Whether providers would answer. `tested` null: they were not asked, `why` says why not. */
-export function checkProviders(tested: readonly ProviderFacts[] | null, why: string | null): Finding {
+export function checkProviders(
+  tested: readonly ProviderFacts[] | null,
+  why: string | null,
+  sayCommand: SayCommand,
+): Finding {
   const [id, title] = ['network.providers', 'Providers'];
   if (tested === null) return ok(id, title, why ?? 'not asked', { facts: { providers: [] } });
   if (tested.length === 0) return ok(id, title, 'none beside this machine', { facts: { providers: [] } });
@@ -123,6 +136,6 @@ export function checkProviders(tested: readonly ProviderFacts[] | null, why: str
   return warning(id, title, found.join('; '), {
     facts,
     means: 'Requests that are marked for them fail, or go to the next of their chain.',
-    fix: 'Look at the key, at the address and at the network; "hearth provider test" asks again.',
+    fix: `Look at the key, at the address and at the network; ${sayCommand('provider test')} asks again.`,
   });
 }

@@ -1,5 +1,6 @@
 import type { Box } from './box.ts';
-import { type Finding, failure, ok, warning } from './finding.ts';
+import { containerOf } from './container.ts';
+import { type Finding, failure, info, ok, warning } from './finding.ts';
 
 const leastNode = 24;
 const leastGlibc = [2, 34] as const;
@@ -94,12 +95,6 @@ function checkThreads(box: Box): Finding {
   );
 }
 
-function containerOf(box: Box): string | null {
-  if (box.readFile('/.dockerenv') !== null) return 'a container of Docker';
-  if (box.readFile('/run/.containerenv') !== null) return 'a container of Podman';
-  return /\/(docker|kubepods|lxc|containerd)/.test(box.readFile('/proc/1/cgroup') ?? '') ? 'a container' : null;
-}
-
 /** Kernels whose rings gave wrong or hanging reads (nodejs/node#48444). */
 function checkRing({ environment, kernelRelease }: Box): Finding {
   const value = environment['UV_USE_IO_URING'];
@@ -120,13 +115,19 @@ function checkUser(box: Box, { uid, gid, groups }: NonNullable<Box['user']>): Fi
   const found = `user ${uid}, group ${gid}${others.length > 0 ? `, also ${others.join(', ')}` : ''}`;
   const facts = { uid, gid, groups };
   if (uid !== 0) return ok('system.user', 'User', found, { facts });
+  const means = 'Hearth needs no such rights, and what reads files of strangers had better not have them.';
+  if (containerOf(box) === null) {
+    return info('system.user', 'User', `${found} (root)`, {
+      facts,
+      means,
+      fix: 'Start it as a plain user that owns the folders for models and data.',
+    });
+  }
+  // The image gives them up by itself: somebody has gone round its start.
   return warning('system.user', 'User', `${found} (root)`, {
     facts,
-    means: 'Hearth needs no such rights, and what reads files of strangers had better not have them.',
-    fix:
-      containerOf(box) === null
-        ? 'Start it as a plain user that owns the folders for models and data.'
-        : 'Let the start script of the image run (it takes the rights of PUID and PGID), or set user: in the compose file.',
+    means,
+    fix: 'Let the start script of the image run (it takes the rights of PUID and PGID), or set user: in the compose file.',
   });
 }
 

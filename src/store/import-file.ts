@@ -63,7 +63,7 @@ async function findSource(deps: ImportDeps, filePath: string, options: { anyFold
   const isWithin = (folder: string, inner: string) => inner.startsWith(folder.endsWith(sep) ? folder : folder + sep);
   const outside = new AppError('forbidden', 'Files may not be imported from this folder.', {
     field: 'path',
-    fix: 'Use "hearth import" on the machine itself, or list the folder in models.import_folders.',
+    fix: 'Use the command "import" on the machine itself, or list the folder in models.import_folders.',
   });
   if (!options.anyFolder && !deps.importFolders.some((folder) => isWithin(folder, path))) throw outside;
   const real = await realpath(path).catch(() => null);

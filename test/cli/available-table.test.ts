@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { availableLines } from '../../src/cli/available-table.ts';
 import type { AvailableView } from '../../src/cli/client.ts';
+import { commandSayer } from '../../src/core/say-command.ts';
 
 const model = (changes: Partial<AvailableView>): AvailableView => ({
   name: 'tiny',
@@ -21,11 +22,14 @@ describe('the table of what can be pulled', () => {
       { quantization: 'q8_0', sizeBytes: null, onDisk: true },
       { quantization: 'q4_k_m', sizeBytes: 2_497_280_256, onDisk: false },
     ];
-    const lines = availableLines([
-      model({}),
-      model({ name: 'vectors', kind: 'embedding', contextTokens: 512, licence: 'apache-2.0' }),
-      model({ name: 'large', machineGb: 32, quantizations, onDisk: true }),
-    ]);
+    const lines = availableLines(
+      [
+        model({}),
+        model({ name: 'vectors', kind: 'embedding', contextTokens: 512, licence: 'apache-2.0' }),
+        model({ name: 'large', machineGb: 32, quantizations, onDisk: true }),
+      ],
+      commandSayer('hearth'),
+    );
     expect(lines).toEqual([
       'For machines with 4 GB of memory:',
       '  tiny     chat       32k tokens  q4_k_m (491 MB)        mit',

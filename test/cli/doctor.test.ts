@@ -9,7 +9,9 @@ import { reportLines } from '../../src/cli/doctor-report.ts';
 import { localClient } from '../../src/cli/local-client.ts';
 import { remoteClient } from '../../src/cli/remote-client.ts';
 import { ConfigError } from '../../src/config/load.ts';
+import type { Config } from '../../src/config/schema.ts';
 import { allRights } from '../../src/core/call.ts';
+import { commandSayer } from '../../src/core/say-command.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { createHarness, type Harness, testConfig } from '../http/harness.ts';
 import { cloudConfigOf } from '../support/cloud-config.ts';
@@ -28,8 +30,10 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+const sayCommand = commandSayer('hearth');
+const alone = (config: Config) => localClient({ config, env: {}, address: null, sayCommand });
 const client = (apiKey: string) =>
-  remoteClient({ address, apiKey, openLocal: async () => localClient(testConfig(), {}, null) });
+  remoteClient({ address, apiKey, sayCommand, openLocal: async () => alone(testConfig()) });
 
 describe('what a server is asked', () => {
   it('is all of it with a key for administration', async () => {
@@ -60,9 +64,9 @@ describe('what a server is asked', () => {
   });
 
   it('is nothing where none runs', async () => {
-    const alone = localClient(testConfig(), {}, null);
-    expect(await serverFacts(alone)).toBeNull();
-    await alone.close();
+    const client = alone(testConfig());
+    expect(await serverFacts(client)).toBeNull();
+    await client.close();
   });
 });
 
@@ -89,10 +93,14 @@ describe('what is known of the configuration', () => {
 
   it('tells a server at this port from one elsewhere', () => {
     const config = testConfig({ port: 8000 });
+    const about = { isOffline: false, address: null, wantsHub: false };
     const elsewhere = { ...config, server: { ...config.server, url: 'https://box.lan' } };
-    expect(networkSettings(config, false, 'http://127.0.0.1:8000').hearthAnswers).toBe(true);
-    expect(networkSettings(elsewhere, false, 'https://box.lan').hearthAnswers).toBe(false);
-    expect(networkSettings(config, true, null)).toMatchObject({ hearthAnswers: false, isOffline: true });
+    expect(networkSettings(config, { ...about, address: 'http://127.0.0.1:8000' }).hearthAnswers).toBe(true);
+    expect(networkSettings(elsewhere, { ...about, address: 'https://box.lan' }).hearthAnswers).toBe(false);
+    expect(networkSettings(config, { ...about, isOffline: true })).toMatchObject({
+      hearthAnswers: false,
+      isOffline: true,
+    });
   });
 });
 
@@ -108,9 +116,9 @@ describe('the providers', () => {
   const ask = async (about: { isOffline?: boolean; uid?: number | null; allowed?: boolean }) => {
     const { isOffline = false, uid = 1000, allowed = true } = about;
     const config = { ...testConfig(), dataFolder: folder, cloud: { ...cloud, cloudAllowed: allowed } };
-    const alone = localClient(config, {}, null);
-    const facts = await providerFacts(alone, config, { isOffline, box: box(uid) });
-    await alone.close();
+    const client = alone(config);
+    const facts = await providerFacts(client, config, { isOffline, box: box(uid) });
+    await client.close();
     return facts;
   };
 
@@ -149,7 +157,7 @@ describe('the report', () => {
       '         M.',
       '         -> F.',
       '',
-      '2 looked at: 1 ok, 0 warnings, 1 error.',
+      '2 looked at: 1 ok, 0 notes, 0 warnings, 1 error.',
     ]);
   });
 

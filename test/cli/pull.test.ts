@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { PullView } from '../../src/cli/client.ts';
 import { plainLine, progressLine } from '../../src/cli/progress.ts';
 import { pullModel } from '../../src/cli/pull.ts';
+import { commandSayer } from '../../src/core/say-command.ts';
 
 const view = (changes: Partial<PullView> = {}): PullView => ({
   id: 'pull-1',
@@ -61,7 +62,11 @@ describe('the command pull', () => {
       areNotesWatched: false,
       columns: () => 80,
     };
-    const ended = pullModel(client, { name: 'tiny' }, terminal, options.interrupted ?? new Promise(() => {}));
+    const ended = pullModel(
+      client,
+      { name: 'tiny' },
+      { terminal, sayCommand: commandSayer('hearth'), interrupted: options.interrupted ?? new Promise(() => {}) },
+    );
     return ended.then((code) => ({ code, text: written.join(''), failures }));
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Severity } from '../../src/doctor/finding.ts';
 import { checkFolders } from '../../src/doctor/folders.ts';
 import { checkGpu } from '../../src/doctor/gpu.ts';
 import { checkLimits } from '../../src/doctor/limits.ts';
@@ -17,7 +18,7 @@ describe('the system', () => {
     expect(checkSystem(fakeBox()).map(({ severity }) => severity)).toEqual(['ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'ok']);
   });
 
-  it.each<[FakeMachine, string, 'ok' | 'warning' | 'error']>([
+  it.each<[FakeMachine, string, Severity]>([
     [{ nodeVersion: 'v20.19.0' }, 'node', 'error'],
     [{ nodeVersion: 'v26.0.0' }, 'node', 'ok'],
     [{ architecture: 'arm' }, 'architecture', 'error'],
@@ -29,7 +30,8 @@ describe('the system', () => {
     [{ glibcVersion: '2.31' }, 'glibc', 'error'],
     [{ glibcVersion: null }, 'glibc', 'error'],
     [{ glibcVersion: '2.34' }, 'glibc', 'ok'],
-    [{ user: { uid: 0, gid: 0, groups: [] } }, 'user', 'warning'],
+    [{ user: { uid: 0, gid: 0, groups: [] } }, 'user', 'info'],
+    [{ user: { uid: 0, gid: 0, groups: [] }, files: { '/.dockerenv': '' } }, 'user', 'warning'],
     [{ environment: { UV_USE_IO_URING: '1' }, kernelRelease: '5.10.60-qnap' }, 'io_uring', 'warning'],
     [{ environment: { UV_USE_IO_URING: '1' }, kernelRelease: '6.1.0' }, 'io_uring', 'ok'],
     [{ environment: { UV_USE_IO_URING: '0' }, kernelRelease: '5.10.60-qnap' }, 'io_uring', 'ok'],
@@ -167,12 +169,14 @@ describe('a GPU', () => {
 
   it('that may not be opened names the group by its number', () => {
     const owner = { uid: 0, gid: 105, mode: 0o660, isFolder: false };
-    const [devices] = gpu({
-      files: { ...render, ...vulkan },
-      closed: ['/dev/dri/renderD128'],
-      owners: { '/dev/dri/renderD128': owner },
-    });
-    expect(devices).toMatchObject({ severity: 'warning', fix: expect.stringContaining('group_add: ["105"]') });
+    const closed = (files: Record<string, string>) =>
+      gpu({
+        files: { ...render, ...vulkan, ...files },
+        closed: ['/dev/dri/renderD128'],
+        owners: { '/dev/dri/renderD128': owner },
+      })[0];
+    expect(closed({})).toMatchObject({ severity: 'warning', fix: expect.stringContaining('usermod -aG 105') });
+    expect(closed({ '/.dockerenv': '' })).toMatchObject({ fix: expect.stringContaining('group_add: ["105"]') });
   });
 
   it('without a loader or a driver is warned of, unless GPUs are off', () => {
@@ -220,8 +224,10 @@ describe('the folders', () => {
     const data = findingOf(findings, 'folders.data');
     expect(data).toMatchObject({ severity: 'error', fix: expect.stringContaining('chown -R 1000:100 /data') });
     expect(data.fix).not.toContain('PUID');
-    const theirs = folders({ owners: { '/data': { ...owner, uid: 1001 } }, unwritable: { '/data': 'EACCES' } });
-    expect(findingOf(theirs, 'folders.data').fix).toContain('PUID=1001');
+    const theirs = { owners: { '/data': { ...owner, uid: 1001 } }, unwritable: { '/data': 'EACCES' } };
+    expect(findingOf(folders(theirs), 'folders.data').fix).not.toContain('PUID');
+    const inside = folders({ ...theirs, files: { '/.dockerenv': '' } });
+    expect(findingOf(inside, 'folders.data').fix).toContain('PUID=1001');
     expect(findingOf(findings, 'folders.models')).toMatchObject({ severity: 'warning', facts: { problem: 'EROFS' } });
   });
 

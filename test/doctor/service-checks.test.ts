@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { commandSayer } from '../../src/core/say-command.ts';
 import { type ConfigurationFacts, checkConfiguration } from '../../src/doctor/configuration.ts';
 import { examine, exitCodeOf } from '../../src/doctor/doctor.ts';
 import { checkNetwork, type NetworkSettings } from '../../src/doctor/network.ts';
@@ -6,6 +7,8 @@ import { checkProviders, checkServer, type ServerFacts } from '../../src/doctor/
 import { cloudOf, testConfig } from '../http/harness.ts';
 import { type FakeMachine, fakeBox, findingOf } from '../support/fake-box.ts';
 
+const sayCommand = commandSayer('./hearth');
+const about = { ownVersion: '1.0.0', problem: null, sayCommand };
 const hub = 'https://hub.example';
 const settings: NetworkSettings = {
   host: '127.0.0.1',
@@ -13,6 +16,7 @@ const settings: NetworkSettings = {
   hub,
   hubProxy: null,
   isOffline: false,
+  wantsHub: false,
   hearthAnswers: false,
   hasHours: false,
 };
@@ -72,11 +76,12 @@ describe('hub and clock', () => {
     expect((await network({ now: new Date('1970-01-01T00:05:00Z') }, 'clock.time')).severity).toBe('error');
   });
 
-  it('that does not answer is a warning, and with --offline nobody outside is asked', async () => {
+  it('that does not answer is a warning where a pull waits, else a note, and with --offline nobody outside is asked', async () => {
     expect(await network({ answers: { [hub]: { reason: 'ENOTFOUND' } } }, 'network.hub')).toMatchObject({
-      severity: 'warning',
+      severity: 'info',
       facts: { reached: false, reason: 'ENOTFOUND' },
     });
+    expect((await network({}, 'network.hub', { wantsHub: true })).severity).toBe('warning');
     const asked: string[] = [];
     expect((await network({ asked }, 'network.hub', { isOffline: true })).severity).toBe('ok');
     expect(asked.every((url) => url.startsWith('http://127.0.0.1:'))).toBe(true);
@@ -115,12 +120,12 @@ describe('the configuration', () => {
     ...more,
   });
   const found = (id: string, more: Partial<ConfigurationFacts>) =>
-    findingOf(checkConfiguration(facts(more)), `config.${id}`);
+    findingOf(checkConfiguration(facts(more), sayCommand), `config.${id}`);
 
   it('that cannot be used says where, in each of its lines', () => {
     const problem = '/etc/h.yaml:3:5: server.port: must be a number\n/etc/h.yaml:9:1: modles: is unknown';
     expect(found('file', { config: null, problem })).toMatchObject({ severity: 'error', found: problem });
-    expect(checkConfiguration(facts({ config: null, problem })).map(({ id }) => id)).toEqual([
+    expect(checkConfiguration(facts({ config: null, problem }), sayCommand).map(({ id }) => id)).toEqual([
       'config.file',
       'config.variables',
     ]);
@@ -137,7 +142,7 @@ describe('the configuration', () => {
       ...testConfig({ host: '0.0.0.0', apiKeys: ['canary-key-1'] }),
       cloud: cloudOf({ providers: { openai: { api_key: 'canary-key-2' }, anthropic: { api_key: 'canary-key-3' } } }),
     };
-    const all = checkConfiguration(facts({ config, asksForKey: true }));
+    const all = checkConfiguration(facts({ config, asksForKey: true }), sayCommand);
     expect(JSON.stringify(all)).not.toContain('canary');
     expect(findingOf(all, 'config.keys').facts).toMatchObject({ keys_of_settings: 1 });
     expect(findingOf(all, 'config.providers').found).toBe('openai (key set), anthropic (key set)');
@@ -165,15 +170,15 @@ describe('the server', () => {
     lastErrors: [],
   };
   const server = (more: Partial<ServerFacts>, id: string) =>
-    findingOf(checkServer({ ...running, ...more }, '1.0.0', null), `server.${id}`);
+    findingOf(checkServer({ ...running, ...more }, about), `server.${id}`);
 
   it('need not run; one that cannot be asked is a warning', () => {
-    expect(checkServer(null, '1.0.0', null)).toMatchObject([{ severity: 'ok', found: 'does not run' }]);
-    expect(checkServer(null, '1.0.0', 'no Hearth answers')).toMatchObject([{ severity: 'warning' }]);
+    expect(checkServer(null, about)).toMatchObject([{ severity: 'ok', found: 'does not run' }]);
+    expect(checkServer(null, { ...about, problem: 'no Hearth answers' })).toMatchObject([{ severity: 'warning' }]);
   });
 
   it('tells what is not in order', () => {
-    expect(checkServer(running, '1.0.0', null).map(({ severity }) => severity)).toEqual(['ok', 'ok', 'ok']);
+    expect(checkServer(running, about).map(({ severity }) => severity)).toEqual(['ok', 'ok', 'ok']);
     expect(server({ status: 'degraded', components: { providers: 'degraded' } }, 'running')).toMatchObject({
       severity: 'warning',
       means: expect.stringContaining('providers (degraded)'),
@@ -187,20 +192,23 @@ describe('the server', () => {
 
   it('of which this key may not see everything leaves that out, and says so', () => {
     const facts = { ...running, brokenModels: null, leftOut: null, lastErrors: null };
-    const found = checkServer(facts, '1.0.0', null);
+    const found = checkServer(facts, about);
     expect(found.map(({ id, severity }) => [id, severity])).toEqual([['server.running', 'ok']]);
     expect(found[0]!.means).toContain('is left out');
   });
 
   it('providers answer, do not, or were not asked', () => {
     const fine = { id: 'openai', answered: true, latencyMs: 80, error: null };
-    expect(checkProviders([fine], null)).toMatchObject({ severity: 'ok', found: 'openai answers, in 80 ms' });
+    expect(checkProviders([fine], null, sayCommand)).toMatchObject({
+      severity: 'ok',
+      found: 'openai answers, in 80 ms',
+    });
     const refused = { id: 'claude', answered: false, latencyMs: null, error: 'Access denied' };
-    expect(checkProviders([fine, refused], null)).toMatchObject({
+    expect(checkProviders([fine, refused], null, sayCommand)).toMatchObject({
       severity: 'warning',
       found: expect.stringContaining('Access denied'),
     });
-    expect(checkProviders(null, 'not asked (--offline)')).toMatchObject({
+    expect(checkProviders(null, 'not asked (--offline)', sayCommand)).toMatchObject({
       severity: 'ok',
       found: 'not asked (--offline)',
     });

@@ -201,7 +201,7 @@ describe.skipIf(terminalMissing !== null)(
         /^hearth: no Hearth answers at http:\/\/127\.0\.0\.1:1 .*Start the server, correct HEARTH_URL$/,
       );
       const nobody = await wrong(['run', 'default', 'Hi', '--port', '1'], { HEARTH_URL: '' });
-      expect(nobody.text).toMatch(/^hearth: No Hearth runs at http:\/\/127\.0\.0\.1:1\. Start one with "hearth"/);
+      expect(nobody.text).toMatch(/^hearth: No Hearth runs at http:\/\/127\.0\.0\.1:1\. Start one with "\.\/hearth"/);
     });
 
     it.each([

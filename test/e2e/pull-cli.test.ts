@@ -138,7 +138,7 @@ describe('with a server', () => {
       if (/downloading: [12] MB/.test(text)) stop();
     });
     expect(left.code).toBe(130);
-    expect(left.stderr).toMatch(/^hearth: The server goes on with it; "hearth pulls" shows it/);
+    expect(left.stderr).toMatch(/^hearth: The server goes on with it; "\.\/hearth pulls" shows it/);
     await server.stop();
 
     server = await start();

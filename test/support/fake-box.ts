@@ -1,3 +1,4 @@
+import { commandSayer } from '../../src/core/say-command.ts';
 import type { Answer, Box, Disk, Owner } from '../../src/doctor/box.ts';
 import type { Finding } from '../../src/doctor/doctor.ts';
 
@@ -60,6 +61,7 @@ export function fakeBox(machine: FakeMachine = {}): Box {
       machine.asked?.push(url);
       return machine.answers?.[url] ?? { reason: 'ECONNREFUSED' };
     },
+    sayCommand: commandSayer('hearth'),
     now: () => machine.now ?? new Date('2026-11-29T10:00:00Z'),
   };
 }

@@ -2,6 +2,7 @@ import { createProgram } from '../../src/cli/cli.ts';
 import type { Config } from '../../src/config/schema.ts';
 import type { ShownSetting } from '../../src/config/show.ts';
 import { systemClock } from '../../src/core/clock.ts';
+import { commandSayer } from '../../src/core/say-command.ts';
 
 /** What a command printed, what it complained of, and its exit code; null: it set none. */
 export interface Printed {
@@ -25,6 +26,8 @@ export async function runCli(
     shownConfigOf: () => shown,
     configFileOf: () => null,
     env: {},
+    programName: 'hearth',
+    sayCommand: commandSayer('hearth'),
     terminal: {
       write: (text) => {
         printed.text += text;

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { AppError } from '../../core/errors.ts';
+import type { SayCommand } from '../../core/say-command.ts';
 import { type Conversation, transcript } from './conversation.ts';
 import { parameterNames, readFormat, readParameter } from './parameters.ts';
 import { statsLines } from './stats.ts';
@@ -14,6 +15,7 @@ export interface CommandSurroundings {
   prepare: (model: string) => Promise<void>;
   /** What is known of a model, in lines. */
   describe: (model: string) => Promise<string[]>;
+  sayCommand: SayCommand;
   /** Files that this chat has written and may write again. */
   saved: Set<string>;
   /** The word that is written most like another; null: none is near. */
@@ -44,8 +46,9 @@ export const chatCommands: Readonly<Record<string, ChatCommand>> = {
   load: {
     usage: '/load MODEL',
     help: 'go on with another model',
-    async run(rest, { chat, say, prepare }) {
-      if (rest === '') throw new AppError('invalid_request', 'Which model? /load MODEL; "hearth list" shows them.');
+    async run(rest, { chat, say, prepare, sayCommand }) {
+      if (rest === '')
+        throw new AppError('invalid_request', `Which model? /load MODEL; ${sayCommand('list')} shows them.`);
       await prepare(rest);
       chat.model = rest;
       say([`The conversation goes on with ${rest}.`]);

@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import { toPrintable } from '../../core/printable.ts';
+import type { SayCommand } from '../../core/say-command.ts';
 import { answer } from './answer.ts';
 import type { ChatClient } from './chat-api.ts';
 import { type CommandSurroundings, chatCommands, findChatCommand } from './commands.ts';
@@ -20,6 +21,7 @@ interface SessionDeps {
   prepare: (model: string, signal: AbortSignal) => Promise<void>;
   describe: CommandSurroundings['describe'];
   nearest: CommandSurroundings['nearest'];
+  sayCommand: SayCommand;
 }
 
 /** A chat until the person leaves. Failures are said, and the chat goes on. */
@@ -74,6 +76,7 @@ async function act(
         prepare: (model) => deps.prepare(model, signal),
         describe: deps.describe,
         nearest: deps.nearest,
+        sayCommand: deps.sayCommand,
       }),
     ),
   );

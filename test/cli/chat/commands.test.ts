@@ -6,6 +6,7 @@ import { findChatCommand } from '../../../src/cli/chat/commands.ts';
 import { beginConversation, type Conversation, remember, wishOf } from '../../../src/cli/chat/conversation.ts';
 import { readFormat, readParameter } from '../../../src/cli/chat/parameters.ts';
 import { nearestWord } from '../../../src/cli/nearest-word.ts';
+import { commandSayer } from '../../../src/core/say-command.ts';
 
 const start = {
   model: 'tiny',
@@ -56,6 +57,7 @@ async function run(name: string, rest = ''): Promise<undefined | 'bye'> {
     say: (lines) => void said.push(...lines),
     prepare: async (model) => void prepared.push(model),
     describe: async (model) => [`all about ${model}`],
+    sayCommand: commandSayer('hearth'),
     nearest: nearestWord,
   });
 }

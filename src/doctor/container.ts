@@ -1,0 +1,13 @@
+import type { Box } from './box.ts';
+
+/** The kind of container that this runs in, in words; null: none that can be told. Its advice speaks of a compose file. */
+export function containerOf(box: Pick<Box, 'readFile'>): string | null {
+  if (box.readFile('/.dockerenv') !== null) return 'a container of Docker';
+  if (box.readFile('/run/.containerenv') !== null) return 'a container of Podman';
+  return /\/(docker|kubepods|lxc|containerd)/.test(box.readFile('/proc/1/cgroup') ?? '') ? 'a container' : null;
+}
+
+/** What to do about something: for a container, and where there is none. */
+export function byPlace<T>(box: Pick<Box, 'readFile'>, ways: { container: T; plain: T }): T {
+  return containerOf(box) === null ? ways.plain : ways.container;
+}
