@@ -50,8 +50,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   await program.parseAsync();
 } catch (error) {
-  // One line says what to do; a stack would only hide it. Anything unexpected keeps its stack.
-  if (error instanceof ConfigError) console.error(`hearth: ${error.message}`);
+  // A line for each problem says what to do; a stack would only hide it. Anything unexpected keeps its stack.
+  if (error instanceof ConfigError) for (const problem of error.problems) console.error(`hearth: ${problem}`);
   else console.error(error);
   process.exit(1);
 }

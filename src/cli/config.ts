@@ -23,7 +23,7 @@ export function addConfigCommand(program: Command, deps: CommandDeps): void {
       } catch (error) {
         // For people it is said as it is at the start of the server.
         if (!json || !(error instanceof ConfigError)) throw error;
-        print(deps.terminal, true, { valid: false, problems: error.message.split('\n'), warnings: [] }, []);
+        print(deps.terminal, true, { valid: false, problems: error.problems, warnings: [] }, []);
         deps.setExitCode(1);
       }
     });

@@ -9,7 +9,7 @@ import { systemClock } from '../core/clock.ts';
 import { gigabytes } from '../core/format-units.ts';
 import { toPrintable } from '../core/printable.ts';
 import { type KeyState, keyStateOf } from '../core/provider.ts';
-import { FolderInUse, type FolderLock, takeFolderLock } from '../files/folder-lock.ts';
+import { FolderInUse, type FolderLock, waitForFolderLock } from '../files/folder-lock.ts';
 import { createLogLines } from '../observe/log-lines.ts';
 import { createLogger, type Logger } from '../observe/logger.ts';
 
@@ -26,7 +26,8 @@ export async function serve(
   const logLines = createLogLines();
   const log = createLogger(config.log.level, undefined, logLines);
   prepareFolders(config);
-  const lock = takeLock(config);
+  const stopping = stopOnSignals(log);
+  const lock = await takeLock(config, stopping.signal);
   process.on('exit', () => lock.release());
   const app = await createApp({ config, log, logLines, env, reread });
   const baseUrl = await app.http.listen().catch((error: NodeJS.ErrnoException) => {
@@ -34,26 +35,10 @@ export async function serve(
   });
   publishLocalKey(app, baseUrl, log);
   if (config.pulls.resume) app.store.resume();
-  // Before anybody is told the address: who stops it at once must not leave the folder locked.
-  let stopping = false;
-  const stop = (signal: NodeJS.Signals) => {
-    // Workers see the closed channel and end by themselves.
-    if (stopping) process.exit(1);
-    stopping = true;
-    log.info({ signal }, 'draining');
-    app.shutdown().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        log.fatal({ err: error }, 'shutdown failed');
-        process.exit(1);
-      },
-    );
-  };
+  stopping.withShutdown(() => app.shutdown());
   const reload = () => reloadConfiguration(app.configuration, log);
   process.on('SIGHUP', reload);
   if (configFile !== null) watchFile(configFile, { clock: systemClock, onChange: reload });
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
 
   const text = await banner(app, config, baseUrl);
   // What only the start needed, before anybody asks anything.
@@ -62,10 +47,53 @@ export async function serve(
   app.restoreModels();
 }
 
-/** Two servers on one folder would each take what is the other's for its own. Throws `ConfigError` that names the first. */
-function takeLock({ dataFolder }: Config): FolderLock {
+/**
+ * Ends the process on SIGTERM or SIGINT: as long as nothing is served at once, later after the shutdown. From the first moment:
+ * who stops a start must not leave the folder locked. A second signal ends it at once, with 1.
+ */
+function stopOnSignals(log: Logger): { signal: AbortSignal; withShutdown(shutdown: () => Promise<void>): void } {
+  const stopping = new AbortController();
+  let shutDown: (() => Promise<void>) | null = null;
+  const stop = (signal: NodeJS.Signals) => {
+    // Workers see the closed channel and end by themselves.
+    if (stopping.signal.aborted) process.exit(1);
+    stopping.abort();
+    if (shutDown === null) process.exit(0);
+    log.info({ signal }, 'draining');
+    shutDown().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.fatal({ err: error }, 'shutdown failed');
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  return {
+    signal: stopping.signal,
+    withShutdown(shutdown) {
+      shutDown = shutdown;
+    },
+  };
+}
+
+/**
+ * Two servers on one folder would each take what is the other's for its own. Rejects with a `ConfigError` that names the first.
+ * One that was ended in another container is given up after some seconds.
+ */
+async function takeLock({ dataFolder }: Config, signal: AbortSignal): Promise<FolderLock> {
+  // Timers alone keep no process alive.
+  const waiting = setInterval(() => {}, 60_000);
   try {
-    return takeFolderLock(dataFolder, systemClock);
+    return await waitForFolderLock(dataFolder, {
+      clock: systemClock,
+      signal,
+      onWait: ({ host }) =>
+        console.error(
+          `hearth: another Hearth${host === null ? '' : ` (on ${host})`} has left ${dataFolder} locked; looking whether it still runs …`,
+        ),
+    });
   } catch (error) {
     if (!(error instanceof FolderInUse)) throw error;
     const { pid, host } = error;
@@ -73,6 +101,8 @@ function takeLock({ dataFolder }: Config): FolderLock {
     throw new ConfigError(
       `the data folder ${dataFolder} is in use by another Hearth (${who}); stop that one, or choose another folder with --data or HEARTH_DATA`,
     );
+  } finally {
+    clearInterval(waiting);
   }
 }
 
@@ -93,7 +123,7 @@ function reloadConfiguration(configuration: ConfigStore, log: Logger): void {
     if (needRestart.length > 0) log.warn({ needRestart }, 'these settings change only with a restart');
   } catch (err) {
     if (!(err instanceof ConfigError)) throw err;
-    log.error({ problem: err.message, err: err.cause }, 'the configuration cannot be used; the old one stays');
+    log.error({ problems: err.problems, err: err.cause }, 'the configuration cannot be used; the old one stays');
   }
 }
 

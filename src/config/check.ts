@@ -3,10 +3,11 @@ import { basename, dirname, join, sep } from 'node:path';
 import { AppError } from '../core/errors.ts';
 import { toCloudConfig, warningsOf } from './cloud.ts';
 import { ConfigError } from './config-error.ts';
-import { problemsIn, withPlaces } from './load.ts';
+import { parse, placesIn, problemsIn } from './load.ts';
+import { createProblems } from './problems.ts';
 import type { Config } from './schema.ts';
 import { sectionsWithVariables } from './settings.ts';
-import { mergeSettings, settingsSchema } from './source.ts';
+import { mergeSettings } from './source.ts';
 import { fillIn } from './variables.ts';
 import { parseYaml } from './yaml-file.ts';
 
@@ -36,7 +37,7 @@ export function checkFile(
     return { errors: [], warnings: warningsOf(load(filePath).cloud) };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return { errors: error.message.split('\n'), warnings: [] };
+    return { errors: error.problems, warnings: [] };
   }
 }
 
@@ -70,31 +71,25 @@ function realPathOf(path: string): string | null {
  * so what depends on them is not checked.
  */
 export function checkText(text: string): ConfigFindings {
-  try {
-    const file = parseYaml(text, 'yaml');
-    const variables: string[] = [];
-    const env = new Proxy<Record<string, string>>({}, { get: () => anyValue });
-    const filled = Object.entries(file.raw).map(([name, section]) => {
-      if (!sectionsWithVariables.includes(name)) return [name, section];
-      collectVariables(section, [name], variables);
-      return [name, fillIn(section, { env, base: '/', path: [name], missing: [] })];
-    });
-    const result = settingsSchema.safeParse(Object.fromEntries(filled));
-    if (!result.success) {
-      const problems = result.error.issues.filter(({ path }) => !variables.includes(path.join('.')));
-      return { errors: problems.flatMap(problemsIn(file)), warnings: [] };
-    }
-    const { cloud } = mergeSettings([{ settings: result.data, base: '/' }]);
-    try {
-      return { errors: [], warnings: warningsOf(toCloudConfig(cloud, () => anyValue)) };
-    } catch (error) {
-      throw error instanceof ConfigError ? withPlaces(error, file) : error;
-    }
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    const errors = error.message.split('\n').filter((line) => !line.includes(anyValue));
-    return { errors, warnings: [] };
-  }
+  const problems = createProblems();
+  const file = problems.attempt('*', () => parseYaml(text, 'yaml'));
+  if (file === undefined) return { errors: problems.lines(), warnings: [] };
+  const variables: string[] = [];
+  const env = new Proxy<Record<string, string>>({}, { get: () => anyValue });
+  const filled = Object.entries(file.raw).map(([name, section]) => {
+    if (!sectionsWithVariables.includes(name)) return [name, section];
+    collectVariables(section, [name], variables);
+    return [name, fillIn(section, { env, base: '/', path: [name], missing: [] })];
+  });
+  const describe = problemsIn(file);
+  const settings = parse(
+    Object.fromEntries(filled),
+    (issue) => (variables.includes(issue.path.join('.')) ? [] : describe(issue)),
+    problems,
+  );
+  const cloud = toCloudConfig(mergeSettings([{ settings, base: '/' }]).cloud, problems, () => anyValue);
+  const errors = problems.lines(placesIn(file)).filter((line) => !line.includes(anyValue));
+  return { errors, warnings: errors.length > 0 ? [] : warningsOf(cloud) };
 }
 
 /** Paths of all texts that name a variable. */

@@ -5,6 +5,7 @@ import { presetNames } from './cloud-settings.ts';
 import { ConfigError } from './config-error.ts';
 import { readPriceList } from './price-list.ts';
 import { toPricings } from './pricing.ts';
+import type { Problems } from './problems.ts';
 import type {
   Budget,
   CloudConfig,
@@ -34,12 +35,15 @@ const readText: ReadText = (filePath) => readFileSync(filePath, 'utf8');
 
 /**
  * Makes the server's own words of the sections of the file. Reads the files that keys are kept in, by absolute
- * paths, with `read`. Throws `ConfigError` for what does not fit together, with the path in the file.
+ * paths, with `read`. What does not fit together goes to `problems`, with the path in the file, and is left out.
  */
-export function toCloudConfig(settings: CloudSettings, read: ReadText = readText): CloudConfig {
+export function toCloudConfig(settings: CloudSettings, problems: Problems, read: ReadText = readText): CloudConfig {
   const { global } = settings;
   const providers = new Map(
-    Object.entries(settings.providers ?? {}).map(([id, provider]) => [id, toProvider(id, provider, read)]),
+    Object.entries(settings.providers ?? {}).flatMap(([id, provider]) => {
+      const made = problems.attempt('providers', () => toProvider(id, provider, read));
+      return made === undefined ? [] : [[id, made] as const];
+    }),
   );
   const config: CloudConfig = {
     version: settings.version ?? '1.0',
@@ -56,16 +60,16 @@ export function toCloudConfig(settings: CloudSettings, read: ReadText = readText
     keyBudget: toBudget(settings.budgets?.per_key),
     alertAt: settings.budgets?.alert_at ?? 0.85,
     unknownPricesAllowed: settings.budgets?.unknown_prices === 'allow',
-    priceList: readPriceList(settings.budgets?.price_list_file),
+    priceList: problems.attempt('budgets', () => readPriceList(settings.budgets?.price_list_file)) ?? null,
     rateLimits: {
       perKey: toRateLimits(settings.rate_limits?.per_key),
       perAddress: toRateLimits(settings.rate_limits?.per_address),
     },
-    keys: (settings.keys ?? []).map((key, index) => toKey(key, index, read)),
-    jwt: settings.jwt ? toJwt(settings.jwt, read) : null,
+    keys: (settings.keys ?? []).flatMap((key, index) => problems.attempt('keys', () => toKey(key, index, read)) ?? []),
+    jwt: (settings.jwt && problems.attempt('jwt', () => toJwt(settings.jwt!, read))) ?? null,
     ledgerKeepDays: settings.ledger?.keep_days ?? defaultLedgerKeepDays,
   };
-  checkNames(config);
+  checkNames(config, problems);
   return config;
 }
 
@@ -229,24 +233,26 @@ function readSecret(
   return secret(readFile(filePath, `${place}_file`, read).trim());
 }
 
-function checkNames(config: CloudConfig): void {
+function checkNames(config: CloudConfig, problems: Problems): void {
   const exists = (id: string) => id === 'local' || config.providers.has(id);
   const { defaultProvider } = config;
-  if (defaultProvider !== null && !exists(defaultProvider)) {
-    throw new ConfigError(`global.default_provider: there is no provider "${defaultProvider}"`);
-  }
-  for (const [name, { providers }] of Object.entries(config.chains)) {
-    const unknown = providers.find((id) => !exists(id));
-    if (unknown !== undefined) {
-      throw new ConfigError(`failover_chains.${name}: there is no provider "${unknown}"`);
+  // Of providers that are left out nobody knows the names.
+  if (problems.areWhole('providers')) {
+    if (defaultProvider !== null && !exists(defaultProvider)) {
+      problems.add(`global.default_provider: there is no provider "${defaultProvider}"`);
+    }
+    for (const [name, { providers }] of Object.entries(config.chains)) {
+      for (const id of providers.filter((one) => !exists(one))) {
+        problems.add(`failover_chains.${name}: there is no provider "${id}"`);
+      }
     }
   }
   for (const { id, models } of config.providers.values()) {
     const twice = firstTwice(models.flatMap((model) => [...new Set([model.id, ...model.aliases])]));
-    if (twice !== undefined) throw new ConfigError(`providers.${id}.models: the name "${twice}" is there twice`);
+    if (twice !== undefined) problems.add(`providers.${id}.models: the name "${twice}" is there twice`);
   }
   const twice = firstTwice(config.keys.map(({ name }) => name));
-  if (twice !== undefined) throw new ConfigError(`keys: the name "${twice}" is there twice`);
+  if (twice !== undefined) problems.add(`keys: the name "${twice}" is there twice`);
 }
 
 function firstTwice(names: readonly string[]): string | undefined {

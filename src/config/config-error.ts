@@ -7,4 +7,9 @@ export class ConfigError extends Error {
     super(message, options);
     this.name = 'ConfigError';
   }
+
+  /** The lines of the message: all that is wrong. */
+  get problems(): string[] {
+    return this.message.split('\n');
+  }
 }

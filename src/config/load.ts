@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { ConfigError } from './config-error.ts';
 import { type Environment, readEnvironment, valueAt, variableOf } from './env.ts';
 import { wordsOf } from './problem-words.ts';
+import { createProblems, type Problems } from './problems.ts';
 import { checkConfig } from './rules.ts';
 import { type Config, toConfig } from './schema.ts';
 import { allSettings, fileSources, sectionsWithVariables } from './settings.ts';
@@ -29,26 +30,25 @@ const projectFolder = fileURLToPath(new URL('../..', import.meta.url));
 /**
  * The configuration from flags, environment and YAML file, in this order of precedence, over the defaults. Relative
  * folders count from `cwd`, those in the file from the file's folder. Reads the file that `--config` or
- * `HEARTH_CONFIG` names and those that variables such as `HEARTH_API_KEY_FILE` name, nothing else. Throws `ConfigError`.
+ * `HEARTH_CONFIG` names and those that variables such as `HEARTH_API_KEY_FILE` name, nothing else. Throws `ConfigError` with
+ * all that is wrong.
  */
 export function loadConfig(sources: ConfigSources): Config {
   const { flags, cwd } = sources;
+  const problems = createProblems();
   const environment = readEnvironment(sources.env);
   const configFile = configFileOf(sources);
-  const file = configFile === null ? null : readYamlFile(configFile);
+  const file = configFile === null ? undefined : problems.attempt('*', () => readYamlFile(configFile));
   const settings = mergeSettings([
     { settings: settingsSchema.parse(defaultSource), base: projectFolder },
-    ...(file === null ? [] : [fromFile(file, { env: sources.env, base: dirname(configFile!) })]),
-    { settings: fromEnvironment(environment, cwd), base: cwd },
-    { settings: fromFlags(flags), base: cwd },
+    ...(file === undefined ? [] : [fromFile(file, { env: sources.env, base: dirname(configFile!), problems })]),
+    { settings: fromEnvironment(environment, cwd, problems), base: cwd },
+    { settings: fromFlags(flags, problems), base: cwd },
   ]);
-  try {
-    const config = toConfig(settings);
-    checkConfig(config);
-    return config;
-  } catch (error) {
-    throw file !== null && error instanceof ConfigError ? withPlaces(error, file) : error;
-  }
+  const config = toConfig(settings, problems);
+  checkConfig(config, problems);
+  problems.throwIfAny(file && placesIn(file));
+  return config;
 }
 
 /** Absolute path of the YAML file that flags or environment name; null: they name none. */
@@ -79,13 +79,12 @@ function textOf(issue: z.core.$ZodIssue): string {
     .join('; ');
 }
 
-/** The same problems, each with the place of its setting where that is one of the file's. */
-export function withPlaces(error: ConfigError, file: YamlFile): ConfigError {
-  const lines = error.message.split('\n').map((line) => {
+/** Puts the place of a setting in front of a problem of it, where it is one of the file's. */
+export function placesIn(file: YamlFile): (line: string) => string {
+  return (line) => {
     const path = /^[^\s:]+/.exec(line)?.[0].split('.') ?? [];
     return isSet(file.raw, path.slice(0, 2)) ? `${file.where(path)}: ${line}` : line;
-  });
-  return new ConfigError(lines.join('\n'), { cause: error.cause });
+  };
 }
 
 function readSecretFile(filePath: string, variable: string): string {
@@ -104,8 +103,19 @@ function isSet(value: unknown, path: readonly string[]): boolean {
   );
 }
 
-function fromFile(file: YamlFile, place: { env: Environment; base: string }): Source {
-  return { settings: parse(withVariables(file, place), problemsIn(file)), base: place.base };
+function fromFile(file: YamlFile, place: { env: Environment; base: string; problems: Problems }): Source {
+  const { base, problems } = place;
+  const { filled, missing } = withVariables(file, place);
+  for (const { path, name } of missing) {
+    problems.add(`${file.where(path)}: ${path.join('.')}: the variable ${name} is not set`, String(path[0]));
+  }
+  const unset = new Set(missing.map(({ path }) => path.join('.')));
+  const describe = problemsIn(file);
+  // What such a variable would have said is not wrong as well.
+  return {
+    settings: parse(filled, (issue) => (unset.has(issue.path.join('.')) ? [] : describe(issue)), problems),
+    base,
+  };
 }
 
 /** Words a problem of a file's settings: lines that say where it stands. */
@@ -118,62 +128,101 @@ export function problemsIn(file: YamlFile): (issue: z.core.$ZodIssue) => string[
     });
 }
 
-/** The file with the variables that those of its sections name which may. */
-function withVariables(file: YamlFile, place: { env: Environment; base: string }): Record<string, unknown> {
+/** The file with the variables that those of its sections name which may, and those of them that are not set. */
+function withVariables(
+  file: YamlFile,
+  { env, base }: { env: Environment; base: string },
+): { filled: Record<string, unknown>; missing: MissingVariable[] } {
   const missing: MissingVariable[] = [];
   const filled = Object.entries(file.raw).map(([name, section]) => [
     name,
-    sectionsWithVariables.includes(name) ? fillIn(section, { ...place, path: [name], missing }) : section,
+    sectionsWithVariables.includes(name) ? fillIn(section, { env, base, path: [name], missing }) : section,
   ]);
-  if (missing.length === 0) return Object.fromEntries(filled);
-  const lines = missing.map(
-    ({ path, name }) => `${file.where(path)}: ${path.join('.')}: the variable ${name} is not set`,
-  );
-  throw new ConfigError(lines.join('\n'));
+  return { filled: Object.fromEntries(filled), missing };
 }
 
-function fromEnvironment(environment: ReturnType<typeof readEnvironment>, cwd: string): Settings {
-  const inFiles = environment.files.map(({ path, variable, filePath }) => {
+function fromEnvironment(environment: ReturnType<typeof readEnvironment>, cwd: string, problems: Problems): Settings {
+  const inFiles = environment.files.flatMap(({ path, variable, filePath }) => {
     if (valueAt(environment.raw, path) !== undefined) {
       const own = variable.replace(/_FILE$/, '');
-      throw new ConfigError(`${own} and ${variable} are both set: set only one of them`);
+      problems.add(`${own} and ${variable} are both set: set only one of them`, path[0]);
+      return [];
     }
-    return { path, value: readSecretFile(resolve(cwd, filePath), variable), variable };
+    const value = problems.attempt(path[0], () => readSecretFile(resolve(cwd, filePath), variable));
+    return value === undefined ? [] : [{ path, value, variable }];
   });
-  const settings = parse(environment.raw, (issue) => [
-    `${variableOf(issue.path) ?? issue.path.join('.')}: ${textOf(issue)}`,
-  ]);
-  const ofFiles = parse(sourceOf(inFiles), (issue) => {
+  const describe = (issue: z.core.$ZodIssue) => [`${variableOf(issue.path) ?? issue.path.join('.')}: ${textOf(issue)}`];
+  const settings = parse(environment.raw, describe, problems);
+  const describeFile = (issue: z.core.$ZodIssue) => {
     const { variable } = inFiles.find(({ path }) => path.every((part, index) => part === issue.path[index]))!;
     return [`${variable}: ${textOf(issue)}`];
-  });
+  };
+  const ofFiles = parse(sourceOf(inFiles), describeFile, problems);
   settings.storage = { ...settings.storage, ...ofFiles.storage };
   settings.jobs = { ...settings.jobs, ...ofFiles.jobs };
-  if (environment.apiKeyFile !== null) {
-    if (settings.server?.api_key !== undefined) {
-      throw new ConfigError('HEARTH_API_KEY and HEARTH_API_KEY_FILE are both set: set only one of them');
-    }
-    settings.server = { ...settings.server, api_key: readKeyFile(resolve(cwd, environment.apiKeyFile)) };
+  const { apiKeyFile } = environment;
+  if (apiKeyFile === null) return settings;
+  if (settings.server?.api_key !== undefined) {
+    problems.add('HEARTH_API_KEY and HEARTH_API_KEY_FILE are both set: set only one of them', 'server');
+    return settings;
   }
-  return settings;
+  const keys = problems.attempt('server', () => readKeyFile(resolve(cwd, apiKeyFile)));
+  return { ...settings, server: { ...settings.server, ...(keys && { api_key: keys }) } };
 }
 
-function fromFlags(flags: ConfigFlags): Settings {
+function fromFlags(flags: ConfigFlags, problems: Problems): Settings {
   const given = allSettings.flatMap(({ path, setting }) => {
     const value = setting.flag && flags[setting.flag.name];
     return value === undefined ? [] : [{ path, value, name: setting.flag!.name }];
   });
-  return parse(sourceOf(given), (issue) => {
+  const describe = (issue: z.core.$ZodIssue) => {
     const { name } = given.find(({ path }) => path.every((part, index) => part === issue.path[index]))!;
     return [`--${name}: ${textOf(issue)}`];
-  });
+  };
+  return parse(sourceOf(given), describe, problems);
 }
 
-/** Parses one source; `describe` turns each problem into lines that say where it stands. */
-function parse(raw: unknown, describe: (issue: z.core.$ZodIssue) => string[]): Settings {
+/**
+ * Parses one source; `describe` turns each problem into lines that say where it stands. What is wrong is left out, so that the
+ * rest can be looked at in the same go.
+ */
+export function parse(
+  raw: Record<string, unknown>,
+  describe: (issue: z.core.$ZodIssue) => string[],
+  problems: Problems,
+): Settings {
   const result = settingsSchema.safeParse(raw);
   if (result.success) return result.data;
-  throw new ConfigError(result.error.issues.flatMap(describe).join('\n'));
+  const { issues } = result.error;
+  for (const issue of issues) for (const line of describe(issue)) problems.add(line);
+  const whole = settingsSchema.safeParse(withoutWrong(raw, issues, problems.leaveOut));
+  if (whole.success) return whole.data;
+  problems.leaveOut('*');
+  return {};
+}
+
+/** The source without the settings that have a problem; of sections with names of their own, without all of that name. */
+function withoutWrong(
+  raw: Record<string, unknown>,
+  issues: readonly z.core.$ZodIssue[],
+  leaveOut: (section: string) => void,
+): Record<string, unknown> {
+  const rest: Record<string, unknown> = { ...raw };
+  for (const issue of issues) {
+    const unknown = issue.code === 'unrecognized_keys' ? issue.keys : [undefined];
+    for (const key of unknown) {
+      const [name, part] = [...issue.path, ...(key === undefined ? [] : [key])].map(String);
+      // Of a section that is misspelt nobody knows which it was to be.
+      leaveOut(issue.path.length === 0 ? '*' : name!);
+      const section = rest[name!];
+      if (part === undefined || typeof section !== 'object' || section === null || Array.isArray(section)) {
+        delete rest[name!];
+      } else {
+        rest[name!] = Object.fromEntries(Object.entries(section).filter(([own]) => own !== part));
+      }
+    }
+  }
+  return rest;
 }
 
 /** Keys of a file: one a line, or with commas between them. */

@@ -7,7 +7,11 @@ export const programVariable = 'HEARTH_COMMAND';
  * What a person types here to run Hearth: `./hearth`, `hearth` where it was found by its name, `docker exec -it hearth hearth`
  * beside a container. `script`: the file that Node was given.
  */
-export function programName(env: Readonly<Record<string, string | undefined>>, script: string, platform: NodeJS.Platform): string {
+export function programName(
+  env: Readonly<Record<string, string | undefined>>,
+  script: string,
+  platform: NodeJS.Platform,
+): string {
   const told = env[programVariable]?.trim();
   if (told) return told;
   // A link that npm made of it.

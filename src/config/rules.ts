@@ -2,27 +2,30 @@ import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { ConfigError } from './config-error.ts';
+import type { Problems } from './problems.ts';
 import type { Config } from './schema.ts';
 
-/** Rules across settings, which no single source can check. Throws `ConfigError`. */
-export function checkConfig(config: Config): void {
+/** Rules across settings, which no single source can check. What breaks one goes to `problems`. */
+export function checkConfig(config: Config, problems: Problems): void {
   // Keys that lie in a shared database are seen when that is open.
-  if (config.storage.url === null) checkReach(config, asksForKey(config));
+  if (config.storage.url === null && problems.areWhole('server', 'storage', 'keys', 'jwt')) {
+    problems.attempt('server', () => checkReach(config, asksForKey(config)));
+  }
   const { memoryLimitBytes, memoryReserveBytes } = config.engine;
   if (memoryLimitBytes !== null && memoryReserveBytes !== null && memoryLimitBytes <= memoryReserveBytes) {
-    throw new ConfigError('engine.memory_limit must be larger than engine.memory_reserve, which is taken off it');
+    problems.add('engine.memory_limit: must be larger than engine.memory_reserve, which is taken off it');
   }
-  checkAliases(config.models.aliases, config.models.default);
-  checkWebhooks(config.jobs);
+  checkAliases(config.models.aliases, config.models.default, problems);
+  if (problems.areWhole('jobs')) checkWebhooks(config.jobs, problems);
 }
 
-function checkWebhooks({ webhookHosts, webhookSecret, webhookUrl }: Config['jobs']): void {
+function checkWebhooks({ webhookHosts, webhookSecret, webhookUrl }: Config['jobs'], problems: Problems): void {
   if (webhookHosts.length > 0 && webhookSecret === null) {
-    throw new ConfigError('jobs.webhook_hosts needs jobs.webhook_secret: what is sent is signed with it');
+    problems.add('jobs.webhook_hosts: needs jobs.webhook_secret, as what is sent is signed with it');
   }
   const host = webhookUrl === null ? null : new URL(webhookUrl).hostname;
   if (host !== null && !webhookHosts.includes(host)) {
-    throw new ConfigError(`jobs.webhook_url leads to ${host}, which is not in jobs.webhook_hosts`);
+    problems.add(`jobs.webhook_url: leads to ${host}, which is not in jobs.webhook_hosts`);
   }
 }
 
@@ -30,7 +33,7 @@ function checkWebhooks({ webhookHosts, webhookSecret, webhookUrl }: Config['jobs
 export function checkReach({ server: { host, allowAnonymous } }: Config, asksForKey: boolean): void {
   if (isLoopback(host) || allowAnonymous || asksForKey) return;
   throw new ConfigError(
-    `host ${host} can be reached from other machines, but no API key is set: set HEARTH_API_KEY, or HEARTH_ALLOW_ANONYMOUS=1 to serve everyone who can reach it`,
+    `server.host: ${host} can be reached from other machines, but no API key is set: set HEARTH_API_KEY, or HEARTH_ALLOW_ANONYMOUS=1 to serve everyone who can reach it`,
   );
 }
 
@@ -53,21 +56,33 @@ export function isLoopback(host: string): boolean {
   return isIP(mapped) === 4 && mapped.startsWith('127.');
 }
 
-function checkAliases(aliases: Readonly<Record<string, string>>, defaultModel: string | null): void {
+function checkAliases(
+  aliases: Readonly<Record<string, string>>,
+  defaultModel: string | null,
+  problems: Problems,
+): void {
   const targetOf = new Map<string, string>();
   for (const [alias, target] of Object.entries(aliases)) {
     const key = alias.toLowerCase();
-    if (key === 'default')
-      throw new ConfigError('models.aliases.default: use models.default to choose the default model');
-    if (targetOf.has(key)) throw new ConfigError(`models.aliases.${alias}: there is the same alias in other letters`);
+    if (key === 'default') {
+      problems.add('models.aliases.default: use models.default to choose the default model');
+      continue;
+    }
+    if (targetOf.has(key)) problems.add(`models.aliases.${alias}: there is the same alias in other letters`);
     targetOf.set(key, target.toLowerCase());
   }
   if (defaultModel !== null) targetOf.set('default', defaultModel.toLowerCase());
+  const told = new Set<string>();
   for (const start of targetOf.keys()) {
     const seen = new Set<string>();
-    for (let name: string | undefined = start; name !== undefined; name = targetOf.get(name)) {
-      if (seen.has(name)) throw new ConfigError(`models.aliases: the alias ${start} leads back to itself`);
+    let name: string | undefined = start;
+    while (name !== undefined && !seen.has(name)) {
       seen.add(name);
+      name = targetOf.get(name);
     }
+    // One ring is one problem, whichever of its names it is entered by.
+    if (name === undefined || told.has(name)) continue;
+    for (const one of seen) told.add(one);
+    problems.add(`models.aliases: the alias ${start} leads back to itself`);
   }
 }

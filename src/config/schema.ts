@@ -1,4 +1,5 @@
 import { toCloudConfig } from './cloud.ts';
+import type { Problems } from './problems.ts';
 import { secret } from './secret.ts';
 import type { MergedSettings } from './source.ts';
 
@@ -7,9 +8,10 @@ export type Config = ReturnType<typeof toConfig>;
 
 /**
  * The settings by the server's own names: units are part of a name, pulls have a section of their own, and null says
- * that the server decides. What each is good for stands in `settings.ts`.
+ * that the server decides. What each is good for stands in `settings.ts`. `problems`: takes what does not fit together, which is left out.
  */
-export function toConfig({ server, models, engine, files, jobs, data_folder, storage, log, cloud }: MergedSettings) {
+export function toConfig(settings: MergedSettings, problems: Problems) {
+  const { server, models, engine, files, jobs, data_folder, storage, log, cloud } = settings;
   return {
     server: {
       /** Address to bind, without brackets. Anything but a loopback address needs `apiKeys` or `allowAnonymous`. */
@@ -152,6 +154,6 @@ export function toConfig({ server, models, engine, files, jobs, data_folder, sto
     },
     log: { level: log.level },
     /** Other sources of answers, and who may use how much of them. */
-    cloud: toCloudConfig(cloud),
+    cloud: toCloudConfig(cloud, problems),
   };
 }

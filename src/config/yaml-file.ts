@@ -78,13 +78,24 @@ function parseDocument(text: string, lines: LineCounter, at: (offset: number) =>
   }
   const [document, second] = documents;
   if (!document) return parseAllDocuments('{}', { lineCounter: new LineCounter() })[0] as Document;
-  const problem = document.errors[0] ?? document.warnings[0];
-  if (problem)
+  const problems = document.errors.length > 0 ? document.errors : document.warnings;
+  if (problems.length > 0) {
+    // A slip makes much of what follows it wrong as well; a name that is there twice does not.
+    const [slip, ...others] = problems.filter(({ code }) => code !== 'DUPLICATE_KEY');
+    const told = problems.filter((one) => one === slip || !others.includes(one));
     throw new ConfigError(
-      `${at(problem.pos[0])}: ${/call stack/.test(problem.message) ? 'nested too deeply' : problem.message}`,
+      told.map(({ pos, message }) => `${at(pos[0])}: ${inWords(message, text, pos[0])}`).join('\n'),
     );
+  }
   if (second) throw new ConfigError(`${at(second.range?.[0] ?? 0)}: a second document; the file must hold one`);
   return document;
+}
+
+function inWords(message: string, text: string, offset: number): string {
+  if (/call stack/.test(message)) return 'nested too deeply';
+  return text.slice(offset - 1, offset + 1) === '$' + '{'
+    ? 'inside of { } a variable stands in quotes: "$' + '{NAME}"'
+    : message;
 }
 
 function checkTree(document: Document, at: (offset: number | undefined) => string): void {

@@ -1,8 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Clock } from '../core/clock.ts';
+import { type Clock, delay } from '../core/clock.ts';
 import { isOtherProcess } from './processes.ts';
 
 /** Held as long as the server of a folder runs. */
@@ -17,11 +18,14 @@ export class FolderInUse extends Error {
   readonly pid: number | null;
   /** Machine or container that it runs in, where that is another one. */
   readonly host: string | null;
+  /** Whether the process was found to run; otherwise its file alone was found, and it may be gone. */
+  readonly isSeen: boolean;
 
   constructor(pid: number | null, host: string | null) {
     super(`held by process ${pid ?? 'unknown'}${host === null ? '' : ` of ${host}`}`);
     this.pid = pid;
     this.host = host;
+    this.isSeen = pid !== null && host === null;
   }
 }
 
@@ -32,6 +36,8 @@ type Holder = z.infer<typeof holder>;
 const beatMs = 5_000;
 /** So long without that, and it is gone. */
 const silenceMs = 4 * beatMs;
+/** How often is looked whether somebody who cannot be seen has done so. */
+const lookMs = 1_000;
 
 /**
  * Takes a folder for this process, or throws `FolderInUse`. What a process that is no more left there is taken over. A process of
@@ -66,6 +72,31 @@ export function takeFolderLock(folder: string, clock: Pick<Clock, 'every'>): Fol
       if (isOurs()) rmSync(path, { force: true });
     },
   };
+}
+
+/**
+ * As `takeFolderLock`. Where it cannot be seen whether the holder lives, as of one in another container, waits until it has shown
+ * that, or has been silent for so long that it is gone. `onWait`: called once, before that. Rejects with `FolderInUse`, or with the
+ * reason of the signal.
+ */
+export async function waitForFolderLock(
+  folder: string,
+  { clock, signal, onWait }: { clock: Clock; signal: AbortSignal; onWait: (holder: FolderInUse) => void },
+): Promise<FolderLock> {
+  const path = join(folder, 'server.lock');
+  let touchedMs: number | null = null;
+  for (;;) {
+    try {
+      return takeFolderLock(folder, clock);
+    } catch (error) {
+      if (!(error instanceof FolderInUse) || error.isSeen) throw error;
+      const latestMs = touchedAt(path);
+      if (touchedMs !== null && latestMs !== null && latestMs !== touchedMs) throw error;
+      if (touchedMs === null) onWait(error);
+      touchedMs = latestMs ?? touchedMs;
+    }
+    await delay(clock, lookMs, signal);
+  }
 }
 
 function linked(from: string, to: string): boolean {
@@ -110,6 +141,16 @@ function removeAbandoned(path: string, fresh: string): void {
   rmSync(aside, { force: true });
 }
 
+/** When a file was last written; null: it is not there. */
+function touchedAt(path: string): number | null {
+  try {
+    return statSync(path).mtimeMs;
+  } catch {
+    // It went in this moment.
+    return null;
+  }
+}
+
 /** For how long a file was not touched when the other one was, in milliseconds. */
 function silenceOf(path: string, fresh: string): number {
   try {
@@ -138,9 +179,12 @@ function parsed(text: string): Holder | null {
   }
 }
 
-/** When a process began, and in which run of the machine; null: it cannot be told, as on other systems than Linux. */
+/** When a process began, and in which run of the machine; null: it cannot be told, as on Windows. */
 function bornOf(pid: number): string | null {
   try {
+    if (process.platform === 'darwin') {
+      return execFileSync('ps', ['-o', 'lstart=', '-p', `${pid}`], { encoding: 'utf8' }).trim() || null;
+    }
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     // The name of the program, in brackets, may hold anything.
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\)\s/s, '');

@@ -368,7 +368,7 @@ describe('the secret of webhooks', () => {
     }
     const config = yaml(`jobs: { webhook_hosts: [nas.lan], webhook_url: "https://other.lan/x?y=z" }`);
     expect(() => load({ config }, { HEARTH_JOBS_WEBHOOK_SECRET: webhookSecret })).toThrow(
-      /:1:\d+: jobs\.webhook_url leads to other\.lan, which is not in jobs\.webhook_hosts/,
+      /:1:\d+: jobs\.webhook_url: leads to other\.lan, which is not in jobs\.webhook_hosts/,
     );
   });
 });

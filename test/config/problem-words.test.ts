@@ -56,7 +56,7 @@ describe('what is wrong with a configuration is said by line, setting, what is e
     [
       'providers: openai\n',
       [
-        '1:12: providers: must be a section of settings, found a text; such as { openai: { api_key: ${OPENAI_API_KEY} } }',
+        '1:12: providers: must be a section of settings, found a text; such as { openai: { api_key: "${OPENAI_API_KEY}" } }',
       ],
     ],
     [

@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -134,6 +135,25 @@ describe('starting the server', () => {
     expect(existsSync(join(data, 'server.lock'))).toBe(true);
     await second.stop();
     await expect.poll(() => existsSync(join(data, 'server.lock')), { timeout: 10_000 }).toBe(false);
+  });
+
+  it('that is stopped before it listens leaves the folder free', async () => {
+    // A database that never answers: the start waits for it.
+    const silent = createServer();
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as AddressInfo;
+    const data = join(folder, 'stopped');
+    const child = spawn(join(repositoryRoot, 'hearth'), ['--port', '0', '--data', data], {
+      env: cleanEnvironment({ HEARTH_STORAGE_URL: `postgres://me:secret@127.0.0.1:${port}/hearth` }),
+      stdio: 'ignore',
+    });
+    const ended = new Promise((resolve) => child.on('close', (code, signal) => resolve([code, signal])));
+    await new Promise((resolve) => silent.once('connection', resolve));
+    expect(existsSync(join(data, 'server.lock'))).toBe(true);
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+    expect(existsSync(join(data, 'server.lock'))).toBe(false);
+    silent.close();
   });
 
   it('says that the port is in use', async () => {

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, w
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FolderInUse, takeFolderLock } from '../../src/files/folder-lock.ts';
+import { FolderInUse, takeFolderLock, waitForFolderLock } from '../../src/files/folder-lock.ts';
 import { manualClock } from '../support/manual-clock.ts';
 
 let folder: string;
@@ -91,5 +91,44 @@ describe('the lock of a data folder', () => {
     clock.advance(5_000);
     lock.release();
     expect(readFileSync(path(), 'utf8')).toBe(others);
+  });
+
+  describe('that is left by somebody who cannot be seen', () => {
+    const wait = () => {
+      const clock = manualClock();
+      const waits: (string | null)[] = [];
+      const lock = waitForFolderLock(folder, {
+        clock,
+        signal: new AbortController().signal,
+        onWait: ({ host }) => void waits.push(host),
+      });
+      return { clock, waits, lock };
+    };
+
+    it('is waited for until that one is surely gone', async () => {
+      heldBy({ pid: 1, host: 'elsewhere', born: null }, 10_000);
+      const { clock, waits, lock } = wait();
+      expect(waits).toEqual(['elsewhere']);
+      // As the file is after a minute in which nobody wrote it.
+      heldBy({ pid: 1, host: 'elsewhere', born: null }, 60_000);
+      clock.advance(1_000);
+      (await lock).release();
+      expect(readdirSync(folder)).toEqual([]);
+    });
+
+    it('is refused when that one shows that it lives', async () => {
+      heldBy({ pid: 1, host: 'elsewhere', born: null }, 10_000);
+      const { clock, lock } = wait();
+      heldBy({ pid: 1, host: 'elsewhere', born: null }, 0);
+      clock.advance(1_000);
+      await expect(lock).rejects.toMatchObject({ pid: 1, host: 'elsewhere' });
+    });
+
+    it('is refused at once where its process is seen to run', async () => {
+      heldBy({ pid: other.pid, host: hostname(), born: null });
+      const { waits, lock } = wait();
+      await expect(lock).rejects.toMatchObject({ pid: other.pid });
+      expect(waits).toEqual([]);
+    });
   });
 });

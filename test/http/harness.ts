@@ -10,6 +10,7 @@ import { createMadeKeys } from '../../src/auth/made-keys.ts';
 import { createSeal } from '../../src/auth/seal.ts';
 import { createTokens } from '../../src/auth/tokens.ts';
 import { toCloudConfig } from '../../src/config/cloud.ts';
+import { createProblems } from '../../src/config/problems.ts';
 import type { CloudConfig } from '../../src/config/providers.ts';
 import type { Config } from '../../src/config/schema.ts';
 import { settingsSchema } from '../../src/config/source.ts';
@@ -78,17 +79,23 @@ export interface Harness {
 export function cloudOf(sections: Record<string, unknown>): CloudConfig {
   const { version, global, providers, failover_chains, rate_limits, budgets, keys, jwt, ledger } =
     settingsSchema.parse(sections);
-  return toCloudConfig({
-    version: version ?? null,
-    global: global ?? null,
-    providers: providers ?? null,
-    failover_chains: failover_chains ?? null,
-    rate_limits: rate_limits ?? null,
-    budgets: budgets ?? null,
-    keys: keys ?? null,
-    jwt: jwt ?? null,
-    ledger: ledger ?? null,
-  });
+  const problems = createProblems();
+  const config = toCloudConfig(
+    {
+      version: version ?? null,
+      global: global ?? null,
+      providers: providers ?? null,
+      failover_chains: failover_chains ?? null,
+      rate_limits: rate_limits ?? null,
+      budgets: budgets ?? null,
+      keys: keys ?? null,
+      jwt: jwt ?? null,
+      ledger: ledger ?? null,
+    },
+    problems,
+  );
+  problems.throwIfAny();
+  return config;
 }
 
 /** Nothing but this machine is configured. */

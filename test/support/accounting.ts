@@ -1,5 +1,6 @@
 import { toCloudConfig } from '../../src/config/cloud.ts';
 import { cloudSchemas } from '../../src/config/cloud-settings.ts';
+import { createProblems } from '../../src/config/problems.ts';
 import type { CloudConfig } from '../../src/config/providers.ts';
 import type { AttemptEnd } from '../../src/core/attempt.ts';
 import { unknownUsage } from '../../src/core/usage.ts';
@@ -7,17 +8,23 @@ import type { Database, Tables } from '../../src/storage/storage.ts';
 
 /** The configuration of sections as the file has them. */
 export function cloudOf(sections: { providers?: unknown; budgets?: unknown } = {}): CloudConfig {
-  return toCloudConfig({
-    version: null,
-    global: null,
-    providers: sections.providers === undefined ? null : cloudSchemas.providers.parse(sections.providers),
-    failover_chains: null,
-    rate_limits: null,
-    budgets: sections.budgets === undefined ? null : cloudSchemas.budgets.parse(sections.budgets),
-    keys: null,
-    jwt: null,
-    ledger: null,
-  });
+  const problems = createProblems();
+  const config = toCloudConfig(
+    {
+      version: null,
+      global: null,
+      providers: sections.providers === undefined ? null : cloudSchemas.providers.parse(sections.providers),
+      failover_chains: null,
+      rate_limits: null,
+      budgets: sections.budgets === undefined ? null : cloudSchemas.budgets.parse(sections.budgets),
+      keys: null,
+      jwt: null,
+      ledger: null,
+    },
+    problems,
+  );
+  problems.throwIfAny();
+  return config;
 }
 
 /** One priced model: a token of the prompt costs 0.000003 USD, one of the answer 0.000015. */

@@ -130,7 +130,7 @@ export function addConfigRoutes(instance: FastifyInstance, deps: RouteDeps, moun
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       throw new AppError('invalid_request', 'The configuration cannot be used; the old one stays in force.', {
-        details: { errors: error.message.split('\n') },
+        details: { errors: error.problems },
         cause: error,
       });
     }
