@@ -45,7 +45,7 @@ export function createProgram(deps: CommandDeps): Command {
         filePath: deps.configFileOf(command),
         show: () => deps.shownConfigOf(command),
       },
-      deps.env,
+      { env: deps.env, isWatched: deps.terminal.areNotesWatched },
     );
   };
   const program = new Command(deps.programName)

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { AppError } from '../core/errors.ts';
+import { toSnakeCase } from '../wire/snake-case.ts';
 import type { DecideQuestion, DecisionView } from './client.ts';
 import { type CommandDeps, print, withClient } from './command.ts';
 
@@ -24,7 +25,7 @@ export function addDecideCommand(program: Command, deps: CommandDeps): void {
         const questions = flags.question.map(readQuestion);
         const answers = await client.decide(await deps.readInput(), questions, model);
         const lines = answers.flatMap((answer, index) => describe(questions[index]!, answer));
-        print(deps.terminal, flags.json, answers, lines);
+        print(deps.terminal, flags.json, toSnakeCase(answers), lines);
         return answers.every(({ reason }) => reason === null) ? 0 : 1;
       });
     });

@@ -1,7 +1,8 @@
 import { type Command, Option } from 'commander';
 import { AppError } from '../core/errors.ts';
 import { toPrintable } from '../core/printable.ts';
-import { logLevels } from '../observe/log-lines.ts';
+import { type LogLevel, logLevels } from '../observe/log-lines.ts';
+import { logText } from '../observe/log-text.ts';
 import type { HearthClient } from './client.ts';
 import { type CommandDeps, print, withClient } from './command.ts';
 import { wholeNumberOf } from './numbers.ts';
@@ -55,22 +56,7 @@ async function followLogs(
   return Promise.race([follow(), interrupted().then(() => 130)]);
 }
 
-/** `2026-11-29 11:00:00 warn   memory is short  model=tiny`, in local time. */
+/** A line that a server tells, for people. */
 export function logLine({ time, level, message, request_id, fields }: LogRecord): string {
-  const more = { ...(request_id !== null && { request: request_id }), ...fields };
-  const words = Object.entries(more).map(([name, value]) => `  ${name}=${inWords(value)}`);
-  return `${localTime(time)} ${level.padEnd(5)}  ${message}${words.join('')}`;
-}
-
-function inWords(value: unknown): string {
-  if (typeof value === 'string') return /^[\w.:/-]+$/.test(value) ? value : JSON.stringify(value);
-  // The stack is for --json; whoever reads along wants to know what happened.
-  if (typeof value === 'object' && value !== null && 'message' in value) return JSON.stringify(value.message);
-  return JSON.stringify(value);
-}
-
-function localTime(time: string): string {
-  const at = new Date(time);
-  // As Sweden writes it, which is as ISO does.
-  return Number.isNaN(at.getTime()) ? time : at.toLocaleString('sv-SE');
+  return logText({ time: new Date(time), level: level as LogLevel, message, requestId: request_id, fields });
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { toSnakeCase } from '../wire/snake-case.ts';
 import type { ProviderView } from './client.ts';
 import { type CommandDeps, print, withClient } from './command.ts';
 
@@ -12,7 +13,7 @@ export function addProviderCommand(program: Command, deps: CommandDeps): void {
     .action(async (flags: { json?: boolean }, command: Command) => {
       await withClient(deps, command, async (client) => {
         const providers = await client.providers();
-        print(deps.terminal, flags.json, providers, providerLines(providers));
+        print(deps.terminal, flags.json, toSnakeCase(providers), providerLines(providers));
         return 0;
       });
     });
@@ -31,7 +32,7 @@ export function addProviderCommand(program: Command, deps: CommandDeps): void {
         print(
           deps.terminal,
           flags.json,
-          results,
+          toSnakeCase(results),
           lines.length === 0 ? ['There is no provider beside this machine.'] : lines,
         );
         return results.every(({ answered }) => answered) ? 0 : 1;

@@ -3,6 +3,7 @@ import { fileSize } from '../core/format-units.ts';
 import { toPrintable } from '../core/printable.ts';
 import type { PullWish } from '../core/pull.ts';
 import type { SayCommand } from '../core/say-command.ts';
+import { toSnakeCase } from '../wire/snake-case.ts';
 import type { HearthClient, PullView } from './client.ts';
 import { type CommandDeps, print, type Terminal, withClient } from './command.ts';
 import { plainLine, progressLine } from './progress.ts';
@@ -59,7 +60,7 @@ export async function pullModel(
   const { terminal } = about;
   const shown = json ? { ...terminal, write: () => {}, isInteractive: false } : terminal;
   const { code, last } = await follow(client, wish, { ...about, terminal: shown });
-  if (json && last !== null) print(terminal, true, last, []);
+  if (json && last !== null) print(terminal, true, toSnakeCase(last), []);
   return code;
 }
 

@@ -16,15 +16,16 @@ import { createLogger, type Logger } from '../observe/logger.ts';
 /**
  * Starts the server, prints what a new user needs, and runs until SIGTERM or SIGINT: the first drains and exits with
  * 0, a second one exits at once with 1. SIGHUP, and a change of the configuration file, reads the configuration again.
+ * `isWatched`: a person sees the error stream.
  */
 export async function serve(
   reread: { load: (filePath?: string) => Config; filePath: string | null; show: () => readonly ShownSetting[] },
-  env: NodeJS.ProcessEnv,
+  { env, isWatched }: { env: NodeJS.ProcessEnv; isWatched: boolean },
 ): Promise<void> {
   const configFile = reread.filePath;
   const config = reread.load();
   const logLines = createLogLines();
-  const log = createLogger(config.log.level, undefined, logLines);
+  const log = createLogger(config.log.level, undefined, logLines, { isText: isText(config, isWatched) });
   prepareFolders(config);
   const stopping = stopOnSignals(log);
   const lock = await takeLock(config, stopping.signal);
@@ -105,6 +106,9 @@ async function takeLock({ dataFolder }: Config, signal: AbortSignal): Promise<Fo
     clearInterval(waiting);
   }
 }
+
+const isText = ({ log: { format } }: Config, isWatched: boolean) =>
+  format === 'text' || (format === 'auto' && isWatched);
 
 /** Without it commands on this machine need a key like everybody. */
 function publishLocalKey({ localKey }: Pick<App, 'localKey'>, baseUrl: string, log: Logger): void {

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { fileSize } from '../core/format-units.ts';
 import { toPrintable } from '../core/printable.ts';
+import { toSnakeCase } from '../wire/snake-case.ts';
 import { availableLines } from './available-table.ts';
 import { type CommandDeps, print, withClient } from './command.ts';
 import { progressLine } from './progress.ts';
@@ -21,7 +22,7 @@ export function addPullsCommand(program: Command, deps: CommandDeps): void {
         const id = flags.discard ?? flags.cancel;
         const pulls = id === undefined ? await client.pulls() : [await client.cancel(id, flags.discard !== undefined)];
         const lines = pulls.map((pull) => `${pull.id}  ${pull.state.padEnd(11)}  ${pull.model}  ${progressLine(pull)}`);
-        print(deps.terminal, flags.json, pulls, lines.length === 0 ? ['There are no pulls.'] : lines);
+        print(deps.terminal, flags.json, toSnakeCase(pulls), lines.length === 0 ? ['There are no pulls.'] : lines);
         return 0;
       });
     });
@@ -39,7 +40,7 @@ export function addListCommand(program: Command, deps: CommandDeps): void {
       await withClient(deps, command, async (client) => {
         if (flags.available) {
           const available = await client.available();
-          print(deps.terminal, flags.json, available, availableLines(available, deps.sayCommand));
+          print(deps.terminal, flags.json, toSnakeCase(available), availableLines(available, deps.sayCommand));
           return 0;
         }
         const { models, leftOut } = await client.models();
@@ -54,7 +55,7 @@ export function addListCommand(program: Command, deps: CommandDeps): void {
           `No model is on the disk. ${sayCommand('search WORDS')} looks for some, ${sayCommand('pull NAME')} brings one.`,
         ];
         const lines = rows.length === 0 ? none : tableOf(['MODEL', 'SIZE', 'STATE', 'ALSO'], rows);
-        print(deps.terminal, flags.json, models, lines);
+        print(deps.terminal, flags.json, toSnakeCase(models), lines);
         for (const sentence of leftOut) deps.terminal.fail(toPrintable(sentence));
         return 0;
       });
@@ -75,7 +76,7 @@ export function addRemoveCommand(program: Command, deps: CommandDeps): void {
           all.push(...removed);
           if (!flags.json) print(deps.terminal, false, null, removed.map(removalLine));
         }
-        if (flags.json) print(deps.terminal, true, all, []);
+        if (flags.json) print(deps.terminal, true, toSnakeCase(all), []);
         return 0;
       });
     });
@@ -121,7 +122,7 @@ export function addImportCommand(program: Command, deps: CommandDeps): void {
       await withClient(deps, command, async (client) => {
         const imported = await client.importFile(resolve(file));
         const { model, sizeBytes } = imported;
-        print(deps.terminal, flags.json, imported, [`${model} is ready, ${fileSize(sizeBytes)}.`]);
+        print(deps.terminal, flags.json, toSnakeCase(imported), [`${model} is ready, ${fileSize(sizeBytes)}.`]);
         return 0;
       });
     });

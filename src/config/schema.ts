@@ -152,7 +152,7 @@ export function toConfig(settings: MergedSettings, problems: Problems) {
       /** What sealed texts are sealed with; null: a key of the data folder. */
       sealKey: storage.seal_key === null ? null : secret(storage.seal_key),
     },
-    log: { level: log.level },
+    log: { level: log.level, format: log.format },
     /** Other sources of answers, and who may use how much of them. */
     cloud: toCloudConfig(cloud, problems),
   };

@@ -445,6 +445,13 @@ const log = {
     default: 'info',
     help: '`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`',
   },
+  format: {
+    schema: z.enum(['auto', 'json', 'text']),
+    flag: { name: 'log-format', value: 'json|text' },
+    env: { name: 'HEARTH_LOG_FORMAT' },
+    default: 'auto',
+    help: '`json`: lines for programs; `text`: lines for people; `auto`: text in a terminal, else JSON',
+  },
 } as const satisfies Section;
 
 /** Batches of requests. */

@@ -2,7 +2,7 @@ import { nameThatCounts, readEnvironment, valueAt } from './env.ts';
 import { configJsonSchema } from './json-schema.ts';
 import { type ConfigSources, configFileOf, loadConfig } from './load.ts';
 import { redact } from './redact.ts';
-import { allSettings } from './settings.ts';
+import { allSettings, type Setting } from './settings.ts';
 import { readYamlFile } from './yaml-file.ts';
 
 /** A setting as it was written, and where. */
@@ -28,7 +28,7 @@ export function showConfig(sources: ConfigSources): ShownSetting[] {
     const schemaOfValue = key === undefined ? own : own?.properties?.[key];
     const shown = (value: unknown, origin: string): ShownSetting => ({
       name: path.join('.'),
-      value: value === null ? null : redact(value, schemaOfValue),
+      value: value === null ? null : redact(truthOf(value, setting), schemaOfValue),
       origin,
     });
     const flag = setting.flag && sources.flags[setting.flag.name];
@@ -44,4 +44,10 @@ export function showConfig(sources: ConfigSources): ShownSetting[] {
     if (written !== undefined && written !== null) return shown(written, file!.where(path));
     return shown(setting.default, 'default');
   });
+}
+
+/** A truth value in one word, however it was written (`1`, `yes`); anything else as it is. */
+function truthOf(value: unknown, { schema }: Pick<Setting, 'schema'>): unknown {
+  const parsed = schema.safeParse(value);
+  return typeof parsed.data === 'boolean' ? parsed.data : value;
 }

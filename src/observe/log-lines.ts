@@ -123,8 +123,8 @@ function isWanted(line: LogLine, { level = 'trace', requestId, afterSequence = 0
   return logLevels.indexOf(line.level) >= logLevels.indexOf(level);
 }
 
-/** A line as pino writes it. */
-function readLine(written: string, sequence: number, secrets: Iterable<string>): LogLine {
+/** A line as pino writes it, without `secrets`. */
+export function readLine(written: string, sequence: number, secrets: Iterable<string>): LogLine {
   const { level, time, msg, requestId, ...fields } = JSON.parse(written) as Record<string, unknown>;
   return {
     sequence,

@@ -1,5 +1,6 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { LogLines } from './log-lines.ts';
+import { textLines } from './log-text.ts';
 
 export type { Logger };
 
@@ -18,11 +19,18 @@ const secretPaths = [
 ];
 
 /**
- * The server's logger: JSON lines on stderr, so that stdout stays free for what a command prints.
- * Prompts and answers are never logged. `lines`: keeps the last of them for whoever asks.
+ * The server's logger: lines on stderr, so that stdout stays free for what a command prints. Prompts and answers are never logged.
+ * `lines`: keeps the last of them for whoever asks. `isText`: the lines are for people, else they are JSON.
  */
-export function createLogger(level: string, destination?: DestinationStream, lines?: LogLines): Logger {
+export function createLogger(
+  level: string,
+  destination?: DestinationStream,
+  lines?: LogLines,
+  { isText = false }: { isText?: boolean } = {},
+): Logger {
   const options = { level, redact: { paths: secretPaths, censor: '[redacted]' }, base: null };
-  const out = destination ?? pino.destination({ fd: 2, sync: false });
+  // A person sees each line at once, also the last one before the process ends.
+  const written = destination ?? pino.destination({ fd: 2, sync: isText });
+  const out = isText ? textLines(written) : written;
   return pino(options, lines === undefined ? out : lines.before(out));
 }

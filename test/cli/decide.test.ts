@@ -50,7 +50,7 @@ describe('hearth decide', () => {
 
   it('prints JSON for programs', async () => {
     const { text } = await run('--json', '--question', 'Urgent?');
-    expect(JSON.parse(text)).toMatchObject([{ type: 'yes_no', probabilities: [{ label: 'yes' }], labelMass: 0.75 }]);
+    expect(JSON.parse(text)).toMatchObject([{ type: 'yes_no', probabilities: [{ label: 'yes' }], label_mass: 0.75 }]);
   });
 
   it('says why a question has no answer, and ends with exit code 1', async () => {

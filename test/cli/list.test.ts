@@ -24,10 +24,10 @@ describe('hearth list --available', () => {
   const fields = {
     name: 'tiny',
     kind: 'chat',
-    machineGb: 4,
-    contextTokens: 8_192,
+    machine_gb: 4,
+    context_tokens: 8_192,
     licence: 'apache-2.0',
-    onDisk: false,
+    on_disk: false,
   };
 
   it('asks the running server', async () => {
@@ -37,7 +37,7 @@ describe('hearth list --available', () => {
     expect(code).toBe(0);
     expect(text).toMatch(/^For machines with 4 GB of memory:\n {2}tiny .* q4_k_m \(200 MB\), q8_0 {2}apache-2\.0\n\n/);
     const json = await run(config, 'list', '--available', '--json');
-    expect(JSON.parse(json.text)).toMatchObject([fields, { name: 'large', machineGb: 32 }]);
+    expect(JSON.parse(json.text)).toMatchObject([fields, { name: 'large', machine_gb: 32 }]);
   });
 
   it('works by itself where no server runs', async () => {

@@ -216,7 +216,7 @@ describe('hearth search, cp and pull', () => {
     };
     const { text, code } = await run('pull', 'tiny', '--json');
     expect(code).toBe(0);
-    expect(JSON.parse(text)).toMatchObject({ id: 'pull-1', state: 'done', receivedBytes: 4_000_000 });
+    expect(JSON.parse(text)).toMatchObject({ id: 'pull-1', state: 'done', received_bytes: 4_000_000 });
   });
 });
 

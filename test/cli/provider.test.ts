@@ -50,8 +50,8 @@ describe('hearth provider', () => {
       type: 'openai-compatible',
       enabled: true,
       status: 'unknown',
-      modelsCount: 1,
-      defaultModel: 'gpt-4o',
+      models_count: 1,
+      default_model: 'gpt-4o',
     });
   });
 
@@ -82,7 +82,7 @@ describe('hearth provider', () => {
     expect(code).toBe(0);
     expect(JSON.parse(text)).toMatchObject([
       { id: 'local', enabled: true },
-      { id: 'openai', enabled: true, modelsCount: 1 },
+      { id: 'openai', enabled: true, models_count: 1 },
       { id: 'anthropic', enabled: true },
       { id: 'qwen', enabled: false },
     ]);

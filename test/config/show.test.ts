@@ -32,6 +32,12 @@ describe('the settings of all sources', () => {
     expect(settings.get('server.url')).toEqual({ name: 'server.url', value: null, origin: 'default' });
   });
 
+  it('say true or false, however that was written', () => {
+    const settings = shown({ HEARTH_ALLOW_ANONYMOUS: '1' });
+    expect(settings.get('server.allow_anonymous')).toMatchObject({ value: true, origin: 'HEARTH_ALLOW_ANONYMOUS' });
+    expect(settings.get('models.builtin')).toMatchObject({ value: true, origin: 'default' });
+  });
+
   it("have the name of another program's variable where that one counts", () => {
     const hubs = { HF_ENDPOINT: 'https://mirror.example' };
     expect(shown(hubs).get('models.hub')).toMatchObject({ value: 'https://mirror.example', origin: 'HF_ENDPOINT' });

@@ -175,7 +175,7 @@ export function testConfig(server: Partial<Config['server']> = {}, models: Parti
     },
     dataFolder: '/data',
     storage: { url: null, sealKey: null },
-    log: { level: 'silent' },
+    log: { level: 'silent', format: 'json' },
     cloud: noCloud,
   };
 }
