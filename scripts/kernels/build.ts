@@ -10,6 +10,7 @@ import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { KernelMeasurement } from '../../src/machine/kernel-paces.ts';
 import { largestDifference, predictsTheSame, probe } from './check.ts';
 import { fastest, gainOf, type Pace } from './choose.ts';
 import {
@@ -26,7 +27,9 @@ import { install, kernelFiles, kernelFolders, patchFiles, restore, stateOf } fro
 import { measureInTurn, type Runner, startRunner } from './measure.ts';
 import { writePaceModel } from './pace-model.ts';
 import type { ProbeResult } from './probe.ts';
+import { paceTable, savePaces, toMeasurement } from './saved-paces.ts';
 import { tryKernels } from './trial.ts';
+import { measureTypes } from './type-pace.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
 const { values } = parseArgs({
@@ -190,10 +193,33 @@ async function useFastest(make: (compiler: Compiler) => Build, work: string, sto
     for (const problem of problems) print(`left out ${problem}`);
     if (builds.length === 0) throw new BuildError(`${problems.join('\n')}\nThe library's own kernels are back.`);
     const [own, ...paces] = await measureInTurn(runners);
-    choose(builds, own!, paces);
+    const winner = choose(builds, own!, paces);
+    await keepPaces(stock.kernels, winner);
+    if (winner !== null) printInUse();
   } finally {
     for (const { child } of runners) child.kill();
   }
+}
+
+/**
+ * Measures each type of weights with the library's kernels, then with those that stay, which are put into their place; the
+ * server tells by it which quantizations are fast here.
+ */
+async function keepPaces(kernels: string, winner: Build | null): Promise<void> {
+  const measured: KernelMeasurement[] = [];
+  const measure = async (builtHere: boolean) => {
+    const startedMs = performance.now();
+    const types = await measureTypes(root, { rounds: 2 });
+    measured.push(toMeasurement(kernels, builtHere, types, 'npm run build:kernels'));
+    print(`types    ${builtHere ? 'ours' : "the library's"} measured in ${seconds(startedMs)}`);
+  };
+  await measure(false);
+  if (winner !== null) {
+    use(winner.files);
+    await measure(true);
+  }
+  for (const folder of folders) savePaces(folder, measured);
+  for (const line of paceTable(measured)) print(line);
 }
 
 /** What it gives; null, and its words among the problems, when it throws a `BuildError`. */
@@ -207,8 +233,8 @@ function attempt<Result>(act: () => Result, problems: string[]): Result | null {
   }
 }
 
-/** `own`: the pace of the library's kernels; `paces`: those of the builds, in their order. */
-function choose(builds: readonly Build[], own: Pace, paces: readonly Pace[]): void {
+/** `own`: the pace of the library's kernels; `paces`: those of the builds, in their order. Null: the library's stay. */
+function choose(builds: readonly Build[], own: Pace, paces: readonly Pace[]): Build | null {
   const measured = builds.map((build, index) => ({ ...build, pace: paces[index]! }));
   print(`measured ${'the library'.padEnd(12)} ${describe(own)}`);
   for (const { compiler, pace } of measured) {
@@ -219,11 +245,10 @@ function choose(builds: readonly Build[], own: Pace, paces: readonly Pace[]): vo
   const winner = values['keep-slower'] ? best : fastest(own, measured);
   if (winner === null) {
     print("in use   the library's own: none of these is faster here");
-    return;
+    return null;
   }
-  use(winner.files);
   print(`         those of ${winner.compiler.label} stay`);
-  printInUse();
+  return winner;
 }
 
 const describe = ({ prompt, decode }: Pace) =>

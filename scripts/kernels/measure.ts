@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { summarize } from '../bench/statistics.ts';
 import type { Pace } from './choose.ts';
+import type { PaceOptions } from './pace.ts';
 
 /** Processes that take turns: one round proves nothing on a machine that does other things beside. */
-const rounds = 7;
+const usualRounds = 7;
 
 /** A process that runs a model with the kernels that were installed when it began. */
 export interface Runner {
@@ -15,8 +16,12 @@ export interface Runner {
 }
 
 /** Starts a process that keeps the kernels installed below `root` now, until it is ended. Rejects when it does not live. */
-export async function startRunner(root: string, modelPath: string): Promise<Runner> {
-  const child = fork(join(import.meta.dirname, 'pace.ts'), [root, modelPath], {
+export async function startRunner(
+  root: string,
+  modelPath: string,
+  options: Partial<PaceOptions> = {},
+): Promise<Runner> {
+  const child = fork(join(import.meta.dirname, 'pace.ts'), [root, modelPath, JSON.stringify(options)], {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     // As a worker has them: with more, the threads of small models disturb each other.
     env: { ...process.env, UV_THREADPOOL_SIZE: '1', MALLOC_ARENA_MAX: '1' },
@@ -26,7 +31,7 @@ export async function startRunner(root: string, modelPath: string): Promise<Runn
 }
 
 /** The median pace of each, measured in turn. Rejects when one of the processes ends. */
-export async function measureInTurn(runners: readonly Runner[]): Promise<Pace[]> {
+export async function measureInTurn(runners: readonly Runner[], rounds = usualRounds): Promise<Pace[]> {
   for (let round = 0; round < rounds; round++) {
     // To and fro: who comes second after a long pause is always another.
     for (const { child, paces } of round % 2 === 0 ? runners : runners.toReversed()) {

@@ -12,13 +12,22 @@ export interface OpenModel {
   kernels: string | null;
 }
 
-/** Loads a model with the library below `root`. A process keeps the kernels that it has: others need another process. */
-export async function openModel(root: string, modelPath: string): Promise<OpenModel> {
+/**
+ * Loads a model with the library below `root`, on two threads unless told otherwise. A process keeps the kernels that it has:
+ * others need another process.
+ */
+export async function openModel(root: string, modelPath: string, threads = 2): Promise<OpenModel> {
   const entry = createRequire(join(root, 'package.json')).resolve('node-llama-cpp');
   const { getLlama } = (await import(pathToFileURL(entry).href)) as typeof import('node-llama-cpp');
-  const llama = await getLlama({ gpu: false, build: 'never', skipDownload: true, progressLogs: false, maxThreads: 2 });
+  const llama = await getLlama({
+    gpu: false,
+    build: 'never',
+    skipDownload: true,
+    progressLogs: false,
+    maxThreads: threads,
+  });
   const model = await llama.loadModel({ modelPath, gpuLayers: 0, ignoreMemorySafetyChecks: true });
-  const context = await model.createContext({ contextSize: 1024, batchSize: 256, threads: 2, flashAttention: true });
+  const context = await model.createContext({ contextSize: 1024, batchSize: 256, threads, flashAttention: true });
   const [, kernels = null] = /(\/.*\/libggml-cpu-[^/]+\.so)$/m.exec(readFileSync('/proc/self/maps', 'utf8')) ?? [];
   return { model, sequence: context.getSequence(), kernels };
 }

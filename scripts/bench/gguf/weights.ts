@@ -1,6 +1,6 @@
-/** How weights are stored: blocks of `elements` values in `bytes` bytes, each led by a half-precision scale. */
+/** How weights are stored: blocks of `elements` values in `bytes` bytes, with half-precision scales among them. */
 export interface QuantizedType {
-  label: 'q4_0' | 'q8_0';
+  label: string;
   /** Number of the type in GGUF, and of the file type that means "mostly this". */
   typeNumber: number;
   fileType: number;
@@ -8,15 +8,17 @@ export interface QuantizedType {
   bytes: number;
   /** Scale as half precision that makes uniform random values spread by about 0.02, as trained weights do. */
   scaleBits: number;
+  /** Where in a block halves lie, in bytes; left out: one, at its beginning. */
+  scaleOffsets?: readonly number[];
 }
 
 /** 0x1c60: 0.0043 for values of -8 to 7; 0x0c6d: 0.00027 for values of -128 to 127. */
-export const quantizedTypes: Readonly<Record<QuantizedType['label'], QuantizedType>> = {
+export const quantizedTypes: Readonly<Record<'q4_0' | 'q8_0', QuantizedType>> = {
   q4_0: { label: 'q4_0', typeNumber: 2, fileType: 2, elements: 32, bytes: 18, scaleBits: 0x1c60 },
   q8_0: { label: 'q8_0', typeNumber: 8, fileType: 7, elements: 32, bytes: 34, scaleBits: 0x0c6d },
 };
 
-/** About 1 MiB of whole blocks of either type. */
+/** About 1 MiB of whole blocks of these types. */
 const pieceBlocks = 32_768;
 
 /** Random blocks of `type`, in pieces of about a mebibyte; the same for the same seed. */
@@ -33,7 +35,9 @@ export function* randomBlocks(type: QuantizedType, blocks: number, seed: number)
       values[index] = state;
     }
     const piece = Buffer.from(values.buffer, 0, pieceBytes);
-    for (let offset = 0; offset < pieceBytes; offset += type.bytes) piece.writeUInt16LE(type.scaleBits, offset);
+    for (const first of type.scaleOffsets ?? [0]) {
+      for (let offset = first; offset < pieceBytes; offset += type.bytes) piece.writeUInt16LE(type.scaleBits, offset);
+    }
     yield piece;
   }
 }

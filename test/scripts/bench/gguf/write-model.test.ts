@@ -75,7 +75,7 @@ describe.each(Object.values(quantizedTypes))('a bench model in $label', (type) =
 
   it('has weights that spread as trained ones do', () => {
     const [embedding] = qwen2Tensors(small, type, 1);
-    const values = [...embedding!.pieces()].flatMap((piece) => dequantize(piece, type.label));
+    const values = [...embedding!.pieces()].flatMap((piece) => dequantize(piece, type.label as 'q4_0' | 'q8_0'));
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
     expect(values).toHaveLength(small.width * small.vocabulary);

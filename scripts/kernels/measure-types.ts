@@ -1,0 +1,75 @@
+/**
+ * Measures how fast this processor runs each type of weights with the kernels that are installed, and keeps it beside them:
+ * advice on quantizations then goes by this machine's figures. Needs no compiler.
+ * `npm run measure:kernels -- [--as NAME] [--rounds N] [--root DIR]`; `--as sse42`: with the library's kernels for another
+ * processor, as a row of `src/machine/kernel-paces.json`; nothing is kept then.
+ */
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { probe } from './check.ts';
+import { kernelFiles, kernelFolders, patchedKernels } from './folders.ts';
+import { savePaces, toMeasurement } from './saved-paces.ts';
+import { measureTypes } from './type-pace.ts';
+
+const repository = resolve(import.meta.dirname, '../..');
+const { values } = parseArgs({
+  options: {
+    as: { type: 'string' },
+    rounds: { type: 'string', default: '3' },
+    root: { type: 'string', default: repository },
+  },
+});
+const root = resolve(values.root);
+const print = (line: string) => process.stdout.write(`${line}\n`);
+const say = (line: string) => process.stderr.write(`${line}\n`);
+
+/** Makes a root whose library has no kernels but `name`: it takes the best that is there. Returns its path. */
+function rootWith(name: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'hearth-kernels-'));
+  const [from, to] = [join(root, 'node_modules'), join(folder, 'node_modules')];
+  mkdirSync(to);
+  cpSync(join(root, 'package.json'), join(folder, 'package.json'));
+  for (const entry of readdirSync(from)) {
+    // The library looks for its binaries from where it lies itself, so that a link would lead back.
+    if (entry === 'node-llama-cpp') cpSync(join(from, entry), join(to, entry), { recursive: true });
+    else if (entry !== '@node-llama-cpp') symlinkSync(join(from, entry), join(to, entry));
+  }
+  const binaries = `@node-llama-cpp/linux-${process.arch}`;
+  cpSync(join(from, binaries), join(to, binaries), { recursive: true });
+  for (const bins of kernelFolders(folder)) {
+    for (const file of kernelFiles(bins)) if (file !== `libggml-cpu-${name}.so`) rmSync(join(bins, file));
+  }
+  return folder;
+}
+
+async function main(used: string): Promise<void> {
+  const { kernels } = await probe(used, join(repository, 'models', 'hearth-guide-3m-q8_0.gguf'));
+  if (kernels === null) throw new Error('The library has one set of kernels for all processors here.');
+  const builtHere = patchedKernels(used).includes(basename(kernels));
+  say(`kernels  ${basename(kernels)} (${builtHere ? 'built here' : "the library's own"})`);
+  const types = await measureTypes(used, {
+    rounds: Number(values.rounds),
+    onType: (label) => say(`         ${label}`),
+  });
+  const given = values.as === undefined ? '' : ` --as ${values.as}`;
+  const measured = toMeasurement(
+    kernels,
+    builtHere,
+    types,
+    `npm run measure:kernels --${given} --rounds ${values.rounds}`,
+  );
+  for (const [label, { prompt, decode }] of Object.entries(types)) {
+    say(`${label.padEnd(8)} prompts ${prompt} tokens/s, answers ${decode} tokens/s, of one thread`);
+  }
+  if (values.as === undefined) for (const folder of kernelFolders(root)) savePaces(folder, [measured]);
+  else print(JSON.stringify(measured));
+}
+
+const used = values.as === undefined ? root : rootWith(values.as);
+try {
+  await main(used);
+} finally {
+  if (used !== root) rmSync(used, { recursive: true, force: true });
+}
