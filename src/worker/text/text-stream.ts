@@ -7,10 +7,14 @@ export interface TextStream {
   end(): string;
 }
 
+const isAscii = (byte: number) => byte < 0x80;
+
 /** `detokenize`: the library's own way, used for tokens whose bytes the vocabulary does not know. */
 export function createTextStream(vocabulary: Vocabulary, detokenize: (tokens: number[]) => string): TextStream {
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   let unknown: number[] = [];
+  /** The decoder holds no part of a character. */
+  let isWhole = true;
 
   const flushUnknown = (force: boolean): string => {
     if (unknown.length === 0) return '';
@@ -26,9 +30,13 @@ export function createTextStream(vocabulary: Vocabulary, detokenize: (tokens: nu
       const bytes = vocabulary.bytesOf(token);
       if (bytes === null) {
         const before = decoder.decode();
+        isWhole = true;
         unknown.push(token);
         return before + flushUnknown(false);
       }
+      // Most tokens: the decoder is a call into native code.
+      if (isWhole && bytes.every(isAscii)) return flushUnknown(true) + String.fromCharCode(...bytes);
+      if (bytes.length > 0) isWhole = isAscii(bytes.at(-1)!);
       return flushUnknown(true) + decoder.decode(bytes, { stream: true });
     },
     end: () => flushUnknown(true) + decoder.decode(),

@@ -40,6 +40,24 @@ describe('streaming text from tokens', () => {
     expect(stream.end()).toBe('\ufffd');
   });
 
+  it('puts that replacement before plain text that follows, and goes on with plain text', () => {
+    const tokens = ['<0xF0>', 'a', '<0xC3>', '<0xA9>', 'b', '<s>', 'c'];
+    const types = [6, 1, 6, 6, 1, 3, 1];
+    const stream = createTextStream(createVocabulary({ model: 'llama', tokens, types }), noDetokenizer);
+    expect([0, 1, 1, 2, 3, 4, 5, 2, 5, 6].map((token) => stream.push(token))).toEqual([
+      '',
+      '\ufffda',
+      'a',
+      '',
+      'é',
+      'b',
+      '',
+      '',
+      '',
+      '\ufffdc',
+    ]);
+  });
+
   it('gives the same text for any way of cutting it into byte-level tokens', () => {
     fc.assert(
       fc.property(
