@@ -87,8 +87,8 @@ function send(message: FromWorker): void {
 
 const outbox = createOutbox(send);
 const pool = createThreadPool({
-  size: canParkThreads ? Number(process.argv[2] ?? 1) : 1,
-  park: () => parkAt(gateDescriptor),
+  size: Number(process.argv[2] ?? 1),
+  park: canParkThreads ? () => parkAt(gateDescriptor) : null,
   release: (threads) => send({ type: 'release', threads }),
 });
 
@@ -96,7 +96,7 @@ async function load(options: WorkerOptions): Promise<void> {
   void pool.use(options.libuvThreads);
   const { purpose } = options;
   if (purpose !== 'generate') return loadEmbedder(options, purpose);
-  const runtime = await createRuntime(options);
+  const runtime = await createRuntime(options, pool.inOrder);
   send({ type: 'probing' });
   const templateOf = (source: string | null) =>
     createChatTemplate({

@@ -29,24 +29,28 @@ export interface GuessingOutput {
 }
 
 const [modelPath, slots, guesses] = [process.argv[2]!, Number(process.argv[3]), Number(process.argv[4])];
-const runtime = await createRuntime({
-  purpose: 'generate',
-  model: 'm',
-  modelPath,
-  contextTokens: 1024,
-  slots,
-  batchTokens: 512,
-  useMmap: true,
-  kvType: 'f16',
-  vault: null,
-  flashAttention: true,
-  // A second thread would wait for cores that other tests hold.
-  maxThreads: 1,
-  threads: 1,
-  libuvThreads: 1,
-  drafts: true,
-  gpu: null,
-});
+const runtime = await createRuntime(
+  {
+    purpose: 'generate',
+    model: 'm',
+    modelPath,
+    contextTokens: 1024,
+    slots,
+    batchTokens: 512,
+    useMmap: true,
+    kvType: 'f16',
+    vault: null,
+    flashAttention: true,
+    // A second thread would wait for cores that other tests hold.
+    maxThreads: 1,
+    threads: 1,
+    libuvThreads: 1,
+    drafts: true,
+    gpu: null,
+  },
+  // Nothing parks the threads of this process.
+  () => null,
+);
 const template = createChatTemplate({
   source: runtime.templateSource,
   architecture: runtime.architecture,

@@ -1,6 +1,7 @@
 import type { LlamaContextSequence, Token } from 'node-llama-cpp';
 import type { Generation, GenerationSettings } from '../sequence/sequence.ts';
 import type { FollowedGrammar } from './grammar-follower.ts';
+import type { SamplingWatch } from './internals.ts';
 import type { StepDriver, StepSampler } from './internals-step.ts';
 import { evaluateOptions } from './sampler.ts';
 
@@ -21,8 +22,7 @@ interface GenerationDeps {
   llamaSequence: LlamaContextSequence;
   slot: number;
   driver: StepDriver | null;
-  /** Is told at which index of the batch the next token is chosen. */
-  expect: (batchLogitIndex: number) => void;
+  watch: SamplingWatch;
   guesses: Guesses;
   grammar: FollowedGrammar | null;
 }
@@ -60,7 +60,7 @@ export function generateSampled(
     // Nothing of the sequence is touched by that, and waiting for it would miss the decode call of this tick.
     void endAhead();
     sampler ??= through.newSampler(llamaSequence, options());
-    return through.choose({ llamaSequence, slot: deps.slot, tokens: input, sampler, watch: deps.expect });
+    return through.choose({ llamaSequence, slot: deps.slot, tokens: input, sampler, watch: deps.watch });
   };
   const nextAhead = async (): Promise<Token> => {
     driver?.joinLibrary();

@@ -4,6 +4,7 @@
  * generators, locks, a turn of the event loop and a sampler's settings told anew; that took longer than choosing the token.
  */
 import type { LlamaContext, LlamaContextSequence, SequenceEvaluateOptions, Token } from 'node-llama-cpp';
+import type { SamplingWatch } from './internals.ts';
 
 /** One sequence's part in a step. */
 interface StepPart {
@@ -13,8 +14,7 @@ interface StepPart {
   /** To be evaluated at the end of the sequence; they have to fit. */
   tokens: readonly Token[];
   sampler: StepSampler;
-  /** Is told at which index of the batch the token is chosen, before it is. */
-  watch: (batchLogitIndex: number) => void;
+  watch: SamplingWatch;
 }
 
 /** Chooses the tokens of one answer. */
@@ -24,7 +24,15 @@ export interface StepSampler {
   /** To be called once, while nothing is being chosen. */
   dispose(): void;
   readonly native: object;
+  /** Whether a token that it chose in vain leaves a mark beyond it: on the state of a grammar. */
+  readonly marks: boolean;
 }
+
+/**
+ * Runs `work`, whose native calls run one after the other, in the order in which they are made; null, and nothing was called,
+ * where that cannot be had. Resolves to null when the order may have been lost.
+ */
+export type InOrder = <T>(work: () => Promise<T>) => Promise<T | null> | null;
 
 export interface StepDriver {
   /** `options` as the library's own evaluations take them; its functions are asked before each token. */
@@ -76,14 +84,23 @@ type QueueTokens = (
 
 const stateOf = (llamaSequence: LlamaContextSequence) => llamaSequence as unknown as SequenceState;
 
-/** Null where the library lacks a part of what a step needs. `sequences`: all of the context. */
-export function findStepDriver(context: LlamaContext, sequences: readonly LlamaContextSequence[]): StepDriver | null {
+/**
+ * Null where the library lacks a part of what a step needs. `sequences`: all of the context. `inOrder`: where it can be had,
+ * tokens are chosen right behind the decode call on the same thread, and this one need not wake up in between.
+ */
+export function findStepDriver(deps: {
+  context: LlamaContext;
+  sequences: readonly LlamaContextSequence[];
+  inOrder: InOrder;
+}): StepDriver | null {
+  const { context, sequences } = deps;
   const native = nativeContextOf(context);
   const newNative = nativeSamplerOf(context);
-  const queue = functionOf(context, '_decodeTokens');
+  const queue = functionOf(context, '_decodeTokens') as QueueTokens | null;
   if (native === null || newNative === null || queue === null || !sequences.every(hasState)) return null;
-  const queueTokens = queue.bind(context) as QueueTokens;
   const { llama } = context.model;
+  const run = createRun({ native, threads: () => llama.maxThreads, inOrder: deps.inOrder });
+  const runBeside = createRunBeside(native, (part, mapLogits) => queue.call(context, part, mapLogits));
   let waiting: { part: StepPart; resolve: (token: Promise<number>) => void }[] = [];
   let isScheduled = false;
   let hasLibrary = false;
@@ -95,65 +112,18 @@ export function findStepDriver(context: LlamaContext, sequences: readonly LlamaC
   };
   /** Everything that was asked for in this tick, at once. */
   const dispatch = () => {
-    const parts = waiting;
-    const isMixed = hasLibrary || batchTokens(parts) > context.batchSize;
+    const asked = waiting;
+    const parts = asked.map(({ part }) => part);
+    const isMixed = hasLibrary || countTokens(parts) > context.batchSize;
     waiting = [];
     isScheduled = false;
     hasLibrary = false;
-    if (parts.length === 0) return;
-    if (isMixed) for (const { part, resolve } of parts) resolve(queueBeside(part));
-    else decode(parts);
-  };
-  const batchTokens = (parts: typeof waiting) => parts.reduce((sum, { part }) => sum + part.tokens.length, 0);
-
-  const decode = (parts: typeof waiting) => {
-    let rows: number[];
-    let decoded: Promise<void>;
-    try {
-      native.initBatch(batchTokens(parts));
-      rows = parts.map(({ part }) => addToBatch(part));
-      native.setThreads(llama.maxThreads);
-      decoded = native.decodeBatch();
-    } catch (error) {
-      decoded = Promise.reject(error);
-      rows = [];
+    if (isMixed) {
+      for (const { part, resolve } of asked) resolve(runBeside(part));
+    } else if (parts.length > 0) {
+      const tokens = run(parts);
+      for (const [index, { resolve }] of asked.entries()) resolve(tokens.then((all) => all[index]!));
     }
-    for (const [index, { part, resolve }] of parts.entries()) {
-      resolve(
-        decoded.then(() => {
-          moveOn(part);
-          return sample(part, rows[index]!);
-        }),
-      );
-    }
-  };
-  const addToBatch = ({ llamaSequence, tokens }: StepPart): number => {
-    const { _sequenceId: id, _nextTokenIndex: first } = stateOf(llamaSequence);
-    return native.addToBatch(id, first, Uint32Array.from(tokens), Uint32Array.of(tokens.length - 1))[0]!;
-  };
-
-  /** In the library's queue, whose next batch takes all that is there. */
-  const queueBeside = async (part: StepPart): Promise<number> => {
-    const { _sequenceId: sequenceId, _nextTokenIndex: firstTokenSequenceIndex } = stateOf(part.llamaSequence);
-    const { tokens, slot: evaluationPriority } = part;
-    const logits = tokens.map((_, index) => index === tokens.length - 1);
-    const { tokenMeter } = part.llamaSequence;
-    const rows = await queueTokens(
-      { sequenceId, tokens: [...tokens], logits, firstTokenSequenceIndex, evaluationPriority, tokenMeter },
-      (batchLogitIndex) => sample(part, batchLogitIndex),
-    );
-    moveOn(part);
-    return rows[0]?.[1] ?? noToken;
-  };
-
-  const sample = ({ watch, sampler }: StepPart, batchLogitIndex: number): Promise<number> => {
-    watch(batchLogitIndex);
-    return native.sampleToken(batchLogitIndex, sampler.native);
-  };
-  const moveOn = ({ llamaSequence, tokens }: StepPart) => {
-    const state = stateOf(llamaSequence);
-    state._nextTokenIndex += tokens.length;
-    for (const token of tokens) state._contextTokens.push(token);
   };
 
   return {
@@ -178,11 +148,90 @@ export function findStepDriver(context: LlamaContext, sequences: readonly LlamaC
   };
 }
 
+/** Runs parts as one decode call of their own, and returns the token of each. */
+function createRun(deps: {
+  native: NativeContext;
+  threads: () => number;
+  inOrder: InOrder;
+}): (parts: readonly StepPart[]) => Promise<number[]> {
+  const { native } = deps;
+  const chooseAll = (parts: readonly StepPart[], rows: readonly number[]) =>
+    Promise.all(parts.map((part, index) => choose(native, part, rows[index]!)));
+
+  const decodeAndChoose = async (parts: readonly StepPart[], rows: readonly number[]): Promise<number[]> => {
+    const [decoded, chosen] = await Promise.allSettled([native.decodeBatch(), chooseAll(parts, rows)]);
+    if (decoded.status === 'rejected') {
+      forgetFaults(parts);
+      throw decoded.reason;
+    }
+    parts.forEach(moveOn);
+    if (chosen.status === 'rejected') throw chosen.reason;
+    return chosen.value;
+  };
+
+  return async (parts) => {
+    native.initBatch(countTokens(parts));
+    const rows = parts.map(({ llamaSequence, tokens }) => {
+      const { _sequenceId: id, _nextTokenIndex: first } = stateOf(llamaSequence);
+      return native.addToBatch(id, first, Uint32Array.from(tokens), Uint32Array.of(tokens.length - 1))[0]!;
+    });
+    native.setThreads(deps.threads());
+    const isFree = !parts.some(({ sampler }) => sampler.marks);
+    const early = isFree ? deps.inOrder(() => decodeAndChoose(parts, rows)) : null;
+    if (early === null) {
+      await native.decodeBatch();
+      parts.forEach(moveOn);
+      return chooseAll(parts, rows);
+    }
+    const tokens = await early;
+    if (tokens !== null) return tokens;
+    forgetFaults(parts);
+    return chooseAll(parts, rows);
+  };
+}
+
+/** Runs a part within the library's queue, whose next batch takes all that is there. */
+function createRunBeside(native: NativeContext, queue: QueueTokens): (part: StepPart) => Promise<number> {
+  return async (part) => {
+    const { _sequenceId: sequenceId, _nextTokenIndex: firstTokenSequenceIndex } = stateOf(part.llamaSequence);
+    const { slot: evaluationPriority } = part;
+    const { tokenMeter } = part.llamaSequence;
+    const tokens = [...part.tokens];
+    const logits = tokens.map((_, index) => index === tokens.length - 1);
+    const rows = await queue(
+      { sequenceId, tokens, logits, firstTokenSequenceIndex, evaluationPriority, tokenMeter },
+      (batchLogitIndex) => choose(native, part, batchLogitIndex),
+    );
+    moveOn(part);
+    return rows[0]?.[1] ?? noToken;
+  };
+}
+
+function choose(native: NativeContext, { watch, sampler }: StepPart, batchLogitIndex: number): Promise<number> {
+  watch.expect(batchLogitIndex);
+  return native.sampleToken(batchLogitIndex, sampler.native);
+}
+
+/** What was chosen before the scores were there says nothing. */
+function forgetFaults(parts: readonly StepPart[]): void {
+  for (const { watch } of parts) watch.takeFault();
+}
+
+/** What the library notes of tokens that were evaluated. */
+function moveOn({ llamaSequence, tokens }: StepPart): void {
+  const state = stateOf(llamaSequence);
+  state._nextTokenIndex += tokens.length;
+  for (const token of tokens) state._contextTokens.push(token);
+}
+
+const countTokens = (parts: readonly StepPart[]) => parts.reduce((sum, { tokens }) => sum + tokens.length, 0);
+
 function newSampler(native: NativeSampler, options: SequenceEvaluateOptions, state: () => SequenceState): StepSampler {
   const changes = options.grammarEvaluationState !== undefined || options.repeatPenalty !== undefined;
   let isSet = false;
   return {
     native,
+    marks: options.grammarEvaluationState !== undefined,
     prepare() {
       if (isSet && !changes) return;
       const config = state()._resolveSamplerConfig(options);

@@ -7,7 +7,7 @@ import { checkpointOptions } from './checkpoints.ts';
 import { DraftPredictor } from './draft-predictor.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { acceptsSeveralGuesses, findEvaluateOnly } from './internals.ts';
-import { findStepDriver } from './internals-step.ts';
+import { findStepDriver, type InOrder } from './internals-step.ts';
 import { loadFailure, loadModel, startLibrary } from './library.ts';
 import { toSequence } from './slot-sequence.ts';
 
@@ -49,8 +49,8 @@ export interface Runtime {
   dispose(): Promise<void>;
 }
 
-/** Loads a model as told. Throws `model_load_failed` with what an operator can do; the library's own words only go to stderr. */
-export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
+/** Loads a model as told. `inOrder`: as `ThreadPool` in `worker/batch` has it. Throws `model_load_failed` with what an operator can do; the library's own words only go to stderr. */
+export async function createRuntime(options: WorkerOptions, inOrder: InOrder): Promise<Runtime> {
   const llama = await startLibrary(options);
   const model = await loadModel(llama, options);
   const context = await createContext(model, options);
@@ -66,11 +66,13 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
   });
   const llamaSequences = slots.map(({ llamaSequence }) => llamaSequence);
   const evaluators = llamaSequences.map(findEvaluateOnly);
-  const driver = findStepDriver(context, llamaSequences);
+  const driver = findStepDriver({ context, sequences: llamaSequences, inOrder });
   const sequences = slots.map((own, slot) => toSequence({ ...own, slot, llama, driver, modelName: options.model }));
   llama.maxThreads = options.threads;
   await probe(sequences[0]!, model);
 
+  /** Asked for every token, and a call into the library each time. */
+  const ends = new Map<number, boolean>();
   const metadata = model.fileInfo.metadata;
   const ggml = metadata.tokenizer?.ggml;
   const template = metadata.tokenizer?.chat_template;
@@ -120,7 +122,13 @@ export async function createRuntime(options: WorkerOptions): Promise<Runtime> {
     tokenizeFurther: (text) => [...model.tokenize(text, true, 'trimLeadingSpace')],
     detokenize: (tokens, showsControls = false) => model.detokenize(tokens as Token[], showsControls),
     infill: infillOf(model),
-    isEnd: (token) => model.isEogToken(token as Token),
+    isEnd(token) {
+      const known = ends.get(token);
+      if (known !== undefined) return known;
+      const isEnd = model.isEogToken(token as Token);
+      ends.set(token, isEnd);
+      return isEnd;
+    },
     acceptsGrammar(gbnf) {
       try {
         new LlamaGrammar(llama, { grammar: gbnf });

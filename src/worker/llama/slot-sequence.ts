@@ -28,16 +28,16 @@ export function toSequence(deps: {
 }): Sequence {
   const { llamaSequence, slot, llama, predictor, driver, modelName } = deps;
   const { model } = llamaSequence;
-  const { takeFault, expect } = watchSampling(llamaSequence) ?? { takeFault: () => null, expect: () => {} };
+  const watch = watchSampling(llamaSequence) ?? { takeFault: () => null, expect: () => {} };
   /** One evaluation of the library: what its sampler could not do is thrown as what it was. */
   const looked = async <Result>(evaluation: Promise<Result>): Promise<Result> => {
-    takeFault();
+    watch.takeFault();
     const outcome = await evaluation.then(
       (value) => ({ value }),
       (error: unknown) => ({ error }),
     );
     // A guess may have met it, and the token before it be sound; what the sequence holds is not known then.
-    const fault = takeFault();
+    const fault = watch.takeFault();
     if (fault?.type === 'failed') throw fault.error;
     if (fault) throw fault.type === 'no-score' ? noScoreError() : damagedError(modelName);
     if ('error' in outcome) throw outcome.error;
@@ -111,7 +111,7 @@ export function toSequence(deps: {
         llamaSequence,
         slot,
         driver,
-        expect,
+        watch,
         guesses,
         grammar: how.grammar && follow(how.grammar),
       });

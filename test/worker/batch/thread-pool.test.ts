@@ -49,6 +49,52 @@ describe('the threads of a pool', () => {
     expect(order).toEqual(['three']);
   });
 
+  it('keep the order of calls where one works, and let no other one in between', async () => {
+    const { pool, released, letGo } = setup(2);
+    expect(pool.inOrder(async () => 'out of order')).toBeNull();
+    void pool.use(1);
+    // What is asked for last comes last; until it is settled who works, nothing counts on that.
+    expect(pool.inOrder(async () => 'too early')).toBeNull();
+    await settle();
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const ordered = pool.inOrder(() => promise);
+    void pool.use(2);
+    await settle();
+    expect(released).toEqual([]);
+    expect(pool.inOrder(async () => 'amid a change')).toBeNull();
+    resolve('in order');
+    expect(await ordered).toBe('in order');
+    await settle();
+    expect(released).toEqual([1]);
+    letGo(1);
+    await settle();
+    expect(pool.inOrder(async () => 'two work')).toBeNull();
+    expect(await setup(1).pool.inOrder(async () => 'one at all')).toBe('one at all');
+  });
+
+  it('all work where none can be kept from it, so that nothing comes in order', async () => {
+    const pool = createThreadPool({ size: 2, park: null, release: () => {} });
+    await pool.use(1);
+    expect(pool.inOrder(async () => 'of whatever order')).toBeNull();
+    expect(await pool.within(1, async () => 'of both')).toBe('of both');
+  });
+
+  it('may lose the order of calls when a server that ends lets them go, and say so', async () => {
+    const { pool, letGo } = setup(2);
+    await pool.use(1);
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const ordered = pool.inOrder(() => promise);
+    letGo(1, false);
+    await settle();
+    resolve('of whatever order');
+    expect(await ordered).toBeNull();
+    expect(pool.inOrder(async () => 'too late')).toBeNull();
+    const failing = setup(1).pool.inOrder(async () => {
+      throw new Error('the call failed');
+    });
+    await expect(failing).rejects.toThrow('the call failed');
+  });
+
   it('are as before after some work with another number, however it ends', async () => {
     const { pool, parked, released, letGo } = setup(2);
     await pool.use(1);

@@ -1,6 +1,8 @@
 import type { LlamaContext, LlamaContextSequence, SequenceEvaluateOptions, Token } from 'node-llama-cpp';
 import { describe, expect, it } from 'vitest';
-import { findStepDriver, type StepDriver } from '../../../src/worker/llama/internals-step.ts';
+import type { SamplingWatch } from '../../../src/worker/llama/internals.ts';
+import { findStepDriver, type InOrder, type StepDriver } from '../../../src/worker/llama/internals-step.ts';
+import { settle } from '../../support/fake-worker.ts';
 
 /** A context with the members that a step uses, which writes down what is asked of it. */
 function fakeContext(slots = 2) {
@@ -10,6 +12,7 @@ function fakeContext(slots = 2) {
   const native = {
     failure: null as Error | null,
     chosen: [] as number[],
+    decoded: Promise.resolve(),
     initBatch(tokens: number) {
       rows = 0;
       calls.push(`batch of ${tokens}`);
@@ -24,6 +27,7 @@ function fakeContext(slots = 2) {
     },
     async decodeBatch() {
       calls.push('decode');
+      await native.decoded;
       if (native.failure) throw native.failure;
     },
     async sampleToken(row: number) {
@@ -65,11 +69,12 @@ function fakeContext(slots = 2) {
   return { calls, configs, native, llama, context, sequences };
 }
 
-function driverOf({ context, sequences }: ReturnType<typeof fakeContext>): StepDriver {
-  const driver = findStepDriver(
-    context as unknown as LlamaContext,
-    sequences as unknown as readonly LlamaContextSequence[],
-  );
+function driverOf({ context, sequences }: ReturnType<typeof fakeContext>, inOrder: InOrder = () => null): StepDriver {
+  const driver = findStepDriver({
+    context: context as unknown as LlamaContext,
+    sequences: sequences as unknown as readonly LlamaContextSequence[],
+    inOrder,
+  });
   if (driver === null) throw new Error('the fake lacks something');
   return driver;
 }
@@ -79,7 +84,7 @@ function chooserOf(fake: ReturnType<typeof fakeContext>, driver: StepDriver, opt
   const samplers = fake.sequences.map((sequence) =>
     driver.newSampler(sequence as unknown as LlamaContextSequence, options),
   );
-  return (slot: number, tokens: number[], watch = (_row: number) => {}) =>
+  return (slot: number, tokens: number[], watch: SamplingWatch = { expect: () => {}, takeFault: () => null }) =>
     driver.choose({
       llamaSequence: fake.sequences[slot] as unknown as LlamaContextSequence,
       slot,
@@ -94,7 +99,10 @@ describe('a step on the native context', () => {
     const fake = fakeContext();
     const choose = chooserOf(fake, driverOf(fake));
     const watched: number[] = [];
-    const tokens = await Promise.all([choose(0, [5, 6, 7], (row) => watched.push(row)), choose(1, [9])]);
+    const tokens = await Promise.all([
+      choose(0, [5, 6, 7], { expect: (row) => watched.push(row), takeFault: () => null }),
+      choose(1, [9]),
+    ]);
     expect(fake.calls).toEqual([
       'batch of 4',
       'sequence 0 at 0: 5 6 7',
@@ -156,6 +164,62 @@ describe('a step on the native context', () => {
     expect(fake.sequences.map(({ _nextTokenIndex }) => _nextTokenIndex)).toEqual([0, 0]);
   });
 
+  it('chooses right behind the decode call where calls run in order, and never with a grammar, whose state would move', async () => {
+    const atOnce: InOrder = (work) => work();
+    for (const [options, early] of [
+      [{}, ['choose at 0', 'choose at 1']],
+      [{ grammarEvaluationState: () => undefined }, []],
+    ] as [SequenceEvaluateOptions, string[]][]) {
+      const fake = fakeContext();
+      const choose = chooserOf(fake, driverOf(fake, atOnce), options);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      fake.native.decoded = promise;
+      const tokens = Promise.all([choose(0, [5]), choose(1, [6])]);
+      await settle();
+      expect(fake.calls.filter((call) => call.startsWith('choose'))).toEqual(early);
+      expect(fake.sequences.map(({ _nextTokenIndex }) => _nextTokenIndex)).toEqual([0, 0]);
+      resolve();
+      expect(await tokens).toEqual([100, 101]);
+      expect(fake.sequences.map(({ _contextTokens }) => _contextTokens)).toEqual([[5], [6]]);
+    }
+  });
+
+  it('chooses anew when the order was lost, and forgets what was found out of order', async () => {
+    const fake = fakeContext();
+    const lost: InOrder = (work) => work().then(() => null);
+    const faults = ['no-score'];
+    const watch: SamplingWatch = {
+      expect: () => {},
+      takeFault() {
+        faults.pop();
+        return null;
+      },
+    };
+    fake.native.chosen = [7, 42];
+    expect(await chooserOf(fake, driverOf(fake, lost))(0, [5], watch)).toBe(42);
+    expect([faults, fake.sequences[0]!._contextTokens]).toEqual([[], [5]]);
+  });
+
+  it('that fails in order says so, and not what was found in scores that were never computed', async () => {
+    const fake = fakeContext();
+    const faults = ['not-finite'];
+    const watch: SamplingWatch = {
+      expect: () => {},
+      takeFault() {
+        faults.pop();
+        return null;
+      },
+    };
+    const choose = chooserOf(
+      fake,
+      driverOf(fake, (work) => work()),
+    );
+    fake.native.failure = new Error('Eval has failed');
+    fake.native.chosen = [-1];
+    await expect(choose(0, [5], watch)).rejects.toThrow('Eval has failed');
+    expect([faults, fake.sequences[0]!._nextTokenIndex]).toEqual([[], 0]);
+  });
+
   it('fails alone where no token could be chosen, and where the context is full', async () => {
     const fake = fakeContext();
     const choose = chooserOf(fake, driverOf(fake));
@@ -184,7 +248,8 @@ describe('a step on the native context', () => {
   it('is not to be had where the library lacks a part of it', () => {
     const fake = fakeContext();
     Reflect.deleteProperty(fake.native, 'decodeBatch');
-    expect(findStepDriver(fake.context as unknown as LlamaContext, [])).toBeNull();
+    const context = fake.context as unknown as LlamaContext;
+    expect(findStepDriver({ context, sequences: [], inOrder: () => null })).toBeNull();
   });
 
   it('sees guesses that nobody took', () => {
