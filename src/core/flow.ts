@@ -24,18 +24,6 @@ export interface Layer<In, Out = In> {
   left?(): Promise<void>;
 }
 
-/** The layers of a flow of which nothing was read yet: another one can go into the same loop. */
-const parts = Symbol('parts');
-
-interface Parts {
-  source: Flow<unknown>;
-  layers: readonly Layer<unknown, unknown>[];
-}
-
-interface LayeredFlow<Item> extends Flow<Item> {
-  readonly [parts]: Parts | null;
-}
-
 const over: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 export function isFlow<Item>(stream: AsyncIterable<Item>): stream is Flow<Item> {
@@ -77,13 +65,13 @@ export function pulledFlow<Item>(iterator: AsyncIterator<Item>): Flow<Item> {
  * generator: one that was never started would not hand an early `return` on.
  */
 export function layered<In, Out = In>(stream: AsyncIterable<In>, layer: Layer<In, Out>): Flow<Out> {
-  const { source, layers } = partsOf(stream) ?? { source: flowOf(stream), layers: [] };
-  return throughLayers<Out>(source, [...layers, layer as Layer<unknown, unknown>]);
+  // Of one of which nothing was read yet, another layer goes into the same loop.
+  const { source, layers } =
+    stream instanceof LayeredFlow && !stream.hasBegun ? stream : { source: flowOf(stream), layers: [] };
+  return new LayeredFlow<Out>(source, [...layers, layer as AnyLayer]);
 }
 
-function partsOf(stream: object): Parts | null {
-  return parts in stream ? (stream as LayeredFlow<unknown>)[parts] : null;
-}
+type AnyLayer = Layer<unknown, unknown>;
 
 /** Where a stream has failed: in its source, which is before the first layer, or in a layer, or at whoever takes what comes of it. */
 interface Failure {
@@ -91,97 +79,115 @@ interface Failure {
   at: number;
 }
 
-function throughLayers<Item>(source: Flow<unknown>, layers: readonly Layer<unknown, unknown>[]): LayeredFlow<Item> {
-  const ready: unknown[] = [];
-  let sink = (item: unknown): void => void ready.push(item);
-  let hasBegun = false;
-  let isOver = false;
-  let failure: Failure | null = null;
+/** A class, as each request makes several of which one is read: they share what a closure would have for itself. */
+class LayeredFlow<Item> implements Flow<Item> {
+  readonly source: Flow<unknown>;
+  readonly layers: readonly AnyLayer[];
+  hasBegun = false;
+  #ready: unknown[] = [];
+  #sink: (item: unknown) => void = this.#keep;
+  #gives: readonly ((item: unknown) => void)[] = [];
+  #isOver = false;
+  #failure: Failure | null = null;
 
-  const gives = layers.map((_, index) => (item: unknown) => pass(item, index + 1));
-  /** Throws what broke, once it is in `failure` where. */
-  const pass = (item: unknown, index: number): void => {
+  constructor(source: Flow<unknown>, layers: readonly AnyLayer[]) {
+    this.source = source;
+    this.layers = layers;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Item>> {
+    this.#begin();
+    while (this.#ready.length === 0 && this.#failure === null && !this.#isOver) {
+      try {
+        const result = await this.source.next();
+        if (result.done) this.#end();
+        else this.#pass(result.value, 0);
+      } catch (error) {
+        // Told below, behind what came before it.
+        this.#failure ??= { error, at: 0 };
+      }
+    }
+    if (this.#ready.length > 0) return { done: false, value: this.#ready.shift() as Item };
+    if (this.#failure !== null) throw await this.#toldOf(this.#failure);
+    return over;
+  }
+
+  async each(take: (item: Item) => void): Promise<void> {
+    this.#begin();
+    this.#sink = take as (item: unknown) => void;
     try {
-      const layer = layers[index];
-      if (layer === undefined) sink(item);
-      else if (layer.take === undefined) pass(item, index + 1);
-      else layer.take(item, gives[index]!);
+      for (const item of this.#ready.splice(0)) this.#pass(item, this.layers.length);
+      if (this.#failure === null && !this.#isOver) {
+        await this.source.each((item) => this.#pass(item, 0));
+        this.#end();
+      }
     } catch (error) {
-      failure ??= { error, at: index };
+      this.#failure ??= { error, at: 0 };
+    }
+    if (this.#failure !== null) throw await this.#toldOf(this.#failure);
+  }
+
+  async return(): Promise<IteratorResult<Item>> {
+    this.hasBegun = true;
+    this.#ready = [];
+    this.#failure = null;
+    await this.#leave(this.layers.length);
+    return over;
+  }
+
+  #begin(): void {
+    if (this.hasBegun) return;
+    this.hasBegun = true;
+    this.#gives = this.layers.map((_, index) => (item) => this.#pass(item, index + 1));
+  }
+
+  #keep(item: unknown): void {
+    this.#ready.push(item);
+  }
+
+  /** Throws what broke, once it is noted where. */
+  #pass(item: unknown, index: number): void {
+    try {
+      const layer = this.layers[index];
+      if (layer === undefined) this.#sink(item);
+      else if (layer.take === undefined) this.#pass(item, index + 1);
+      else layer.take(item, this.#gives[index]!);
+    } catch (error) {
+      this.#failure ??= { error, at: index };
       throw error;
     }
-  };
-  const end = (): void => {
-    isOver = true;
-    for (const [at, layer] of layers.entries()) {
-      try {
-        layer.ended?.();
-      } catch (error) {
-        failure = { error, at };
-        return;
-      }
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    let at = 0;
+    try {
+      for (; at < this.layers.length; at++) this.layers[at]!.ended?.();
+    } catch (error) {
+      this.#failure = { error, at };
     }
-  };
+  }
+
   /** The source, and the first so many layers, are let go. */
-  const leave = async (count: number): Promise<void> => {
-    isOver = true;
-    const left = layers.slice(0, count);
+  async #leave(count: number): Promise<void> {
+    this.#isOver = true;
+    const left = this.layers.slice(0, count);
     for (const layer of left.toReversed()) layer.leaves?.();
-    await source.return();
+    await this.source.return();
     for (const layer of left) await layer.left?.();
-  };
+  }
+
   /** The failure as it is seen behind all layers; whatever stands before it is let go. */
-  const toldOf = async ({ error, at }: Failure): Promise<unknown> => {
-    isOver = true;
-    failure = null;
-    if (at > 0) await leave(at);
+  async #toldOf({ error, at }: Failure): Promise<unknown> {
+    this.#isOver = true;
+    this.#failure = null;
+    if (at > 0) await this.#leave(at);
     let told = error;
-    for (const layer of layers.slice(at)) if (layer.failed) told = await layer.failed(told);
+    for (const layer of this.layers.slice(at)) if (layer.failed) told = await layer.failed(told);
     return told;
-  };
-  return {
-    get [parts]() {
-      return hasBegun ? null : { source, layers };
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-    async next() {
-      hasBegun = true;
-      while (ready.length === 0 && failure === null && !isOver) {
-        try {
-          const result = await source.next();
-          if (result.done) end();
-          else pass(result.value, 0);
-        } catch (error) {
-          // Told below, behind what came before it.
-          failure ??= { error, at: 0 };
-        }
-      }
-      if (ready.length > 0) return { done: false, value: ready.shift() as Item };
-      if (failure !== null) throw await toldOf(failure);
-      return over;
-    },
-    async each(take) {
-      hasBegun = true;
-      sink = take as (item: unknown) => void;
-      try {
-        for (const item of ready.splice(0)) pass(item, layers.length);
-        if (failure === null && !isOver) {
-          await source.each((item) => pass(item, 0));
-          end();
-        }
-      } catch (error) {
-        failure ??= { error, at: 0 };
-      }
-      if (failure !== null) throw await toldOf(failure);
-    },
-    async return() {
-      hasBegun = true;
-      ready.length = 0;
-      failure = null;
-      await leave(layers.length);
-      return over;
-    },
-  };
+  }
 }
