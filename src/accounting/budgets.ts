@@ -3,7 +3,7 @@ import type { Budget } from '../config/providers.ts';
 import { AppError } from '../core/errors.ts';
 import { formatUsd } from '../core/money.ts';
 import { columnsOf, inOrder, type Queries, statementOver, type Tables } from '../storage/storage.ts';
-import { endOf, type Period, periods, startOf } from './periods.ts';
+import { endOf, type Period, periods, startsOf } from './periods.ts';
 
 /** What may be spent by one who asks: with all others together, and alone. */
 export interface Limits {
@@ -61,26 +61,27 @@ export interface Wish {
  * for each why it was refused (`budget_exceeded`); null: it was taken.
  */
 export async function reserveEach(tables: Queries, wishes: readonly Wish[]): Promise<(AppError | null)[]> {
-  const each = wishes.map((wish) => sumsOf([movementOf(wish)]));
-  const taken = each.length === 1 ? each[0]! : sumsOf(wishes.map(movementOf));
+  const taken = sumsOf(wishes.map(movementOf));
   // As if all could be: whoever else writes these budgets waits from here on, and what is refused is given back below.
   const states = await add(tables, taken);
+  // What is there then is what the only one would leave.
+  if (wishes.length === 1) return [refusalOf(states, wishes[0]!)];
   const left = new Map(states.map((state) => [keyOf(state), state]));
   for (const [key, { reserved }] of taken) {
     const state = left.get(key)!;
     left.set(key, { ...state, reserved: state.reserved - reserved });
   }
-  const refusals = wishes.map((wish, index) => {
-    const rows = [...each[index]!].map(([key, { reserved }]) => {
+  const refusals = wishes.map((wish) => {
+    const rows = [...sumsOf([movementOf(wish)])].map(([key, { reserved }]) => {
       const state = left.get(key)!;
       return { key, state: { ...state, reserved: state.reserved + reserved } };
     });
-    for (const { state } of rows) {
-      const limit = limitOf(state.scope === everyone ? wish.limits.all : wish.limits.own, state.period);
-      if (limit !== null && state.spent + state.reserved > limit) return exceeded(state, limit, wish.amount, wish.at);
-    }
-    for (const { key, state } of rows) left.set(key, state);
-    return null;
+    const refusal = refusalOf(
+      rows.map(({ state }) => state),
+      wish,
+    );
+    if (refusal === null) for (const { key, state } of rows) left.set(key, state);
+    return refusal;
   });
   const refused = wishes.filter((_, index) => refusals[index] !== null);
   // Where all are, whoever asks gives the transaction up.
@@ -91,6 +92,15 @@ export async function reserveEach(tables: Queries, wishes: readonly Wish[]): Pro
     );
   }
   return refusals;
+}
+
+/** Why a wish cannot be met that would leave its budgets so; null: it can. */
+function refusalOf(states: readonly BudgetState[], { limits, amount, at }: Wish): AppError | null {
+  for (const state of states) {
+    const limit = limitOf(state.scope === everyone ? limits.all : limits.own, state.period);
+    if (limit !== null && state.spent + state.reserved > limit) return exceeded(state, limit, amount, at);
+  }
+  return null;
 }
 
 function movementOf({ principal, at, amount }: Wish): Movement {
@@ -146,8 +156,7 @@ function sumsOf(movements: readonly Movement[]): Map<string, Row> {
   const rows = new Map<string, Row>();
   for (const { principal, at, spent, reserved } of movements) {
     if (spent === 0n && reserved === 0n) continue;
-    for (const period of periods) {
-      const startsAt = startOf(period, at);
+    for (const { period, startsAt } of startsOf(at)) {
       for (const scope of [everyone, principal]) {
         const key = keyOf({ scope, period, startsAt });
         const row = rows.get(key);

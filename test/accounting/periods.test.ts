@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { endOf, type Period, startOf } from '../../src/accounting/periods.ts';
+import { endOf, type Period, periods, startOf, startsOf } from '../../src/accounting/periods.ts';
 
 describe('a period', () => {
   it.each<[Period, string, string, string]>([
@@ -16,4 +16,12 @@ describe('a period', () => {
     expect(startOf(period, new Date(at)).toISOString()).toBe(`${start}T00:00:00.000Z`);
     expect(endOf(period, new Date(at)).toISOString()).toBe(`${end}T00:00:00.000Z`);
   });
+
+  it.each(['2026-11-29T23:59:59.999Z', '2026-11-30T00:00:00Z', '2026-11-29T00:00:00Z', '2027-01-01T12:00:00Z'])(
+    'is one of those that run at %s',
+    (text) => {
+      const at = new Date(text);
+      expect(startsOf(at)).toEqual(periods.map((period) => ({ period, startsAt: startOf(period, at) })));
+    },
+  );
 });
