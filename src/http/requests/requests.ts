@@ -80,7 +80,10 @@ interface Followed {
   /** Null: what comes cannot be read here. */
   characters: number | null;
   text: string;
-  cancelled: AbortController;
+  /** End what was asked for under this id and has not ended. */
+  ends: Set<(reason: AppError) => void>;
+  /** Null: nobody has cancelled it. */
+  cancelled: AppError | null;
 }
 
 export function createRecentRequests(clock: Pick<Clock, 'now' | 'monotonicMs'>): RecentRequests {
@@ -121,7 +124,8 @@ export function createRecentRequests(clock: Pick<Clock, 'now' | 'monotonicMs'>):
       promptTokens: null,
       characters: 0,
       text: '',
-      cancelled: new AbortController(),
+      ends: new Set(),
+      cancelled: null,
     };
     // The place in the order is that of the newest of an id.
     followed.delete(key);
@@ -136,6 +140,7 @@ export function createRecentRequests(clock: Pick<Clock, 'now' | 'monotonicMs'>):
     if (request.open > 0) return;
     request.completedAt = clock.now();
     request.text = '';
+    request.ends.clear();
   }
 
   /** An answer that comes whole. */
@@ -214,7 +219,8 @@ export function createRecentRequests(clock: Pick<Clock, 'now' | 'monotonicMs'>):
       const request = followed.get(keyOf(requestId, by.id)) ?? (isAdministrator(by) ? others() : undefined);
       if (request === undefined) return null;
       if (request.open === 0) return statusOf(request);
-      request.cancelled.abort(new AppError('client_closed_request', 'The request was cancelled.'));
+      request.cancelled ??= new AppError('client_closed_request', 'The request was cancelled.');
+      for (const end of [...request.ends]) end(request.cancelled);
       return { ...statusOf(request), status: 'failed' };
     },
     live: (by) =>
@@ -241,9 +247,17 @@ function isAdministrator({ scopes }: Pick<Principal, 'scopes'>): boolean {
 }
 
 /** The context of a request that can be cancelled by its id, too. `release`: at its end. */
-function endedBy({ cancelled }: Followed, context: CallContext): { own: CallContext; release: () => void } {
-  const { signal, release } = endedWith([context.signal, cancelled.signal]);
-  return { own: { ...context, signal }, release };
+function endedBy(request: Followed, context: CallContext): { own: CallContext; release: () => void } {
+  const { signal, end, release } = endedWith([context.signal]);
+  if (request.cancelled !== null) end(request.cancelled);
+  request.ends.add(end);
+  return {
+    own: { ...context, signal },
+    release() {
+      request.ends.delete(end);
+      release();
+    },
+  };
 }
 
 function see(request: Followed, event: StreamEvent): void {
