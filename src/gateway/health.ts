@@ -123,10 +123,10 @@ export function createProvidersHealth(deps: {
     tell(provider, known);
   };
   const tell = (provider: Provider, known: Watched) => {
-    const { status, latencyMs } = healthOf(provider, known, clock.monotonicMs());
+    const { status } = verdictOf(provider, known, errorRateOf(known, clock.monotonicMs()));
     if (status === known.told) return;
     known.told = status;
-    bus.publish({ type: 'provider-health-changed', provider: provider.id, status, latencyMs });
+    bus.publish({ type: 'provider-health-changed', provider: provider.id, status, latencyMs: known.latencyMs });
   };
   /** Never rejects. */
   const ask = async (provider: Provider): Promise<void> => {
@@ -200,9 +200,14 @@ function dropOldest(known: Watched): void {
   if (known.calls.shift()?.failed) known.failures--;
 }
 
-function healthOf(provider: Provider, known: Watched, nowMs: number): ProviderHealth {
+/** Share of the calls in the window that failed; null: there were none. */
+function errorRateOf(known: Watched, nowMs: number): number | null {
   while (known.calls[0] && nowMs - known.calls[0].atMs >= windowMs) dropOldest(known);
-  const errorRate = known.calls.length === 0 ? null : known.failures / known.calls.length;
+  return known.calls.length === 0 ? null : known.failures / known.calls.length;
+}
+
+function healthOf(provider: Provider, known: Watched, nowMs: number): ProviderHealth {
+  const errorRate = errorRateOf(known, nowMs);
   const { status, error } = verdictOf(provider, known, errorRate);
   const times = [known.lastSuccessAt, known.lastFailureAt].flatMap((time) => time ?? []);
   return {

@@ -22,6 +22,7 @@ export function namesIgnored(ignored: readonly string[]) {
 
 /** Adds names to the header, such as those of fields further down (`tools.cache_control`), each once. */
 export function addIgnored(reply: FastifyReply, names: readonly string[]): void {
+  if (names.length === 0) return;
   const before = reply.getHeader(header);
   const all = new Set(typeof before === 'string' ? before.split(', ') : []);
   for (const name of names) {

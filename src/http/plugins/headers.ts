@@ -8,7 +8,8 @@ export function headerValues(request: Pick<IncomingMessage, 'rawHeaders'>, name:
   const { rawHeaders } = request;
   const values: string[] = [];
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    if (rawHeaders[index]!.toLowerCase() === name) values.push(rawHeaders[index + 1]!);
+    const raw = rawHeaders[index]!;
+    if (raw.length === name.length && raw.toLowerCase() === name) values.push(rawHeaders[index + 1]!);
   }
   return values;
 }

@@ -33,15 +33,16 @@ export function createModelBook(config: ProviderConfig, service: ServiceRow): Mo
   let known: ModelInfo[] = [];
   const find = (name: string): CloudModelConfig | undefined =>
     config.models.find(({ id }) => id === name) ?? config.models.find(({ aliases }) => aliases.includes(name));
-  const rowOf = (id: string) => withConfigured(rowFor(service, id), config.capabilities, find(id));
-  const capabilitiesFor = (id: string): Capabilities => {
+  // Nothing of it changes while the provider is there, and each request asks several times.
+  const rowOf = remembered((id) => withConfigured(rowFor(service, id), config.capabilities, find(id)));
+  const capabilitiesFor = remembered((id): Capabilities => {
     const { maxOutputTokens: most = null, contextTokens = null } = find(id) ?? {};
     return {
       ...capabilitiesOf(id, rowOf(id)),
       ...(most !== null && { maxOutputTokens: most }),
       ...(contextTokens !== null && { mostPromptTokens: contextTokens }),
     };
-  };
+  });
   const infoOf = (id: string, facts: Partial<ModelInfo>): ModelInfo => ({
     id,
     aliases: [],
@@ -96,6 +97,22 @@ export function createModelBook(config: ProviderConfig, service: ServiceRow): Mo
       known = [...byId.values()];
       return known;
     },
+  };
+}
+
+/** Names that are remembered: a service without a list takes any. */
+const mostNames = 256;
+
+/** What a function says of a name, worked out once for each. */
+function remembered<Value extends object>(of: (name: string) => Value): (name: string) => Value {
+  const known = new Map<string, Value>();
+  return (name) => {
+    const before = known.get(name);
+    if (before !== undefined) return before;
+    const value = of(name);
+    if (known.size >= mostNames) known.clear();
+    known.set(name, value);
+    return value;
   };
 }
 

@@ -26,9 +26,11 @@ export const refusedFields = Object.fromEntries(Object.keys(refused).map((name) 
   typeof notSupported
 >;
 
+const fixes = Object.entries(refused);
+
 /** Throws `invalid_request` for a field that an answer would have to keep to: to drop it would give a wrong one. */
 export function refuseUnkept(body: Readonly<Record<string, unknown>>): void {
-  for (const [field, fix] of Object.entries(refused)) {
+  for (const [field, fix] of fixes) {
     if ((body[field] ?? null) === null) continue;
     throw new AppError('invalid_request', `"${field}" is not supported.`, { field, fix });
   }
