@@ -67,7 +67,7 @@ describe('the processor', () => {
     const findings = await checkProcessor(fakeBox(), works);
     expect(findings.map(({ severity }) => severity)).toEqual(['ok', 'ok', 'ok']);
     expect(findingOf(findings, 'processor.kernels')).toMatchObject({
-      found: "haswell (the library's own)",
+      found: expect.stringMatching(/^haswell \(the library's own\)\n/),
       facts: { name: 'haswell', expected: 'haswell', built_here: false },
     });
     expect(findingOf(findings, 'processor.instructions')).toMatchObject({
@@ -78,12 +78,40 @@ describe('the processor', () => {
 
   it('without AVX2 is slow, and what to do about it is said', async () => {
     const box = fakeBox({ files: flags('sse4_2') });
-    const findings = await checkProcessor(box, async () => ({ kernels: { name: 'sse42', isBuiltHere: true } }));
+    const findings = await checkProcessor(box, async () => ({ kernels: { name: 'sse42', isBuiltHere: false } }));
     expect(findingOf(findings, 'processor.instructions')).toMatchObject({
       severity: 'warning',
-      fix: expect.stringContaining('Q4_0'),
+      fix: 'Take models of up to 1.5 billion parameters, and Q4_0 before Q4_K.',
     });
     expect(findingOf(findings, 'processor.kernels')).toMatchObject({ severity: 'ok', facts: { expected: 'sse42' } });
+  });
+
+  it('says what its kernels are fast at, and what those with our patches bring', async () => {
+    const box = fakeBox({ files: flags('sse4_2') });
+    const [own, built] = await Promise.all(
+      [false, true].map(async (isBuiltHere) =>
+        findingOf(
+          await checkProcessor(box, async () => ({ kernels: { name: 'sse42', isBuiltHere } })),
+          'processor.kernels',
+        ),
+      ),
+    );
+    expect(own!.found).toMatch(/\nof 4 bits Q4_0 reads prompts fastest; against it Q4_K 0\.\d\d, /);
+    expect(own!.means).toMatch(
+      /^With our patches they read prompts 1\.\d \(Q4_0\) to \d.* times as fast, measured on .*build:kernels/,
+    );
+    expect(built!.found).toMatch(/\nof 4 bits Q4_K reads prompts fastest/);
+    expect(built!.means).toMatch(/^They read prompts .* times as fast as the library's own, measured on /);
+    expect(built!.facts).toMatchObject({ measured_here: false, built_here: true });
+  });
+
+  it('says nothing of the speed of kernels that nobody measured', async () => {
+    const kernels = { name: 'armv8.2_1', isBuiltHere: false };
+    const box = fakeBox({ architecture: 'arm64', files: { '/proc/cpuinfo': 'Features\t: asimd asimddp\n' } });
+    expect(findingOf(await checkProcessor(box, async () => ({ kernels })), 'processor.kernels')).toMatchObject({
+      found: "armv8.2_1 (the library's own)",
+      means: '"npm run build:kernels" tries whether faster ones can be built for this processor.',
+    });
   });
 
   it('with others than expected is warned of, and a library that does not start is an error', async () => {
