@@ -48,7 +48,7 @@ import { createProviders, type ProviderFactories, type Providers, routingOf } fr
 import type { KeepLimits } from './storage/kept-texts.ts';
 import { createStoredFiles, type Database, openStorage } from './storage/storage.ts';
 import type { Catalog, CatalogModel, CatalogVariant } from './store/catalog/catalog.ts';
-import { assembleCatalog, assembleMadeModels, assembleStore, type Store } from './store/store.ts';
+import { assembleCatalog, assembleMadeModels, assembleStore, pullNames, type Store } from './store/store.ts';
 
 /** A built server that does not listen yet. */
 export interface App {
@@ -137,6 +137,7 @@ export async function createApp(
     clock,
     bus,
     catalog,
+    pullNames: pullNames(),
     env: deps.env,
   });
   const store = assembleStore({
@@ -149,6 +150,7 @@ export async function createApp(
     made,
     plan: parts.planForPull,
     totalBytes: parts.totalBytes,
+    advise: parts.advise,
     unload: parts.unload,
   });
   await store.restore();
@@ -443,7 +445,7 @@ export async function openStore(deps: {
   prepareFolders(config);
   const made = assembleMadeModels(config, log);
   const catalog = assembleCatalog(config, log, made);
-  const { planForPull, totalBytes } = assemblePlanner(config);
+  const { planForPull, totalBytes, advise } = assemblePlanner(config);
   const store = assembleStore({
     config,
     log,
@@ -455,6 +457,7 @@ export async function openStore(deps: {
     made,
     plan: planForPull,
     totalBytes,
+    advise,
     unload: async () => {},
   });
   await store.restore();

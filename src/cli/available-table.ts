@@ -17,13 +17,17 @@ export function availableLines(models: readonly AvailableView[], sayCommand: Say
       model.licence,
     ],
     mark: model.onDisk ? '*' : ' ',
+    advice: model.advice,
   }));
   const widths = [0, 1, 2, 3].map((column) => Math.max(0, ...rows.map(({ cells }) => cells[column]!.length)));
   const lines = [...new Set(rows.map(({ machineGb }) => machineGb))].flatMap((machineGb) => [
     `For machines with ${machineGb} GB of memory:`,
     ...rows
       .filter((row) => row.machineGb === machineGb)
-      .map(({ mark, cells }) => `${mark} ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`),
+      .flatMap(({ mark, cells, advice }) => [
+        `${mark} ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`,
+        ...(advice === null ? [] : [`    ${advice.message}`]),
+      ]),
     '',
   ]);
   const pulls = `${sayCommand('pull NAME')} pulls the first quantization, NAME:QUANTIZATION another one.`;

@@ -10,7 +10,18 @@ export const benchModel = z.looseObject({
   context_length_loaded: z.number().nullable(),
   slots: z.number().nullable(),
   threads: z.number().nullable(),
-  kernels: z.object({ name: z.string(), built_here: z.boolean() }).nullable().default(null),
+  kernels: z
+    .object({
+      name: z.string(),
+      built_here: z.boolean(),
+      gain_of_built: z
+        .object({ prompt: z.number(), decode: z.number(), measured_here: z.boolean() })
+        .nullable()
+        .default(null),
+    })
+    .nullable()
+    .default(null),
+  advice: z.looseObject({ message: z.string() }).nullable().default(null),
   gpu: z.string().nullable(),
   gpu_device: z.string().nullable(),
   load_ms: z.number().nullable(),

@@ -15,6 +15,8 @@ interface BenchFlags {
 }
 
 const usualStreams = 4;
+/** Of other kernels; less is not worth a word. */
+const leastGain = 1.05;
 
 /** `hearth bench`: how fast a model is on the machine of the server, over HTTP. */
 export function addBenchCommand(program: Command, deps: CommandDeps): void {
@@ -58,7 +60,7 @@ export function addBenchCommand(program: Command, deps: CommandDeps): void {
 }
 
 function aboutModel(model: BenchModel) {
-  const { kernels, threads, gpu, gpu_device, load_ms, slots, context_length_loaded } = model;
+  const { kernels, threads, gpu, gpu_device, load_ms, slots, context_length_loaded, advice } = model;
   return {
     model: `${model.name}:${model.quantization}`,
     kernels,
@@ -68,6 +70,7 @@ function aboutModel(model: BenchModel) {
     slots,
     context_length: context_length_loaded,
     load_ms,
+    advice,
   };
 }
 
@@ -95,6 +98,19 @@ export function benchLines(model: BenchModel, { prompts, decode, notes }: BenchR
     `${model.name}:${model.quantization} on ${place}${load_ms === null ? '' : `, loaded in ${(load_ms / 1_000).toFixed(1)} s`}`,
     '',
     ...tableOf(['', 'TOKENS/S', 'EACH', 'FIRST TOKEN'], rows, [1, 2, 3]),
-    ...(notes.length === 0 ? [] : ['', ...notes]),
+    ...below([...gainLines(model), ...(model.advice ? [`${model.advice.message}.`] : []), ...notes]),
   ];
+}
+
+const below = (lines: string[]) => (lines.length === 0 ? [] : ['', ...lines]);
+
+/** What kernels with our patches bring this model, or would. */
+function gainLines({ kernels, gpu_device }: BenchModel): string[] {
+  const gain = kernels?.gain_of_built;
+  if (!kernels || !gain || gpu_device !== null) return [];
+  const where = gain.measured_here ? 'on this machine' : 'on another machine with such kernels';
+  const times = `prompts ${gain.prompt.toFixed(1)} and answers ${gain.decode.toFixed(1)} times as fast`;
+  if (kernels.built_here) return [`The kernels built here make its ${times}, measured ${where}.`];
+  if (Math.max(gain.prompt, gain.decode) < leastGain) return [];
+  return [`"npm run build:kernels" would make its ${times}, measured ${where}.`];
 }

@@ -46,6 +46,8 @@ export interface AvailableView {
   contextTokens: number;
   licence: string;
   quantizations: { quantization: string; sizeBytes: number | null; onDisk: boolean }[];
+  /** What this processor is faster with; null: nothing that is known of. */
+  advice: { message: string } | null;
   onDisk: boolean;
 }
 

@@ -28,6 +28,7 @@ export const modelRecord = z.looseObject({
       files: z.array(z.string()).default([]),
     }),
   ),
+  advice: z.looseObject({ message: z.string() }).nullable().default(null),
   memory_bytes: bytes.nullable(),
   planned_memory_bytes: bytes.nullable().default(null),
   context_length_loaded: z.number().nullable(),
@@ -132,6 +133,7 @@ export const foundModel = z.looseObject({
       on_disk: z.boolean(),
     }),
   ),
+  advice: z.looseObject({ message: z.string() }).nullable().default(null),
 });
 
 export type FoundModel = z.output<typeof foundModel>;

@@ -125,6 +125,7 @@ export const availableViews = z
                 onDisk: on_disk,
               })),
           ),
+          advice: z.object({ message: z.string() }).nullable().default(null),
           on_disk: z.boolean(),
         })
         .transform(

@@ -9,7 +9,7 @@ export function addPlanCommand(program: Command, deps: CommandDeps): void {
   program
     .command('plan <model>')
     .description('show how a model would be loaded and what memory it would take')
-    .option('--quantization <label>', 'a variant such as q4_k_m, or auto for the best that fits')
+    .option('--quantization <label>', 'a variant such as q4_k_m, or auto for the best that fits and is fast here')
     .option('--context-length <tokens>', 'tokens that one request may fill')
     .option('--parallel <number>', 'requests that are decoded at the same time')
     .option('--json', 'print JSON')

@@ -14,7 +14,7 @@ export function addPullCommand(program: Command, deps: CommandDeps): void {
   program
     .command('pull <model>')
     .description('pull a model: a name of the catalogue, hf.co/org/repo:q4_k_m or org/repo/file.gguf')
-    .option('--quantization <label>', 'a variant such as q4_k_m')
+    .option('--quantization <label>', 'a variant such as q4_k_m, or auto for the usual one that fits and is fast here')
     .option('--revision <revision>', 'branch, tag or commit of the repository')
     .option('--force', 'also what can never fit into the memory')
     .option('--json', 'print the pull as JSON when it has ended')
@@ -73,6 +73,9 @@ async function follow(
   const pull = await client.pull(wish);
   terminal.write(`${toPrintable(`${pull.model} from ${pull.repository}`)}, ${fileSize(pull.totalBytes)}\n`);
   if (pull.planMessage !== null) terminal.write(`${toPrintable(pull.planMessage)}\n`);
+  // What it waits for is the last of them, and is shown with its progress.
+  const notes = pull.state === 'waiting' ? pull.notes.slice(0, -1) : pull.notes;
+  for (const note of notes) if (note !== pull.planMessage) terminal.write(`${toPrintable(note)}\n`);
   const last = await Promise.race([show(client, pull, terminal), interrupted.then(() => null)]);
   if (terminal.isInteractive) terminal.write('\n');
   if (last === null) {

@@ -28,7 +28,11 @@ export function addSearchCommand(program: Command, deps: CommandDeps): void {
 export function foundLines({ models, memory_bytes }: FoundModels, query: string, sayCommand: SayCommand): string[] {
   if (models.length === 0) return [`Nothing is called "${query}", neither in the catalogue nor at the hub.`];
   return [
-    ...models.flatMap((model) => [...headLines(model), ...quantizationLines(model)]),
+    ...models.flatMap((model) => [
+      ...headLines(model),
+      ...quantizationLines(model),
+      ...(model.advice === null ? [] : [`    ${model.advice.message}`]),
+    ]),
     '',
     `+ fits into the ${gigabytes(memory_bytes)} that Hearth may use, - does not, ? nobody knows; * is on disk.`,
     `${sayCommand(`pull ${models[0]!.name}`)} pulls the first; NAME:QUANTIZATION chooses.`,

@@ -122,6 +122,7 @@ export function modelLines(model: ModelRecord, header: ModelHeader): string[] {
     ...memoryFacts(model, chosen),
     ...(chosen?.files ?? []).map((file): [string, string] => ['file', file]),
     ...otherVariants(model),
+    ...(model.advice === null ? [] : [['speed', model.advice.message] as [string, string]]),
     ...model.notes.map((note): [string, string] => ['note', note]),
   ];
   const width = Math.max(...facts.map(([label]) => label.length));

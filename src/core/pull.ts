@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Preset } from './preset.ts';
+import { quantizationAdvice } from './quantization-advice.ts';
 
 /** Bytes, counts. */
 const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -76,8 +77,12 @@ export const pullWish = z.strictObject({
   }),
   quantization: z
     .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/, { error: 'not a quantization label such as q4_0' })
-    .optional(),
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/, { error: 'not a quantization label such as q4_0, or auto' })
+    .optional()
+    .meta({
+      description:
+        'A label such as `q4_k_m`, or `auto`: the usual one that fits, or one of its size that is faster here.',
+    }),
   revision: z.string().min(1).max(128).optional().meta({ description: 'Branch, tag or commit; left out: main.' }),
   force: z.boolean().optional().meta({ description: 'Pull it although it can never fit into the memory.' }),
 });
@@ -132,6 +137,9 @@ export const availableModel = z.object({
       }),
     )
     .meta({ description: 'The first is pulled when none is named; the hub may have more.' }),
+  advice: quantizationAdvice.nullable().meta({
+    description: 'A quantization that this processor is faster with than with the usual one, at about its size.',
+  }),
   /** Usable ones count, listed here or not. */
   onDisk: z.boolean().meta({ description: 'Whether any quantization is on disk.' }),
 });
@@ -177,6 +185,9 @@ export const foundModel = z.object({
       onDisk: z.boolean(),
     }),
   ),
+  advice: quantizationAdvice.nullable().meta({
+    description: 'A quantization that this processor is faster with than with the usual one, at about its size.',
+  }),
 });
 
 export type FoundModel = z.output<typeof foundModel>;

@@ -1,16 +1,19 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { libraryVersion } from '../config/package.ts';
+import { libraryFolder, libraryVersion } from '../config/package.ts';
 import type { Config } from '../config/schema.ts';
 import { workerEnvironment } from '../config/worker-environment.ts';
 import type { Clock } from '../core/clock.ts';
+import type { AdviseQuantization } from '../core/quantization-advice.ts';
 import { createStateFile } from '../files/state-file.ts';
 import { forkWorker, type WorkerProcess } from '../ipc/fork.ts';
 import { canParkThreads } from '../ipc/gate.ts';
 import { usableCores } from '../machine/cores.ts';
 import type { CpuReader } from '../machine/cpu-reader.ts';
+import { type KernelPaces, namesIn, readKernelPaces } from '../machine/kernel-paces.ts';
 import { createMemory, type Memory } from '../machine/memory.ts';
+import { createAdvice } from '../machine/quantization-advice.ts';
 import { threadTime } from '../machine/thread-time.ts';
 import type { Bus } from '../observe/bus.ts';
 import type { Logger } from '../observe/logger.ts';
@@ -29,7 +32,7 @@ import {
   memoryLevels,
   planForPull,
 } from './memory/memory.ts';
-import { createPlanning, type EngineDefaults } from './planning/planning.ts';
+import { createPlanning, createSpeedAdvice, type EngineDefaults } from './planning/planning.ts';
 import {
   type CrashGuard,
   createCrashGuard,
@@ -50,6 +53,8 @@ export interface EngineAssemblyDeps {
   clock: Clock;
   bus: Bus;
   catalog: Catalog;
+  /** What can be pulled by a plain name, to the names that such models have on disk. */
+  pullNames: Readonly<Record<string, string>>;
   /** What workers inherit. */
   env: NodeJS.ProcessEnv;
   /** Left out: a process of this machine. */
@@ -65,6 +70,8 @@ interface AssembledEngine {
   planForPull(facts: GgufFacts): LoadOutcome;
   /** All memory that the server may use. */
   totalBytes(): number;
+  /** Which quantizations this processor is faster with. */
+  advise: AdviseQuantization;
   /** Unloads variants by their ids; running requests end first. */
   unload(ids: readonly string[]): Promise<void>;
   /** Physical cores, quota and affinity taken together. */
@@ -98,11 +105,14 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
   // 2. The division of its threads, and what is measured of models on them.
   const threads = config.engine.threads ?? cores;
   const { arbiter, contention } = createThreads({ threads, readFile, clock, log });
+  const kernels = kernelPacesOf(readFile);
+  const advise = createAdvice(kernels.paces);
   const poolSizes = libuvChoices(cores, canParkThreads);
   const calibrator = config.engine.calibrate
     ? createCalibration({
         dataFolder: config.dataFolder,
-        libraryVersion: libraryVersion(),
+        // What the library's own kernels were measured at says nothing of ours.
+        libraryVersion: [libraryVersion(), ...(kernels.buildId === null ? [] : [kernels.buildId])].join('+'),
         threads,
         tuneThreads: config.engine.threads === null,
         libuvChoices: poolSizes,
@@ -174,7 +184,19 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
     crashes,
     failures,
     gpu,
-    planning: createPlanning({ planner, gpu, residents: manager.residents, residentBytes, defaults }),
+    planning: createPlanning({
+      planner,
+      gpu,
+      residents: manager.residents,
+      residentBytes,
+      speed: createSpeedAdvice({
+        advise,
+        gainOfBuilt: kernels.gainOfBuilt,
+        measuredOf: (id) => calibrator?.paceOf(id) ?? null,
+        pullName: ({ name }) => Object.entries(deps.pullNames).find(([, onDisk]) => onDisk === name)?.[0] ?? null,
+      }),
+      defaults,
+    }),
     clock,
     bus,
     refusal: watch.refusal,
@@ -201,6 +223,7 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
     restoring,
     planForPull: (facts) => planForPull(planner, facts),
     totalBytes: () => memory.budget().totalBytes,
+    advise,
     async unload(ids) {
       await Promise.all(ids.map((id) => manager.unload(id, 'request')));
     },
@@ -216,10 +239,18 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
 }
 
 /** The same for a store without a server: nothing is loaded, so the whole budget is there. */
-export function assemblePlanner({ engine }: Config): Pick<AssembledEngine, 'planForPull' | 'totalBytes'> {
+export function assemblePlanner({ engine }: Config): Pick<AssembledEngine, 'planForPull' | 'totalBytes' | 'advise'> {
   const memory = createMemory({ ...engine, workerPids: () => [] });
   const planner = createBarePlanner(memory);
-  return { planForPull: (facts) => planForPull(planner, facts), totalBytes: () => memory.budget().totalBytes };
+  return {
+    planForPull: (facts) => planForPull(planner, facts),
+    totalBytes: () => memory.budget().totalBytes,
+    advise: createAdvice(kernelPacesOf(memory.readFile).paces),
+  };
+}
+
+function kernelPacesOf(readFile: Memory['readFile']): KernelPaces {
+  return readKernelPaces({ readFile, list: namesIn, architecture: process.arch, libraryFolder: libraryFolder() });
 }
 
 function gaugesOf(parts: {

@@ -86,7 +86,7 @@ export function createEngine(deps: {
   refusal: (of: 'load') => AppError | null;
   residentBytes: (pid: number) => number;
   /** Left out: nothing is measured. */
-  calibrator?: Pick<Calibrator, 'resultOf'> | null;
+  calibrator?: Pick<Calibrator, 'resultOf' | 'lookUp'> | null;
 }): Engine {
   const { catalog, manager, planning, clock } = deps;
   const running = createRunning(clock);
@@ -114,7 +114,17 @@ export function createEngine(deps: {
       calibrationOf: (id) => deps.calibrator?.resultOf(id) ?? null,
       choose: (of) => chooseVariant(of, undefined),
       expect,
+      advise: planning.advice,
+      gainOfBuilt: planning.gainOfBuilt,
     });
+
+  /** Reads what was measured of files that can be compared with each other. */
+  const lookUpPaces = async ({ variants }: CatalogModel): Promise<void> => {
+    const files = variants.flatMap(({ id, filePath, facts }) =>
+      facts === null ? [] : [{ id, filePath, purpose: purposeOf(facts) }],
+    );
+    if (files.length > 1) await deps.calibrator?.lookUp(files);
+  };
 
   /** `default` is the default model of the kind that is asked for: where the chat model cannot do it, the first that can. */
   const findFor = async (purpose: Operation, name: string): Promise<ResolvedName> => {
@@ -155,6 +165,7 @@ export function createEngine(deps: {
       const expect = planning.expectations();
       const models: LocalModel[] = [];
       for (const model of catalog.models()) {
+        await lookUpPaces(model);
         models.push(info(model, expect));
         // Each is planned; thousands of them must not hold up answers.
         if (models.length % modelsATurn === 0) await nextTurn();
@@ -170,11 +181,14 @@ export function createEngine(deps: {
     },
     leftOut: catalog.leftOut,
     async getModel(name) {
-      return info((await find(name)).model);
+      const { model } = await find(name);
+      await lookUpPaces(model);
+      return info(model);
     },
     async load(name, wish) {
       running.refuseWhenDraining();
       const { model, variant } = await find(name);
+      await lookUpPaces(model);
       await deps.gpu.choose(model.name, planning.gpuWish(wish));
       const { ref, settings } = planning.select(model, variant, wish);
       deps.crashes.forgive(ref.id);
@@ -199,6 +213,7 @@ export function createEngine(deps: {
     },
     async plan(name, wish) {
       const { model, variant } = await find(name);
+      await lookUpPaces(model);
       // So that the plan knows the GPU that the load would find.
       await deps.gpu.choose(model.name, planning.gpuWish(wish));
       return planning.describe(model, variant, wish);

@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import type { DailyHours } from '../core/daily-hours.ts';
 import type { FitOutcome } from '../core/plan.ts';
 import type { ModelStore, RemovedModel } from '../core/pull.ts';
+import type { AdviseQuantization } from '../core/quantization-advice.ts';
 import type { Bus } from '../observe/bus.ts';
 import type { Logger } from '../observe/logger.ts';
 import { createBlobs } from './blobs/blobs.ts';
@@ -15,7 +16,7 @@ import { makeModel } from './make-model.ts';
 import { listAvailable, type PullCatalog } from './pull-catalog/pull-catalog.ts';
 import { createPulls } from './pulls/pulls.ts';
 import { removeModel } from './remove.ts';
-import { searchModels } from './search-models.ts';
+import { roughlyFits, searchModels } from './search-models.ts';
 import { suggestModels } from './suggest-models.ts';
 
 /** What an operator sets about pulls and imports. */
@@ -56,6 +57,8 @@ export interface StoreDeps {
   /** Plans a model over all memory that the server may use. */
   plan: (facts: GgufFacts) => FitOutcome;
   totalBytes: () => number;
+  /** Which quantizations this processor is faster with. */
+  advise: AdviseQuantization;
   clock: Clock;
   log: Logger;
   bus: Pick<Bus, 'publish'>;
@@ -83,6 +86,7 @@ const pieceBytes = 16 * 2 ** 20;
 /** Models that come and go: pulls, imports and removals over one model folder. */
 export function createStore(deps: StoreDeps): Store {
   const { settings, clock, folder, catalog, made, log, bus } = deps;
+  const fits = (sizeBytes: number) => roughlyFits(sizeBytes, deps.totalBytes());
   const hub = createHub({
     rules: {
       endpoint: new URL(settings.endpoint),
@@ -92,6 +96,7 @@ export function createStore(deps: StoreDeps): Store {
     token: settings.token,
     proxy: settings.proxy,
     findEntry: deps.pullCatalog.find,
+    fits,
     clock,
     userAgent: `hearth/${deps.version}`,
     ...(deps.lookUpHost && { lookUpHost: deps.lookUpHost }),
@@ -119,6 +124,8 @@ export function createStore(deps: StoreDeps): Store {
     ...space,
     plan: deps.plan,
     totalBytes: deps.totalBytes,
+    fits,
+    advise: deps.advise,
     published,
   });
 
@@ -138,17 +145,23 @@ export function createStore(deps: StoreDeps): Store {
   return {
     async available() {
       await catalog.refresh();
-      return listAvailable(deps.pullCatalog.models, catalog.models());
+      return listAvailable(deps.pullCatalog.models, catalog.models(), deps.advise);
     },
     async suggest(bytesPerSecond) {
       await catalog.refresh();
-      const available = listAvailable(deps.pullCatalog.models, catalog.models());
+      const available = listAvailable(deps.pullCatalog.models, catalog.models(), deps.advise);
       return suggestModels(available, { memoryBytes: deps.totalBytes(), bytesPerSecond });
     },
     async search(query, limit, signal) {
       await catalog.refresh();
-      const available = listAvailable(deps.pullCatalog.models, catalog.models());
-      const about = { hub, available, onDisk: catalog.models(), memoryBytes: deps.totalBytes() };
+      const available = listAvailable(deps.pullCatalog.models, catalog.models(), deps.advise);
+      const about = {
+        hub,
+        available,
+        onDisk: catalog.models(),
+        memoryBytes: deps.totalBytes(),
+        advise: deps.advise,
+      };
       return searchModels(about, query, limit, signal);
     },
     pull: pulls.start,

@@ -1,7 +1,9 @@
 import { AppError } from '../core/errors.ts';
 import type { AvailableModel, FoundModel, FoundModels } from '../core/pull.ts';
+import type { AdviseQuantization } from '../core/quantization-advice.ts';
 import type { CatalogModel } from './catalog/catalog.ts';
 import { type Hub, type HubRepository, TransientHubError } from './hub/hub.ts';
+import { adviseForUsual, withPull } from './pull-advice/pull-advice.ts';
 
 /** Beside its weights, a small context in 8 bits and the process included; against plans of the models of the catalogue. */
 const besideWeights = { share: 0.06, bytes: 200e6 };
@@ -22,13 +24,14 @@ export async function searchModels(
     available: readonly AvailableModel[];
     onDisk: readonly CatalogModel[];
     memoryBytes: number;
+    advise: AdviseQuantization;
   },
   query: string,
   limit: number,
   signal: AbortSignal,
 ): Promise<FoundModels> {
   const { memoryBytes } = about;
-  const known = about.available.filter((model) => isMeant(model, query)).map((model) => ofCatalog(model, memoryBytes));
+  const known = about.available.filter((model) => isMeant(model, query)).map((model) => ofCatalog(model, about));
   const notes: string[] = [];
   const found = await about.hub.search(query, limit, signal).catch((thrown: unknown) => {
     signal.throwIfAborted();
@@ -41,7 +44,11 @@ export async function searchModels(
   const others = found.filter((repository) => !isKnown(repository));
   const counted = known.map((model) => {
     const atHub = found.find(({ repository }) => repository === model.repository);
-    return atHub ? { ...model, downloads: atHub.downloads, likes: atHub.likes, gated: atHub.gated } : model;
+    if (!atHub) return model;
+    const { downloads, likes, gated } = atHub;
+    // The hub has more of it than the catalogue lists, where it could be listed.
+    const advice = atHub.quantizations.length === 0 ? model.advice : adviceOn(atHub, model.name, about);
+    return { ...model, downloads, likes, gated, advice };
   });
   const models = [...counted, ...others.map((repository) => ofHub(repository, about))].sort(byUse);
   return { models, notes, memoryBytes };
@@ -56,8 +63,14 @@ function isMeant({ name, aliases, title, repository }: AvailableModel, query: st
   return wanted.length > 0 && wanted.every((wish) => words.some((word) => word.startsWith(wish)));
 }
 
-function ofCatalog(model: AvailableModel, memoryBytes: number): FoundModel {
-  const { name, repository, licence, quantizations } = model;
+interface Here {
+  onDisk: readonly CatalogModel[];
+  memoryBytes: number;
+  advise: AdviseQuantization;
+}
+
+function ofCatalog(model: AvailableModel, { memoryBytes }: Pick<Here, 'memoryBytes'>): FoundModel {
+  const { name, repository, licence, quantizations, advice } = model;
   return {
     name,
     source: 'catalog',
@@ -71,27 +84,36 @@ function ofCatalog(model: AvailableModel, memoryBytes: number): FoundModel {
       sizeBytes,
       fits: sizeBytes === null ? null : roughlyFits(sizeBytes, memoryBytes),
     })),
+    advice,
   };
 }
 
-function ofHub(
-  { quantizations, ...repository }: HubRepository,
-  { onDisk, memoryBytes }: { onDisk: readonly CatalogModel[]; memoryBytes: number },
-): FoundModel {
-  const here = onDisk
+/** Of everything that a repository has and that fits. */
+function adviceOn({ quantizations }: HubRepository, name: string, { advise, memoryBytes }: Here): FoundModel['advice'] {
+  return withPull(
+    adviseForUsual(advise, quantizations, ({ sizeBytes }) => roughlyFits(sizeBytes, memoryBytes)),
+    name,
+  );
+}
+
+function ofHub({ quantizations, ...repository }: HubRepository, here: Here): FoundModel {
+  const { memoryBytes } = here;
+  const name = `hf.co/${repository.repository}`;
+  const onDisk = here.onDisk
     .flatMap(({ variants }) => variants)
     .filter(({ files, invalidReason }) => invalidReason === null && files[0]?.startsWith(`${repository.repository}/`))
     .map(({ quantization }) => quantization);
   return {
     ...repository,
-    name: `hf.co/${repository.repository}`,
+    name,
     source: 'hub',
     quantizations: quantizations.map(({ quantization, sizeBytes }) => ({
       quantization,
       sizeBytes,
       fits: roughlyFits(sizeBytes, memoryBytes),
-      onDisk: here.includes(quantization),
+      onDisk: onDisk.includes(quantization),
     })),
+    advice: adviceOn({ quantizations, ...repository }, name, here),
   };
 }
 

@@ -28,16 +28,20 @@ export function assembleCatalog(config: Config, log: Logger, made: MadeModels): 
     hiddenFile: config.models.builtin ? null : builtinModel,
     aliases: config.models.aliases,
     defaultModel: config.models.default,
-    knownNames: readPullCatalog(pullCatalogFile).namesOnDisk(),
+    knownNames: pullNames(),
     log,
   });
 }
 
+/** What can be pulled by a plain name, to the names that such models have on disk. */
+export const pullNames = (): Record<string, string> => readPullCatalog(pullCatalogFile).namesOnDisk();
+
 /** The store over the configured model folder. What an earlier run left is listed after `restore`. */
 export function assembleStore(
-  deps: Pick<StoreDeps, 'bus' | 'catalog' | 'clock' | 'log' | 'made' | 'plan' | 'totalBytes' | 'unload' | 'version'> & {
-    config: Config;
-  },
+  deps: Pick<
+    StoreDeps,
+    'advise' | 'bus' | 'catalog' | 'clock' | 'log' | 'made' | 'plan' | 'totalBytes' | 'unload' | 'version'
+  > & { config: Config },
 ): Store {
   const { config } = deps;
   const { models, pulls } = config;

@@ -12,6 +12,7 @@ const model = (changes: Partial<AvailableView>): AvailableView => ({
   contextTokens: 32_768,
   licence: 'mit',
   quantizations: [{ quantization: 'q4_k_m', sizeBytes: 491_400_032, onDisk: false }],
+  advice: null,
   onDisk: false,
   ...changes,
 });
@@ -24,7 +25,7 @@ describe('the table of what can be pulled', () => {
     ];
     const lines = availableLines(
       [
-        model({}),
+        model({ advice: { message: 'Q4_0 is faster: hearth pull tiny:Q4_0' } }),
         model({ name: 'vectors', kind: 'embedding', contextTokens: 512, licence: 'apache-2.0' }),
         model({ name: 'large', machineGb: 32, quantizations, onDisk: true }),
       ],
@@ -33,6 +34,7 @@ describe('the table of what can be pulled', () => {
     expect(lines).toEqual([
       'For machines with 4 GB of memory:',
       '  tiny     chat       32k tokens  q4_k_m (491 MB)        mit',
+      '    Q4_0 is faster: hearth pull tiny:Q4_0',
       '  vectors  embedding  512 tokens  q4_k_m (491 MB)        apache-2.0',
       '',
       'For machines with 32 GB of memory:',

@@ -4,6 +4,7 @@ import type { Config } from '../../src/config/schema.ts';
 import { AppError } from '../../src/core/errors.ts';
 import { createHarness, type Harness, testConfig } from '../http/harness.ts';
 import { modelInfo } from '../support/fake-engine.ts';
+import { prefersQ40 } from '../support/quantization-advice.ts';
 import { runCli } from '../support/run-cli.ts';
 
 let harness: Harness;
@@ -16,6 +17,9 @@ beforeEach(async () => {
 afterEach(() => harness.close());
 
 const run = (...words: string[]) => runCli(config, words);
+
+const slow = { quantization: 'q4_k_m', sizeBytes: 1, weights: null, measured: null };
+const fast = { ...slow, quantization: 'q4_0' };
 
 describe('hearth load', () => {
   it('loads with its options, and says what was estimated and what is used', async () => {
@@ -185,6 +189,18 @@ describe('hearth search, cp and pull', () => {
     );
     expect(harness.store.searches).toEqual([{ query: 'tiny gguf', limit: 3 }]);
     expect(JSON.parse((await run('search', 'tiny', '--json')).text)).toMatchObject({ memory_bytes: 4e9 });
+  });
+
+  it('says which quantization this processor is faster with', async () => {
+    const advice = { ...prefersQ40(slow, [fast])!, message: 'Q4_0 is faster: hearth pull x:Q4_0' };
+    const search = harness.store.search;
+    harness.store.search = async (...all) => {
+      const found = await search(...all);
+      return { ...found, models: found.models.map((model) => ({ ...model, advice })) };
+    };
+    expect((await run('search', 'tiny')).text).toContain('- f16     9.0 GB\n    Q4_0 is faster: hearth pull x:Q4_0\n');
+    harness.engine.models[0]!.advice = advice;
+    expect((await run('show', 'tiny')).text).toContain('speed         Q4_0 is faster: hearth pull x:Q4_0\n');
   });
 
   it('says that nothing was found, and what of the search failed', async () => {

@@ -222,7 +222,8 @@ describe('a measurement', () => {
     context_length_loaded: 2048,
     slots: 4,
     threads: 1,
-    kernels: { name: 'haswell', built_here: true },
+    kernels: { name: 'haswell', built_here: true, gain_of_built: null },
+    advice: null,
     gpu: 'off',
     gpu_device: null,
     load_ms: 1_234,
@@ -255,6 +256,26 @@ describe('a measurement', () => {
       'one answer               100.0               16 ms',
       '4 answers at a time      400.0  100.0        16 ms',
     ]);
+  });
+
+  it('says what the kernels bring or would bring, and which quantization is faster', async () => {
+    const result = { prompts: [], decode: [], notes: [] };
+    const linesOf = (changes: Partial<BenchModel>) => benchLines({ ...model, ...changes }, result).slice(3);
+    const gain_of_built = { prompt: 4.33, decode: 2, measured_here: true };
+    expect(linesOf({ kernels: { name: 'sse42', built_here: true, gain_of_built } })).toEqual([
+      '',
+      'The kernels built here make its prompts 4.3 and answers 2.0 times as fast, measured on this machine.',
+    ]);
+    const other = { ...gain_of_built, measured_here: false };
+    const advice = { message: "Q4_K_M reads prompts at 0.5 of Q4_0's speed on this processor: hearth pull x:Q4_0" };
+    expect(linesOf({ kernels: { name: 'sse42', built_here: false, gain_of_built: other }, advice })).toEqual([
+      '',
+      '"npm run build:kernels" would make its prompts 4.3 and answers 2.0 times as fast, measured on another machine with such kernels.',
+      `${advice.message}.`,
+    ]);
+    const none = { prompt: 1.01, decode: 1, measured_here: true };
+    expect(linesOf({ kernels: { name: 'zen4', built_here: false, gain_of_built: none } })).toEqual([]);
+    expect(linesOf({ gpu_device: 'GPU', kernels: { name: 'sse42', built_here: true, gain_of_built } })).toEqual([]);
   });
 
   it('leaves out a prompt that does not fit, and says when one was known before', async () => {

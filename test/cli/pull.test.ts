@@ -43,12 +43,15 @@ describe('a line of progress', () => {
 });
 
 describe('the command pull', () => {
-  function run(changes: PullView[], options: { interrupted?: Promise<void>; outlivesUs?: boolean } = {}) {
+  function run(
+    changes: PullView[],
+    options: { interrupted?: Promise<void>; outlivesUs?: boolean; begun?: PullView } = {},
+  ) {
     const written: string[] = [];
     const failures: string[] = [];
     const client: Parameters<typeof pullModel>[0] = {
       outlivesUs: options.outlivesUs ?? false,
-      pull: async () => view(),
+      pull: async () => options.begun ?? view(),
       async *follow() {
         yield* changes;
         if (options.interrupted) await new Promise(() => {});
@@ -77,6 +80,15 @@ describe('the command pull', () => {
       'Tiny:q4_0 from maker/tiny-GGUF, 4.0 GB\nFits: 4.5 GB of 8.0 GB.\n' +
         'downloading: 1.0 GB of 4.0 GB\ndone: 4.0 GB of 4.0 GB\nTiny:q4_0 is ready.\n',
     );
+  });
+
+  it('says which quantization was chosen, and not twice what it waits for', async () => {
+    const notes = ['auto chose q4_0: Q4_0 is faster'];
+    const { text } = await run([view({ notes, state: 'done', receivedBytes: 4e9 })], { begun: view({ notes }) });
+    expect(text).toContain('Fits: 4.5 GB of 8.0 GB.\nauto chose q4_0: Q4_0 is faster\n');
+    const waiting = view({ state: 'waiting', notes: [...notes, 'the next try is in 4 s'] });
+    const { text: later } = await run([waiting], { begun: waiting, interrupted: Promise.resolve() });
+    expect(later.match(/the next try/g)?.length ?? 0).toBeLessThanOrEqual(1);
   });
 
   it('ends with 1 and the reason when the pull fails', async () => {

@@ -6,6 +6,7 @@ import type { LoadRefusal } from '../../src/engine/memory/plan.ts';
 import { type FakeHub, fakeRepository, sha256, startFakeHub } from '../support/fake-hub.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { modelBytes, splitModel } from '../support/model-bytes.ts';
+import { prefersQ40 } from '../support/quantization-advice.ts';
 import { never, pullUntil, type TestStore, testStore } from '../support/test-store.ts';
 
 const open: { close(): Promise<void> }[] = [];
@@ -73,6 +74,40 @@ describe('a pull', () => {
       [0, 2 ** 20],
       [0, hub.files[0]!.bytes.length],
     ]);
+  });
+
+  it('with auto brings the one of about that size that this processor is faster with, and says so', async () => {
+    const files = [
+      { path: 'Tiny-Q4_K_M.gguf', bytes: modelBytes(320_000) },
+      { path: 'Tiny-Q4_0.gguf', bytes: modelBytes(300_000) },
+    ];
+    const { store, catalog } = await setUp(files, { deps: { advise: prefersQ40 } });
+    const automatic = { name: `hf.co/${fakeRepository}`, quantization: 'auto' };
+    const pull = await store.pull(automatic, never);
+    expect(pull).toMatchObject({ model: 'Tiny:q4_0', notes: ['auto chose q4_0: Q4_0 is faster'] });
+    // Who asks once more gets the same pull.
+    expect((await store.pull(automatic, never)).id).toBe(pull.id);
+    await pullUntil(store, pull.id, 'done');
+    expect(catalog.models().flatMap(({ variants }) => variants.map(({ quantization }) => quantization))).toEqual([
+      'q4_0',
+    ]);
+  });
+
+  it('without it brings what is usual, and says that another one is faster', async () => {
+    const files = ['Q4_K_M', 'Q4_0'].map((label) => ({ path: `Tiny-${label}.gguf`, bytes: modelBytes(300_000) }));
+    const { store } = await setUp(files, { deps: { advise: prefersQ40 } });
+    const name = `hf.co/${fakeRepository}`;
+    const pull = await store.pull({ name: `${name}:q4_k_m` }, never);
+    expect(pull).toMatchObject({ model: 'Tiny:q4_k_m', notes: [`Q4_0 is faster: hearth pull ${name}:Q4_0`] });
+    const byAddress = await store.pull({ name: `https://huggingface.co/${fakeRepository}` }, never).catch(() => null);
+    expect(byAddress?.notes ?? pull.notes).toEqual(pull.notes);
+  });
+
+  it('with auto and no figures brings what is usual', async () => {
+    const files = ['Q4_K_M', 'Q4_0'].map((label) => ({ path: `Tiny-${label}.gguf`, bytes: modelBytes(300_000) }));
+    const { store } = await setUp(files);
+    const pull = await store.pull({ name: `hf.co/${fakeRepository}:auto` }, never);
+    expect(pull).toMatchObject({ model: 'Tiny:q4_k_m', notes: [] });
   });
 
   it('refuses with numbers what can never fit, before its body is asked for, unless it is forced', async () => {

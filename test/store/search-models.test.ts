@@ -5,7 +5,8 @@ import { readPullCatalog } from '../../src/store/pull-catalog/pull-catalog.ts';
 import { roughlyFits } from '../../src/store/search-models.ts';
 import { type FakeHub, fakeRepository, json, startFakeHub } from '../support/fake-hub.ts';
 import { modelBytes } from '../support/model-bytes.ts';
-import { never, type TestStore, testStore } from '../support/test-store.ts';
+import { prefersQ40 } from '../support/quantization-advice.ts';
+import { never, type TestStore, type TestStoreChanges, testStore } from '../support/test-store.ts';
 
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -14,14 +15,14 @@ afterEach(async () => {
 
 const pullCatalog = readPullCatalog(new URL('../../models/catalog.json', import.meta.url));
 
-async function setUp(): Promise<{ hub: FakeHub } & TestStore> {
+async function setUp(deps: TestStoreChanges['deps'] = {}): Promise<{ hub: FakeHub } & TestStore> {
   const hub = await startFakeHub([
     { path: 'Tiny-Q4_0.gguf', bytes: modelBytes(100_000) },
     { path: 'copies/Tiny-Q4_0.gguf', bytes: modelBytes(50_000) },
     { path: 'Tiny-Q8_0.gguf', bytes: modelBytes(200_000) },
     { path: 'mmproj-Tiny-F16.gguf', bytes: modelBytes(100) },
   ]);
-  const test = await testStore(hub, { deps: { pullCatalog } });
+  const test = await testStore(hub, { deps: { pullCatalog, ...deps } });
   open.push(hub, test);
   return { hub, ...test };
 }
@@ -65,6 +66,7 @@ describe('a search', () => {
           { quantization: 'q4_0', sizeBytes: small!.bytes.length, fits: true, onDisk: false },
           { quantization: 'q8_0', sizeBytes: large!.bytes.length, fits: true, onDisk: true },
         ],
+        advice: null,
       },
     ]);
   });
@@ -110,6 +112,26 @@ describe('a search', () => {
       // Nobody knows its size so far.
       ['qwen3-4b-instruct-2507', 'catalog', null],
     ]);
+  });
+
+  it('says which quantization this processor is faster with, of what fits', async () => {
+    const { hub, store } = await setUp({ advise: prefersQ40 });
+    const both = [listed('A-Q4_K_M.gguf', 1_000), listed('A-Q4_0.gguf', 950)];
+    const known = pullCatalog.find('qwen3-4b')!;
+    hub.others = [
+      other('maker/qwen3-4b-GGUF', 3, both),
+      other(known.repository, 2, both),
+      other('big/qwen3-4b-GGUF', 1, [listed('A-Q4_K_M.gguf', 3e9), listed('A-Q4_0.gguf', 40e9)]),
+    ];
+    const { models } = await store.search('qwen3 4b', 10, never);
+    const adviceOf = (name: string) => models.find((model) => model.name === name)!.advice;
+    expect(adviceOf('hf.co/maker/qwen3-4b-GGUF')).toMatchObject({
+      quantization: 'q4_0',
+      instead: 'q4_k_m',
+      message: 'Q4_0 is faster: hearth pull hf.co/maker/qwen3-4b-GGUF:Q4_0',
+    });
+    expect(adviceOf('qwen3-4b')!.message).toBe('Q4_0 is faster: hearth pull qwen3-4b:Q4_0');
+    expect(adviceOf('hf.co/big/qwen3-4b-GGUF')).toBeNull();
   });
 
   it('does without the hub where the catalogue has something, and says so', async () => {

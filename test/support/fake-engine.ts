@@ -267,6 +267,7 @@ export function modelInfo(changes: Partial<LocalModel> = {}): LocalModel {
     architecture: 'llama',
     thinks: false,
     embeddingLength: 256,
+    advice: null,
     parameterCount: 3_000_000,
     trainedContextTokens: 2048,
     quantization: 'q8_0',
@@ -329,7 +330,11 @@ export function createFakeEngine(models: LocalModel[] = [modelInfo()]): FakeEngi
         slots: wish.parallel ?? 4,
         residentBytes: 64 * 1024 ** 2,
         threads: 2,
-        kernels: { name: 'haswell', isBuiltHere: false },
+        kernels: {
+          name: 'haswell',
+          isBuiltHere: false,
+          gainOfBuilt: { prompt: 1.118, decode: 1, isMeasuredHere: false },
+        },
         calibration: {
           decodeThreads: 1,
           prefillThreads: 2,

@@ -50,6 +50,7 @@ export function availableModel(changes: Partial<AvailableModel> = {}): Available
       { quantization: 'q4_k_m', sizeBytes: 200_000_000, onDisk: false },
       { quantization: 'q8_0', sizeBytes: null, onDisk: false },
     ],
+    advice: null,
     onDisk: false,
     ...changes,
   };
@@ -69,6 +70,7 @@ function foundModel(): FoundModel {
       { quantization: 'q4_0', sizeBytes: 200_000_000, fits: true, onDisk: true },
       { quantization: 'f16', sizeBytes: 9_000_000_000, fits: false, onDisk: false },
     ],
+    advice: null,
   };
 }
 

@@ -39,6 +39,7 @@ const store = createStore({
   unload: async () => {},
   plan: (facts) => planLoad({ facts, wish: {}, budget: { availableBytes: 4e9, totalBytes: 4e9 }, ...machine }),
   totalBytes: () => 4e9,
+  advise: () => null,
   clock: systemClock,
   log,
   bus: { publish: () => {} },

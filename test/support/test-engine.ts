@@ -110,6 +110,7 @@ export function testEngine(
       gpu,
       residents: manager.residents,
       residentBytes: () => 77,
+      speed: { faster: () => null, about: () => null, gainOfBuilt: () => null },
       defaults: {
         contextTokens: null,
         parallel: null,

@@ -72,6 +72,7 @@ export async function testStore(hub: FakeHub, changes: TestStoreChanges = {}): P
       unload: async (ids) => void unloaded.push(...ids),
       plan: (facts) => planLoad({ facts, wish: {}, budget: { availableBytes: 4e9, totalBytes: 4e9 }, ...machine }),
       totalBytes: () => 4e9,
+      advise: () => null,
       clock,
       log,
       bus: { publish: (event) => void events.push(event) },

@@ -10,7 +10,7 @@ import type { ContentionWatch } from '../threads/threads.ts';
 import { createCalibrationStore } from './calibration-store.ts';
 import { type Calibrator, createCalibrator } from './calibrator.ts';
 
-export { type Calibrator, calibratedBatch } from './calibrator.ts';
+export { type Calibrator, calibratedBatch, decodeRateOf } from './calibrator.ts';
 export { type Calibration, defaultLibuvThreads, libuvChoices } from './run-calibration.ts';
 export { addTunedShare, type TunedShare } from './tuned-share.ts';
 

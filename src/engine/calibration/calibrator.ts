@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import type { Clock, Timer } from '../../core/clock.ts';
 import { AppError, toAppError } from '../../core/errors.ts';
 import type { Operation } from '../../core/model.ts';
+import type { Pace } from '../../core/quantization-advice.ts';
 import type { WorkerMeasurement } from '../../ipc/protocol.ts';
 import type { CpuReader } from '../../machine/cpu-reader.ts';
 import type { Bus } from '../../observe/bus.ts';
@@ -46,6 +47,10 @@ export interface Calibrator {
   forget(id: string): void;
   /** What a loaded model runs with, or null. */
   resultOf(id: string): Calibration | null;
+  /** Reads what was found of files before, whether they are loaded or not. Never rejects. */
+  lookUp(files: readonly Omit<CalibratorLoad, 'model' | 'gpu'>[]): Promise<void>;
+  /** How fast a file was on the processor, loaded now or looked up; null: it was not measured whole. */
+  paceOf(id: string): Pace | null;
   close(): void;
 }
 
@@ -88,6 +93,8 @@ export function createCalibrator(deps: {
 }): Calibrator {
   const { clock, log, bus } = deps;
   const models = new Map<string, Candidate>();
+  /** What was looked up, by id. */
+  const stored = new Map<string, Calibration>();
   /** Files whose worker died while it was measured: not once more. */
   const deadly = new Set<string>();
   let running: { id: string; abort: AbortController } | null = null;
@@ -163,7 +170,7 @@ export function createCalibrator(deps: {
     worker.setCalibration(calibration);
   };
 
-  const keyOf = async (load: CalibratorLoad): Promise<CalibrationKey | null> => {
+  const keyOf = async (load: Pick<CalibratorLoad, 'filePath' | 'purpose'>): Promise<CalibrationKey | null> => {
     if (load.purpose !== 'generate') return null;
     try {
       const facts = await deps.fileFacts(load.filePath);
@@ -209,11 +216,34 @@ export function createCalibrator(deps: {
       onChange();
     },
     resultOf: (id) => models.get(id)?.calibration ?? null,
+    async lookUp(files) {
+      for (const file of files) {
+        const key = await keyOf(file);
+        const found = key && (await deps.store.load(key));
+        if (found) stored.set(file.id, found);
+        else stored.delete(file.id);
+      }
+    },
+    paceOf(id) {
+      const found = models.get(id)?.calibration ?? stored.get(id);
+      return found ? paceOf(found) : null;
+    },
     close() {
       closed = true;
       onChange();
     },
   };
+}
+
+/** Of one answer, and of prompts; null where there was no time for them. */
+function paceOf(found: Calibration): Pace | null {
+  const prompts = Object.values(found.prefillTokensPerSecond);
+  return prompts.length === 0 ? null : { prompt: Math.max(...prompts), decode: decodeRateOf(found) };
+}
+
+/** Tokens per second of one answer, with the threads that were fastest. */
+export function decodeRateOf({ decodeTokensPerSecond, decodeThreads }: Calibration): number {
+  return decodeTokensPerSecond[decodeThreads] ?? Math.max(...Object.values(decodeTokensPerSecond));
 }
 
 /** Kernels are in a lower gear below 64 tokens a pass, and decoders stand beside a prompt's portion in the same call. */

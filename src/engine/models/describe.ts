@@ -1,6 +1,7 @@
+import type { PaceGain, QuantizationAdvice } from '../../core/quantization-advice.ts';
 import type { CatalogModel, CatalogVariant } from '../../store/catalog/catalog.ts';
 import { purposeOf } from '../../store/gguf/gguf.ts';
-import type { Calibration } from '../calibration/calibration.ts';
+import { type Calibration, decodeRateOf } from '../calibration/calibration.ts';
 import type { ResidentView } from '../residents/residents.ts';
 import type { LoadedModel, LocalModel, ModelCalibration, ModelState } from './local-model.ts';
 
@@ -19,6 +20,8 @@ export function toLocalModel(
     choose: (model: CatalogModel) => CatalogVariant;
     calibrationOf: CalibrationOf;
     expect: (variant: CatalogVariant) => { expectedBytes: number; fits: boolean } | null;
+    advise: (model: CatalogModel, variant: CatalogVariant) => QuantizationAdvice | null;
+    gainOfBuilt: (variant: CatalogVariant) => PaceGain | null;
   },
 ): LocalModel {
   const resident = now.residents.find((view) => model.variants.some((variant) => variant.id === view.id)) ?? null;
@@ -62,7 +65,9 @@ export function toLocalModel(
       ...(now.expect(variant) ?? { expectedBytes: null, fits: null }),
     })),
     modifiedAt: new Date(Math.max(...model.variants.map((variant) => variant.modifiedAt.getTime()))),
-    loaded: resident?.ready ? toLoaded(resident, now) : null,
+    // What a GPU computes is not for the processor.
+    advice: resident && resident.gpu.layers > 0 ? null : now.advise(model, shown),
+    loaded: resident?.ready ? toLoaded(resident, now, now.gainOfBuilt(shown)) : null,
   };
 }
 
@@ -75,6 +80,7 @@ function bitsPerWeight(variant: CatalogVariant): number | null {
 function toLoaded(
   resident: ResidentView,
   { residentBytes, calibrationOf }: { residentBytes: (pid: number) => number; calibrationOf: CalibrationOf },
+  gainOfBuilt: PaceGain | null,
 ): LoadedModel {
   const ready = resident.ready!;
   const calibration = calibrationOf(resident.id);
@@ -85,7 +91,7 @@ function toLoaded(
     slots: ready.slots,
     residentBytes: resident.pid === null ? null : residentBytes(resident.pid),
     threads: resident.threads,
-    kernels: ready.kernels ?? null,
+    kernels: ready.kernels ? { ...ready.kernels, gainOfBuilt } : null,
     calibration: calibration && toModelCalibration(calibration),
     gpu: resident.gpu.device?.backend ?? 'off',
     gpuDevice: resident.gpu.device?.name ?? null,
@@ -103,13 +109,12 @@ function toLoaded(
 }
 
 function toModelCalibration(found: Calibration): ModelCalibration {
-  const { decodeThreads, prefillThreads, decodeTokensPerSecond, prefillTokensPerSecond, costOfTokens, measuredAt } =
-    found;
+  const { decodeThreads, prefillThreads, prefillTokensPerSecond, costOfTokens, measuredAt } = found;
   const prefillRates = Object.values(prefillTokensPerSecond);
   return {
     decodeThreads,
     prefillThreads,
-    decodeTokensPerSecond: decodeTokensPerSecond[decodeThreads] ?? Math.max(...Object.values(decodeTokensPerSecond)),
+    decodeTokensPerSecond: decodeRateOf(found),
     prefillTokensPerSecond: prefillRates.length === 0 ? null : Math.max(...prefillRates),
     costOfTokens,
     measuredAt: new Date(measuredAt),

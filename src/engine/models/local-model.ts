@@ -1,6 +1,7 @@
 import type { CpuKernels } from '../../core/machine.ts';
 import type { Operation } from '../../core/model.ts';
 import type { KvType, PlannedSettings } from '../../core/plan.ts';
+import type { PaceGain, QuantizationAdvice } from '../../core/quantization-advice.ts';
 
 /** State of a model in this server. `invalid`: the file cannot be used, `reason` says why. */
 export type ModelState = 'unloaded' | 'loading' | 'loaded' | 'unloading' | 'quarantined' | 'invalid';
@@ -46,6 +47,8 @@ export interface LocalModel {
   /** Size on disk of that variant. */
   sizeBytes: number;
   variants: ModelVariant[];
+  /** A quantization of about that size that this processor is faster with; null: none that is known of. */
+  advice: QuantizationAdvice | null;
   /** Newest file time of the model. */
   modifiedAt: Date;
   /** Present while loaded. */
@@ -64,7 +67,7 @@ export interface LoadedModel {
   residentBytes: number | null;
   threads: number;
   /** What the library took for the processor; null: it has none to choose from, or nobody can tell. */
-  kernels: CpuKernels | null;
+  kernels: (CpuKernels & { gainOfBuilt: PaceGain | null }) | null;
   /** What was measured of it on this machine; null: nothing yet, or it is not measured. */
   calibration: ModelCalibration | null;
   /** `off`: on the CPU; else the backend. */

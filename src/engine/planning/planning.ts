@@ -1,5 +1,6 @@
 import { AppError } from '../../core/errors.ts';
 import type { PlanInfo } from '../../core/plan.ts';
+import type { PaceGain, QuantizationAdvice } from '../../core/quantization-advice.ts';
 import { type GpuWish, gpuWish } from '../../machine/gpu/device.ts';
 import type { CatalogModel, CatalogVariant } from '../../store/catalog/catalog.ts';
 import type { GpuSelector } from '../gpu/gpu.ts';
@@ -7,8 +8,10 @@ import type { LoadOutcome, Planner } from '../memory/memory.ts';
 import type { LoadWish } from '../models/models.ts';
 import type { LoadSettings, ModelRef, ResidentView } from '../residents/residents.ts';
 import { chooseForLoad } from './quantization.ts';
+import type { SpeedAdvice } from './speed-advice.ts';
 
 export { assertPurpose } from './purpose.ts';
+export { createSpeedAdvice, type SpeedAdvice } from './speed-advice.ts';
 
 /** Defaults for what a load or request leaves open. */
 export interface EngineDefaults {
@@ -30,6 +33,10 @@ export interface Planning {
   select(model: CatalogModel, named: CatalogVariant | null, wish: LoadWish): { ref: ModelRef; settings: LoadSettings };
   /** What a load with this wish would do now. Throws as `select`. */
   describe(model: CatalogModel, named: CatalogVariant | null, wish: LoadWish): PlanInfo;
+  /** A quantization that is faster on this processor than a variant, at about its size; null: none that is known of. */
+  advice(model: CatalogModel, variant: CatalogVariant): QuantizationAdvice | null;
+  /** How often as fast as with the library's own kernels a variant is with ours; null: nobody measured it. */
+  gainOfBuilt(variant: CatalogVariant): PaceGain | null;
   /** What the variants of models would take by default, with the memory of this moment. */
   expectations(): (variant: CatalogVariant) => { expectedBytes: number; fits: boolean } | null;
 }
@@ -40,6 +47,7 @@ export function createPlanning(deps: {
   gpu: Pick<GpuSelector, 'known'>;
   residents: () => ResidentView[];
   residentBytes: (pid: number) => number;
+  speed: SpeedAdvice;
   defaults: EngineDefaults;
 }): Planning {
   const { planner, defaults } = deps;
@@ -89,6 +97,7 @@ export function createPlanning(deps: {
       quantization: wish.quantization,
       // Force is for the one that is chosen: what fits is taken before it.
       plan: (candidate) => planOf(planner, model, candidate, { ...wish, force: false }),
+      faster: deps.speed.faster,
     });
     return { ref: toRef(model, variant), settings: { ...settingsOf(model, variant.id, wish), notes } };
   };
@@ -96,15 +105,21 @@ export function createPlanning(deps: {
   return {
     gpuWish: wishOfGpu,
     select,
+    advice: deps.speed.about,
+    gainOfBuilt: deps.speed.gainOfBuilt,
     describe(model, named, wish) {
       const { ref, settings } = select(model, named, wish);
       const { plan, budget } = planner.snapshot();
       const reclaimable = reclaimableBytes(ref.id);
       const planned = plan(ref, settings, reclaimable, deps.gpu.known(ref.id, settings.gpu));
+      const variant = model.variants.find(({ id }) => id === ref.id)!;
+      const onProcessor = planned.type === 'plan' && planned.gpuLayers === 0;
+      const advice = onProcessor ? deps.speed.about(model, variant) : null;
+      const notes = [...(settings.notes ?? []), ...(advice ? [advice.message] : [])];
       return {
         model: model.name,
-        quantization: model.variants.find(({ id }) => id === ref.id)!.quantization,
-        settings: planned.type === 'plan' ? { ...planned, notes: [...(settings.notes ?? []), ...planned.notes] } : null,
+        quantization: variant.quantization,
+        settings: planned.type === 'plan' ? { ...planned, notes: [...notes, ...planned.notes] } : null,
         shortage: planned.type === 'refusal' ? planned : null,
         budget: {
           totalBytes: budget.totalBytes,

@@ -69,8 +69,10 @@ export function createResolver(
     const pinned = followed === null ? undefined : byName.get(nameKey(baseName));
     const base = pinned ?? lookUp(baseName, depth + 1);
     const tag = target.slice(colon + 1);
+    // As other programs write the size of a model: `qwen2.5:0.5b` for `qwen2.5-0.5b`.
+    if (!base) return byName.get(nameKey(`${baseName}-${tag}`)) ?? null;
     // Ollama's clients add this tag to names without one.
-    if (!base || tag.toLowerCase() === 'latest') return base;
+    if (tag.toLowerCase() === 'latest') return base;
     return { model: base.model, variant: findVariant(base.model, tag) };
   }
 

@@ -11,6 +11,10 @@ export interface ChosenFiles {
   /** Lower-case label, or `unknown` when the name does not tell. */
   quantization: string;
   files: HubFile[];
+  /** Nobody named one: `auto` was asked for. */
+  isAutomatic: boolean;
+  /** What the repository has, the smallest first. */
+  all: HubQuantization[];
 }
 
 interface Group {
@@ -21,10 +25,14 @@ interface Group {
 
 /**
  * Chooses the files of a repository that a target means. Without a quantization the first of the usual order is
- * taken, else the smallest. Throws `model_not_found` with what there is, `invalid_request` when several models fit, and
+ * taken, else the smallest; where the choice is ours, of those that fit alone, if any does. Throws `model_not_found` with what there is, `invalid_request` when several models fit, and
  * `hub_answer_invalid` when parts of a split model are missing.
  */
-export function chooseFiles(listing: readonly HubFile[], target: PullTarget): ChosenFiles {
+export function chooseFiles(
+  listing: readonly HubFile[],
+  target: PullTarget,
+  fits: (sizeBytes: number) => boolean = () => true,
+): ChosenFiles {
   const { folder } = target;
   const all = groupFiles(listing);
   const groups = folder === null ? all : all.filter((group) => group.folder.startsWith(`${folder}/`));
@@ -39,7 +47,10 @@ export function chooseFiles(listing: readonly HubFile[], target: PullTarget): Ch
       fix: 'Look for a repository whose name ends with -GGUF.',
     });
   }
-  return complete(byPath(groups, target) ?? byQuantization(groups, target));
+  const group = target.isAutomatic
+    ? byFit(groups, target, fits)
+    : (byPath(groups, target) ?? byQuantization(groups, target));
+  return { ...complete(group), isAutomatic: target.isAutomatic, all: quantizationsOf(listing) };
 }
 
 /** A quantization of a repository, and the size of all its parts. */
@@ -103,6 +114,14 @@ function byPath(groups: readonly Group[], { paths, quantization }: PullTarget): 
   });
 }
 
+/** Of those that fit, or of all where none does, those that the target puts first, else the usual ones. */
+function byFit(groups: readonly Group[], target: PullTarget, fits: (sizeBytes: number) => boolean): Group {
+  const fitting = groups.filter((group) => fits(sizeOf(group)));
+  const candidates = fitting.length > 0 ? fitting : groups;
+  const isFirst = ({ parts }: Group) => parts.some(({ file }) => file.path === target.paths?.[0]);
+  return candidates.find(isFirst) ?? byQuantization(candidates, target);
+}
+
 function byQuantization(groups: readonly Group[], { repository, quantization }: PullTarget): Group {
   const labelled = (label: string) => {
     const exact = groups.filter(({ parsed }) => parsed.quantization === label);
@@ -138,7 +157,7 @@ function only(groups: readonly Group[]): Group {
   });
 }
 
-function complete({ parsed, parts }: Group): ChosenFiles {
+function complete({ parsed, parts }: Group): Pick<ChosenFiles, 'model' | 'quantization' | 'files'> {
   const count = parsed.split?.count ?? 1;
   const files = parts.toSorted((left, right) => left.index - right.index);
   if (count > ggufLimits.splitParts) {

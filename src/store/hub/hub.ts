@@ -54,6 +54,8 @@ interface HubDeps {
   proxy: HubProxy | null;
   /** Hearth's own names. */
   findEntry: FindEntry;
+  /** Whether a model of that size can be loaded here. */
+  fits: (sizeBytes: number) => boolean;
   clock: Clock;
   userAgent: string;
   /** For tests; left out: what the machine has. */
@@ -90,7 +92,7 @@ export function createHub(deps: HubDeps): Hub {
       });
       const revision = revisionOf(target, wish);
       const { commit, files } = await listing.list(target.repository, checkRevision(revision), signal);
-      return { ...chooseFiles(files, target), repository: target.repository, revision: commit };
+      return { ...chooseFiles(files, target, deps.fits), repository: target.repository, revision: commit };
     },
     async readFacts({ repository, revision, files }, onBytes, signal) {
       const parts: GgufFacts[] = [];

@@ -20,7 +20,9 @@ export interface PullTarget {
   repository: string;
   /** Lower-case label; null: chosen among what the repository has. */
   quantization: string | null;
-  /** Exact files, in part order; null: found by quantization. */
+  /** The usual one that fits, and of its size the one that this processor is fastest with. */
+  isAutomatic: boolean;
+  /** Exact files, in part order; null: found by quantization. Where the choice is ours, those that come first if they fit. */
   paths: readonly string[] | null;
   /** Branch, tag or commit that the name holds; null: none. */
   revision: string | null;
@@ -35,12 +37,14 @@ const longestSegmentBytes = 240;
 const entryPattern = /^[A-Za-z0-9_][A-Za-z0-9._+@ -]{0,199}$/;
 const revisionPattern = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$/;
 const labelPattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/;
+/** In place of a label: the choice is ours. */
+const automatic = 'auto';
 const mostFolders = 4;
 const longestName = 1_000;
 const defaultEndpoint = new URL('https://huggingface.co');
 
 /**
- * What a name means: an entry of the catalogue (`qwen-7b-chat`, with `:quantization`), or a repository of the hub as
+ * What a name means: an entry of the catalogue (`qwen-7b-chat`, with `:quantization`; `qwen2.5:0.5b` too), or a repository of the hub as
  * `hf.co/org/repo`, `hf:org/repo` or `org/repo`, with `:quantization` or with a path to one `.gguf` file, or the address
  * of a page or a download of it.
  * Throws `invalid_request` for what has neither form and `model_not_found` for what the catalogue lacks.
@@ -54,8 +58,9 @@ export function parsePullName(
   const text = name.trim();
   const { path, revision, folder } = parsePullAddress(text, endpoint);
   const { base, tag } = splitTag(path);
-  const wanted = wantedQuantization(tag, quantization);
-  const entry = find(base);
+  const sized = tag === null || find(base) ? null : find(`${base}-${tag}`);
+  const entry = sized ?? find(base);
+  const wanted = wantedQuantization(sized ? null : tag, quantization);
   if (entry) return fromEntry(entry, wanted);
 
   const segments = base.split('/');
@@ -68,11 +73,13 @@ export function parsePullName(
   }
   const repository = checkRepository(segments.slice(0, 2).join('/'));
   if (folder !== null && !isSafePath(folder)) throw invalidName('it is no path to a folder of a repository');
-  if (segments.length === 2) return { repository, quantization: wanted, paths: null, revision, folder };
+  const isAutomatic = wanted === automatic;
+  const label = isAutomatic ? null : wanted;
+  if (segments.length === 2) return { repository, quantization: label, isAutomatic, paths: null, revision, folder };
   const file = segments.slice(2).join('/');
   if (!isSafePath(file)) throw invalidName('it is no path to a file of a repository');
   if (!/\.gguf$/i.test(file)) throw invalidName('only .gguf files can be pulled');
-  return { repository, quantization: wanted, paths: [file], revision, folder: null };
+  return { repository, quantization: label, isAutomatic: false, paths: [file], revision, folder: null };
 }
 
 /** Throws `invalid_request` for what cannot be a branch, tag or commit. */
@@ -131,7 +138,8 @@ function wantedQuantization(tag: string | null, field: string | undefined): stri
     });
   }
   const inField = canonicalQuantization(field);
-  if (inName !== null && inName !== inField) {
+  // What was chosen may be asked for again by the name that left it open.
+  if (inName !== null && inName !== automatic && inName !== inField) {
     throw new AppError('invalid_request', 'The name asks for another quantization than the field.', {
       field: 'quantization',
       fix: 'Give it once.',
@@ -141,17 +149,20 @@ function wantedQuantization(tag: string | null, field: string | undefined): stri
 }
 
 function fromEntry(entry: PullableEntry, wanted: string | null): PullTarget {
+  const isAutomatic = wanted === automatic;
+  const repository = checkRepository(entry.repository);
+  const anywhere = { repository, isAutomatic, revision: null, folder: null };
+  // What was hand-picked comes first here too.
+  const paths = entry.variants[0]?.files.map(({ path }) => path) ?? null;
+  if (isAutomatic) return { ...anywhere, quantization: null, paths };
   const variant =
     wanted === null
       ? entry.variants[0]
       : entry.variants.find(({ quantization }) => canonicalQuantization(quantization) === wanted);
   // The catalogue lists what is worth choosing; the repository may have more.
-  const anywhere = { revision: null, folder: null };
-  if (!variant)
-    return { repository: checkRepository(entry.repository), quantization: wanted, paths: null, ...anywhere };
+  if (!variant) return { ...anywhere, quantization: wanted, paths: null };
   return {
     ...anywhere,
-    repository: checkRepository(entry.repository),
     quantization: canonicalQuantization(variant.quantization),
     paths: variant.files.map(({ path }) => path),
   };

@@ -1,5 +1,7 @@
 import type { AvailableModel } from '../../core/pull.ts';
+import type { AdviseQuantization } from '../../core/quantization-advice.ts';
 import { type CatalogModel, nameKey } from '../catalog/catalog.ts';
+import { adviseAmong, withPull } from '../pull-advice/pull-advice.ts';
 import { nameOnDisk, type PullableModel, type PullableVariant } from './entry.ts';
 
 const kinds = ['chat', 'embedding', 'rerank'] as const;
@@ -8,10 +10,19 @@ const kinds = ['chat', 'embedding', 'rerank'] as const;
  * The models of the catalogue with what is already here: the smallest machine first, then chat models before others,
  * then the fewest parameters. `onDisk`: what the folders hold; an unusable file does not count.
  */
-export function listAvailable(pullable: readonly PullableModel[], onDisk: readonly CatalogModel[]): AvailableModel[] {
+export function listAvailable(
+  pullable: readonly PullableModel[],
+  onDisk: readonly CatalogModel[],
+  advise: AdviseQuantization = () => null,
+): AvailableModel[] {
   return pullable
     .map((entry) => {
       const usable = usableQuantizations(entry, onDisk);
+      const quantizations = entry.variants.map((variant) => ({
+        quantization: variant.quantization,
+        sizeBytes: sizeBytesOf(variant),
+        onDisk: usable.has(variant.quantization),
+      }));
       return {
         name: entry.name,
         aliases: entry.aliases ?? [],
@@ -23,11 +34,8 @@ export function listAvailable(pullable: readonly PullableModel[], onDisk: readon
         licence: entry.licence,
         repository: entry.repository,
         note: entry.note ?? null,
-        quantizations: entry.variants.map((variant) => ({
-          quantization: variant.quantization,
-          sizeBytes: sizeBytesOf(variant),
-          onDisk: usable.has(variant.quantization),
-        })),
+        quantizations,
+        advice: withPull(adviseAmong(advise, quantizations[0]!, quantizations), entry.name),
         onDisk: usable.size > 0,
       };
     })

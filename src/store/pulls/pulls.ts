@@ -3,10 +3,12 @@ import type { DailyHours } from '../../core/daily-hours.ts';
 import { AppError } from '../../core/errors.ts';
 import type { FitOutcome } from '../../core/plan.ts';
 import type { ModelStore, PullInfo, PullWish } from '../../core/pull.ts';
+import type { AdviseQuantization } from '../../core/quantization-advice.ts';
 import { removeFiles } from '../../files/files.ts';
 import { assertSpace, makeFolder } from '../disk/disk.ts';
 import type { GgufFacts } from '../gguf/gguf.ts';
 import { givenUp, type Hub, type HubModel } from '../hub/hub.ts';
+import { adviseAmong, withPull } from '../pull-advice/pull-advice.ts';
 import { createPullHours } from './pull-hours.ts';
 import { planPull } from './pull-plan.ts';
 import { createPullTask, followTask, isOver, type PullTask, toPullInfo } from './pull-task.ts';
@@ -34,6 +36,10 @@ interface PullsDeps extends Omit<RunnerDeps, 'hours' | 'hub' | 'save' | 'throttl
   /** Plans a model over all memory that the server may use. */
   plan: (facts: GgufFacts) => FitOutcome;
   totalBytes: () => number;
+  /** Whether a model of that size can be loaded here. */
+  fits: (sizeBytes: number) => boolean;
+  /** Which quantizations this processor is faster with. */
+  advise: AdviseQuantization;
 }
 
 /** Every pull of this server: what runs, what waits, what an earlier run left. */
@@ -112,14 +118,39 @@ export function createPulls(deps: PullsDeps): Pulls {
     await assertSpace(folder, { neededBytes, reserveBytes: deps.reserveBytes }, deps.readFreeBytes);
   }
 
+  const readFacts = (found: HubModel, signal: AbortSignal) =>
+    hub.readFacts(found, (bytes) => bus.publish({ type: 'pull-received', bytes }), signal);
+
+  /**
+   * Reads the header of what was found, which tells how fast it will be. Where the choice is ours, another quantization of its
+   * size that is faster here takes its place; else a note says that there is one.
+   */
+  async function readAndAdvise(
+    found: HubModel,
+    wish: PullWish,
+    signal: AbortSignal,
+  ): Promise<{ found: HubModel; facts: GgufFacts; notes: string[] }> {
+    const facts = await readFacts(found, signal);
+    const sizeBytes = found.files.reduce((sum, file) => sum + file.sizeBytes, 0);
+    const fitting = found.all.filter((other) => deps.fits(other.sizeBytes));
+    const advice = adviseAmong(deps.advise, { quantization: found.quantization, sizeBytes }, fitting, facts);
+    if (advice === null) return { found, facts, notes: [] };
+    const { repository, revision } = found;
+    const name = `hf.co/${repository}`;
+    if (!found.isAutomatic) return { found, facts, notes: [withPull(advice, plainName(wish.name) ?? name)!.message] };
+    const faster = await hub.find({ name, quantization: advice.quantization, revision }, signal);
+    const note = `auto chose ${advice.quantization}: ${advice.message}`;
+    return { found: faster, facts: await readFacts(faster, signal), notes: [note] };
+  }
+
   async function start(wish: PullWish, signal: AbortSignal): Promise<PullInfo> {
-    const found = await hub.find(wish, signal);
-    const joined = joinTwin(found);
+    const named = await hub.find(wish, signal);
+    const joined = joinTwin(named);
     if (joined) return joined;
     if (all().filter((task) => task.running !== null).length >= mostUnfinished) {
       throw new AppError('queue_full', 'Too many pulls wait already.', { retryAfterSeconds: 60 });
     }
-    const facts = await hub.readFacts(found, (bytes) => bus.publish({ type: 'pull-received', bytes }), signal);
+    const { found, facts, notes } = await readAndAdvise(named, wish, signal);
     const quantization = found.quantization === 'unknown' ? facts.quantization : found.quantization;
     const model = `${found.model}:${quantization}`;
     const budget = { totalBytes: deps.totalBytes() };
@@ -137,7 +168,7 @@ export function createPulls(deps: PullsDeps): Pulls {
     const identity = { id: old?.id ?? randomUUID(), name: wish.name, model, quantization, repository, revision };
     const task = createPullTask({ ...identity, files, startedAt: clock.now(), isStopped: false }, 'queued');
     task.plan = plan;
-    if (!plan.fits) task.notes.push(plan.message);
+    task.notes.push(...notes, ...(plan.fits ? [] : [plan.message]));
     tasks.set(task.id, task);
     runner.begin(task);
     return toPullInfo(task);
@@ -192,4 +223,10 @@ export function createPulls(deps: PullsDeps): Pulls {
       await save();
     },
   };
+}
+
+/** What was asked for without a quantization; null for the address of a page or a file. */
+function plainName(name: string): string | null {
+  const plain = name.trim().replace(/:[\w.-]+$/, '');
+  return plain.includes(':') || /\.gguf$/i.test(plain) ? null : plain;
 }

@@ -111,6 +111,25 @@ function byHand() {
 }
 
 describe('the calibrator', () => {
+  it('knows how fast files are that it measured before, also where they are not loaded', async () => {
+    const first = setup();
+    await first.load('a');
+    await first.wait(idleMs);
+    const { decodeTokensPerSecond, prefillTokensPerSecond } = first.calibrator.resultOf('a')!;
+    const pace = { decode: decodeTokensPerSecond[1], prompt: Math.max(...Object.values(prefillTokensPerSecond)) };
+    expect(first.calibrator.paceOf('a')).toEqual(pace);
+
+    const { calibrator } = setup({ world: first.world });
+    const file = (id: string) => ({ id, filePath: `/models/${id}.gguf`, purpose: 'generate' as const });
+    expect(calibrator.paceOf('a')).toBeNull();
+    await calibrator.lookUp([file('a'), file('b')]);
+    expect([calibrator.paceOf('a'), calibrator.paceOf('b')]).toEqual([pace, null]);
+    // What was measured with other kernels is not this machine's any more.
+    const other = setup({ world: first.world, machine: { engineVersion: '1+built' } });
+    await other.calibrator.lookUp([file('a')]);
+    expect(other.calibrator.paceOf('a')).toBeNull();
+  });
+
   it('measures a model that was idle for five seconds, uses and keeps the result', async () => {
     const { calibrator, world, measured, tuned, given, onTuned, load, wait, results } = setup();
     expect(await load('a')).toBeNull();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { LoadOutcome } from '../../../src/engine/memory/plan.ts';
-import { chooseForLoad } from '../../../src/engine/planning/quantization.ts';
+import { chooseForLoad, type FasterVariant } from '../../../src/engine/planning/quantization.ts';
 import type { CatalogModel, CatalogVariant } from '../../../src/store/catalog/catalog.ts';
 import type { GgufFacts } from '../../../src/store/gguf/gguf.ts';
 import { anyPlan } from '../../support/plans.ts';
@@ -38,7 +38,7 @@ const planWith =
 const choose = (
   availableBytes: number,
   quantization?: string,
-  others: { named?: CatalogVariant; loaded?: CatalogVariant } = {},
+  others: { named?: CatalogVariant; loaded?: CatalogVariant; faster?: FasterVariant } = {},
 ) => {
   const { variant: chosen, notes } = chooseForLoad({
     model,
@@ -46,6 +46,7 @@ const choose = (
     loaded: others.loaded ?? null,
     quantization,
     plan: planWith(availableBytes),
+    faster: others.faster ?? (() => null),
   });
   return [chosen.quantization, ...notes];
 };
@@ -83,5 +84,36 @@ describe('the quantization of a load', () => {
   it('auto keeps what is loaded unless something better fits beside it', () => {
     expect(choose(0, 'auto', { loaded: q4 })[0]).toBe('q4_k_m');
     expect(choose(9_999, 'auto', { loaded: q4 })[0]).toBe('q8_0');
+  });
+
+  const q5 = model.variants[3]!;
+  const advice = {
+    quantization: 'q4_k_m',
+    instead: 'q5_k_m',
+    promptRatio: 2,
+    decodeRatio: 2,
+    measuredHere: false,
+    message: "Q5_K_M reads prompts at 0.5 of Q4_K_M's speed on this processor",
+  };
+  const faster: FasterVariant = (chosen, others) =>
+    chosen === q5 && others.includes(q4) ? { variant: q4, advice } : null;
+
+  it('auto takes one of its size that this processor is faster with, which is said', () => {
+    expect(choose(1_060, 'auto', { faster })).toEqual(['q4_k_m', `auto chose q4_k_m: ${advice.message}`]);
+    // What fits in full is compared with what fits in full.
+    expect(choose(700, 'auto', { faster })[0]).toBe('q2_k');
+  });
+
+  it('does so for auto alone, and not where a GPU computes', () => {
+    expect(choose(9_999, undefined, { named: q5, faster })).toEqual(['q5_k_m']);
+    const { variant: chosen } = chooseForLoad({
+      model,
+      named: null,
+      loaded: null,
+      quantization: 'auto',
+      plan: () => anyPlan({ gpuLayers: 12 }),
+      faster: () => ({ variant: q2, advice }),
+    });
+    expect(chosen.quantization).toBe('q8_0');
   });
 });

@@ -200,6 +200,34 @@ describe('errors of the native dialect', () => {
 });
 
 describe('models', () => {
+  it('say what kernels with our patches bring, and which quantization is faster here', async () => {
+    const advice = {
+      quantization: 'q4_0',
+      instead: 'q8_0',
+      promptRatio: 2,
+      decodeRatio: 1.5,
+      measuredHere: true,
+      message: 'Q4_0 is faster: hearth pull tiny:Q4_0',
+    };
+    harness.engine.models[0]!.advice = advice;
+    await harness.send('POST', '/models/tiny/load', {});
+    expect((await harness.send('GET', '/models/tiny')).json()).toMatchObject({
+      kernels: {
+        name: 'haswell',
+        built_here: false,
+        gain_of_built: { prompt: 1.12, decode: 1, measured_here: false },
+      },
+      advice: {
+        quantization: 'q4_0',
+        instead: 'q8_0',
+        prompt_ratio: 2,
+        decode_ratio: 1.5,
+        measured_here: true,
+        message: advice.message,
+      },
+    });
+  });
+
   it('are listed with sizes for people and for programs', async () => {
     const made = { preset: {}, ownsFile: false, createdAt: new Date(0) };
     harness.store.made.push({ ...made, name: 'helper', from: 'tiny' }, { ...made, name: 'lost', from: 'elsewhere' });
@@ -234,6 +262,7 @@ describe('models', () => {
           files: ['tiny-q8_0.gguf'],
         },
       ],
+      advice: null,
       modified_at: '2026-01-02T03:04:05.678Z',
       context_length_loaded: null,
       slots: null,

@@ -41,3 +41,10 @@ it('a file of that name wins over the catalogue', async () => {
   const catalog = await catalogWith(['qwen1_5-7b-chat-q4_k_m.gguf', 'qwen-7b-chat-q8_0.gguf']);
   expect(catalog.resolve('qwen-7b-chat').model.name).toBe('qwen-7b-chat');
 });
+
+it('may have the size of the model behind a colon, as other programs write it', async () => {
+  const catalog = await catalogWith(['qwen2.5-0.5b-instruct-q4_0.gguf']);
+  expect(catalog.resolve('qwen2.5:0.5b').model.name).toBe('qwen2.5-0.5b-instruct');
+  expect(catalog.resolve('qwen2.5:0.5b:q4_0').variant?.quantization).toBe('q4_0');
+  expect(() => catalog.resolve('qwen2.5:1.5b')).toThrow('There is no model qwen2.5:1.5b.');
+});

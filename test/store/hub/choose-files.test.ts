@@ -11,6 +11,7 @@ const repository = 'maker/model-GGUF';
 const target = (quantization: string | null = null, paths: string[] | null = null) => ({
   repository,
   quantization,
+  isAutomatic: false,
   paths,
   revision: null,
   folder: null as string | null,
@@ -74,6 +75,18 @@ describe('the files of a repository', () => {
     expect(chosen([file('M-Q6_K.gguf', 9), file('M-IQ3_M.gguf', 5), file('M-BF16.gguf', 20)], target())).toEqual([
       'M-IQ3_M.gguf',
     ]);
+  });
+
+  it('are the usual ones of those that fit where the choice is ours, and none other where nothing fits', () => {
+    const files = [file('M-Q4_K_M.gguf', 900), file('M-Q4_0.gguf', 500), file('M-Q2_K.gguf', 300)];
+    const automatic = { ...target(), isAutomatic: true };
+    const labelled = (mostBytes: number) => chooseFiles(files, automatic, (bytes) => bytes <= mostBytes).quantization;
+    expect([1_000, 600, 100].map(labelled)).toEqual(['q4_k_m', 'q4_0', 'q4_k_m']);
+    expect(chooseFiles(files, target(), () => false).quantization).toBe('q4_k_m');
+    const handPicked = { ...automatic, paths: ['M-Q4_0.gguf'] };
+    const picked = (mostBytes: number) => chooseFiles(files, handPicked, (bytes) => bytes <= mostBytes).quantization;
+    expect([1_000, 400].map(picked)).toEqual(['q4_0', 'q2_k']);
+    expect(chooseFiles(files, automatic)).toMatchObject({ isAutomatic: true, all: [{ quantization: 'q2_k' }, {}, {}] });
   });
 
   it('are those of the file that was named, whatever it is called', () => {

@@ -39,7 +39,47 @@ describe('a name to pull', () => {
     ['Small:q8_0', 'maker/small-GGUF', 'q8_0', ['small-1-of-2.gguf', 'small-2-of-2.gguf']],
     ['small:q2_k', 'maker/small-GGUF', 'q2_k', null],
   ])('%s means %s %s', (name, repository, quantization, paths) => {
-    expect(parsePullName(name, find)).toEqual({ repository, quantization, paths, revision: null, folder: null });
+    expect(parsePullName(name, find)).toEqual({
+      repository,
+      quantization,
+      isAutomatic: false,
+      paths,
+      revision: null,
+      folder: null,
+    });
+  });
+
+  it.each([
+    ['hf.co/maker/tiny-GGUF:auto', undefined, 'maker/tiny-GGUF', null],
+    ['maker/tiny-GGUF', 'AUTO', 'maker/tiny-GGUF', null],
+    ['small', 'auto', 'maker/small-GGUF', ['small-q4_k_m.gguf']],
+    ['small:auto', undefined, 'maker/small-GGUF', ['small-q4_k_m.gguf']],
+  ])('%s with %s leaves the choice to us', (name, quantization, repository, paths) => {
+    expect(parsePullName(name, find, { ...(quantization && { quantization }) })).toEqual({
+      repository,
+      quantization: null,
+      isAutomatic: true,
+      paths,
+      revision: null,
+      folder: null,
+    });
+  });
+
+  it('that left the choice open may be asked for again by what was chosen', () => {
+    expect(parsePullName('small:auto', find, { quantization: 'q8_0' })).toMatchObject({
+      quantization: 'q8_0',
+      isAutomatic: false,
+    });
+  });
+
+  it('may have the size of a model of the catalogue behind a colon, as other programs write it', () => {
+    const sized: FindEntry = (name) => (name === 'qwen2.5-0.5b' ? find('small') : null);
+    expect(parsePullName('qwen2.5:0.5b', sized)).toMatchObject({ quantization: 'q4_k_m', isAutomatic: false });
+    expect(parsePullName('qwen2.5:0.5b', sized, { quantization: 'auto' })).toMatchObject({
+      repository: 'maker/small-GGUF',
+      isAutomatic: true,
+    });
+    expect(reasonOf(() => parsePullName('qwen2.5:1.5b', sized)).code).toBe('model_not_found');
   });
 
   const repo = 'maker/tiny-GGUF';
@@ -65,7 +105,15 @@ describe('a name to pull', () => {
     [`${repo}/blob/t.gguf`, { paths: ['blob/t.gguf'] }],
   ])('may be the address %s', (name, expected) => {
     const endpoint = new URL('https://hub.lan:8443/base');
-    const whole = { repository: repo, quantization: null, paths: null, revision: null, folder: null, ...expected };
+    const whole = {
+      repository: repo,
+      quantization: null,
+      isAutomatic: false,
+      paths: null,
+      revision: null,
+      folder: null,
+      ...expected,
+    };
     expect(parsePullName(name, find, { endpoint })).toEqual(whole);
   });
 

@@ -7,6 +7,7 @@ import { createCatalog } from '../../../src/store/catalog/catalog.ts';
 import type { PullableModel } from '../../../src/store/pull-catalog/entry.ts';
 import { listAvailable, readPullCatalog } from '../../../src/store/pull-catalog/pull-catalog.ts';
 import { modelBytes } from '../../support/model-bytes.ts';
+import { prefersQ40 } from '../../support/quantization-advice.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -63,6 +64,16 @@ describe('what can be pulled', () => {
     ];
     const [model] = listAvailable([entry('split', { variants })], []);
     expect(model!.quantizations.map(({ sizeBytes }) => sizeBytes)).toEqual([123, null]);
+  });
+
+  it('says which of its quantizations this processor is faster with than with the first', () => {
+    const variants = ['q4_k_m', 'q4_0'].map((quantization) => ({
+      quantization,
+      files: [{ path: `${quantization}.gguf`, bytes: 100 }],
+    }));
+    const [both, one] = listAvailable([entry('both', { variants }), entry('one')], [], prefersQ40);
+    expect(both!.advice).toMatchObject({ quantization: 'q4_0', message: 'Q4_0 is faster: hearth pull both:Q4_0' });
+    expect(one!.advice).toBeNull();
   });
 
   it('is on disk when its file is, in that quantization', async () => {

@@ -21,6 +21,12 @@ export interface Variant {
   fits: boolean | null;
 }
 
+/** What to have in the place of a quantization that is slow on the server's processor. */
+export interface Advice {
+  quantization: string;
+  message: string;
+}
+
 /** `GET /api/v1/models` has a list of them. */
 export interface Model {
   name: string;
@@ -38,6 +44,8 @@ export interface Model {
   parameters: number | null;
   context_length: number | null;
   variants: Variant[];
+  /** A quantization of about that size that the server's processor is faster with. */
+  advice?: Advice | null;
   modified_at: string;
   context_length_loaded: number | null;
   slots: number | null;
@@ -231,6 +239,7 @@ export interface FoundModel {
   gated: boolean;
   licence: string | null;
   quantizations: { quantization: string; size_bytes: number | null; fits: boolean | null; on_disk: boolean }[];
+  advice?: Advice | null;
 }
 
 export interface FoundModels {
@@ -251,6 +260,7 @@ export interface AvailableModel {
   licence: string;
   note: string | null;
   quantizations: { quantization: string; size_bytes: number | null; on_disk: boolean }[];
+  advice?: Advice | null;
   on_disk: boolean;
 }
 

@@ -43,7 +43,7 @@ export function FirstModels() {
               icon="download"
               label={`Pull ${model.name}`}
               busy={asked.value.some(({ name, failure }) => name === model.name && failure === null)}
-              onPress={() => beginPull(model.name)}
+              onPress={() => beginPull(model.name, 'auto')}
             >
               Pull
             </Button>

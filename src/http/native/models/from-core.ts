@@ -1,6 +1,7 @@
 import { formatBytes } from '../../../core/format-units.ts';
 import type { ModelInfo } from '../../../core/model.ts';
 import type { LocalModel, ModelCalibration } from '../../../engine/engine.ts';
+import { toSnakeCase } from '../../../wire/snake-case.ts';
 
 /**
  * A model as the native dialect shows it; facts of a loaded model are null while it is not loaded. `madeNames`: names that clients
@@ -37,11 +38,12 @@ export function toNativeModel(model: LocalModel, madeNames: readonly string[] = 
       fits: variant.fits,
       files: variant.files,
     })),
+    advice: model.advice && toSnakeCase(model.advice),
     modified_at: model.modifiedAt.toISOString(),
     context_length_loaded: loaded?.contextTokens ?? null,
     slots: loaded?.slots ?? null,
     threads: loaded?.threads ?? null,
-    kernels: loaded?.kernels ? { name: loaded.kernels.name, built_here: loaded.kernels.isBuiltHere } : null,
+    kernels: fromKernels(loaded?.kernels ?? null),
     calibration: fromCalibration(loaded?.calibration ?? null),
     pinned: loaded?.pinned ?? false,
     gpu: loaded?.gpu ?? null,
@@ -69,6 +71,21 @@ export function toCloudModel(model: ModelInfo) {
     context_length: model.contextTokens,
     max_output_tokens: model.maxOutputTokens,
     operations: [...model.capabilities.operations],
+  };
+}
+
+function fromKernels(kernels: NonNullable<LocalModel['loaded']>['kernels']) {
+  if (kernels === null) return null;
+  const { name, isBuiltHere, gainOfBuilt: gain } = kernels;
+  const rounded = (ratio: number) => Math.round(ratio * 100) / 100;
+  return {
+    name,
+    built_here: isBuiltHere,
+    gain_of_built: gain && {
+      prompt: rounded(gain.prompt),
+      decode: rounded(gain.decode),
+      measured_here: gain.isMeasuredHere,
+    },
   };
 }
 

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { quantizationAdvice } from '../../../core/quantization-advice.ts';
+import { snakeCaseSchema } from '../../../wire/snake-case.ts';
 import { count, timestamp } from '../../fields/answer-values.ts';
 import { keepAliveField } from '../../fields/keep-alive.ts';
 import { modelNameInPath } from '../../fields/model-name.ts';
@@ -10,7 +12,9 @@ export const loadBody = z
       .string()
       .regex(/^[A-Za-z0-9_.-]{1,32}$/, { error: 'not a quantization label such as q4_0, or auto' })
       .optional()
-      .meta({ description: 'A label such as `q4_k_m`, or `auto`: the best quality that fits.' }),
+      .meta({
+        description: 'A label such as `q4_k_m`, or `auto`: the best quality that fits, of its size the fastest here.',
+      }),
     prefer_gpu: z.boolean().optional(),
     context_length: z.int().min(16).max(16_777_216).optional().meta({ description: 'Tokens per slot.' }),
     parallel: z.int().min(1).max(32).optional().meta({ description: 'How many requests run at the same time.' }),
@@ -78,6 +82,9 @@ export const nativeModel = z
     parameters: count.nullable(),
     context_length: count.nullable().meta({ description: 'Tokens that the model was trained with.' }),
     variants: z.array(variant),
+    advice: snakeCaseSchema(quantizationAdvice).meta({ id: 'QuantizationAdvice' }).nullable().meta({
+      description: 'A quantization of about the same size that this processor is faster with, by measured figures.',
+    }),
     modified_at: timestamp,
     context_length_loaded: count.nullable(),
     slots: count.nullable(),
@@ -86,6 +93,10 @@ export const nativeModel = z
       .object({
         name: z.string().meta({ examples: ['haswell', 'armv8.2_1'] }),
         built_here: z.boolean().meta({ description: 'Built on this machine or for this image, with our patches.' }),
+        gain_of_built: z
+          .object({ prompt: z.number(), decode: z.number(), measured_here: z.boolean() })
+          .nullable()
+          .meta({ description: "How often as fast as the library's own those with our patches are for this model." }),
       })
       .nullable()
       .meta({ description: 'The code that the library took for this processor.' }),

@@ -55,6 +55,7 @@ describe.each(['', '/api/v1'])('the store at "%s"', (prefix) => {
             { quantization: 'q4_0', size_bytes: 200_000_000, fits: true, on_disk: true },
             { quantization: 'f16', size_bytes: 9_000_000_000, fits: false, on_disk: false },
           ],
+          advice: null,
         },
       ],
       notes: [],
@@ -88,6 +89,7 @@ describe.each(['', '/api/v1'])('the store at "%s"', (prefix) => {
         { quantization: 'q4_k_m', size_bytes: 200_000_000, on_disk: false },
         { quantization: 'q8_0', size_bytes: null, on_disk: false },
       ],
+      advice: null,
       on_disk: false,
     });
     expect(second).toMatchObject({ name: 'large', machine_gb: 32 });

@@ -99,6 +99,7 @@ function CatalogRow({ model }: { model: AvailableModel }) {
       <div>
         <strong>{model.title}</strong> <span class="mono soft">{model.name}</span>
         <p class="small soft">{facts.filter(Boolean).join(' · ')}</p>
+        {model.advice && <p class="small soft">{model.advice.message}</p>}
       </div>
       <span class="small nowrap">
         {first?.size_bytes ? fileSize(first.size_bytes) : ''} <span class="soft">{first?.quantization}</span>
@@ -107,7 +108,12 @@ function CatalogRow({ model }: { model: AvailableModel }) {
         {model.on_disk ? (
           <span class="chip good">here</span>
         ) : (
-          <Button icon="download" label={`Pull ${model.name}`} busy={isAsked} onPress={() => beginPull(model.name)}>
+          <Button
+            icon="download"
+            label={`Pull ${model.name}`}
+            busy={isAsked}
+            onPress={() => beginPull(model.name, 'auto')}
+          >
             Pull
           </Button>
         )}

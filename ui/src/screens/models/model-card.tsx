@@ -30,6 +30,7 @@ export function ModelCard({ model, onChange }: { model: Model; onChange: () => v
         </div>
         <p class="small soft">{factsOf(model)}</p>
         {model.reason && <p class="small reason">{model.reason}</p>}
+        {model.advice && <p class="small soft">{model.advice.message}</p>}
         {isIn && <InMemory model={model} />}
       </div>
       <div class="acts">

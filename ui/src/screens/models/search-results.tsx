@@ -41,7 +41,9 @@ export function SearchResults({ query, onClose }: { query: string; onClose: () =
 
 function FoundRow({ model }: { model: FoundModel }) {
   const { quantizations } = model;
+  // The fast one of about the same size comes before the usual one.
   const usual =
+    quantizations.find(({ quantization }) => quantization === model.advice?.quantization) ??
     quantizations.find(({ quantization, fits }) => quantization === 'q4_k_m' && fits !== false) ??
     quantizations.find(({ fits }) => fits !== false) ??
     quantizations[0];
@@ -60,6 +62,7 @@ function FoundRow({ model }: { model: FoundModel }) {
         <strong class="found-name">{model.name}</strong>{' '}
         {model.gated && <span class="chip warn">its maker has to agree first</span>}
         <p class="small soft">{facts.filter(Boolean).join(' · ')}</p>
+        {model.advice && <p class="small soft">{model.advice.message}</p>}
       </div>
       <span class="row small">
         {now?.fits === true && <span class="chip good">fits</span>}
