@@ -34,6 +34,7 @@ export const modelRecord = z.looseObject({
   context_length_loaded: z.number().nullable(),
   slots: z.number().nullable(),
   threads: z.number().nullable(),
+  tokens_per_second: z.number().nullable().default(null),
   calibration: z.looseObject({ decode_tokens_per_second: z.number() }).nullable(),
   pinned: z.boolean(),
   gpu: z.string().nullable(),

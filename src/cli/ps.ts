@@ -25,6 +25,8 @@ export interface ResidentView {
   gpu_memory_bytes: number | null;
   /** Of one answer, measured on this machine when it was idle; null: not yet. */
   tokens_per_second: number | null;
+  /** Of all its answers together, over the last seconds; null: it wrote none in them. */
+  tokens_per_second_now: number | null;
   pinned: boolean;
   /** Until it is unloaded; null: never, or it works. */
   keep_alive_left_ms: number | null;
@@ -68,6 +70,7 @@ export function toResident(model: ModelRecord, clock: Pick<Clock, 'now'>): Resid
     gpu_layers: model.gpu_layers,
     gpu_memory_bytes: model.gpu_memory_bytes,
     tokens_per_second: model.calibration?.decode_tokens_per_second ?? null,
+    tokens_per_second_now: model.tokens_per_second,
     pinned: model.pinned,
     keep_alive_left_ms:
       model.expires_at === null ? null : Math.max(0, Date.parse(model.expires_at) - clock.now().getTime()),
@@ -88,11 +91,17 @@ export function psLines(models: readonly ModelRecord[], clock: Pick<Clock, 'now'
       view.context_length === null ? '-' : `${view.context_length}`,
       view.slots === null ? '-' : `${view.active_requests ?? 0}/${view.slots}${queue}`,
       placeOf({ ...model, gpu_reason: null }),
-      view.tokens_per_second === null ? '-' : `${view.tokens_per_second.toFixed(1)}/s`,
+      speedWords(view),
       staysWords(view),
     ];
   });
   return tableOf(head, rows);
+}
+
+/** How fast it writes now, or else how fast one answer came when it was measured. */
+function speedWords({ tokens_per_second, tokens_per_second_now }: ResidentView): string {
+  if (tokens_per_second_now !== null) return `${tokens_per_second_now.toFixed(1)}/s now`;
+  return tokens_per_second === null ? '-' : `${tokens_per_second.toFixed(1)}/s`;
 }
 
 function staysWords({ state, pinned, keep_alive_left_ms, active_requests }: ResidentView): string {

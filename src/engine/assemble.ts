@@ -33,6 +33,7 @@ import {
   planForPull,
 } from './memory/memory.ts';
 import { createPlanning, createSpeedAdvice, type EngineDefaults } from './planning/planning.ts';
+import { createRecentPace } from './recent-pace.ts';
 import {
   type CrashGuard,
   createCrashGuard,
@@ -201,6 +202,7 @@ export function assembleEngine(deps: EngineAssemblyDeps): AssembledEngine {
     bus,
     refusal: watch.refusal,
     memory: memory.status,
+    recentPace: createRecentPace({ bus, clock }),
     calibrator,
     residentBytes,
   });

@@ -13,6 +13,7 @@ import type { Calibrator } from './calibration/calibration.ts';
 import type { GpuSelector, GpuStatus } from './gpu/gpu.ts';
 import { type LoadWish, type LocalModel, toLocalModel } from './models/models.ts';
 import { assertPurpose, type Planning } from './planning/planning.ts';
+import type { RecentPace } from './recent-pace.ts';
 import { createRequests, type Requests } from './requests/requests.ts';
 import type { CrashGuard, LoadFailures, Manager } from './residents/residents.ts';
 import { createRunning } from './running.ts';
@@ -85,6 +86,8 @@ export function createEngine(deps: {
   /** Why nothing can be loaded at the moment; null: it can. */
   refusal: (of: 'load') => AppError | null;
   residentBytes: (pid: number) => number;
+  /** Left out: nobody counts. */
+  recentPace?: RecentPace;
   /** Left out: nothing is measured. */
   calibrator?: Pick<Calibrator, 'resultOf' | 'lookUp'> | null;
 }): Engine {
@@ -112,6 +115,7 @@ export function createEngine(deps: {
       failureReason: deps.failures.reasonFor,
       residentBytes: deps.residentBytes,
       calibrationOf: (id) => deps.calibrator?.resultOf(id) ?? null,
+      paceNow: (name) => deps.recentPace?.of(name) ?? null,
       choose: (of) => chooseVariant(of, undefined),
       expect,
       advise: planning.advice,

@@ -94,7 +94,12 @@ describe('hearth ps and unload', () => {
 
   it('have the same for programs', async () => {
     await run('load', 'tiny', '--pin');
-    Object.assign(harness.engine.models[0]!.loaded!, { expiresAt: null, activeRequests: 4, queuedRequests: 2 });
+    Object.assign(harness.engine.models[0]!.loaded!, {
+      expiresAt: null,
+      activeRequests: 4,
+      queuedRequests: 2,
+      tokensPerSecond: 38.25,
+    });
     expect(JSON.parse((await run('ps', '--json')).text)).toEqual([
       {
         model: 'tiny:q8_0',
@@ -109,12 +114,13 @@ describe('hearth ps and unload', () => {
         gpu_layers: 0,
         gpu_memory_bytes: 0,
         tokens_per_second: 71.5,
+        tokens_per_second_now: 38.25,
         pinned: true,
         keep_alive_left_ms: null,
         expires_at: null,
       },
     ]);
-    expect((await run('ps')).text).toMatch(/4\/4 \+2 wait .* pinned\n$/);
+    expect((await run('ps')).text).toMatch(/4\/4 \+2 wait .* 38\.3\/s now .*pinned\n$/);
   });
 
   it('say of a GPU which it is', async () => {

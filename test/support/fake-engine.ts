@@ -335,6 +335,7 @@ export function createFakeEngine(models: LocalModel[] = [modelInfo()]): FakeEngi
           isBuiltHere: false,
           gainOfBuilt: { prompt: 1.118, decode: 1, isMeasuredHere: false },
         },
+        tokensPerSecond: null,
         calibration: {
           decodeThreads: 1,
           prefillThreads: 2,

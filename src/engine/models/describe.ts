@@ -19,6 +19,8 @@ export function toLocalModel(
     residentBytes: (pid: number) => number;
     choose: (model: CatalogModel) => CatalogVariant;
     calibrationOf: CalibrationOf;
+    /** Tokens per second that a model writes now; null: none. */
+    paceNow: (model: string) => number | null;
     expect: (variant: CatalogVariant) => { expectedBytes: number; fits: boolean } | null;
     advise: (model: CatalogModel, variant: CatalogVariant) => QuantizationAdvice | null;
     gainOfBuilt: (variant: CatalogVariant) => PaceGain | null;
@@ -79,7 +81,15 @@ function bitsPerWeight(variant: CatalogVariant): number | null {
 
 function toLoaded(
   resident: ResidentView,
-  { residentBytes, calibrationOf }: { residentBytes: (pid: number) => number; calibrationOf: CalibrationOf },
+  {
+    residentBytes,
+    calibrationOf,
+    paceNow,
+  }: {
+    residentBytes: (pid: number) => number;
+    calibrationOf: CalibrationOf;
+    paceNow: (model: string) => number | null;
+  },
   gainOfBuilt: PaceGain | null,
 ): LoadedModel {
   const ready = resident.ready!;
@@ -92,6 +102,7 @@ function toLoaded(
     residentBytes: resident.pid === null ? null : residentBytes(resident.pid),
     threads: resident.threads,
     kernels: ready.kernels ? { ...ready.kernels, gainOfBuilt } : null,
+    tokensPerSecond: paceNow(resident.model),
     calibration: calibration && toModelCalibration(calibration),
     gpu: resident.gpu.device?.backend ?? 'off',
     gpuDevice: resident.gpu.device?.name ?? null,

@@ -68,6 +68,8 @@ export interface LoadedModel {
   threads: number;
   /** What the library took for the processor; null: it has none to choose from, or nobody can tell. */
   kernels: (CpuKernels & { gainOfBuilt: PaceGain | null }) | null;
+  /** Of all its answers together over the last seconds; null: it wrote none in them. */
+  tokensPerSecond: number | null;
   /** What was measured of it on this machine; null: nothing yet, or it is not measured. */
   calibration: ModelCalibration | null;
   /** `off`: on the CPU; else the backend. */

@@ -268,6 +268,7 @@ describe('models', () => {
       slots: null,
       threads: null,
       kernels: null,
+      tokens_per_second: null,
       calibration: null,
       pinned: false,
       gpu: null,

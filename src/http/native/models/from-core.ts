@@ -44,6 +44,7 @@ export function toNativeModel(model: LocalModel, madeNames: readonly string[] = 
     slots: loaded?.slots ?? null,
     threads: loaded?.threads ?? null,
     kernels: fromKernels(loaded?.kernels ?? null),
+    tokens_per_second: loaded?.tokensPerSecond ?? null,
     calibration: fromCalibration(loaded?.calibration ?? null),
     pinned: loaded?.pinned ?? false,
     gpu: loaded?.gpu ?? null,

@@ -100,6 +100,10 @@ export const nativeModel = z
       })
       .nullable()
       .meta({ description: 'The code that the library took for this processor.' }),
+    tokens_per_second: z
+      .number()
+      .nullable()
+      .meta({ description: 'Of all its answers together over the last seconds; null: it wrote none in them.' }),
     calibration: calibration.nullable().meta({ description: 'What was measured of it on this machine, when idle.' }),
     pinned: z.boolean(),
     gpu: z.string().nullable().meta({ description: '`off`: on the CPU; else cuda, vulkan or metal.' }),
