@@ -1,5 +1,6 @@
 import { fileSize } from '../core/format-units.ts';
 import type { SayCommand } from '../core/say-command.ts';
+import { adviceWords } from './advice-words.ts';
 import type { AvailableView } from './client.ts';
 
 /**
@@ -26,7 +27,7 @@ export function availableLines(models: readonly AvailableView[], sayCommand: Say
       .filter((row) => row.machineGb === machineGb)
       .flatMap(({ mark, cells, advice }) => [
         `${mark} ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`,
-        ...(advice === null ? [] : [`    ${advice.message}`]),
+        ...(advice === null ? [] : [`    ${adviceWords(advice.message, sayCommand)}`]),
       ]),
     '',
   ]);

@@ -1,5 +1,7 @@
 import { randomInt } from 'node:crypto';
 import type { Command } from 'commander';
+import type { SayCommand } from '../core/say-command.ts';
+import { adviceWords } from './advice-words.ts';
 import type { BenchModel } from './bench-api.ts';
 import { type BenchResult, runBench } from './bench-run.ts';
 import { type CommandDeps, print, withClient } from './command.ts';
@@ -53,7 +55,7 @@ export function addBenchCommand(program: Command, deps: CommandDeps): void {
         );
         if (terminal.isInteractive && !flags.json) terminal.write('\r\u001b[K');
         const answer = { ...aboutModel(model), rounds: flags.rounds, answer_tokens: flags.tokens, ...result };
-        print(terminal, flags.json, answer, benchLines(model, result));
+        print(terminal, flags.json, answer, benchLines(model, result, deps.sayCommand));
         return 0;
       });
     });
@@ -74,7 +76,11 @@ function aboutModel(model: BenchModel) {
   };
 }
 
-export function benchLines(model: BenchModel, { prompts, decode, notes }: BenchResult): string[] {
+export function benchLines(
+  model: BenchModel,
+  { prompts, decode, notes }: BenchResult,
+  sayCommand: SayCommand,
+): string[] {
   const { kernels, threads, gpu_device, load_ms } = model;
   const code =
     kernels === null ? '' : `, kernels ${kernels.name} (${kernels.built_here ? 'built here' : "the library's own"})`;
@@ -98,7 +104,11 @@ export function benchLines(model: BenchModel, { prompts, decode, notes }: BenchR
     `${model.name}:${model.quantization} on ${place}${load_ms === null ? '' : `, loaded in ${(load_ms / 1_000).toFixed(1)} s`}`,
     '',
     ...tableOf(['', 'TOKENS/S', 'EACH', 'FIRST TOKEN'], rows, [1, 2, 3]),
-    ...below([...gainLines(model), ...(model.advice ? [`${model.advice.message}.`] : []), ...notes]),
+    ...below([
+      ...gainLines(model),
+      ...(model.advice ? [`${adviceWords(model.advice.message, sayCommand)}.`] : []),
+      ...notes,
+    ]),
   ];
 }
 

@@ -1,8 +1,10 @@
 import { mebibytes } from '../core/format-units.ts';
+import type { SayCommand } from '../core/say-command.ts';
+import { adviceWords } from './advice-words.ts';
 import type { PlanAnswer } from './plan-answer.ts';
 
 /** A plan for people; memory in MiB, right-aligned. Ends with a line break. */
-export function planTable({ model, quantization, plan, shortage, budget }: PlanAnswer): string {
+export function planTable({ model, quantization, plan, shortage, budget }: PlanAnswer, sayCommand: SayCommand): string {
   const free = budget.available_bytes + budget.reclaimable_bytes;
   const lines = [
     `${model} (${quantization}) ${plan ? 'fits' : 'does not fit'}`,
@@ -28,7 +30,7 @@ export function planTable({ model, quantization, plan, shortage, budget }: PlanA
       '',
       `  context ${plan.context_length} tokens, ${plan.parallel} at the same time, batch ${plan.batch_size}`,
       `  ${plan.threads} ${plan.threads === 1 ? 'thread' : 'threads'}, ${plan.gpu_layers} layers on the GPU, file ${plan.mmap ? 'mapped' : 'read'}`,
-      ...plan.notes.map((note) => `  note: ${note}`),
+      ...plan.notes.map((note) => `  note: ${adviceWords(note, sayCommand)}`),
     );
   }
   if (shortage) {

@@ -16,7 +16,7 @@ export function addPlanCommand(program: Command, deps: CommandDeps): void {
     .action(async (name: string, flags: PlanWish & { json?: boolean }, command: Command) => {
       await withClient(deps, command, async (client) => {
         const answer = await namingModel(client, deps.sayCommand, name, () => client.plan(name, flags));
-        print(deps.terminal, flags.json, answer, planTable(answer).replace(/\n$/, '').split('\n'));
+        print(deps.terminal, flags.json, answer, planTable(answer, deps.sayCommand).replace(/\n$/, '').split('\n'));
         return answer.fits ? 0 : 1;
       });
     });

@@ -4,6 +4,7 @@ import { toPrintable } from '../core/printable.ts';
 import type { PullWish } from '../core/pull.ts';
 import type { SayCommand } from '../core/say-command.ts';
 import { toSnakeCase } from '../wire/snake-case.ts';
+import { adviceWords } from './advice-words.ts';
 import type { HearthClient, PullView } from './client.ts';
 import { type CommandDeps, print, type Terminal, withClient } from './command.ts';
 import { plainLine, progressLine } from './progress.ts';
@@ -75,7 +76,8 @@ async function follow(
   if (pull.planMessage !== null) terminal.write(`${toPrintable(pull.planMessage)}\n`);
   // What it waits for is the last of them, and is shown with its progress.
   const notes = pull.state === 'waiting' ? pull.notes.slice(0, -1) : pull.notes;
-  for (const note of notes) if (note !== pull.planMessage) terminal.write(`${toPrintable(note)}\n`);
+  for (const note of notes)
+    if (note !== pull.planMessage) terminal.write(`${toPrintable(adviceWords(note, sayCommand))}\n`);
   const last = await Promise.race([show(client, pull, terminal), interrupted.then(() => null)]);
   if (terminal.isInteractive) terminal.write('\n');
   if (last === null) {

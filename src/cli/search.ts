@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { fileSize, gigabytes } from '../core/format-units.ts';
 import type { SayCommand } from '../core/say-command.ts';
+import { adviceWords } from './advice-words.ts';
 import { type CommandDeps, countOf, print, withClient } from './command.ts';
 import type { FoundModel, FoundModels } from './model-api.ts';
 
@@ -31,7 +32,7 @@ export function foundLines({ models, memory_bytes }: FoundModels, query: string,
     ...models.flatMap((model) => [
       ...headLines(model),
       ...quantizationLines(model),
-      ...(model.advice === null ? [] : [`    ${model.advice.message}`]),
+      ...(model.advice === null ? [] : [`    ${adviceWords(model.advice.message, sayCommand)}`]),
     ]),
     '',
     `+ fits into the ${gigabytes(memory_bytes)} that Hearth may use, - does not, ? nobody knows; * is on disk.`,

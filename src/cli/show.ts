@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { AppError } from '../core/errors.ts';
 import { fileSize, memorySize } from '../core/format-units.ts';
 import type { SayCommand } from '../core/say-command.ts';
+import { adviceWords } from './advice-words.ts';
 import { safeText } from './chat/chat.ts';
 import type { HearthClient } from './client.ts';
 import { type CommandDeps, print, withClient } from './command.ts';
@@ -29,7 +30,13 @@ export function addShowCommand(program: Command, deps: CommandDeps): void {
             const { record, header } = known;
             if (flags.template) deps.terminal.write(`${safeText(templateOf(header, name)).trimEnd()}\n`);
             else if (flags.license) print(deps.terminal, flags.json, licenceOf(header), licenceLines(header, name));
-            else print(deps.terminal, flags.json, { ...record, ...fileFacts(header) }, modelLines(record, header));
+            else
+              print(
+                deps.terminal,
+                flags.json,
+                { ...record, ...fileFacts(header) },
+                modelLines(record, header, deps.sayCommand),
+              );
             return 0;
           }),
         );
@@ -41,7 +48,7 @@ export function addShowCommand(program: Command, deps: CommandDeps): void {
 export async function describeModel(client: HearthClient, sayCommand: SayCommand, name: string): Promise<string[]> {
   return namingModel(client, sayCommand, name, async () => {
     const known = await lookUp(client, name);
-    return 'elsewhere' in known ? elsewhereLines(known.elsewhere) : modelLines(known.record, known.header);
+    return 'elsewhere' in known ? elsewhereLines(known.elsewhere) : modelLines(known.record, known.header, sayCommand);
   });
 }
 
@@ -98,7 +105,7 @@ function licenceLines(header: ModelHeader, name: string): string[] {
 }
 
 /** A model for people. */
-export function modelLines(model: ModelRecord, header: ModelHeader): string[] {
+export function modelLines(model: ModelRecord, header: ModelHeader, sayCommand: SayCommand): string[] {
   const chosen = model.variants.find(({ quantization }) => quantization === model.quantization);
   const licence = licenceOf(header)['license'] ?? licenceOf(header)['license.name'] ?? 'unknown';
   const names = otherNames(model, model.quantization);
@@ -122,7 +129,7 @@ export function modelLines(model: ModelRecord, header: ModelHeader): string[] {
     ...memoryFacts(model, chosen),
     ...(chosen?.files ?? []).map((file): [string, string] => ['file', file]),
     ...otherVariants(model),
-    ...(model.advice === null ? [] : [['speed', model.advice.message] as [string, string]]),
+    ...(model.advice === null ? [] : [['speed', adviceWords(model.advice.message, sayCommand)] as [string, string]]),
     ...model.notes.map((note): [string, string] => ['note', note]),
   ];
   const width = Math.max(...facts.map(([label]) => label.length));

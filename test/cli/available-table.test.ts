@@ -34,7 +34,7 @@ describe('the table of what can be pulled', () => {
     expect(lines).toEqual([
       'For machines with 4 GB of memory:',
       '  tiny     chat       32k tokens  q4_k_m (491 MB)        mit',
-      '    Q4_0 is faster: hearth pull tiny:Q4_0',
+      '    Q4_0 is faster: "hearth pull tiny:Q4_0"',
       '  vectors  embedding  512 tokens  q4_k_m (491 MB)        apache-2.0',
       '',
       'For machines with 32 GB of memory:',

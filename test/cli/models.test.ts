@@ -204,9 +204,11 @@ describe('hearth search, cp and pull', () => {
       const found = await search(...all);
       return { ...found, models: found.models.map((model) => ({ ...model, advice })) };
     };
-    expect((await run('search', 'tiny')).text).toContain('- f16     9.0 GB\n    Q4_0 is faster: hearth pull x:Q4_0\n');
+    expect((await run('search', 'tiny')).text).toContain(
+      '- f16     9.0 GB\n    Q4_0 is faster: "hearth pull x:Q4_0"\n',
+    );
     harness.engine.models[0]!.advice = advice;
-    expect((await run('show', 'tiny')).text).toContain('speed         Q4_0 is faster: hearth pull x:Q4_0\n');
+    expect((await run('show', 'tiny')).text).toContain('speed         Q4_0 is faster: "hearth pull x:Q4_0"\n');
   });
 
   it('says that nothing was found, and what of the search failed', async () => {

@@ -10,6 +10,7 @@ import { logLine } from '../../src/cli/logs.ts';
 import { privacyLines } from '../../src/cli/privacy.ts';
 import type { LiveState } from '../../src/cli/status-api.ts';
 import { memoryLines, requestStatusLines, statusLines } from '../../src/cli/status-lines.ts';
+import { commandSayer } from '../../src/core/say-command.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import { createHarness, type Harness, testConfig } from '../http/harness.ts';
 import { runCli } from '../support/run-cli.ts';
@@ -75,6 +76,8 @@ const about = {
   startedAt: new Date('2026-11-29T08:00:00Z'),
   now: new Date('2026-11-29T10:05:00Z'),
 };
+
+const sayCommand = commandSayer('./hearth');
 
 describe('the status of a server', () => {
   it('has memory by part, models, requests, batches, providers and the day', () => {
@@ -247,7 +250,7 @@ describe('a measurement', () => {
       { streams: 1, tokens_per_second: 100, tokens_per_second_each: 100, first_token_ms: 16 },
       { streams: 4, tokens_per_second: 400, tokens_per_second_each: 100, first_token_ms: 16 },
     ]);
-    expect(benchLines(model, result)).toEqual([
+    expect(benchLines(model, result, sayCommand)).toEqual([
       'tiny:q8_0 on 1 thread, kernels haswell (built here), loaded in 1.2 s',
       '',
       '                      TOKENS/S   EACH  FIRST TOKEN',
@@ -260,7 +263,7 @@ describe('a measurement', () => {
 
   it('says what the kernels bring or would bring, and which quantization is faster', async () => {
     const result = { prompts: [], decode: [], notes: [] };
-    const linesOf = (changes: Partial<BenchModel>) => benchLines({ ...model, ...changes }, result).slice(3);
+    const linesOf = (changes: Partial<BenchModel>) => benchLines({ ...model, ...changes }, result, sayCommand).slice(3);
     const gain_of_built = { prompt: 4.33, decode: 2, measured_here: true };
     expect(linesOf({ kernels: { name: 'sse42', built_here: true, gain_of_built } })).toEqual([
       '',
@@ -271,7 +274,7 @@ describe('a measurement', () => {
     expect(linesOf({ kernels: { name: 'sse42', built_here: false, gain_of_built: other }, advice })).toEqual([
       '',
       '"npm run build:kernels" would make its prompts 4.3 and answers 2.0 times as fast, measured on another machine with such kernels.',
-      `${advice.message}.`,
+      'Q4_K_M reads prompts at 0.5 of Q4_0\'s speed on this processor: "./hearth pull x:Q4_0".',
     ]);
     const none = { prompt: 1.01, decode: 1, measured_here: true };
     expect(linesOf({ kernels: { name: 'zen4', built_here: false, gain_of_built: none } })).toEqual([]);
