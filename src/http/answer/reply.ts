@@ -107,7 +107,6 @@ export function sendStream<Item>(
   const untilApart = async () => {
     const leftMs = lastRecordMs + apartMs - performance.now();
     if (leftMs > 0) await pause(leftMs);
-    lastRecordMs = performance.now();
   };
   /** Whether more may come: not for who is gone, nor for who does not read. */
   const pushNext = (record: Item): boolean => {
@@ -122,6 +121,7 @@ export function sendStream<Item>(
     for await (const record of records) {
       if (framing.isApart) await untilApart();
       if (!pushNext(record)) return;
+      lastRecordMs = performance.now();
       if (raw.writableLength > yieldBytes) await nextTurn();
     }
   };
