@@ -65,7 +65,6 @@ export function createBatchLoop(deps: {
   let idleWork: { run: () => Promise<void>; drop: () => void } | null = null;
 
   const applyCancels = async () => {
-    if (cancelled.size === 0) return;
     for (const slot of slots) if (slot.task && cancelled.has(slot.task.id)) await reports.end(slot, 'cancelled');
     for (let index = waiting.length - 1; index >= 0; index--) {
       const task = waiting[index]!;
@@ -77,7 +76,7 @@ export function createBatchLoop(deps: {
   };
 
   const step = async () => {
-    await applyCancels();
+    if (cancelled.size > 0) await applyCancels();
     // Of a copy the library first notes that it is to be made, and makes it with the next step: until then nothing may be
     // loaded or taken back into the slot that it comes from.
     if (!(await sharing.advanceFollowers())) await sharing.admit(waiting);
