@@ -1,7 +1,8 @@
 import { createParser } from 'eventsource-parser';
+import { createAlikeRecords } from '../../wire/alike-records.ts';
 import { createSseRecords } from '../../wire/sse-records.ts';
 import { brokenAnswer } from '../messages/broken-answer.ts';
-import { type JsonObject, parseObject } from '../messages/json.ts';
+import { type JsonObject, objectAt, parseObject, textAt } from '../messages/json.ts';
 import { excerptOf } from './errors.ts';
 
 /** A record of an event stream as it came, and what it says. */
@@ -34,9 +35,20 @@ export function createEventReader(provider: string): EventReader {
       if (event === null) throw brokenAnswer(provider, `sent an event that is no JSON: ${excerptOf(data)}`);
     },
   });
+  const alike = createAlikeRecords();
+  /** The piece of text to which others are compared. */
+  let last: JsonObject = {};
   const read = (bytes: Uint8Array): ReadRecord => {
+    const same = alike.textOf(bytes);
+    if (same !== null) return { bytes, event: { ...last, delta: { ...objectAt(last, 'delta'), text: same } } };
     event = null;
-    parser.feed(decoder.decode(bytes, { stream: true }));
+    const text = decoder.decode(bytes, { stream: true });
+    parser.feed(text);
+    const value = event === null ? null : textOfPiece(event);
+    if (event !== null && value !== null) {
+      last = event;
+      alike.learn(bytes, text, { key: 'text', value });
+    }
     return { bytes, event };
   };
   return {
@@ -54,4 +66,10 @@ export function createEventReader(provider: string): EventReader {
       return rest.length === 0 ? [] : [read(Buffer.from([...rest, ...missing]))];
     },
   };
+}
+
+/** Of an event that is a piece of text; null: it is another one. */
+function textOfPiece(event: JsonObject): string | null {
+  const delta = event['type'] === 'content_block_delta' ? objectAt(event, 'delta') : null;
+  return delta?.['type'] === 'text_delta' ? textAt(delta, 'text') : null;
 }

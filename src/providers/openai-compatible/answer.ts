@@ -1,6 +1,7 @@
 import { createParser } from 'eventsource-parser';
 import { AppError } from '../../core/errors.ts';
 import type { ProviderEvent, StreamEvent } from '../../core/events.ts';
+import { createAlikeRecords } from '../../wire/alike-records.ts';
 import type { AnswerReading, Heard } from '../../wire/answer-events.ts';
 import { createSseRecords } from '../../wire/sse-records.ts';
 import { type ClientAnswer, createGathering } from './client.ts';
@@ -66,6 +67,8 @@ function headOf(status: number, headers: Readonly<Record<string, string>>, type:
   return { type: 'relay-head', status, headers: { ...toldHeaders(headers), 'content-type': type } };
 }
 
+const decoder = new TextDecoder();
+
 function readingOfStream(
   { status, headers }: Pick<ClientAnswer, 'status' | 'headers'>,
   reader: AnswerReader,
@@ -75,8 +78,16 @@ function readingOfStream(
   const { isRelayed } = passing;
   const records = createSseRecords(maxRecordBytes);
   const data = createDataReader();
+  const alike = createAlikeRecords();
+  /** What the record says to which others are compared. */
+  let last: unknown = null;
   /** One record: what passes of it. `heard` gets what it says. */
   const read = (record: Uint8Array, heard: StreamEvent[]): { shown: Uint8Array | null; isWhole: boolean } => {
+    const same = reader.again === undefined ? null : alike.textOf(record);
+    if (same !== null) {
+      heard.push(...reader.again!(same));
+      return { shown: passing.passed(record, last), isWhole: false };
+    }
     const text = data.read(record);
     if (text === '[DONE]') {
       heard.push(...reader.end(true));
@@ -86,6 +97,11 @@ function readingOfStream(
     if (json === undefined) throw unreadable({ status: 200, headers: {}, text: text! }, deps);
     if (json === null) return { shown: record, isWhole: false };
     heard.push(...reader.read(json));
+    const value = reader.onlyText?.(json) ?? null;
+    if (value !== null) {
+      last = json;
+      alike.learn(record, decoder.decode(record), { key: 'content', value });
+    }
     // Whatever becomes of the connection then, the answer is whole.
     const isWhole = reader.isOver?.() ?? false;
     if (isWhole) heard.push(...reader.end(true));

@@ -68,7 +68,24 @@ export function createCompletionReader(deps: ReaderDeps): AnswerReader {
     return events;
   };
 
+  /** The choice of which the last record that was only text was a piece. */
+  let lastIndex = 0;
+
   return {
+    onlyText(json) {
+      const [raw, ...others] = listAt(json, 'choices');
+      if (!isJson(raw) || others.length > 0 || (isJson(json) && json['usage'])) return null;
+      const index = typeof raw['index'] === 'number' ? raw['index'] : 0;
+      if (index >= deps.choices) return null;
+      lastIndex = index;
+      return onlyTextOf(raw);
+    },
+    again(text) {
+      const choice = choiceOf(lastIndex);
+      const events = choice.blocks.text(text);
+      if (events.length > 0) choice.hasContent = true;
+      return events;
+    },
     read(json) {
       const failure = failureOf(json, deps);
       if (failure) throw failure;
@@ -91,6 +108,14 @@ export function createCompletionReader(deps: ReaderDeps): AnswerReader {
       return [...events, { type: 'finish', ...endings[0]!, usage, timings: unknownTimings }];
     },
   };
+}
+
+/** The content of a piece that says nothing else which is to be told again when it comes again; null: it is another one. */
+function onlyTextOf(raw: Json): string | null {
+  const { delta } = raw;
+  if (!isJson(delta) || raw['logprobs'] || 'message' in raw || 'text' in raw) return null;
+  const isOther = ([name, value]: [string, unknown]) => name !== 'content' && name !== 'role' && value !== null;
+  return Object.entries(delta).some(isOther) ? null : textAt(delta, 'content');
 }
 
 /** The content of a choice: `delta` of a chunk, `message` of a whole answer, `text` of a completion. */

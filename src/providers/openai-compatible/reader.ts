@@ -12,6 +12,13 @@ export interface AnswerReader {
    * `upstream_unavailable` where the answer is not whole.
    */
   end(hasEnded: boolean): StreamEvent[];
+  /**
+   * The text of a record that was read, where another one that differs in nothing else can be told by `again`; null: it says more.
+   * Left out, with `again`: each record is read whole.
+   */
+  onlyText?(json: unknown): string | null;
+  /** What `read` would say of the last such record with this text. */
+  again?(text: string): StreamEvent[];
   /** Whether an event has come that is the last of a stream; left out: only `[DONE]` is. */
   isOver?(): boolean;
 }
