@@ -33,8 +33,13 @@ export const batchViews = z
   .object({ data: z.array(batchView), has_more: z.boolean(), last_id: z.string().nullable() })
   .transform(({ data, has_more, last_id }) => ({ batches: data, next: has_more ? last_id : null }));
 
-/** Left out by older servers. */
-export const batchStatus = z.object({ progress: z.object({ paused: z.string().nullable().default(null) }) });
+/** Older servers leave some of it out. */
+export const batchStatus = z.object({
+  progress: z.looseObject({
+    paused: z.string().nullable().default(null),
+    cloud: z.object({ requests: count, most_usd: count.nullable() }).nullable().default(null),
+  }),
+});
 
 /** A line of a file of results or of errors. */
 export const resultLine = z.object({

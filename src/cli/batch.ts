@@ -5,8 +5,9 @@ import { AppError } from '../core/errors.ts';
 import { toPrintable } from '../core/printable.ts';
 import { batchLine, errorLines, followBatch, isOver } from './batch-progress.ts';
 import { addBatchRunCommand } from './batch-run.ts';
-import type { BatchView, HearthClient } from './client.ts';
+import type { BatchProgress, BatchView, HearthClient } from './client.ts';
 import { type CommandDeps, print, withClient } from './command.ts';
+import { usd } from './cost.ts';
 
 interface CreateFlags {
   endpoint?: string;
@@ -111,14 +112,24 @@ async function showBatch(
     }
     return showBatch(client, batch, { terminal, interrupted, sayCommand } as CommandDeps, { json });
   }
-  print(terminal, json, begun, [batchLine(begun)]);
+  const progress = isOver(begun) ? null : await client.batchProgress(begun.id);
+  const lines = [batchLine(begun), ...(progress?.cloud ? [cloudLine(progress.cloud)] : [])];
+  print(terminal, json, { ...begun, ...(progress && { progress }) }, lines);
   for (const line of errorLines(begun)) terminal.fail(toPrintable(line));
-  if (!isOver(begun)) {
-    const pause = json ? null : await client.batchPause(begun.id);
-    if (pause !== null) terminal.fail(`No requests are begun now: ${pauseWords[pause] ?? toPrintable(pause)}.`);
+  if (progress !== null) {
+    const { paused } = progress;
+    if (paused !== null && !json) {
+      terminal.fail(`No requests are begun now: ${pauseWords[paused] ?? toPrintable(paused)}.`);
+    }
     return 0;
   }
   return begun.status === 'completed' && begun.request_counts.failed === 0 ? 0 : 1;
+}
+
+/** What of it is at providers. */
+function cloudLine({ requests, most_usd: most }: NonNullable<BatchProgress['cloud']>): string {
+  const cost = most === null ? 'for a price that nobody knows' : `for ${usd(most)} USD at most`;
+  return `${requests} of them ${requests === 1 ? 'is' : 'are'} in batches of providers, ${cost}`;
 }
 
 /** Why nothing is begun, in words. */

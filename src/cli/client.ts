@@ -130,6 +130,14 @@ export interface BatchView {
   [more: string]: unknown;
 }
 
+/** What keeps a batch, and what of it is elsewhere. */
+export interface BatchProgress {
+  /** Why no requests of it are begun now, as a word of the server; null: nothing is in the way. */
+  paused: string | null;
+  /** Its requests that are in batches of providers, and the most that they may cost in USD; null: none are. */
+  cloud: { requests: number; most_usd: number | null } | null;
+}
+
 /** A batch that is to be made. */
 export interface NewBatch {
   fileId: string;
@@ -177,8 +185,7 @@ export interface HearthClient extends OperationsClient, ChatClient, ModelClient 
   /** The newest first. */
   batches(): Promise<BatchView[]>;
   batch(id: string): Promise<BatchView>;
-  /** Why no requests of it are begun now, as a word of the server; null: nothing is in the way. */
-  batchPause(id: string): Promise<string | null>;
+  batchProgress(id: string): Promise<BatchProgress>;
   cancelBatch(id: string): Promise<BatchView>;
   close(): Promise<void>;
 }

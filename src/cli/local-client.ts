@@ -120,7 +120,7 @@ export function localClient({
     createBatch: needsServer,
     batches: needsServer,
     batch: needsServer,
-    batchPause: needsServer,
+    batchProgress: needsServer,
     cancelBatch: needsServer,
     async close() {
       if (alive !== null) clearInterval(alive);

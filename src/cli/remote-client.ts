@@ -139,7 +139,7 @@ export function remoteClient(deps: {
       return all;
     },
     batch: (id) => ask('GET', batchPath(id), batchView),
-    batchPause: async (id) => (await ask('GET', statusPath(id), batchStatus)).progress.paused,
+    batchProgress: async (id) => (await ask('GET', statusPath(id), batchStatus)).progress,
     cancelBatch: (id) => ask('POST', `${batchPath(id)}/cancel`, batchView),
     close: async () => transport.close(),
   };

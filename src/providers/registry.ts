@@ -31,8 +31,13 @@ export interface Providers {
    * that run keep the old ones to their end. Throws, and changes nothing, when one cannot be built.
    */
   apply(config: CloudConfig): void;
-  /** Switches a provider on or off until the next `apply`. Throws a `RangeError` for one that is not configured. */
+  /**
+   * Switches a provider on or off by hand. That outlives `apply`, until it is switched back or the configuration says another
+   * thing of whether this one is on. Throws a `RangeError` for one that is not configured.
+   */
   enable(id: string, enabled: boolean): void;
+  /** Whether it is on or off by hand, against the configuration. */
+  isSwitched(id: string): boolean;
 }
 
 export function createProviders(deps: {
@@ -46,11 +51,15 @@ export function createProviders(deps: {
   const { clock, log, factories, instance } = deps;
   const local = createLocalProvider({ engine: deps.engine });
   let built = new Map<string, { config: ProviderConfig; provider: Provider }>();
-  let enabled = new Set<string>();
+  /** What the configuration says of whether each is on. */
+  let configured = new Map<string, boolean>();
+  /** Those that are the other way round by hand. */
+  const switched = new Set<string>();
   let current: ReadonlyMap<string, Provider> = new Map();
 
+  const isOn = (id: string) => (configured.get(id) ?? false) !== switched.has(id);
   const show = () => {
-    const on = [...built].filter(([id]) => enabled.has(id)).map(([id, { provider }]) => [id, provider] as const);
+    const on = [...built].filter(([id]) => isOn(id)).map(([id, { provider }]) => [id, provider] as const);
     current = new Map([[localProviderId, local], ...on]);
   };
   const providers: Providers = {
@@ -68,16 +77,19 @@ export function createProviders(deps: {
       });
       const retired = [...built.values()].filter((before) => !next.some(([, one]) => one === before));
       built = new Map(next);
-      enabled = new Set([...configs.values()].filter((config) => config.enabled).map(({ id }) => id));
+      const said = new Map([...configs.values()].map((config) => [config.id, config.enabled]));
+      for (const id of switched) if (said.get(id) !== configured.get(id)) switched.delete(id);
+      configured = said;
       show();
       for (const { provider } of retired) provider.retire?.();
     },
-    enable(id, isOn) {
+    enable(id, wanted) {
       if (!built.has(id)) throw new RangeError(`There is no provider called "${id}".`);
-      if (isOn) enabled.add(id);
-      else enabled.delete(id);
+      if (wanted === configured.get(id)) switched.delete(id);
+      else switched.add(id);
       show();
     },
+    isSwitched: (id) => switched.has(id),
   };
   providers.apply(deps.cloud);
   return providers;

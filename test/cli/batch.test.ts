@@ -45,6 +45,17 @@ async function requestFile(...lines: string[]): Promise<string> {
 }
 
 describe('hearth batch', () => {
+  it('shows what of a batch is at providers, and the most that it may cost', async () => {
+    const made = await run('create', await requestFile(line('a'), line('b')), '--json');
+    const { id } = JSON.parse(made.text);
+    harness.jobs.shareOf = async () => ({ items: 2, mostNanoUsd: 1_500_000_000n });
+    expect((await run('show', id)).text).toMatch(
+      /^batch_\S+ .* 0 of 2 .*\n2 of them are in batches of providers, for 1\.50 USD at most\n$/,
+    );
+    const json = JSON.parse((await run('show', id, '--json')).text);
+    expect(json.progress.cloud).toEqual({ requests: 2, most_usd: 1.5 });
+  });
+
   it('makes a batch of a file, shows it, waits for it and prints its results', async () => {
     const path = await requestFile(line('a'), line('b'));
     const made = await run('create', path, '--metadata', 'night=1', '--json');

@@ -283,6 +283,7 @@ export async function createHarness(
         if (enabled) off.delete(id);
         else off.add(id);
       },
+      isSwitched: (id) => off.has(id),
     },
     breakers,
     limits: providerLimits,

@@ -39,16 +39,30 @@ describe('the providers of the server', () => {
     expect([...providers.all().keys()]).toEqual(['local', 'openai', 'qwen']);
   });
 
-  it('are switched by hand, ready at once, until the configuration is read again', () => {
+  it('are switched by hand, ready at once, which outlives a configuration that says of them what it said', () => {
     const { providers, apply, made } = setup(two);
     providers.enable('qwen', true);
     providers.enable('openai', false);
     expect([...providers.current().keys()]).toEqual(['local', 'qwen']);
     expect(providers.current().get('qwen')!.status()).toEqual({ state: 'ready', reason: null });
     expect(() => providers.enable('cursor', true)).toThrow(RangeError);
+    expect(['openai', 'qwen'].map(providers.isSwitched)).toEqual([true, true]);
     apply(two);
-    expect([...providers.current().keys()]).toEqual(['local', 'openai']);
+    expect([...providers.current().keys()]).toEqual(['local', 'qwen']);
     expect(made).toHaveLength(2);
+    // Back to what the file says is by hand no more.
+    providers.enable('openai', true);
+    expect(['openai', 'qwen'].map(providers.isSwitched)).toEqual([false, true]);
+  });
+
+  it('that were switched by hand are as the file says once it says another thing of them', () => {
+    const { providers, apply } = setup(two);
+    providers.enable('openai', false);
+    apply('providers: { openai: { api_key: a, enabled: false }, qwen: { api_key: b } }');
+    expect([...providers.current().keys()]).toEqual(['local', 'qwen']);
+    expect(providers.isSwitched('openai')).toBe(false);
+    apply('providers: { openai: { api_key: a }, qwen: { api_key: b } }');
+    expect([...providers.current().keys()]).toEqual(['local', 'openai', 'qwen']);
   });
 
   it('stay the same where the file only switches them, and are built anew where it changes more', () => {

@@ -34,8 +34,13 @@ interface ProviderDirectory {
   current(): ReadonlyMap<string, Provider>;
   /** The same with those that are off. */
   all(): ReadonlyMap<string, Provider>;
-  /** Switches one on or off until the configuration is read again. Throws a `RangeError` for one that is not configured. */
+  /**
+   * Switches one on or off by hand, until it is switched back or the configuration says another thing of it. Throws a `RangeError` for
+   * one that is not configured.
+   */
   enable(id: string, enabled: boolean): void;
+  /** Whether it is on or off by hand, against the configuration. */
+  isSwitched(id: string): boolean;
 }
 
 /** What the HTTP layer is given by the composition root. */

@@ -44,6 +44,12 @@ describe('/api/v1/jobs', () => {
     expect((await jobs()).paused).toBe('ups');
   });
 
+  it('has what of a batch is at providers, and the most that it may cost', async () => {
+    await createBatch('one', 2);
+    harness.jobs.shareOf = async () => ({ items: 2, mostNanoUsd: 1_500_000_000n });
+    expect((await jobs()).jobs[0].cloud).toEqual({ requests: 2, most_usd: 1.5 });
+  });
+
   it('cancels a batch of another key', async () => {
     const id = await createBatch('two', 2);
     const cancelled = await harness.send('POST', `/api/v1/jobs/${id}/cancel`, undefined, as('one'));

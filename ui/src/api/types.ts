@@ -191,6 +191,8 @@ export interface ProviderLight {
   display_name: string;
   type: 'local' | 'anthropic' | 'bedrock' | 'openai-compatible';
   enabled: boolean;
+  /** `request`: switched by hand, against the configuration. */
+  enabled_by: 'configuration' | 'request';
   status: 'healthy' | 'degraded' | 'unhealthy' | 'unknown' | 'disabled';
   error: string | null;
   latency_ms: number | null;
@@ -420,6 +422,8 @@ export interface Job {
   ended_at: string | null;
   expires_at: string;
   left_seconds: number | null;
+  /** Its requests that are in batches of providers; left out: none are. */
+  cloud?: { requests: number; most_usd: number | null } | undefined;
 }
 
 export interface JobList {

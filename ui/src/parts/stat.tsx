@@ -40,3 +40,13 @@ export function Progress({ share, label }: { share: number | null; label: string
     </div>
   );
 }
+
+/** A name and what it has, in a list of such. */
+export function Fact({ name, text }: { name: string; text: string }) {
+  return (
+    <div>
+      <dt class="soft">{name}</dt>
+      <dd>{text}</dd>
+    </div>
+  );
+}

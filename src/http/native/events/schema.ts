@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { count as bytes, count } from '../../fields/answer-values.ts';
+import { enabledBy } from '../../fields/enabled-by.ts';
 import { nativeModel } from '../models/models.ts';
 import { liveRequest } from '../status/status.ts';
 import { nativePull } from '../store/store.ts';
@@ -53,6 +54,7 @@ const provider = z
     display_name: z.string(),
     type: z.enum(['local', 'anthropic', 'bedrock', 'openai-compatible']),
     enabled: z.boolean(),
+    enabled_by: enabledBy,
     status: z.enum(['healthy', 'degraded', 'unhealthy', 'unknown', 'disabled']),
     error: z.string().nullable(),
     latency_ms: z.number().nullable(),

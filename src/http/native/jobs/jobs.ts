@@ -2,8 +2,9 @@ import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { z } from 'zod';
 import { AppError } from '../../../core/errors.ts';
-import { type Batch, leftMs, pauseReasons } from '../../../jobs/jobs.ts';
+import { type AwayShare, type Batch, leftMs, pauseReasons } from '../../../jobs/jobs.ts';
 import { count, timestamp } from '../../fields/answer-values.ts';
+import { cloudShare, toCloudShare } from '../../fields/cloud-share.ts';
 import { wholeNumber } from '../../fields/query-values.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { errorAnswers, jsonAnswer } from '../../mount/describe.ts';
@@ -35,6 +36,7 @@ const job = z
     left_seconds: count
       .nullable()
       .meta({ description: 'If it goes on as so far; null: nobody knows, or it has ended.' }),
+    cloud: cloudShare.optional(),
   })
   .meta({ id: 'Job' });
 
@@ -62,6 +64,8 @@ export function addJobRoutes(
   const app = instance.withTypeProvider<FastifyZodOpenApiTypeProvider>();
   const tags = [mount.tag];
   const errors = errorAnswers(mount.errorSchema);
+  // Of one that has ended nothing is elsewhere any more.
+  const shareOf = async (batch: Batch) => (batch.state === 'ended' ? null : jobs.shareOf(batch.id));
 
   app.get('/jobs', {
     config: { scope: 'admin' },
@@ -77,7 +81,7 @@ export function addJobRoutes(
       const batches = page?.batches ?? [];
       const now = clock.now();
       return {
-        jobs: batches.map((batch) => toJob(batch, now)),
+        jobs: await Promise.all(batches.map(async (batch) => toJob(batch, now, await shareOf(batch)))),
         has_more: page?.hasMore ?? false,
         paused: jobs.pause(),
       };
@@ -100,12 +104,12 @@ export function addJobRoutes(
     handler: async ({ params: { batch_id: id } }) => {
       const batch = await jobs.cancel(id, everybody);
       if (batch === null) throw new AppError('not_found', 'There is no batch of this id.', { field: 'batch_id' });
-      return toJob(batch, clock.now());
+      return toJob(batch, clock.now(), await shareOf(batch));
     },
   });
 }
 
-function toJob(batch: Batch, now: Date): z.input<typeof job> {
+function toJob(batch: Batch, now: Date, away: AwayShare | null): z.input<typeof job> {
   const left = leftMs(batch, now);
   return {
     id: batch.id,
@@ -118,5 +122,6 @@ function toJob(batch: Batch, now: Date): z.input<typeof job> {
     ended_at: batch.endedAt?.toISOString() ?? null,
     expires_at: batch.expiresAt.toISOString(),
     left_seconds: left === null ? null : Math.round(left / 1_000),
+    ...(away && { cloud: toCloudShare(away) }),
   };
 }

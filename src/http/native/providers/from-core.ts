@@ -9,6 +9,8 @@ export interface ProviderView {
   provider: Provider;
   config: ProviderConfig | null;
   isOn: boolean;
+  /** By hand, against the configuration. */
+  isSwitched: boolean;
   /** Null: it is off. */
   health: ProviderHealth | null;
   /** Its models, as it lists them; those of the configuration where it does not. */
@@ -51,12 +53,13 @@ function hasTools({ configured, capabilities }: ModelView): boolean {
 
 /** One entry of the list. */
 export function toListed(view: ProviderView, withModels: boolean) {
-  const { provider, config, isOn, health, models, defaultModel } = view;
+  const { provider, config, isOn, isSwitched, health, models, defaultModel } = view;
   return {
     id: provider.id,
     display_name: displayNameOf(view),
     type: config?.type ?? ('local' as const),
     enabled: isOn,
+    enabled_by: isSwitched ? ('request' as const) : ('configuration' as const),
     // Whoever was never asked has done nothing wrong.
     healthy: isOn && health?.status !== 'unhealthy',
     status: statusOf(view),
@@ -77,12 +80,13 @@ function statusOf({ isOn, health }: ProviderView) {
 
 /** How it is, and no more. `circuits`: those of all providers. */
 export function toLight(view: ProviderView, circuits: readonly CircuitStatus[]) {
-  const { provider, config, health, isOn } = view;
+  const { provider, config, health, isOn, isSwitched } = view;
   return {
     id: provider.id,
     display_name: displayNameOf(view),
     type: config?.type ?? ('local' as const),
     enabled: isOn,
+    enabled_by: isSwitched ? ('request' as const) : ('configuration' as const),
     status: statusOf(view),
     error: health?.error ?? null,
     latency_ms: health?.latencyMs ?? null,

@@ -104,7 +104,7 @@ export function addProviderRoutes(instance: FastifyInstance, deps: RouteDeps, mo
     schema: {
       summary: 'Switch a provider on or off',
       description:
-        'Until the configuration is read again, or the server starts anew. Requests that run go on; new ones pass it over.',
+        'It stays so when the configuration is read again, until it is switched back, the configuration says another thing of it than before, or the server starts anew. Requests that run go on; new ones pass it over.',
       tags,
       params: providerPath,
       body: enableBody,

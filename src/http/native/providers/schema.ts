@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { count, timestamp } from '../../fields/answer-values.ts';
+import { enabledBy } from '../../fields/enabled-by.ts';
 
 const price = z.number().min(0);
 const truth = z.enum(['true', 'false']).transform((text) => text === 'true');
@@ -59,6 +60,7 @@ const listed = z.object({
   display_name: z.string(),
   type: z.enum(['local', 'anthropic', 'bedrock', 'openai-compatible']),
   enabled: z.boolean(),
+  enabled_by: enabledBy,
   healthy: z.boolean(),
   status,
   models_count: count,

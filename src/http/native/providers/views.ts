@@ -60,6 +60,7 @@ export function configuredView(
     provider,
     config: id === localProviderId ? null : config,
     isOn: providers.current().has(id),
+    isSwitched: providers.isSwitched(id),
     health: health.statusOf(id),
     models,
     defaultModel: routing().defaultModels[id] ?? null,

@@ -2,9 +2,9 @@ import type { FastifyInstance } from 'fastify';
 import type { FastifyZodOpenApiTypeProvider } from 'fastify-zod-openapi';
 import { z } from 'zod';
 import { AppError } from '../../../core/errors.ts';
-import { toUsd } from '../../../core/money.ts';
 import { type AwayShare, type Batch, leftMs, type PauseReason, pauseReasons } from '../../../jobs/jobs.ts';
 import { count, timestamp } from '../../fields/answer-values.ts';
+import { cloudShare, toCloudShare } from '../../fields/cloud-share.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { errorAnswers, jsonAnswer } from '../../mount/describe.ts';
 import type { LiveRequest, RequestStatus } from '../../requests/requests.ts';
@@ -28,16 +28,7 @@ const statusAnswer = z
         paused: z.enum(pauseReasons).nullable().meta({
           description: 'Why none of its requests is begun now; null: nothing is in the way, or it has ended.',
         }),
-        cloud: z
-          .object({
-            requests: count,
-            most_usd: z
-              .number()
-              .nullable()
-              .meta({ description: 'The most that they may cost, which is reserved; null: nobody knows.' }),
-          })
-          .optional()
-          .meta({ description: 'Those that are in batches of providers now. Left out: none are.' }),
+        cloud: cloudShare.optional(),
       })
       .optional()
       .meta({ description: 'Of a batch.' }),
@@ -169,9 +160,7 @@ function toBatchStatus(
       failed: counts.errored,
       left_seconds: left === null ? null : Math.round(left / 1_000),
       paused: state === 'in_progress' ? pause : null,
-      ...(away && {
-        cloud: { requests: away.items, most_usd: away.mostNanoUsd === null ? null : toUsd(away.mostNanoUsd) },
-      }),
+      ...(away && { cloud: toCloudShare(away) }),
     },
   };
 }

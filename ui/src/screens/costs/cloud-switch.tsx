@@ -13,10 +13,12 @@ export function CloudSwitch() {
   const failure = useSignal<Failure | null>(null);
   const others = (providers.value ?? []).filter(({ type }) => type !== 'local');
   const on = others.filter(({ enabled }) => enabled);
-  const switchAll = async (enabled: boolean) => {
+  // What the file has off stays so: only what was switched by hand goes back.
+  const byHand = others.filter(({ enabled_by }) => enabled_by === 'request');
+  const switchAll = async (enabled: boolean, which: typeof others) => {
     failure.value = null;
     try {
-      for (const { id } of others) {
+      for (const { id } of which) {
         await ask(`api/v1/providers/${encodeURIComponent(id)}`, { method: 'PATCH', body: { enabled } });
       }
     } catch (thrown) {
@@ -36,12 +38,14 @@ export function CloudSwitch() {
       {on.length === 0 ? (
         <Notice kind="good" title="Nothing can leave the house">
           <p>
-            Every provider is switched off, until the configuration is read again. To keep it so, set{' '}
-            <code>global: {'{ cloud: forbid }'}</code>.
+            Every provider is switched off{byHand.length > 0 ? ', by hand until the server starts anew' : ''}. To keep
+            it so, set <code>global: {'{ cloud: forbid }'}</code>.
           </p>
-          <div class="row">
-            <Button onPress={() => switchAll(true)}>Allow cloud again</Button>
-          </div>
+          {byHand.length > 0 && (
+            <div class="row">
+              <Button onPress={() => switchAll(true, byHand)}>Allow cloud again</Button>
+            </div>
+          )}
         </Notice>
       ) : (
         <Notice kind="info" title="Requests that are marked for it may leave the house">
@@ -50,7 +54,7 @@ export function CloudSwitch() {
             is not marked stays here.
           </p>
           <div class="row">
-            <Button icon="lock" kind="danger" onPress={() => switchAll(false)}>
+            <Button icon="lock" kind="danger" onPress={() => switchAll(false, on)}>
               Forbid cloud
             </Button>
           </div>

@@ -9,7 +9,7 @@ import { FailureNotice, Notice, Waiting } from '../../parts/notice.tsx';
 import { RetryNotice } from '../../parts/retry-notice.tsx';
 import { Progress } from '../../parts/stat.tsx';
 import { ScreenFrame } from '../../shell/screen-frame.tsx';
-import { counted, moment, timeLeft, whole } from '../../text/format.ts';
+import { counted, moment, timeLeft, usd, whole } from '../../text/format.ts';
 
 const items = part('jobs');
 const pauses: Readonly<Record<string, string>> = {
@@ -88,6 +88,12 @@ function JobCard({ job, onChange }: { job: Job; onChange: () => void }) {
         </span>
         <Progress share={counts.total === 0 ? 1 : done / counts.total} label={`Batch ${id}`} />
         <span class="soft">{models.join(', ')}</span>
+        {job.cloud && (
+          <span>
+            {counted(job.cloud.requests, 'request')} in batches of providers,{' '}
+            {job.cloud.most_usd === null ? 'for a price that nobody knows' : `for ${usd(job.cloud.most_usd)} at most`}
+          </span>
+        )}
       </div>
       {failure.value && <FailureNotice title="It was not cancelled" failure={failure.value} />}
       {state === 'in_progress' && (

@@ -5,7 +5,7 @@ import type { CircuitBreakers, LimitsOfProvider, ProviderLight as Provider, Prov
 import { Button } from '../../parts/button.tsx';
 import { FailureNotice, Notice } from '../../parts/notice.tsx';
 import { ProviderLight } from '../../parts/provider-light.tsx';
-import { Progress } from '../../parts/stat.tsx';
+import { Fact, Progress } from '../../parts/stat.tsx';
 import { duration, moment, whole } from '../../text/format.ts';
 
 const limitNames = {
@@ -51,6 +51,9 @@ export function ProviderCard({
       </header>
       <p class="small">
         <ProviderLight provider={provider} isNamed={false} />
+        {provider.enabled_by === 'request' && (
+          <span class="soft"> Switched {enabled ? 'on' : 'off'} by hand, against the configuration.</span>
+        )}
       </p>
       <dl class="stats small">
         {provider.latency_ms !== null && <Fact name="First content after" text={duration(provider.latency_ms)} />}
@@ -86,15 +89,6 @@ export function ProviderCard({
         </div>
       )}
     </section>
-  );
-}
-
-function Fact({ name, text }: { name: string; text: string }) {
-  return (
-    <div>
-      <dt class="soft">{name}</dt>
-      <dd>{text}</dd>
-    </div>
   );
 }
 
