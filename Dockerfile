@@ -68,7 +68,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 COPY --from=vulkan-files /opt/hearth /opt/hearth
 RUN /opt/hearth/docker/setup.sh
-ENV HEARTH_HOST=0.0.0.0 HEARTH_PORT=8000 HEARTH_MODELS=/models HEARTH_DATA=/data UV_USE_IO_URING=0
+ENV HEARTH_IMAGE=1 HEARTH_HOST=0.0.0.0 HEARTH_PORT=8000 HEARTH_MODELS=/models HEARTH_DATA=/data UV_USE_IO_URING=0
 VOLUME ["/models", "/data"]
 EXPOSE 8000
 STOPSIGNAL SIGTERM
@@ -83,7 +83,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 COPY --from=cuda-files /opt/hearth /opt/hearth
 RUN /opt/hearth/docker/setup.sh
-ENV HEARTH_HOST=0.0.0.0 HEARTH_PORT=8000 HEARTH_MODELS=/models HEARTH_DATA=/data UV_USE_IO_URING=0 \
+ENV HEARTH_IMAGE=1 HEARTH_HOST=0.0.0.0 HEARTH_PORT=8000 HEARTH_MODELS=/models HEARTH_DATA=/data UV_USE_IO_URING=0 \
     NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility \
     LD_LIBRARY_PATH=/usr/local/nvidia/lib:/usr/local/nvidia/lib64:/usr/local/cuda/lib64
 VOLUME ["/models", "/data"]
@@ -103,7 +103,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 COPY --from=cpu-files /opt/hearth /opt/hearth
 RUN /opt/hearth/docker/setup.sh
-ENV HEARTH_HOST=0.0.0.0 HEARTH_PORT=8000 HEARTH_MODELS=/models HEARTH_DATA=/data UV_USE_IO_URING=0
+ENV HEARTH_IMAGE=1 HEARTH_HOST=0.0.0.0 HEARTH_PORT=8000 HEARTH_MODELS=/models HEARTH_DATA=/data UV_USE_IO_URING=0
 VOLUME ["/models", "/data"]
 EXPOSE 8000
 STOPSIGNAL SIGTERM

@@ -10,6 +10,7 @@ import {
   modelRecords,
   searchPath,
   showPath,
+  suggestedViews,
 } from './model-api.ts';
 import { needsServerAt } from './needs-server.ts';
 
@@ -25,6 +26,7 @@ export function localModels(
   const needsServer = needsServerAt(address, sayCommand);
   return {
     modelRecords: async () => modelRecords.parse(await askOnce('GET', '/models')),
+    suggestions: async () => suggestedViews.parse(await askOnce('GET', '/catalog/suggestions')),
     modelRecord: async (name) => modelRecord.parse(await askOnce('GET', modelPath(name))),
     modelHeader: async (name) => modelHeader.parse(await askOnce('POST', showPath, { model: name })),
     load: needsServer,

@@ -70,6 +70,13 @@ export const modelRecords = z.object({
 
 export type ModelRecords = z.output<typeof modelRecords>;
 
+/** `GET /catalog/suggestions`: models that suit the machine of the server, the smallest first. */
+export const suggestedViews = z
+  .object({ models: z.array(z.looseObject({ name: z.string(), size_bytes: bytes, tokens_per_second: z.number() })) })
+  .transform(({ models }) => models);
+
+export type SuggestedView = z.output<typeof suggestedViews>[number];
+
 /** The model of another provider that is asked for by this name; null: there is none. */
 export function cloudModelOf({ cloud_models }: ModelRecords, wanted: string): CloudModel | null {
   const isMeant = ({ name, provider, aliases }: CloudModel) =>
@@ -152,6 +159,8 @@ export type FoundModels = z.output<typeof foundModels>;
 export interface ModelClient {
   /** Every model on disk, and those of other providers. */
   modelRecords(): Promise<ModelRecords>;
+  /** Models of the catalogue that suit the machine, the smallest first. */
+  suggestions(): Promise<SuggestedView[]>;
   modelRecord(name: string): Promise<ModelRecord>;
   modelHeader(name: string): Promise<ModelHeader>;
   /** Resolves when it is ready, however long that takes. An abort of `signal` rejects; the server goes on. */

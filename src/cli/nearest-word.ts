@@ -1,9 +1,18 @@
 /** The word that is written most like `word`; null when none is near. */
 export function nearestWord(word: string, words: readonly string[]): string | null {
-  const [best] = words
+  const [best] = measured(word, words);
+  return best && best.edits <= Math.max(1, Math.ceil(best.candidate.length / 3)) ? best.candidate : null;
+}
+
+/** All of them, what is written most like `word` first. */
+export function byNearness(word: string, words: readonly string[]): string[] {
+  return measured(word, words).map(({ candidate }) => candidate);
+}
+
+function measured(word: string, words: readonly string[]) {
+  return words
     .map((candidate) => ({ candidate, edits: editsBetween(word.toLowerCase(), candidate) }))
     .toSorted((left, right) => left.edits - right.edits);
-  return best && best.edits <= Math.max(1, Math.ceil(best.candidate.length / 3)) ? best.candidate : null;
 }
 
 /** Letters to add, take away, replace or swap with their neighbour (optimal string alignment distance). */

@@ -11,6 +11,7 @@ import {
   modelRecords,
   searchPath,
   showPath,
+  suggestedViews,
   unloadedModel,
 } from './model-api.ts';
 import type { Transport } from './transport.ts';
@@ -20,6 +21,7 @@ export function remoteModels(transport: Transport): ModelClient & ChatClient {
   const { ask, askPatiently, lines, send } = transport;
   return {
     modelRecords: () => ask('GET', '/models', modelRecords),
+    suggestions: () => ask('GET', '/catalog/suggestions', suggestedViews),
     modelRecord: (name) => ask('GET', modelPath(name), modelRecord),
     modelHeader: (name) => ask('POST', showPath, modelHeader, { model: name }),
     load: (name, wish, signal) => askPatiently(modelPath(name, '/load'), loadedModel, wish, signal),

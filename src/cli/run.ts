@@ -19,6 +19,7 @@ import {
 } from './chat/chat.ts';
 import type { HearthClient } from './client.ts';
 import { type CommandDeps, print, withClient } from './command.ts';
+import { chooseFirstModel } from './first-model.ts';
 import { loadingLine } from './loading-line.ts';
 import { cloudModelOf } from './model-api.ts';
 import { nearestWord } from './nearest-word.ts';
@@ -63,8 +64,13 @@ export function addRunCommand(program: Command, deps: CommandDeps): void {
     .option('--json', 'print the answer, its tokens and times as JSON')
     .action(async (model: string | undefined, words: string[], flags: RunFlags, command: Command) => {
       await withClient(deps, command, async (client) => {
-        const start = startOf(model ?? 'default', flags);
         const question = words.join(' ').trim();
+        refusePromptAsModel(model, deps);
+        const isChat = deps.keyboard !== null && question === '' && !flags.json;
+        const chosen =
+          model ?? (flags.cloud === 'require' || flags.json ? 'default' : await chooseFirstModel(deps, client, isChat));
+        if (chosen === null) return 130;
+        const start = startOf(chosen, flags);
         if (deps.keyboard !== null && question === '') {
           if (!flags.json) return converse(deps, client, start, deps.keyboard);
           throw new AppError('invalid_request', '--json answers one prompt: name it, or pipe it in.');
@@ -75,6 +81,14 @@ export function addRunCommand(program: Command, deps: CommandDeps): void {
         return answerOnce(deps, client, start, prompt, flags.json ?? false);
       });
     });
+}
+
+/** No model is called like a sentence. */
+function refusePromptAsModel(model: string | undefined, { sayCommand }: CommandDeps): void {
+  if (model === undefined || !/\s/.test(model.trim())) return;
+  throw new AppError('invalid_request', 'The model comes before the prompt.', {
+    fix: `Try ${sayCommand('run default PROMPT')}.`,
+  });
 }
 
 function startOf(model: string, flags: RunFlags): ChatStart {

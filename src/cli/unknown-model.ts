@@ -2,9 +2,11 @@ import { AppError } from '../core/errors.ts';
 import { fileSize } from '../core/format-units.ts';
 import type { SayCommand } from '../core/say-command.ts';
 import type { AvailableView, HearthClient } from './client.ts';
-import { nearestWord } from './nearest-word.ts';
+import type { ModelRecords } from './model-api.ts';
+import { byNearness, nearestWord } from './nearest-word.ts';
 
-const mostNames = 8;
+/** Of what is here, where nothing is like the name. */
+const mostNames = 3;
 
 /** Does something with a model; where there is none of that name, the error says which it may have been. */
 export async function namingModel<T>(
@@ -55,15 +57,7 @@ async function unknownModel(
   cause: AppError,
 ): Promise<AppError> {
   const [here, pullable] = await Promise.all([
-    client.modelRecords().then(
-      ({ models, cloud_models }) => [
-        ...models
-          .filter(({ state }) => state !== 'invalid')
-          .flatMap((model) => [model.name, ...model.aliases, ...model.made_names]),
-        ...cloud_models.flatMap((model) => [model.name, ...model.aliases]),
-      ],
-      () => [],
-    ),
+    client.modelRecords().then(namesIn, () => ({ models: [], all: [] })),
     client.available().catch(() => []),
   ]);
   return new AppError('model_not_found', `There is no model "${name}".`, {
@@ -73,14 +67,26 @@ async function unknownModel(
   });
 }
 
+/** Names of models, and all that lead to one. */
+function namesIn({ models, cloud_models: cloud }: ModelRecords): { models: string[]; all: string[] } {
+  const usable = models.filter(({ state }) => state !== 'invalid');
+  return {
+    models: [...usable, ...cloud].map(({ name }) => name),
+    all: [
+      ...usable.flatMap(({ name, aliases, made_names: made }) => [name, ...aliases, ...made]),
+      ...cloud.flatMap(({ name, aliases }) => [name, ...aliases]),
+    ],
+  };
+}
+
 function wayOut(
   sayCommand: SayCommand,
   name: string,
-  here: readonly string[],
+  here: { models: readonly string[]; all: readonly string[] },
   pullable: readonly AvailableView[],
 ): string {
   const [, base = name, quantization] = /^(.+?)(?::([^:/]+))?$/.exec(name) ?? [];
-  const near = nearestWord(base, here) ?? here.find((other) => begins(other, base));
+  const near = nearestWord(base, here.all) ?? here.all.find((other) => begins(other, base));
   if (near !== undefined && near !== null) {
     const isSame = near.toLowerCase() === base.toLowerCase();
     return isSame && quantization !== undefined
@@ -97,8 +103,16 @@ function wayOut(
     const size = found.quantizations[0]?.sizeBytes ?? null;
     return `${sayCommand(`pull ${found.name}`)} fetches it${size === null ? '' : ` (${fileSize(size)})`}.`;
   }
-  const list = here.length === 0 ? 'No model is here.' : `Here are ${here.slice(0, mostNames).join(', ')}.`;
-  return `${list} ${sayCommand(`search ${base}`)} looks for others.`;
+  return `${listOf(here.models, base, sayCommand)} ${sayCommand(`search ${base}`)} looks for others.`;
 }
 
 const begins = (name: string, word: string) => word.length >= 3 && name.toLowerCase().startsWith(word.toLowerCase());
+
+/** A few of what is here, the likest first, and how to see the others. */
+function listOf(here: readonly string[], name: string, sayCommand: SayCommand): string {
+  if (here.length === 0) return 'No model is here.';
+  const shown = byNearness(name, [...new Set(here)]);
+  if (shown.length <= mostNames) return `Here ${shown.length === 1 ? 'is' : 'are'} ${shown.join(', ')}.`;
+  const others = shown.length - mostNames;
+  return `Here are ${shown.slice(0, mostNames).join(', ')} and ${others} more; ${sayCommand('list')} shows them.`;
+}

@@ -1,4 +1,4 @@
-import { programVariable } from './program-name.ts';
+import { imageVariable, programVariable } from './program-name.ts';
 import { allSettings, fileSources, type Setting, type SettingPath } from './settings.ts';
 import { sourceOf } from './source.ts';
 
@@ -72,6 +72,7 @@ export function unknownVariables(env: Environment): { name: string; known: reado
     ),
     ...Object.values(fileSources).map(({ env: own }) => own.name),
     programVariable,
+    imageVariable,
   ];
   return Object.keys(env)
     .filter((name) => /^HEARTH_(?!TEST_)/.test(name) && !known.includes(name))

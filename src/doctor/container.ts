@@ -1,3 +1,4 @@
+import { imageVariable } from '../config/program-name.ts';
 import type { Box } from './box.ts';
 
 /** The kind of container that this runs in, in words; null: none that can be told. Its advice speaks of a compose file. */
@@ -5,6 +6,11 @@ export function containerOf(box: Pick<Box, 'readFile'>): string | null {
   if (box.readFile('/.dockerenv') !== null) return 'a container of Docker';
   if (box.readFile('/run/.containerenv') !== null) return 'a container of Podman';
   return /\/(docker|kubepods|lxc|containerd)/.test(box.readFile('/proc/1/cgroup') ?? '') ? 'a container' : null;
+}
+
+/** Whether the program is that of our image, whose start takes the rights of `PUID` and `PGID`. */
+export function isImage(box: Pick<Box, 'environment'>): boolean {
+  return box.environment[imageVariable] !== undefined;
 }
 
 /** What to do about something: for a container, and where there is none. */

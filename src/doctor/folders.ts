@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { fileSize } from '../core/format-units.ts';
 import { networkShareOf } from '../files/network-share.ts';
 import type { Box, Owner } from './box.ts';
-import { containerOf } from './container.ts';
+import { containerOf, isImage } from './container.ts';
 import { type Finding, failure, ok, warning } from './finding.ts';
 
 export interface FolderSettings {
@@ -92,7 +92,7 @@ function rightsFix(box: Box, folder: string, owner: Owner | null, setting: strin
   const own = `${user.uid}:${user.gid}`;
   const inContainer = containerOf(box) !== null;
   // Nobody should run as root for the sake of a folder.
-  const take = !inContainer || owner.uid === 0 ? '' : `; PUID=${owner.uid} and PGID=${owner.gid} do as well`;
+  const take = !isImage(box) || owner.uid === 0 ? '' : `; PUID=${owner.uid} and PGID=${owner.gid} do as well`;
   const change = `${inContainer ? 'On the machine itself: ' : ''}chown -R ${own} ${folder}`;
   return `It belongs to ${owner.uid}:${owner.gid}, mode ${modeOf(owner)}; Hearth is ${own}. ${change}${take}; or choose another folder with ${setting}.`;
 }

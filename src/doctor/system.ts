@@ -1,5 +1,5 @@
 import type { Box } from './box.ts';
-import { containerOf } from './container.ts';
+import { containerOf, isImage } from './container.ts';
 import { type Finding, failure, info, ok, warning } from './finding.ts';
 
 const leastNode = 24;
@@ -116,7 +116,7 @@ function checkUser(box: Box, { uid, gid, groups }: NonNullable<Box['user']>): Fi
   const facts = { uid, gid, groups };
   if (uid !== 0) return ok('system.user', 'User', found, { facts });
   const means = 'Hearth needs no such rights, and what reads files of strangers had better not have them.';
-  if (containerOf(box) === null) {
+  if (!isImage(box)) {
     return info('system.user', 'User', `${found} (root)`, {
       facts,
       means,

@@ -4,7 +4,7 @@ import { type LogLine, readLine } from './log-lines.ts';
 
 /**
  * A line of the log for people: `2026-11-29 11:00:00 warn   memory is short  model=tiny`, in local time. Fields without a value
- * are left out, and of an error all but its message: JSON has them.
+ * are left out, and of an error all but the first line of its message: JSON has them.
  */
 export function logText({ time, level, message, requestId, fields }: Omit<LogLine, 'sequence'>): string {
   const more = { ...(requestId !== null && { request: requestId }), ...fields };
@@ -26,7 +26,10 @@ export function textLines(destination: DestinationStream): DestinationStream {
 
 function inWords(value: unknown): string {
   if (typeof value === 'string') return /^[\w.:/-]+$/.test(value) ? value : JSON.stringify(value);
-  if (typeof value === 'object' && value !== null && 'message' in value) return JSON.stringify(value.message);
+  // Libraries put whole reports into a message.
+  if (typeof value === 'object' && value !== null && 'message' in value) {
+    return JSON.stringify(String(value.message).split('\n', 1)[0]);
+  }
   return JSON.stringify(value);
 }
 

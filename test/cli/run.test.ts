@@ -48,6 +48,13 @@ describe('hearth run', () => {
     expect(await run([], ' \n')).toMatchObject({ code: 1, failures: ['There is no prompt: nothing was piped in.'] });
   });
 
+  it('says where the model goes when a prompt stands in its place', async () => {
+    expect(await run(['What is GGUF?'])).toMatchObject({
+      code: 1,
+      failures: ['The model comes before the prompt. Try "hearth run default PROMPT".'],
+    });
+  });
+
   it('hands on what the answer is held to', async () => {
     await run([
       'tiny',
@@ -125,7 +132,7 @@ describe('hearth run', () => {
     ],
     [
       'nothing-like-it',
-      'There is no model "nothing-like-it". Here are tiny, default, tiny-q8_0. "hearth search nothing-like-it" looks for others.',
+      'There is no model "nothing-like-it". Here is tiny. "hearth search nothing-like-it" looks for others.',
     ],
   ])('of a model that is not there, %s, says what may be meant', async (name, expected) => {
     harness.gateway.play(() => {

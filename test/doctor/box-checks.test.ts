@@ -31,7 +31,8 @@ describe('the system', () => {
     [{ glibcVersion: null }, 'glibc', 'error'],
     [{ glibcVersion: '2.34' }, 'glibc', 'ok'],
     [{ user: { uid: 0, gid: 0, groups: [] } }, 'user', 'info'],
-    [{ user: { uid: 0, gid: 0, groups: [] }, files: { '/.dockerenv': '' } }, 'user', 'warning'],
+    [{ user: { uid: 0, gid: 0, groups: [] }, environment: { HEARTH_IMAGE: '1' } }, 'user', 'warning'],
+    [{ user: { uid: 0, gid: 0, groups: [] }, files: { '/.dockerenv': '' } }, 'user', 'info'],
     [{ environment: { UV_USE_IO_URING: '1' }, kernelRelease: '5.10.60-qnap' }, 'io_uring', 'warning'],
     [{ environment: { UV_USE_IO_URING: '1' }, kernelRelease: '6.1.0' }, 'io_uring', 'ok'],
     [{ environment: { UV_USE_IO_URING: '0' }, kernelRelease: '5.10.60-qnap' }, 'io_uring', 'ok'],
@@ -254,7 +255,7 @@ describe('the folders', () => {
     expect(data.fix).not.toContain('PUID');
     const theirs = { owners: { '/data': { ...owner, uid: 1001 } }, unwritable: { '/data': 'EACCES' } };
     expect(findingOf(folders(theirs), 'folders.data').fix).not.toContain('PUID');
-    const inside = folders({ ...theirs, files: { '/.dockerenv': '' } });
+    const inside = folders({ ...theirs, files: { '/.dockerenv': '' }, environment: { HEARTH_IMAGE: '1' } });
     expect(findingOf(inside, 'folders.data').fix).toContain('PUID=1001');
     expect(findingOf(findings, 'folders.models')).toMatchObject({ severity: 'warning', facts: { problem: 'EROFS' } });
   });

@@ -5,9 +5,18 @@ const time = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d /;
 
 function written(isText: boolean, log: (logger: ReturnType<typeof createLogger>) => void): string {
   let text = '';
-  log(createLogger('info', { write: (line) => {
-      text += line;
-    } }, undefined, { isText }));
+  log(
+    createLogger(
+      'info',
+      {
+        write: (line) => {
+          text += line;
+        },
+      },
+      undefined,
+      { isText },
+    ),
+  );
   return text;
 }
 
@@ -30,7 +39,7 @@ describe('the log', () => {
 
   it('has of an error its message, and no character that a terminal obeys', () => {
     const text = written(true, (logger) =>
-      logger.error({ err: new Error('the disk is full\u001b[2J') }, 'lost\u001b[2J'),
+      logger.error({ err: new Error('the disk is full\u001b[2J\nand more') }, 'lost\u001b[2J'),
     );
     expect(text.replace(time, '')).toBe('error  lost%1B[2J  err="the disk is full\\u001b[2J"\n');
   });

@@ -12,6 +12,7 @@ export {
 } from './chat-api.ts';
 export { beginConversation, type ChatStart, wishOf } from './conversation.ts';
 export { readFormat, readParameter } from './parameters.ts';
+export { pressedKey } from './pressed-key.ts';
 export { type Keyboard, openPrompt } from './prompt.ts';
 export { fitLine, freshLine, type Screen, safeText } from './screen.ts';
 export { completions, runSession } from './session.ts';

@@ -25,7 +25,9 @@ export function FitPanel({
         </p>
       ))}
       {budget.reclaimable_bytes > 0 && (
-        <p class="small soft">{memory(budget.reclaimable_bytes)} of that by ending idle models.</p>
+        <p class="small soft">
+          Idle models hold {memory(budget.reclaimable_bytes)} of that; they are unloaded where it is needed.
+        </p>
       )}
       {shortage && (
         <Notice kind="warn" title="It does not fit now">

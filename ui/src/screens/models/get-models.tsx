@@ -40,7 +40,7 @@ export function GetModels() {
           label="Words, a name or an address"
           {...bound(text)}
           placeholder="qwen3 4b, or hf.co/org/repo:Q4_K_M"
-          hint="A search asks the hub. What can never fit is refused before it is loaded down, with the numbers."
+          hint="A search asks the hub. What can never fit is refused before it is downloaded, with the numbers."
         />
         <Button kind="primary" icon={isName ? 'download' : 'search'} submits>
           {isName ? 'Pull' : 'Search'}
@@ -84,6 +84,16 @@ function CatalogGroup({ gigabytes, models }: { gigabytes: number; models: readon
   );
 }
 
+/** Bits of a parameter, all tensors taken together: where nobody has measured the file. */
+const bitsOf: Readonly<Record<string, number>> = { q8_0: 8.5, q5_k_m: 5.7, q4_k_m: 4.9, q3_k_m: 3.9, q2_k: 3.4 };
+
+/** As the catalogue has it; else about, from its parameters. */
+function sizeOf({ parameters: count }: AvailableModel, file: AvailableModel['quantizations'][number]): string {
+  if (file.size_bytes !== null) return fileSize(file.size_bytes);
+  const bits = bitsOf[file.quantization];
+  return bits === undefined ? '' : `about ${fileSize((count * bits) / 8)}`;
+}
+
 function CatalogRow({ model }: { model: AvailableModel }) {
   const [first] = model.quantizations;
   const isAsked = asked.value.some(({ name, failure }) => name === model.name && failure === null);
@@ -102,7 +112,7 @@ function CatalogRow({ model }: { model: AvailableModel }) {
         {model.advice && <p class="small soft">{model.advice.message}</p>}
       </div>
       <span class="small nowrap">
-        {first?.size_bytes ? fileSize(first.size_bytes) : ''} <span class="soft">{first?.quantization}</span>
+        {first && sizeOf(model, first)} <span class="soft">{first?.quantization}</span>
       </span>
       <span class="end">
         {model.on_disk ? (

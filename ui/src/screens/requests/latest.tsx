@@ -1,11 +1,14 @@
+import './requests.css';
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { useLoaded } from '../../api/load.ts';
 import type { CostEntry } from '../../api/types.ts';
 import { Button } from '../../parts/button.tsx';
+import { isNarrow } from '../../parts/narrow.ts';
 import { Waiting } from '../../parts/notice.tsx';
 import { RetryNotice } from '../../parts/retry-notice.tsx';
-import { duration, moment, none, usd, whole } from '../../text/format.ts';
+import { Fact } from '../../parts/stat.tsx';
+import { counted, duration, moment, none, usd, whole } from '../../text/format.ts';
 
 /** Shown at first, and each time that more are wanted: a phone shows few at a time. */
 const fewCount = 15;
@@ -38,24 +41,7 @@ export function Latest({ endedCount }: { endedCount: number }) {
       ) : value.entries.length === 0 ? (
         <p class="soft small">Nothing was asked this month.</p>
       ) : (
-        <table class="table folds">
-          <thead>
-            <tr>
-              <th>At</th>
-              <th>Key</th>
-              <th>Model</th>
-              <th>Outcome</th>
-              <th class="right">Tokens in, out</th>
-              <th class="right">First, whole</th>
-              <th class="right">Cost</th>
-            </tr>
-          </thead>
-          <tbody>
-            {value.entries.map((entry) => (
-              <Row key={entry.attempt_id} entry={entry} />
-            ))}
-          </tbody>
-        </table>
+        <Entries entries={value.entries} />
       )}
       {value !== null && value.total > value.entries.length && wanted.value < mostCount && (
         <Button
@@ -70,33 +56,130 @@ export function Latest({ endedCount }: { endedCount: number }) {
   );
 }
 
-function Row({ entry }: { entry: CostEntry }) {
-  const about = entry.estimated ? '≈ ' : '';
+/** A table; on a phone two lines for each, and the rest behind a press. */
+function Entries({ entries }: { entries: readonly CostEntry[] }) {
+  if (isNarrow.value) {
+    return (
+      <ul class="plain requests-cards">
+        {entries.map((entry) => (
+          <EntryCard key={entry.attempt_id} entry={entry} />
+        ))}
+      </ul>
+    );
+  }
   return (
-    <tr data-request={entry.request_id} title={entry.request_id}>
-      <td data-name="At" class="nowrap">
-        {moment(entry.timestamp)}
-      </td>
-      <td data-name="Key">{entry.key_name ?? entry.key}</td>
-      <td data-name="Model">
-        <span class="row">
-          {entry.model}
-          {entry.left_house && <span class="chip away">at {entry.provider}</span>}
-        </span>
-      </td>
-      <td data-name="Outcome">
-        {entry.error === null ? entry.outcome : <span class="chip bad">{entry.error.replaceAll('_', ' ')}</span>}
-      </td>
-      <td data-name="Tokens in, out" class="right">
-        {about}
-        {whole(entry.input_tokens)}, {whole(entry.output_tokens)}
-      </td>
-      <td data-name="First, whole" class="right">
-        {duration(entry.first_content_ms)}, {duration(entry.latency_ms)}
-      </td>
-      <td data-name="Cost" class="right">
-        {entry.left_house ? usd(entry.cost) : none}
-      </td>
-    </tr>
+    <table class="table">
+      <thead>
+        <tr>
+          <th>Time</th>
+          <th>Key</th>
+          <th>Model</th>
+          <th>Outcome</th>
+          {numbers.map(({ name, short, help }) => (
+            <th key={name} class="right">
+              <abbr title={help}>{short}</abbr>
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {entries.map((entry) => (
+          <tr key={entry.attempt_id} data-request={entry.request_id} title={entry.request_id}>
+            <td class="nowrap">{moment(entry.timestamp)}</td>
+            <td>{entry.key_name ?? entry.key}</td>
+            <td>
+              <Answerer entry={entry} />
+            </td>
+            <td>
+              <Outcome entry={entry} />
+            </td>
+            {numbers.map(({ name, of }) => (
+              <td key={name} class="right nowrap">
+                {of(entry)}
+              </td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
+}
+
+const about = ({ estimated }: CostEntry) => (estimated ? '≈ ' : '');
+
+/** What a row has in figures: a name for a card, a short one for a column, and what it is. */
+const numbers: readonly { name: string; short: string; help: string; of: (entry: CostEntry) => string }[] = [
+  {
+    name: 'Prompt tokens',
+    short: 'Prompt',
+    help: 'Tokens of the prompt',
+    of: (entry) => `${about(entry)}${whole(entry.input_tokens)}`,
+  },
+  {
+    name: 'Answer tokens',
+    short: 'Answer',
+    help: 'Tokens of the answer',
+    of: (entry) => `${about(entry)}${whole(entry.output_tokens)}`,
+  },
+  {
+    name: 'First token after',
+    short: 'First token',
+    help: 'Time until the first token of the answer',
+    of: (entry) => duration(entry.first_content_ms),
+  },
+  { name: 'Took', short: 'Total', help: 'Time until the end of the answer', of: (entry) => duration(entry.latency_ms) },
+  {
+    name: 'Cost',
+    short: 'Cost',
+    help: 'What a provider was paid; this machine costs nothing',
+    of: (entry) => (entry.left_house ? usd(entry.cost) : none),
+  },
+];
+
+function EntryCard({ entry }: { entry: CostEntry }) {
+  return (
+    <li data-request={entry.request_id}>
+      <details class="fold">
+        <summary>
+          <span class="row">
+            <strong>
+              <Answerer entry={entry} />
+            </strong>
+            <span class="end">
+              <Outcome entry={entry} />
+            </span>
+          </span>
+          <span class="row soft small">
+            {moment(entry.timestamp)}
+            <span class="end">
+              {about(entry)}
+              {counted(entry.output_tokens ?? 0, 'token')} in {duration(entry.latency_ms)}
+            </span>
+          </span>
+        </summary>
+        <dl class="stats small">
+          {[
+            { name: 'Key', text: entry.key_name ?? entry.key },
+            ...numbers.map(({ name, of }) => ({ name, text: of(entry) })),
+            { name: 'Request', text: entry.request_id },
+          ].map(({ name, text }) => (
+            <Fact key={name} name={name} text={text} />
+          ))}
+        </dl>
+      </details>
+    </li>
+  );
+}
+
+function Answerer({ entry }: { entry: CostEntry }) {
+  return (
+    <span class="row">
+      {entry.model}
+      {entry.left_house && <span class="chip away">at {entry.provider}</span>}
+    </span>
+  );
+}
+
+function Outcome({ entry: { error, outcome } }: { entry: CostEntry }) {
+  return error === null ? <span>{outcome}</span> : <span class="chip bad">{error.replaceAll('_', ' ')}</span>;
 }
