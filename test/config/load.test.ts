@@ -97,7 +97,7 @@ describe('sources', () => {
       },
       dataFolder: join(project, 'data'),
       storage: { url: null, sealKey: null },
-      log: { level: 'info' },
+      log: { level: 'info', format: 'auto' },
       cloud: noCloud,
     });
   });
@@ -158,6 +158,7 @@ describe('sources', () => {
       HEARTH_BUILTIN_MODEL: 'off',
       HEARTH_FOLLOW_LINKS: 'on',
       HEARTH_LOG_LEVEL: 'debug',
+      HEARTH_LOG_FORMAT: 'json',
       HEARTH_JOBS_MAX_SLOTS: '2',
       HEARTH_JOBS_WINDOW: '23:00-06:00',
       HEARTH_JOBS_MODELS_PER_WINDOW: '1',
@@ -242,7 +243,7 @@ describe('sources', () => {
       },
       dataFolder: '/srv/data',
       storage: { url: null, sealKey: null },
-      log: { level: 'debug' },
+      log: { level: 'debug', format: 'json' },
       cloud: noCloud,
     });
   });
