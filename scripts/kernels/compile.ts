@@ -23,10 +23,14 @@ const options = [
   '-DGGML_BUILD_EXAMPLES=OFF',
 ];
 
-/** Unpacks ggml's source from the library's bundle into `folder` and applies the patches. Throws `BuildError`. */
+/** Unpacks ggml's source and llama.cpp's header from the library's bundle into `folder` and applies the patches. Throws `BuildError`. */
 export function unpackSource(bundle: string, patches: readonly string[], folder: string): void {
   run('git', ['clone', '--quiet', '--no-checkout', bundle, folder], 'The source of llama.cpp could not be unpacked');
-  run('git', ['-C', folder, 'sparse-checkout', 'set', 'ggml'], 'The source of llama.cpp could not be unpacked');
+  run(
+    'git',
+    ['-C', folder, 'sparse-checkout', 'set', 'ggml', 'include'],
+    'The source of llama.cpp could not be unpacked',
+  );
   run('git', ['-C', folder, 'checkout', '--quiet'], 'The source of llama.cpp could not be unpacked');
   for (const patch of patches) {
     run('git', ['-C', folder, 'apply', patch], 'The patch does not fit this version of llama.cpp');
@@ -103,6 +107,17 @@ export function compile(
   run('cmake', built, 'The kernels could not be compiled', env);
   const binary = (name: string) => join(buildFolder, 'bin', name);
   return { files: new Map(names.map((name) => [name, binary(name)])), trial: binary('try-kernels') };
+}
+
+/**
+ * Compiles the program that tries whether rows depend on each other (`engine-trial.ts`): it needs headers alone. Returns its
+ * path. Throws `BuildError`.
+ */
+export function compileEngineTrial(source: string, program: string, { CXX = 'c++' }: Compiler): string {
+  const headers = ['ggml/include', 'include'].flatMap((folder) => ['-I', join(source, folder)]);
+  const file = join(import.meta.dirname, 'try-engine.cpp');
+  run(CXX, ['-std=c++17', '-O2', ...headers, file, '-o', program, '-ldl'], 'The trial could not be compiled');
+  return program;
 }
 
 function exists(tool: string): boolean {

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { systemClock } from '../../src/core/clock.ts';
-
 import { startWorker } from '../../src/engine/residents/model-worker.ts';
-import { forkWorker } from '../../src/ipc/fork.ts';
+import * as fork from '../../src/ipc/fork.ts';
 import type { StepReport, WorkerOptions, WorkerRequest } from '../../src/ipc/protocol.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import type { FlatAnswer } from './flat-answer.ts';
@@ -25,18 +25,22 @@ export interface RealWorker {
 
 /**
  * Starts a worker with so many slots. `vaultFolder`: where every prompt that comes twice is kept, whatever it cost;
- * `drafts`: whether it guesses ahead.
+ * `drafts`: whether it guesses ahead; `root`: an installation whose libraries it takes, left out: this one; `modelPath`: left
+ * out, the built-in model.
  */
 export async function startRealWorker(how: {
   slots: number;
   vaultFolder: string | null;
   drafts: boolean;
+  root?: string;
+  modelPath?: string;
+  threads?: number;
 }): Promise<RealWorker> {
   const reports: StepReport[] = [];
   const options: WorkerOptions = {
     purpose: 'generate',
     model: 'm',
-    modelPath: join(builtInModels, `${builtInModel}-q8_0.gguf`),
+    modelPath: how.modelPath ?? join(builtInModels, `${builtInModel}-q8_0.gguf`),
     contextTokens: 2048,
     slots: how.slots,
     batchTokens: 512,
@@ -49,11 +53,15 @@ export async function startRealWorker(how: {
     drafts: how.drafts,
     flashAttention: true,
     // A second thread would wait for cores that other tests hold.
-    maxThreads: 1,
-    threads: 1,
+    maxThreads: how.threads ?? 1,
+    threads: how.threads ?? 1,
     libuvThreads: 1,
     gpu: null,
   };
+  const { forkWorker } =
+    how.root === undefined
+      ? fork
+      : ((await import(pathToFileURL(join(how.root, 'src/ipc/fork.ts')).href)) as typeof fork);
   const resident = await startWorker({
     worker: forkWorker({ env: cleanEnvironment(), libuvThreads: 1 }),
     options,

@@ -139,19 +139,21 @@ export async function hasAllSlots(worker: RealWorker, slots: number, request: Wo
   return all;
 }
 
+/** All of an answer but what hangs on chance or on the schedule. */
+export const wholeOf = ({ text, reasoning, toolCalls, reason, stopSequence, usage }: FlatAnswer) => ({
+  text,
+  reasoning,
+  // Ids are random.
+  toolCalls: toolCalls.map((call) => ({ name: call.name, arguments: call.arguments })),
+  reason,
+  stopSequence,
+  promptTokens: promptTokensOf(usage),
+  completionTokens: usage.outputTokens,
+});
+
 /** A warm answer beside its cold one, as far as rounding cannot have changed it; equal when nothing went wrong. */
 export function comparable(warm: FlatAnswer, cold: ColdAnswer): { warm: unknown; cold: unknown } {
-  const whole = ({ text, reasoning, toolCalls, reason, stopSequence, usage }: FlatAnswer) => ({
-    text,
-    reasoning,
-    // Ids are random.
-    toolCalls: toolCalls.map((call) => ({ name: call.name, arguments: call.arguments })),
-    reason,
-    stopSequence,
-    promptTokens: promptTokensOf(usage),
-    completionTokens: usage.outputTokens,
-  });
-  if (cold.isFirm) return { warm: whole(warm), cold: whole(cold.answer) };
+  if (cold.isFirm) return { warm: wholeOf(warm), cold: wholeOf(cold.answer) };
   const part = ({ text, usage }: FlatAnswer) => ({
     // The answer of another schedule may only differ after this.
     text: text.slice(0, Math.min(cold.firmText.length, cold.answer.text.length)),
