@@ -35,8 +35,10 @@ static void fail(const std::string & what, double got, double expected, double t
 // ---- the library --------------------------------------------------------------------------------------------------------
 
 struct Kernels {
-    ggml_backend_t             backend;
+    ggml_backend_t               backend;
     ggml_backend_set_n_threads_t set_threads;
+    // Of weights that the library lays out in its own way when a model is loaded; null where it has none such
+    ggml_backend_buffer_type_t   interleaved = nullptr;
 };
 
 static Kernels open_kernels(const char * path) {
@@ -55,6 +57,12 @@ static Kernels open_kernels(const char * path) {
     Kernels kernels;
     kernels.backend     = ggml_backend_dev_init(ggml_backend_reg_dev_get(registry, 0), nullptr);
     kernels.set_threads = (ggml_backend_set_n_threads_t) ggml_backend_reg_get_proc_address(registry, "ggml_backend_set_n_threads");
+    auto types = (ggml_backend_dev_get_extra_bufts_t) ggml_backend_reg_get_proc_address(registry, "ggml_backend_dev_get_extra_bufts");
+    for (auto * type = types ? types(ggml_backend_reg_dev_get(registry, 0)) : nullptr; type && *type; type++) {
+        if (strcmp(ggml_backend_buft_name(*type), "CPU_REPACK") == 0) {
+            kernels.interleaved = *type;
+        }
+    }
     return kernels;
 }
 
@@ -146,6 +154,23 @@ static std::vector<float> make_activations(int columns, int length, Activations 
 
 // ---- products -----------------------------------------------------------------------------------------------------------
 
+// Puts weights where the library lays them out in its own way; null where it does not, for these
+static ggml_backend_buffer_t interleave(const Kernels & kernels, ggml_tensor * w, ggml_tensor * y) {
+    if (!kernels.interleaved) {
+        return nullptr;
+    }
+    ggml_backend_buffer_t buffer = ggml_backend_buft_alloc_buffer(kernels.interleaved, ggml_backend_buft_get_alloc_size(kernels.interleaved, w));
+    ggml_backend_tensor_alloc(buffer, w, ggml_backend_buffer_get_base(buffer));
+    if (w->extra && ggml_backend_supports_op(kernels.backend, y)) {
+        return buffer;
+    }
+    ggml_backend_buffer_free(buffer);
+    w->buffer = nullptr;
+    w->data   = nullptr;
+    w->extra  = nullptr;
+    return nullptr;
+}
+
 // rows x columns products, column by column
 static std::vector<float> multiply(const Kernels & kernels, ggml_type type, const std::vector<uint8_t> & weights, int rows,
                                    int length, const std::vector<float> & activations, int columns, int threads,
@@ -156,6 +181,7 @@ static std::vector<float> multiply(const Kernels & kernels, ggml_type type, cons
     ggml_tensor *  y       = ggml_mul_mat(context, w, x);
     ggml_cgraph *  graph   = ggml_new_graph(context);
     ggml_build_forward_expand(graph, y);
+    ggml_backend_buffer_t own    = interleave(kernels, w, y);
     ggml_backend_buffer_t buffer = ggml_backend_alloc_ctx_tensors(context, kernels.backend);
     ggml_backend_tensor_set(w, weights.data(), 0, weights.size());
     ggml_backend_tensor_set(x, activations.data(), 0, activations.size()*sizeof(float));
@@ -169,6 +195,9 @@ static std::vector<float> multiply(const Kernels & kernels, ggml_type type, cons
     std::vector<float> result((size_t) rows*columns);
     ggml_backend_tensor_get(y, result.data(), 0, result.size()*sizeof(float));
     ggml_backend_buffer_free(buffer);
+    if (own) {
+        ggml_backend_buffer_free(own);
+    }
     ggml_free(context);
     return result;
 }
@@ -294,10 +323,27 @@ static Errors try_product(const Kernels & kernels, const Case & c) {
     return errors;
 }
 
-static const std::vector<ggml_type> types = {
+static const std::vector<ggml_type> all_types = {
     GGML_TYPE_Q4_0, GGML_TYPE_Q4_1, GGML_TYPE_Q5_0, GGML_TYPE_Q5_1, GGML_TYPE_Q8_0,
     GGML_TYPE_IQ4_NL, GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K, GGML_TYPE_F16,
 };
+
+// All, or those whose weights the library lays out in its own way on this processor
+static std::vector<ggml_type> types_of(const Kernels & kernels) {
+    std::vector<ggml_type> types;
+    for (ggml_type type : all_types) {
+        ggml_context * context = ggml_init({ ggml_tensor_overhead()*3, nullptr, true });
+        ggml_tensor *  w       = ggml_new_tensor_2d(context, type, 1024, 8);
+        ggml_tensor *  y       = ggml_mul_mat(context, w, ggml_new_tensor_2d(context, GGML_TYPE_F32, 1024, 1));
+        ggml_backend_buffer_t buffer = interleave(kernels, w, y);
+        if (buffer || !kernels.interleaved) {
+            types.push_back(type);
+        }
+        ggml_backend_buffer_free(buffer);
+        ggml_free(context);
+    }
+    return types;
+}
 
 // Lengths of a row that are whole blocks: an odd number of them too
 static std::vector<int> lengths_of(ggml_type type) {
@@ -309,15 +355,15 @@ static void try_products(const Kernels & kernels) {
         { random_weights, exact_activations },  { random_weights, normal_activations },   { zero_weights, normal_activations },
         { random_weights, zero_activations },   { largest_weights, largest_activations }, { wild_weights, exact_activations },
     };
-    for (ggml_type type : types) {
+    for (ggml_type type : types_of(kernels)) {
         Errors total;
         int    cases = 0;
         for (int length : lengths_of(type)) {
-            for (int rows : { 1, 7, 36 }) {
+            for (int rows : kernels.interleaved ? std::vector<int>{ 8, 40 } : std::vector<int>{ 1, 7, 36 }) {
                 for (int columns : { 1, 3, 8, 21 }) {
                     for (const auto & kind : kinds) {
                         // Threads wait for each other, on a busy machine for long
-                        const int threads = rows == 36 && columns == 21 && kind.weights == wild_weights ? 3 : 1;
+                        const int threads = rows >= 36 && columns == 21 && kind.weights == wild_weights ? 3 : 1;
                         const Errors errors =
                             try_product(kernels, { type, rows, length, columns, threads, kind.weights, kind.activations });
                         if (kind.weights == random_weights && kind.activations == normal_activations) {
@@ -329,8 +375,14 @@ static void try_products(const Kernels & kernels) {
                 }
             }
         }
+        for (int columns : { 1, 5 }) {
+            // Longer than what is unpacked at once
+            const int length = ggml_blck_size(type) == 256 ? 67*256 : 65*32;
+            try_product(kernels, { type, kernels.interleaved ? 16 : 13, length, columns, 1, random_weights, exact_activations });
+            cases++;
+        }
         const double ratio = sqrt(total.ours/total.reference);
-        printf("%-8s %d cases, error %.4f of that of the plain code\n", ggml_type_name(type), cases, ratio);
+        printf("%-8s %s%d cases, error %.4f of that of the plain code\n", ggml_type_name(type), kernels.interleaved ? "as loaded, " : "", cases, ratio);
         if (!(ratio <= 1.01)) {
             fail(std::string(ggml_type_name(type)) + ": mean error", ratio, 1, 0.01);
         }
@@ -339,8 +391,8 @@ static void try_products(const Kernels & kernels) {
 
 // A scale that is not a number makes a result that is none, and nothing else
 static void try_not_a_number(const Kernels & kernels) {
-    for (ggml_type type : types) {
-        const int length = 1024, rows = 9, columns = 6;
+    for (ggml_type type : types_of(kernels)) {
+        const int length = 1024, rows = kernels.interleaved ? 16 : 9, columns = 6;
         std::vector<uint8_t>     weights     = make_weights(type, rows, length, random_weights);
         const std::vector<float> activations = make_activations(columns, length, normal_activations);
         set_half(&weights[ggml_row_size(type, length)*4 + ggml_type_size(type)*2 + halves_of(type)[0]], NAN);
@@ -354,12 +406,20 @@ static void try_not_a_number(const Kernels & kernels) {
 }
 
 // Bit by bit the same, whatever else is in the call, and whoever computes it
-static void try_invariance(const Kernels & kernels) {
-    for (ggml_type type : types) {
-        const int length = ggml_blck_size(type) == 256 ? 768 : 608, rows = 70, columns = 70;
+static void try_invariance(const Kernels & kernels, bool long_rows) {
+    for (ggml_type type : types_of(kernels)) {
+        if (long_rows && !ggml_is_quantized(type)) {
+            continue;  // multiplied by the library's own tiles, whose sums depend on how many there are
+        }
+        const bool wide   = ggml_blck_size(type) == 256;
+        const int  length = long_rows ? (wide ? 67*256 : 65*32) : (wide ? 768 : 608);
+        const int  rows = long_rows ? 16 : kernels.interleaved ? 72 : 70, columns = long_rows ? 9 : 70;
         const std::vector<uint8_t> weights     = make_weights(type, rows, length, random_weights);
         const std::vector<float>   activations = make_activations(columns, length, normal_activations);
-        const std::vector<float>   whole = multiply(kernels, type, weights, rows, length, activations, columns, 1);
+        // However weights are laid out
+        Kernels plain = kernels;
+        plain.interleaved = nullptr;
+        const std::vector<float> whole = multiply(plain, type, weights, rows, length, activations, columns, 1);
         int wrong = 0;
         for (int portion : { 1, 2, 3, 4, 5, 7, 8, 9, 16, 31, 64 }) {
             for (int from = 0; from < columns; from += portion) {
@@ -367,7 +427,7 @@ static void try_invariance(const Kernels & kernels) {
                 const std::vector<float> part(activations.begin() + (size_t) from*length, activations.begin() + (size_t) (from + count)*length);
                 const std::vector<float> result = multiply(kernels, type, weights, rows, length, part, count, from == 0 && portion % 4 == 0 ? 2 : 1);
                 if (memcmp(result.data(), &whole[(size_t) from*rows], result.size()*sizeof(float)) != 0 && wrong++ == 0) {
-                    fail(std::string(ggml_type_name(type)) + ": columns alone and together, portions of " + std::to_string(portion), result[0], whole[(size_t) from*rows], 0);
+                    fail(std::string(ggml_type_name(type)) + ": columns alone and together, portions of " + std::to_string(portion) + (kernels.interleaved ? ", as loaded" : ""), result[0], whole[(size_t) from*rows], 0);
                 }
             }
         }
@@ -548,7 +608,7 @@ static void try_attention_invariance(const Kernels & kernels) {
                 some.mask.assign(input.mask.begin() + (size_t) from*a.keys, input.mask.begin() + (size_t) (from + part.tokens)*a.keys);
                 const std::vector<float> result = attend(kernels, part, some, from == 0 ? 1 + portion % 3 : 1);
                 if (memcmp(result.data(), &whole[from*width], result.size()*sizeof(float)) != 0) {
-                    fail(describe(a) + ": portions of " + std::to_string(portion), result[0], whole[from*width], 0);
+                    fail(describe(a) + ": portions of " + std::to_string(portion) + (kernels.interleaved ? ", as loaded" : ""), result[0], whole[from*width], 0);
                     break;
                 }
                 from += portion > 8 ? part.tokens : std::max(part.tokens, a.tokens/3);
@@ -567,7 +627,7 @@ static double now() {
 
 static void show_pace(const Kernels & kernels) {
     const int length = 1536, rows = 1024;
-    for (ggml_type type : types) {
+    for (ggml_type type : all_types) {
         printf("%-8s", ggml_type_name(type));
         for (int columns : { 1, 2, 4, 8, 64 }) {
             const std::vector<uint8_t> weights     = make_weights(type, rows, length, random_weights);
@@ -615,19 +675,30 @@ int main(int count, char ** words) {
         fprintf(stderr, "try-kernels LIBRARY [--invariant | --pace]\n");
         return 2;
     }
-    const Kernels     kernels = open_kernels(words[1]);
-    const std::string option  = count > 2 ? words[2] : "";
+    const Kernels     loaded = open_kernels(words[1]);
+    const std::string option = count > 2 ? words[2] : "";
+    Kernels           kernels = loaded;
+    kernels.interleaved = nullptr;
     if (option == "--pace") {
-        show_pace(kernels);
+        show_pace(loaded);
         show_attention_pace(kernels);
         ggml_backend_free(kernels.backend);
         return 0;
     }
     try_products(kernels);
     try_not_a_number(kernels);
+    if (loaded.interleaved) {
+        try_products(loaded);
+        try_not_a_number(loaded);
+    }
     try_attention(kernels, option == "--invariant" ? 1e-5 : 3e-2);
     if (option == "--invariant") {
-        try_invariance(kernels);
+        for (bool long_rows : { false, true }) {
+            try_invariance(kernels, long_rows);
+            if (loaded.interleaved) {
+                try_invariance(loaded, long_rows);
+            }
+        }
         try_attention_invariance(kernels);
     }
     ggml_backend_free(kernels.backend);
