@@ -446,19 +446,31 @@ struct Attention {
 };
 
 struct AttentionInput {
-    std::vector<float>       q;     // [tokens][heads][head]
-    std::vector<ggml_fp16_t> k, v;  // [keys][kv_heads][head]
+    std::vector<float>       q;        // [tokens][heads][head]
+    std::vector<uint8_t>     k, v;     // [keys][kv_heads][head], in their type
+    std::vector<float>       ks, vs;   // the numbers that these are
     std::vector<ggml_fp16_t> mask;  // [tokens][keys]
 };
+
+// Random numbers in a type, and what they are in it
+static void fill(ggml_type type, int64_t rows, int64_t length, std::vector<uint8_t> & bytes, std::vector<float> & numbers) {
+    numbers.resize((size_t) (rows*length));
+    for (float & number : numbers) { number = normal(); }
+    bytes.resize(ggml_row_size(type, length)*rows);
+    if (type == GGML_TYPE_F32) {
+        memcpy(bytes.data(), numbers.data(), bytes.size());
+        return;
+    }
+    ggml_quantize_chunk(type, numbers.data(), bytes.data(), 0, rows, length, nullptr);
+    ggml_get_type_traits(type)->to_float(bytes.data(), numbers.data(), rows*length);
+}
 
 static AttentionInput make_attention(const Attention & a) {
     AttentionInput input;
     input.q.resize((size_t) a.tokens*a.heads*a.head);
-    input.k.resize((size_t) a.keys*a.kv_heads*a.head);
-    input.v.resize(input.k.size());
     for (float & number : input.q) { number = 2*normal(); }
-    for (ggml_fp16_t & number : input.k) { number = ggml_fp32_to_fp16(normal()); }
-    for (ggml_fp16_t & number : input.v) { number = ggml_fp32_to_fp16(normal()); }
+    fill(a.type, (int64_t) a.keys*a.kv_heads, a.head, input.k, input.ks);
+    fill(a.type, (int64_t) a.keys*a.kv_heads, a.head, input.v, input.vs);
     input.mask.resize((size_t) a.tokens*a.keys);
     // The tokens stand at the end, but for a few cells that hold nothing yet.
     const int last = a.keys - (a.keys > 40 ? 37 : 1);
@@ -485,18 +497,9 @@ static std::vector<float> attend(const Kernels & kernels, const Attention & a, c
     ggml_cgraph *  graph   = ggml_new_graph(context);
     ggml_build_forward_expand(graph, y);
     ggml_backend_buffer_t buffer = ggml_backend_alloc_ctx_tensors(context, kernels.backend);
-    const auto set = [&](ggml_tensor * tensor, const std::vector<ggml_fp16_t> & halves) {
-        if (a.type == GGML_TYPE_F16) {
-            ggml_backend_tensor_set(tensor, halves.data(), 0, halves.size()*sizeof(halves[0]));
-            return;
-        }
-        std::vector<float> numbers(halves.size());
-        ggml_fp16_to_fp32_row(halves.data(), numbers.data(), (int64_t) halves.size());
-        ggml_backend_tensor_set(tensor, numbers.data(), 0, numbers.size()*sizeof(float));
-    };
     ggml_backend_tensor_set(q, input.q.data(), 0, input.q.size()*sizeof(float));
-    set(k, input.k);
-    set(v, input.v);
+    ggml_backend_tensor_set(k, input.k.data(), 0, input.k.size());
+    ggml_backend_tensor_set(v, input.v.data(), 0, input.v.size());
     ggml_backend_tensor_set(mask, input.mask.data(), 0, input.mask.size()*sizeof(ggml_fp16_t));
     kernels.set_threads(kernels.backend, threads);
     const auto run = [&] { ggml_backend_graph_compute(kernels.backend, graph); };
@@ -536,7 +539,7 @@ static std::vector<double> attend_exactly(const Attention & a, const AttentionIn
         double score = 0;
         for (int i = 0; i < a.head; i++) {
             score += (double) input.q[((size_t) token*a.heads + head)*a.head + i] *
-                     ggml_fp16_to_fp32(input.k[((size_t) key*a.kv_heads + kv_head)*a.head + i]);
+                     input.ks[((size_t) key*a.kv_heads + kv_head)*a.head + i];
         }
         score /= sqrt((double) a.head);
         if (a.softcap > 0) {
@@ -550,7 +553,7 @@ static std::vector<double> attend_exactly(const Attention & a, const AttentionIn
         const double weight = exp(scores[key] - largest);
         sum += weight;
         for (int i = 0; i < a.head; i++) {
-            result[i] += weight*ggml_fp16_to_fp32(input.v[((size_t) key*a.kv_heads + kv_head)*a.head + i]);
+            result[i] += weight*input.vs[((size_t) key*a.kv_heads + kv_head)*a.head + i];
         }
     }
     for (double & number : result) { number /= sum; }
@@ -565,6 +568,10 @@ static const std::vector<Attention> attentions = {
     { GGML_TYPE_F16, 64, 9, 3, 640, 64, 0, 0, false },   { GGML_TYPE_F16, 64, 9, 3, 1100, 100, 0, 0, true },
     { GGML_TYPE_F16, 128, 8, 2, 256, 37, 0, 30, false }, { GGML_TYPE_F32, 64, 4, 2, 600, 7, 0, 0, false },
     { GGML_TYPE_F16, 64, 2, 1, 1, 1, 0, 0, false },      { GGML_TYPE_F16, 112, 4, 2, 65, 2, 8, 0, false },
+    { GGML_TYPE_Q8_0, 64, 9, 3, 1100, 1, 0, 0, false },  { GGML_TYPE_Q8_0, 64, 14, 2, 1792, 8, 0, 0, false },
+    { GGML_TYPE_Q8_0, 96, 4, 4, 301, 5, 0, 0, false },   { GGML_TYPE_Q8_0, 128, 12, 2, 768, 3, 0, 30, false },
+    { GGML_TYPE_Q8_0, 256, 4, 1, 777, 4, 0, 50, true },  { GGML_TYPE_Q8_0, 64, 9, 3, 640, 63, 0, 0, false },
+    { GGML_TYPE_Q8_0, 128, 8, 2, 1100, 37, 8, 0, true }, { GGML_TYPE_Q8_0, 32, 2, 1, 65, 2, 0, 0, false },
 };
 
 // tolerance: on processors that are not x64 with SSE3, llama.cpp's own attention holds queries and sums as halves
@@ -650,7 +657,8 @@ static void show_attention_pace(const Kernels & kernels) {
             for (const Attention & shape : { Attention{ GGML_TYPE_F16, 64, 9, 3, keys, tokens, 0, 0, false },
                                              Attention{ GGML_TYPE_F16, 64, 14, 2, keys, tokens, 0, 0, false },
                                              Attention{ GGML_TYPE_F16, 256, 4, 1, keys, tokens, 0, 0, false },
-                                             Attention{ GGML_TYPE_F16, 128, 8, 8, keys, tokens, 0, 0, false } }) {
+                                             Attention{ GGML_TYPE_F16, 128, 8, 8, keys, tokens, 0, 0, false },
+                                             Attention{ GGML_TYPE_Q8_0, 64, 9, 3, keys, tokens, 0, 0, false } }) {
                 const AttentionInput input = make_attention(shape);
                 double               best  = 1e9;
                 attend(kernels, shape, input, 1, [&](const std::function<void()> & run) {
@@ -660,7 +668,7 @@ static void show_attention_pace(const Kernels & kernels) {
                         best = std::min(best, now() - start);
                     }
                 });
-                printf("  %2d/%d of %3d %8.1f us", shape.heads, shape.kv_heads, shape.head, best*1e6);
+                printf("  %2d/%d of %3d %s %8.1f us", shape.heads, shape.kv_heads, shape.head, ggml_type_name(shape.type), best*1e6);
             }
             printf("\n");
         }
