@@ -4,7 +4,8 @@
 // next tokens and without, on states that are cut, copied or saved, with one to three threads. The logits of every row have to be
 // bit by bit those of the same tokens alone, cold, and on one thread. Ends with 1 where they are not.
 // `--as`: the model is quantized to this type before. Prints `equal ROWS` at the end.
-// `try-engine FOLDER MODEL --logits FILE TEXT`: writes the logits of every token of a text, floats one token after the other.
+// `try-engine FOLDER MODEL --logits FILE TEXT [--portion N]`: writes the logits of every token of a text, which is read in portions
+// of so many tokens: floats, one token after the other. Prints `tokens N, vocabulary N, perplexity X`.
 
 #include "ggml-backend.h"
 #include "llama.h"
@@ -126,7 +127,8 @@ static llama_model * load_as(const std::string & path, const std::string & type)
 }
 
 struct Settings {
-    ggml_type keys = GGML_TYPE_F16;
+    ggml_type keys    = GGML_TYPE_F16;
+    int       portion = 256;  // tokens of a text that are read at once
 };
 
 static const int most_slots     = 8;
@@ -437,13 +439,13 @@ static int write_logits(llama_model * model, const Settings & settings, const ch
     llama_context * context = open_context(model, settings, 1, (total + 255)/256*256);
     std::ofstream   out(to, std::ios::binary);
     double          loss = 0;
-    for (int done = 0; done < total; done += batch_tokens) {
+    for (int done = 0; done < total; done += settings.portion) {
         Batch batch;
-        for (int at = done; at < std::min(done + batch_tokens, total); at++) {
+        for (int at = done; at < std::min(done + settings.portion, total); at++) {
             batch.add(tokens[at], at, 0, true);
         }
         batch.decode(context, 1);
-        for (int at = done; at < std::min(done + batch_tokens, total); at++) {
+        for (int at = done; at < std::min(done + settings.portion, total); at++) {
             const float * row = CALL(llama_get_logits_ith)(context, at - done);
             out.write((const char *) row, vocabulary*sizeof(float));
             if (at + 1 < total) {
@@ -470,7 +472,7 @@ static void say_errors(ggml_log_level level, const char * text, void *) {
 
 int main(int count, char ** words) {
     if (count < 3) {
-        give_up("try-engine FOLDER MODEL [--schedules N] [--seed N] [--keys f16|q8_0] [--as TYPE] [--logits FILE TEXT]");
+        give_up("try-engine FOLDER MODEL [--schedules N] [--seed N] [--keys f16|q8_0] [--as TYPE] [--logits FILE TEXT [--portion N]]");
     }
     Settings     settings;
     int          schedules = 6;
@@ -487,6 +489,8 @@ int main(int count, char ** words) {
             seed = strtoull(value, nullptr, 10);
         } else if (option == "--keys") {
             settings.keys = std::string(value) == "q8_0" ? GGML_TYPE_Q8_0 : GGML_TYPE_F16;
+        } else if (option == "--portion") {
+            settings.portion = std::max(1, std::min(atoi(value), batch_tokens));
         } else if (option == "--as") {
             type = value;
         } else if (option == "--logits" && i + 2 < count) {

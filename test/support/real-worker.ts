@@ -1,14 +1,25 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { systemClock } from '../../src/core/clock.ts';
 import { startWorker } from '../../src/engine/residents/model-worker.ts';
 import * as fork from '../../src/ipc/fork.ts';
 import type { StepReport, WorkerOptions, WorkerRequest } from '../../src/ipc/protocol.ts';
+import { threadTime } from '../../src/machine/thread-time.ts';
 import { createLogger } from '../../src/observe/logger.ts';
 import type { FlatAnswer } from './flat-answer.ts';
 import { foldFlat } from './flat-answer.ts';
 import { builtInModel, builtInModels } from './models.ts';
 import { cleanEnvironment } from './server.ts';
+
+/** On a busy machine a worker that waits for a core is not a dead one. */
+function readFile(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null;
+  }
+}
 
 /** The real worker process with the built-in model, without a server around it. */
 export interface RealWorker {
@@ -67,6 +78,7 @@ export async function startRealWorker(how: {
     options,
     loadTimeoutMs: 120_000,
     clock: systemClock,
+    threadTime: (pid) => threadTime(readFile, pid),
     log: createLogger('silent'),
     onStep: (report) => reports.push(report),
   });

@@ -40,6 +40,7 @@ export const trialModels: readonly TrialModel[] = [
     file: wideFile,
     options: ['--as', type, '--schedules', '3'],
   })),
+  { name: 'keys and values in Q8_0', file: wideFile, options: ['--keys', 'q8_0', '--schedules', '3'] },
   ...('skip' in real
     ? []
     : [
