@@ -130,8 +130,10 @@ describe('the running server', () => {
     server.child.kill('SIGHUP');
     const lines = () => server.stderr().slice(before).split('\n');
     const line = await eventually(async () => lines().find((one) => one.includes('cannot be used')));
-    expect(JSON.parse(line).problem).toMatch(told);
-    expect(JSON.parse(line).problem).toContain('hearth.yaml');
+    const { problems } = JSON.parse(line);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatch(told);
+    expect(problems[0]).toContain('hearth.yaml');
     expect(await answeredBy()).toBe('one');
   });
 
