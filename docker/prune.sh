@@ -34,5 +34,5 @@ find node_modules -type f \( -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts
   -o -iname 'readme*' -o -iname 'changelog*' \) -delete
 # Their TypeScript sources; what runs is beside them.
 rm -rf node_modules/openai/src node_modules/@anthropic-ai/sdk/src node_modules/zod/src
-rm -rf scripts/kernels scripts/tiny-models scripts/gguf scripts/*.ts scripts/*.py
+rm -rf scripts/kernels scripts/bench scripts/tiny-models scripts/gguf scripts/*.ts scripts/*.py
 find node_modules -type d -empty -delete
