@@ -6,7 +6,6 @@
  */
 import { setPriority } from 'node:os';
 import {
-  type BatchingOptions,
   getLlama,
   type LlamaContext,
   type LlamaContextSequence,
@@ -14,12 +13,10 @@ import {
   type LlamaModel,
   type Token,
 } from 'node-llama-cpp';
+import { alignedBatching } from './aligned-batching.ts';
 import type { BareOptions, FromBare, ToBare } from './bare-protocol.ts';
 import { benchSampling } from './sampling.ts';
 import type { StreamTrace } from './trace.ts';
-
-/** A sequence that never queues its next token must not hold the others for ever. */
-const mostWaits = 100;
 
 /** Niceness of the engine's worker: on a busy machine another one would not be the same race. */
 const workerNiceness = 5;
@@ -34,27 +31,6 @@ let model: LlamaModel | null = null;
 let opened: Opened | null = null;
 /** Streams of the running job that still generate; what a full batch is measured by. */
 let active = 0;
-
-function alignedBatching(): BatchingOptions {
-  let waits = 0;
-  return {
-    itemPrioritizationStrategy({ items, size }) {
-      if (items.length < active && waits < mostWaits) {
-        waits++;
-        return [];
-      }
-      waits = 0;
-      const ordered = [...items].sort((left, right) => left.evaluationPriority - right.evaluationPriority);
-      // One token for everybody first, then what is left to the prompts, in order.
-      let left = size - ordered.length;
-      return ordered.map((item) => {
-        const more = Math.max(0, Math.min(left, item.tokens.length - 1));
-        left -= more;
-        return { item, processAmount: 1 + more };
-      });
-    },
-  };
-}
 
 async function open(options: BareOptions): Promise<void> {
   if (!model) {
@@ -75,7 +51,7 @@ async function open(options: BareOptions): Promise<void> {
     threads: options.threads,
     batchSize: options.batchTokens,
     flashAttention: 'auto',
-    ...(options.aligned && { batching: alignedBatching() }),
+    ...(options.aligned && { batching: alignedBatching(() => active) }),
   });
   opened = { model, context, sequences: Array.from({ length: options.streams }, () => context.getSequence()) };
 }

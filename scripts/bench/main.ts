@@ -14,6 +14,7 @@ import { firstEventCommand } from './first-event.ts';
 import { gapCommand } from './gap.ts';
 import { gatewayCommand } from './gateway.ts';
 import { httpCommand } from './http.ts';
+import { kernelsCommand } from './kernels.ts';
 import { describeMachine, loadOfLastMinute } from './machine.ts';
 import { makeBenchModelCommand } from './make-bench-model.ts';
 import { mappingCommand } from './mapping.ts';
@@ -64,6 +65,7 @@ for (const command of [
   batchBesideCommand,
   batchPrefixCommand,
   soakCommand,
+  kernelsCommand,
 ]) {
   program.addCommand(command(deps));
 }

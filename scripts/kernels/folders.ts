@@ -17,7 +17,7 @@ export const patchFolder = import.meta.dirname;
 /** Beside the kernels of the library: which of them are ours, and of which patches. */
 const recordName = 'hearth-kernels.json';
 /** Beside them too: those that the library came with. Its loader does not look into folders. */
-const stockFolder = 'stock';
+export const stockFolder = 'stock';
 
 /** Names of our kernels, each with the digest of the patches that it was built of. */
 type KernelRecord = Record<string, string>;

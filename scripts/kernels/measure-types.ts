@@ -4,13 +4,13 @@
  * `npm run measure:kernels -- [--as NAME] [--rounds N] [--root DIR]`; `--as sse42`: with the library's kernels for another
  * processor, as a row of `src/machine/kernel-paces.json`; nothing is kept then.
  */
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { probe } from './check.ts';
-import { kernelFiles, kernelFolders, patchedKernels } from './folders.ts';
+import { kernelFolders, patchedKernels } from './folders.ts';
 import { savePaces, toMeasurement } from './saved-paces.ts';
+import { rootWithKernels } from './single-kernels.ts';
 import { measureTypes } from './type-pace.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
@@ -24,25 +24,6 @@ const { values } = parseArgs({
 const root = resolve(values.root);
 const print = (line: string) => process.stdout.write(`${line}\n`);
 const say = (line: string) => process.stderr.write(`${line}\n`);
-
-/** Makes a root whose library has no kernels but `name`: it takes the best that is there. Returns its path. */
-function rootWith(name: string): string {
-  const folder = mkdtempSync(join(tmpdir(), 'hearth-kernels-'));
-  const [from, to] = [join(root, 'node_modules'), join(folder, 'node_modules')];
-  mkdirSync(to);
-  cpSync(join(root, 'package.json'), join(folder, 'package.json'));
-  for (const entry of readdirSync(from)) {
-    // The library looks for its binaries from where it lies itself, so that a link would lead back.
-    if (entry === 'node-llama-cpp') cpSync(join(from, entry), join(to, entry), { recursive: true });
-    else if (entry !== '@node-llama-cpp') symlinkSync(join(from, entry), join(to, entry));
-  }
-  const binaries = `@node-llama-cpp/linux-${process.arch}`;
-  cpSync(join(from, binaries), join(to, binaries), { recursive: true });
-  for (const bins of kernelFolders(folder)) {
-    for (const file of kernelFiles(bins)) if (file !== `libggml-cpu-${name}.so`) rmSync(join(bins, file));
-  }
-  return folder;
-}
 
 async function main(used: string): Promise<void> {
   const { kernels } = await probe(used, join(repository, 'models', 'hearth-guide-3m-q8_0.gguf'));
@@ -67,7 +48,7 @@ async function main(used: string): Promise<void> {
   else print(JSON.stringify(measured));
 }
 
-const used = values.as === undefined ? root : rootWith(values.as);
+const used = values.as === undefined ? root : rootWithKernels(root, values.as);
 try {
   await main(used);
 } finally {

@@ -21,13 +21,25 @@ export async function startRunner(
   modelPath: string,
   options: Partial<PaceOptions> = {},
 ): Promise<Runner> {
-  const child = fork(join(import.meta.dirname, 'pace.ts'), [root, modelPath, JSON.stringify(options)], {
+  const script = join(import.meta.dirname, 'pace.ts');
+  return { paces: [], child: await startMeasuring(script, [root, modelPath, JSON.stringify(options)]) };
+}
+
+/** Starts a script that sends a message when it is ready to measure. Rejects when its process does not live. */
+export async function startMeasuring(script: string, args: readonly string[]): Promise<ChildProcess> {
+  const child = fork(script, args, {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     // As a worker has them: with more, the threads of small models disturb each other.
     env: { ...process.env, UV_THREADPOOL_SIZE: '1', MALLOC_ARENA_MAX: '1' },
   });
   await nextMessage(child);
-  return { paces: [], child };
+  return child;
+}
+
+/** What a process that measures answers to a message. Rejects when it ends. */
+export async function ask(child: ChildProcess, message: object): Promise<unknown> {
+  child.send(message);
+  return await nextMessage(child);
 }
 
 /** The median pace of each, measured in turn. Rejects when one of the processes ends. */
@@ -35,8 +47,7 @@ export async function measureInTurn(runners: readonly Runner[], rounds = usualRo
   for (let round = 0; round < rounds; round++) {
     // To and fro: who comes second after a long pause is always another.
     for (const { child, paces } of round % 2 === 0 ? runners : runners.toReversed()) {
-      child.send({});
-      paces.push((await nextMessage(child)) as Pace);
+      paces.push((await ask(child, {})) as Pace);
     }
   }
   return runners.map(({ paces }) => ({
