@@ -113,12 +113,19 @@ export function cpuFeatures(readFile: ReadFile): ReadonlySet<CpuFeature> | null 
   );
 }
 
-/** The kernels that the library takes for such a processor; null: it brings none to choose from for that architecture. */
-export function expectedKernels(architecture: string, has: ReadonlySet<CpuFeature>): string | null {
+/**
+ * The kernels that the library takes for such a processor, of those that are `there` (left out: all that it brings); null: it has
+ * none to choose from.
+ */
+export function expectedKernels(
+  architecture: string,
+  has: ReadonlySet<CpuFeature>,
+  there?: ReadonlySet<string>,
+): string | null {
   const weightOf = (needed: readonly CpuFeature[]) =>
     needed.reduce((sum, feature) => sum + 2 ** byWeight.indexOf(feature), 0);
   const [best] = Object.entries(kernelsOf[architecture] ?? {})
-    .filter(([, needed]) => needed.every((feature) => has.has(feature)))
+    .filter(([name, needed]) => (there?.has(name) ?? true) && needed.every((feature) => has.has(feature)))
     .toSorted(([, left], [, right]) => weightOf(right) - weightOf(left));
   return best?.[0] ?? null;
 }

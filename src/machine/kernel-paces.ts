@@ -103,16 +103,22 @@ export function toKernelPaces(
 
 const fileNameOf = (kernels: string) => `libggml-cpu-${kernels}.so`;
 
+/** What the library would take: the best that this processor runs, of what lies in its folder. */
 function kernelsHere(
-  deps: { readFile: ReadFile; architecture: string },
+  deps: { readFile: ReadFile; list: (folder: string) => string[]; architecture: string },
   folders: readonly string[],
   record: Readonly<Record<string, unknown>>,
 ): CpuKernels | null {
   const has = cpuFeatures(deps.readFile);
-  const name = has && expectedKernels(deps.architecture, has);
-  if (name === null || folders.length === 0) return null;
-  return { name, isBuiltHere: fileNameOf(name) in record };
+  // Kernels that were taken out of a folder are not loaded, whatever the processor is.
+  const there = folders.map((folder) => kernelsIn(deps.list(folder))).find((names) => names.size > 0);
+  const name = has && there ? expectedKernels(deps.architecture, has, there) : null;
+  return name === null ? null : { name, isBuiltHere: fileNameOf(name) in record };
 }
+
+/** Names of kernels among files: `haswell` of `libggml-cpu-haswell.so`. */
+const kernelsIn = (files: readonly string[]): ReadonlySet<string> =>
+  new Set(files.flatMap((file) => /^libggml-cpu-(.+)\.so$/.exec(file)?.[1] ?? []));
 
 /** The names in a folder; none where there is no such folder. */
 export function namesIn(folder: string): string[] {
@@ -124,11 +130,12 @@ export function namesIn(folder: string): string[] {
   }
 }
 
-/** The library's folders for this kind of processor, without and with GPUs. */
+/** The library's folders for this kind of processor; that without a GPU, where it is installed, comes first. */
 function binaryFolders({ list, architecture, libraryFolder }: Parameters<typeof readKernelPaces>[0]): string[] {
   const kind = `linux-${architecture}`;
   return list(libraryFolder)
     .filter((name) => name === kind || name.startsWith(`${kind}-`))
+    .toSorted()
     .map((name) => join(libraryFolder, name, 'bins'))
     .flatMap((bins) => list(bins).map((name) => join(bins, name)));
 }

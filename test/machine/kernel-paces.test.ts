@@ -7,12 +7,27 @@ import { createAdvice } from '../../src/machine/quantization-advice.ts';
 const folder = '/library/linux-x64/bins/linux-x64';
 const celeron = 'processor : 0\nmodel name\t: Intel(R) Celeron(R) J4125 CPU\nflags\t\t: fpu ssse3 sse4_2\n';
 
-/** The library's folders with some files in them. */
-const machine = (files: Record<string, string> = {}, cpuinfo = celeron) =>
+const zen4 = `model name\t: AMD EPYC\nflags\t\t: ${[
+  'fpu ssse3 sse4_2 avx f16c fma bmi2 avx2 avx512f avx512cd avx512vl avx512dq avx512bw avx512vbmi avx512_vnni',
+  'avx512_bf16',
+].join(' ')}\n`;
+
+/** The library's folders with some files in them. `libraries`: names of the kernels that lie there. */
+const machine = (
+  files: Record<string, string> = {},
+  cpuinfo = celeron,
+  libraries = ['x64', 'sse42', 'haswell', 'zen4'],
+) =>
   readKernelPaces({
     readFile: (path) => (path === '/proc/cpuinfo' ? cpuinfo : (files[path] ?? null)),
     list: (path) =>
-      ({ '/library': ['linux-x64', 'linux-arm64'], '/library/linux-x64/bins': ['linux-x64'] })[path] ?? [],
+      ({
+        '/library': ['linux-x64-vulkan', 'linux-x64', 'linux-arm64'],
+        '/library/linux-x64/bins': ['linux-x64'],
+        [folder]: ['libggml-base.so', ...libraries.map((name) => `libggml-cpu-${name}.so`)],
+        '/library/linux-x64-vulkan/bins': ['linux-x64-vulkan'],
+        '/library/linux-x64-vulkan/bins/linux-x64-vulkan': ['libggml-cpu-sse42.so', 'libggml-cpu-zen4.so'],
+      })[path] ?? [],
     architecture: 'x64',
     libraryFolder: '/library',
   });
@@ -41,6 +56,18 @@ describe('what is known of the kernels of a machine', () => {
     const { kernels, buildId, paces } = machine(record);
     expect({ kernels, buildId }).toEqual({ kernels: { name: 'sse42', isBuiltHere: true }, buildId: 'abc' });
     expect(paces!.types.q4_k!.prompt).toBeGreaterThan(paces!.types.q4_0!.prompt);
+  });
+
+  it('goes by the kernels that lie there, not by the processor alone', () => {
+    expect(machine({}, zen4).kernels).toEqual({ name: 'zen4', isBuiltHere: false });
+    expect(machine({}, zen4, ['sse42', 'haswell']).kernels!.name).toBe('haswell');
+    expect(machine(record, zen4, ['sse42']).kernels).toEqual({ name: 'sse42', isBuiltHere: true });
+    // Only such as this processor does not run.
+    expect(machine({}, celeron, ['haswell'])).toMatchObject({ kernels: null, paces: null });
+  });
+
+  it('takes the folder for GPUs where there is no other', () => {
+    expect(machine({}, zen4, []).kernels!.name).toBe('zen4');
   });
 
   it('believes its own measurements more than the table, of those kernels alone', () => {

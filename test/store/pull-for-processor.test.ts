@@ -41,7 +41,12 @@ function celeron(builtKernels: boolean): KernelPaces {
       if (path === '/proc/cpuinfo') return 'model name\t: Intel(R) Celeron(R) J4125 CPU\nflags\t\t: ssse3 sse4_2\n';
       return builtKernels && path === `${folder}/hearth-kernels.json` ? '{"libggml-cpu-sse42.so":"abc"}' : null;
     },
-    list: (path) => ({ '/library': ['linux-x64'], '/library/linux-x64/bins': ['linux-x64'] })[path] ?? [],
+    list: (path) =>
+      ({
+        '/library': ['linux-x64'],
+        '/library/linux-x64/bins': ['linux-x64'],
+        [folder]: ['libggml-cpu-sse42.so', 'libggml-cpu-haswell.so'],
+      })[path] ?? [],
     architecture: 'x64',
     libraryFolder: '/library',
   });
