@@ -11,9 +11,11 @@ import {
   requireTools,
   unpackSource,
 } from '../../scripts/kernels/compile.ts';
-import { patchFiles } from '../../scripts/kernels/folders.ts';
+import { kernelFolders, patchFiles } from '../../scripts/kernels/folders.ts';
+import { rootWithKernels } from '../../scripts/kernels/single-kernels.ts';
 import { tryKernels } from '../../scripts/kernels/trial.ts';
 import { repositoryRoot } from '../support/server.ts';
+import { startTrial, type Trial, trialModels } from '../support/trial-models.ts';
 
 const bundle = join(repositoryRoot, 'node_modules/node-llama-cpp/llama/gitRelease.bundle');
 /** What the Celerons of most boxes load. */
@@ -74,6 +76,31 @@ describe.skipIf(skip !== null)(
       },
       900_000,
     );
+
+    describe('in the place of all others', () => {
+      let root: string;
+      let trial: Trial;
+      beforeAll(async () => {
+        root = rootWithKernels(repositoryRoot, 'sse42', built.files.get(kernels)!);
+        trial = await startTrial();
+      }, 900_000);
+      afterAll(() => {
+        rmSync(root, { recursive: true, force: true });
+        trial.remove();
+      });
+
+      it.each(['the built-in model', 'weights in Q4_1', 'weights in Q5_K'])(
+        'make of a token bit by bit what they make of it alone: %s',
+        (name) => {
+          const model = trialModels.find((one) => one.name === name)!;
+          const few = { ...model, options: [...model.options, '--schedules', '2'] };
+          const { rows, problem } = trial.tryModel(few, kernelFolders(root)[0]!);
+          expect(problem).toBeNull();
+          expect(rows).toBeGreaterThan(100);
+        },
+        900_000,
+      );
+    });
 
     it.skipIf(sanitizing === undefined)(
       `read and write nothing beside their blocks, and do nothing that C leaves undefined${sanitizing ? '' : ' (skipped: no compiler has sanitizers)'}`,

@@ -5,11 +5,14 @@ import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { probe } from '../../scripts/kernels/check.ts';
 import { compilersHere, requireTools } from '../../scripts/kernels/compile.ts';
+import type { TextLogits } from '../../scripts/kernels/engine-trial.ts';
 import { kernelFolders, stateOf } from '../../scripts/kernels/folders.ts';
 import { expectEqualAnswers } from '../support/equal-answers.ts';
 import { copyInstallation } from '../support/installation-copy.ts';
+import { realModels } from '../support/models.ts';
 import { repositoryRoot } from '../support/server.ts';
-import { startTrial, trialModels } from '../support/trial-models.ts';
+import { householdText, logitsDistance } from '../support/text-logits.ts';
+import { startTrial, type Trial, trialModels } from '../support/trial-models.ts';
 
 const builtInModel = join(repositoryRoot, 'models/hearth-guide-3m-q8_0.gguf');
 
@@ -34,6 +37,14 @@ function dependence(): string | null {
   return readFileSync('/proc/cpuinfo', 'utf8').includes('amx_tile') ? 'not with AMX' : null;
 }
 const skipAlone = skip === null ? dependence() : 'nothing is built';
+const real = realModels();
+
+/** What SmolLM2 predicts of a text that is read in such portions, with the kernels that are installed now. */
+function readText(trial: Trial, portions: readonly number[]) {
+  if ('skip' in real) return [];
+  const model = join(real.folder, 'smollm2-135m-instruct-q4_1.gguf');
+  return portions.map((portion) => trial.readText(model, folder, { text: householdText, portion }));
+}
 
 let temporary: string;
 let root: string;
@@ -83,14 +94,16 @@ describe.skipIf(skip !== null)(`kernels that are built here${skip === null ? '' 
     let name: string;
     let stock: Buffer;
     let built: Awaited<ReturnType<typeof buildKernels>>;
-    let trial: Awaited<ReturnType<typeof startTrial>>;
+    let trial: Trial;
+    let library: TextLogits[];
     beforeAll(async () => {
       before = await probe(root, builtInModel);
       name = basename(before.kernels!);
       stock = readFileSync(before.kernels!);
+      trial = await startTrial();
+      library = readText(trial, [256, 32]);
       // Which compiler makes the faster ones, and whether any does, is for the machine to say.
       built = await buildKernels(['--keep-slower']);
-      trial = await startTrial();
     }, 900_000);
     afterAll(() => trial.remove());
 
@@ -118,9 +131,29 @@ describe.skipIf(skip !== null)(`kernels that are built here${skip === null ? '' 
           900_000,
         );
 
+        it.skipIf('skip' in real)('bit by bit, in whatever portions a real model reads', () => {
+          const [whole, cut] = readText(trial, [256, 32]) as [TextLogits, TextLogits];
+          expect(Buffer.from(cut.logits.buffer).equals(Buffer.from(whole.logits.buffer))).toBe(true);
+        });
+
         it('word by word, greedily and from a seed, in any schedule', async () => {
           await expectEqualAnswers({ root, count: 2 });
         }, 900_000);
+      },
+    );
+
+    it.skipIf('skip' in real)(
+      `lie no further from the library's than those do from themselves in other portions${'skip' in real ? ` (skipped: ${real.skip})` : ''}`,
+      () => {
+        const [ours] = readText(trial, [256]);
+        const [whole, cut] = library as [TextLogits, TextLogits];
+        const [own, found] = [logitsDistance(whole, cut), logitsDistance(whole, ours!)];
+        expect(found.divergence).toBeLessThan(1.5 * own.divergence);
+        expect(found.rootMeanSquare).toBeLessThan(1.5 * own.rootMeanSquare);
+        expect(found.sameFirst).toBeGreaterThan(0.9);
+        // Of 300 tokens a perplexity says no more than this: five times what chance makes of such a divergence.
+        const error = Math.sqrt((2 * own.divergence) / whole.tokens);
+        expect(Math.abs(found.logPerplexity)).toBeLessThan(5 * error);
       },
     );
 

@@ -5,7 +5,7 @@ import { quantizedTypes } from '../../scripts/bench/gguf/weights.ts';
 import { writeModel } from '../../scripts/bench/gguf/write-model.ts';
 import { syntheticTokenizer } from '../../scripts/gguf/synthetic-tokenizer.ts';
 import { compileEngineTrial, compilersHere, unpackSource } from '../../scripts/kernels/compile.ts';
-import { type EngineTrial, tryEngine } from '../../scripts/kernels/engine-trial.ts';
+import { type EngineTrial, logitsOfText, type TextLogits, tryEngine } from '../../scripts/kernels/engine-trial.ts';
 import { patchFiles } from '../../scripts/kernels/folders.ts';
 import { textArchitectures, tinyFileName, writeTinyModels } from '../../scripts/tiny-models/models.ts';
 import { builtInModel, builtInModels, realModels } from './models.ts';
@@ -52,11 +52,16 @@ export const trialModels: readonly TrialModel[] = [
       ]),
 ];
 
-/** Compiles the trial and writes its models; `tryModel` runs it with the library and kernels of a folder. */
-export async function startTrial(): Promise<{
+/** Runs the trial with the library and kernels of a folder. */
+export interface Trial {
   tryModel(model: TrialModel, libraryFolder: string): EngineTrial;
+  /** What a model predicts behind each token of a text that it reads in portions of so many tokens. */
+  readText(modelPath: string, libraryFolder: string, how: { text: string; portion: number }): TextLogits;
   remove(): void;
-}> {
+}
+
+/** Compiles the trial and writes its models. */
+export async function startTrial(): Promise<Trial> {
   const folder = mkdtempSync(join(tmpdir(), 'hearth-trial-'));
   const source = join(folder, 'source');
   unpackSource(join(repositoryRoot, 'node_modules/node-llama-cpp/llama/gitRelease.bundle'), patchFiles(), source);
@@ -73,6 +78,7 @@ export async function startTrial(): Promise<{
   return {
     tryModel: ({ file, options }, libraryFolder) =>
       tryEngine(program, libraryFolder, file.startsWith('/') ? file : join(folder, file), options),
+    readText: (modelPath, libraryFolder, how) => logitsOfText(program, libraryFolder, modelPath, how),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
