@@ -86,6 +86,14 @@ export const noWish: RoutingWish = { provider: null, chain: null, cloud: null };
 /** The wish of a request that stays in the house. */
 export const localOnly: RoutingWish = { ...noWish, cloud: 'never' };
 
+/** From what keeps a request in the house to what says nothing of it. */
+const strictness: readonly RoutingWish['cloud'][] = ['never', 'require', 'allow', null];
+
+/** What two places say of the same request, such as a header and its body: the stricter of them counts. */
+export function stricterCloud(one: RoutingWish['cloud'], other: RoutingWish['cloud']): RoutingWish['cloud'] {
+  return strictness.indexOf(one) < strictness.indexOf(other) ? one : other;
+}
+
 /** How often and how long providers of the cloud are tried for one request. */
 export interface RetryLimits {
   /** Tries in all, over all providers of a chain. */

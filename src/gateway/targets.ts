@@ -44,7 +44,7 @@ export function targetsOf(input: RoutingInput): GatewayTarget[] {
     wish.cloud === 'require'
       ? 'The request must go to the cloud, and there is no cloud provider for it.'
       : 'The request must stay in the house, and names cloud providers only.';
-  throw new AppError('invalid_request', message, { field: 'routing' });
+  throw new AppError('invalid_request', message, { field: 'routing.cloud' });
 }
 
 /** Throws `forbidden` where the configuration or the key lets nothing leave the house. */
@@ -52,8 +52,9 @@ export function assertMayLeave(
   config: Pick<RoutingConfig, 'cloudAllowed'>,
   principal: Pick<Principal, 'mayUseCloud'>,
 ): void {
-  if (!config.cloudAllowed) throw forbidden('This server sends nothing to cloud providers.');
-  if (!principal.mayUseCloud) throw forbidden('This key may not send anything to cloud providers.');
+  // What marked it may be a header, its model or its body: none of them is at fault.
+  if (!config.cloudAllowed) throw new AppError('forbidden', 'This server sends nothing to cloud providers.');
+  if (!principal.mayUseCloud) throw new AppError('forbidden', 'This key may not send anything to cloud providers.');
 }
 
 /**
@@ -68,10 +69,6 @@ export function mayUse({ models }: Pick<Principal, 'models'>, { provider, model 
   return models.some(
     (name) => nameOf(name) === own || (name.startsWith(prefix) && nameOf(name.slice(prefix.length)) === own),
   );
-}
-
-function forbidden(message: string): AppError {
-  return new AppError('forbidden', message, { field: 'routing' });
 }
 
 /** Everyone who could be asked, in order, before it is seen whether they may be. */

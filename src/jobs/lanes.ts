@@ -1,4 +1,4 @@
-import type { RoutingWish } from '../core/call.ts';
+import { type RoutingWish, stricterCloud } from '../core/call.ts';
 import type { BatchDoor } from '../gateway/gateway.ts';
 import type { LaneOf } from './batch.ts';
 
@@ -12,6 +12,6 @@ function wishOf(headers: Readonly<Record<string, string>>, ofItem: RoutingWish['
   return {
     provider: headers['x-provider'] ?? null,
     chain: headers['x-failover-chain'] ?? null,
-    cloud: (headers['x-cloud'] as RoutingWish['cloud'] | undefined) ?? ofItem,
+    cloud: stricterCloud((headers['x-cloud'] as RoutingWish['cloud'] | undefined) ?? null, ofItem),
   };
 }

@@ -68,7 +68,7 @@ describe('where a request goes', () => {
     expect(targets(model, wish)).toEqual(expected);
   });
 
-  it.each<[string, string, Partial<RoutingWish>, RoutingConfig, string, string]>([
+  it.each<[string, string, Partial<RoutingWish>, RoutingConfig, string, string | null]>([
     ['a provider that does not exist', 'm', { provider: 'nobody' }, open, 'invalid_request', 'routing.provider'],
     ['a chain that does not exist', 'm', { chain: 'nothing' }, open, 'invalid_request', 'routing.chain'],
     ['a chain whose providers are all off', 'm', { chain: 'broken' }, open, 'invalid_request', 'routing.chain'],
@@ -79,20 +79,20 @@ describe('where a request goes', () => {
       { provider: 'claude', cloud: 'never' },
       open,
       'invalid_request',
-      'routing',
+      'routing.cloud',
     ],
-    ['a cloud model that must not be asked', 'sonnet', { cloud: 'never' }, open, 'invalid_request', 'routing'],
+    ['a cloud model that must not be asked', 'sonnet', { cloud: 'never' }, open, 'invalid_request', 'routing.cloud'],
     [
       'the cloud where there is none',
       'qwen',
       { cloud: 'require' },
       { ...open, defaultProvider: 'local' },
       'invalid_request',
-      'routing',
+      'routing.cloud',
     ],
-    ['the cloud of a server that forbids it', 'm', { provider: 'claude' }, closed, 'forbidden', 'routing'],
-    ['a model of such a cloud', 'sonnet', {}, closed, 'forbidden', 'routing'],
-    ['a chain through such a cloud', 'm', { chain: 'mixed' }, closed, 'forbidden', 'routing'],
+    ['the cloud of a server that forbids it', 'm', { provider: 'claude' }, closed, 'forbidden', null],
+    ['a model of such a cloud', 'sonnet', {}, closed, 'forbidden', null],
+    ['a chain through such a cloud', 'm', { chain: 'mixed' }, closed, 'forbidden', null],
   ])('is refused for %s', (_title, model, wish, config, code, field) => {
     expect(() => targets(model, wish, config)).toThrow(expect.objectContaining({ code, field }));
   });

@@ -157,6 +157,9 @@ describe('what a request says of where it may go', () => {
     ['a wrong value in the body', { cloud: 'maybe' }, {}, 'cloud'],
     ['no time at all', {}, { 'x-deadline-ms': '0' }, 'X-Deadline-Ms'],
     ['a provider that does not exist', {}, { 'x-provider': 'nobody' }, 'X-Provider'],
+    ['a body that stays and a header that leaves', { cloud: false }, { 'x-cloud': 'require' }, 'cloud'],
+    ['a body that leaves and a header that stays', { cloud: true }, { 'x-cloud': 'never' }, 'cloud'],
+    ['a model that may not be asked here', { model: 'far-model' }, { 'x-cloud': 'never' }, 'X-Cloud'],
   ])('is refused for %s', async (_title, fields, headers, param) => {
     await setup('openai', [start]);
     const response = await harness.send('POST', '/v1/chat/completions', { ...message, ...fields }, headers);
@@ -174,6 +177,29 @@ describe('what a request says of where it may go', () => {
     const response = await harness.send('POST', '/v1/chat/completions', { ...message, ...fields }, headers);
     expect(response.statusCode).toBe(200);
     expect(response.headers['x-provider-used']).toBe(provider);
+  });
+});
+
+describe('what header and body say of the cloud', () => {
+  const message = { model: 'near-model', messages: [{ role: 'user', content: 'hi' }] };
+
+  it.each<[boolean | string, string, string]>([
+    [false, 'allow', 'local'],
+    ['allow', 'never', 'local'],
+    [true, 'allow', 'far'],
+    ['allow', 'require', 'far'],
+    ['never', 'never', 'local'],
+  ])('is the stricter of both: cloud %j, X-Cloud %s', async (cloud, header, provider) => {
+    const requests = await setup('openai', [head('application/json'), start, ...content, piece('{}'), finish]);
+    // It has every model, so that who is asked is told by the marks alone.
+    const model = provider === 'far' ? 'far-model' : 'near-model';
+    const body = { ...message, model, cloud };
+    const response = await harness.send('POST', '/v1/chat/completions', body, { 'x-cloud': header });
+    expect(response.statusCode).toBe(200);
+    expect(response.headers['x-provider-used']).toBe(provider);
+    expect(response.headers).not.toHaveProperty('x-hearth-ignored');
+    // No service knows the field.
+    for (const { original } of requests) expect(Buffer.from(original!.bytes).toString()).not.toContain('cloud');
   });
 });
 

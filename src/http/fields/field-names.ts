@@ -14,6 +14,7 @@ export const sharedNames: FieldNames = {
   promptCache: 'cache_prompt',
   'routing.provider': 'X-Provider',
   'routing.chain': 'X-Failover-Chain',
+  'routing.cloud': 'X-Cloud',
   'sampling.temperature': 'temperature',
   'sampling.topP': 'top_p',
   'sampling.topK': 'top_k',

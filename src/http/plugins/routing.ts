@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { RoutingWish } from '../../core/call.ts';
+import { type RoutingWish, stricterCloud } from '../../core/call.ts';
 import { AppError } from '../../core/errors.ts';
 import { assertNoLoop, readHops, viaHeader } from '../../core/hops.ts';
 import { atOnce } from './hooks.ts';
@@ -20,7 +20,7 @@ export function addRouting(app: FastifyInstance, { instance }: { instance: strin
       const routing = {
         provider: oneOf(headers['x-provider']),
         chain: oneOf(headers['x-failover-chain']),
-        cloud: cloudOf(oneOf(headers['x-cloud']), 'X-Cloud') ?? cloudOfBody(request),
+        cloud: cloudOfBoth(cloudOf(oneOf(headers['x-cloud']), 'X-Cloud'), cloudOfBody(request)),
       };
       const hops = readHops(oneOf(headers[viaHeader]) ?? undefined);
       assertNoLoop(hops, instance);
@@ -44,6 +44,18 @@ function cloudOfBody(request: FastifyRequest): RoutingWish['cloud'] {
   delete body.cloud;
   if (original) request.original = { ...original, bytes: Buffer.from(JSON.stringify(body)) };
   return cloudOf(cloud, 'cloud');
+}
+
+/** What header and body say together. Throws `invalid_request` where one keeps the request in the house and the other sends it out. */
+export function cloudOfBoth(header: RoutingWish['cloud'], body: RoutingWish['cloud']): RoutingWish['cloud'] {
+  const both = [header, body];
+  if (both.includes('never') && both.includes('require')) {
+    throw new AppError('invalid_request', '"X-Cloud" and "cloud" contradict each other.', {
+      field: 'cloud',
+      fix: 'Send one of them.',
+    });
+  }
+  return stricterCloud(header, body);
 }
 
 /** A wish as a header or a body has it. Throws `invalid_request` that names `field`. */

@@ -214,6 +214,17 @@ describe('a batch', () => {
     expect(harness.gateway.calls.at(-1)!.context).not.toHaveProperty('isBackground');
   });
 
+  it('keeps a request here that says so, whatever goes with all of them, and takes no contradiction', async () => {
+    begin();
+    const home = { custom_id: 'a', params: { ...params(), cloud: false } };
+    const { id } = (await create([home], { 'x-cloud': 'allow' })).json();
+    await ended(id);
+    expect(harness.gateway.calls.at(-1)!.context).toMatchObject({ routing: { cloud: 'never' } });
+    const refused = await create([home], { 'x-cloud': 'require' });
+    expect(refused.statusCode).toBe(400);
+    expect(refused.json().error.details).toMatchObject({ field: 'requests.0.params.cloud' });
+  });
+
   it('is no request of HTTP for the metrics but for its own', async () => {
     begin();
     const { id } = (await create(many(5))).json();

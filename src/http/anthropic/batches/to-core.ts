@@ -7,7 +7,7 @@ import { validationError } from '../../fields/validation.ts';
 import { inItem, itemBody, itemHeaders, prefixOf, webhookOf } from '../../inner/inner.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { idempotencyKeyOf } from '../../plugins/idempotency.ts';
-import { cloudOf } from '../../plugins/routing.ts';
+import { cloudOf, cloudOfBoth } from '../../plugins/routing.ts';
 import { messagesBody, messagesToCore } from '../messages/messages.ts';
 import { versionOf } from '../objects/version.ts';
 import type { BatchBody } from './schema.ts';
@@ -90,7 +90,8 @@ function toItem(
   const cloud = cloudOf(params['cloud'], 'cloud');
   const result = messagesBody.safeParse(params);
   const named = typeof params['model'] === 'string' && params['model'] !== '' ? params['model'] : null;
-  if (named === null || !mayRelay(named, cloud, request, deps)) {
+  const together = cloudOfBoth(request.wish.routing.cloud, cloud);
+  if (named === null || !mayRelay(named, together, request, deps)) {
     if (!result.success) throw validationError(result.error.issues);
     messagesToCore(result.data, { version: versionOf(request), leavesOut });
   }
@@ -105,6 +106,6 @@ function mayRelay(
   { wish, principal }: FastifyRequest,
   deps: Pick<RouteDeps, 'gateway' | 'routing'>,
 ): boolean {
-  const routing = cloud === null ? wish.routing : { ...wish.routing, cloud };
+  const routing = { ...wish.routing, cloud };
   return deps.gateway.mayRelay({ dialect: 'anthropic', path }, model, { routing, config: deps.routing(), principal });
 }

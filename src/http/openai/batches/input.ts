@@ -7,7 +7,7 @@ import type { NewItem } from '../../../jobs/jobs.ts';
 import { linesOf } from '../../../wire/lines.ts';
 import { itemBody, prefixOf } from '../../inner/inner.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
-import { cloudOf } from '../../plugins/routing.ts';
+import { cloudOf, cloudOfBoth } from '../../plugins/routing.ts';
 import { findModel } from '../models/models.ts';
 import { endpoints, refuseStream } from './endpoints.ts';
 import { type LineError, type LineRequest, readLine } from './requests.ts';
@@ -77,7 +77,7 @@ async function* requestsOf(deps: InputDeps, request: FastifyRequest, of: { file:
     refuseStream(body);
     // Only looked at: a body keeps it, and its route reads it.
     const { cloud: wished, ...rest } = body;
-    const cloud = cloudOf(wished, 'cloud');
+    const cloud = cloudOfBoth(request.wish.routing.cloud, cloudOf(wished, 'cloud'));
     if (!rules.mayRelay || !mayRelay(deps, request, { endpoint, body, cloud })) rules.check(rest);
   };
   let count = 0;
@@ -113,7 +113,7 @@ function mayRelay(
   { wish, principal }: FastifyRequest,
   asked: { endpoint: string; body: LineRequest['body']; cloud: ReturnType<typeof cloudOf> },
 ): boolean {
-  const routing = asked.cloud === null ? wish.routing : { ...wish.routing, cloud: asked.cloud };
+  const routing = { ...wish.routing, cloud: asked.cloud };
   const original = { dialect: 'openai' as const, path: asked.endpoint };
   return deps.gateway.mayRelay(original, modelOf(asked.body), { routing, config: deps.routing(), principal });
 }
