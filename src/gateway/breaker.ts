@@ -29,6 +29,9 @@ export const defaultBreakerLimits: BreakerLimits = {
 
 export type CircuitState = 'closed' | 'open' | 'half_open';
 
+/** So many circuits are kept. A provider that names no models may be asked for any name, and each has one. */
+const mostCircuits = 1_000;
+
 /** What is known of one provider's model. */
 export interface CircuitStatus {
   provider: string;
@@ -90,6 +93,7 @@ export function createBreakers(deps: {
     const key = `${provider} ${model}`;
     let circuit = circuits.get(key);
     if (!circuit) {
+      if (circuits.size >= mostCircuits) makeRoom();
       circuit = {
         provider,
         model,
@@ -104,6 +108,16 @@ export function createBreakers(deps: {
       circuits.set(key, circuit);
     }
     return circuit;
+  };
+  /** Leaves one out: of those that are closed the first that was not used lately, else the first. */
+  const makeRoom = () => {
+    const closed = [...circuits].filter(([, { state }]) => state === 'closed');
+    const isUnused = ([, circuit]: [string, Circuit]) => {
+      forget(circuit);
+      return circuit.calls.length === 0;
+    };
+    const [key] = closed.find(isUnused) ?? closed[0] ?? [];
+    if (key !== undefined) circuits.delete(key);
   };
   const enter = (circuit: Circuit, state: CircuitState) => {
     if (circuit.state === state) return;

@@ -66,6 +66,21 @@ describe('a circuit', () => {
     expect(state()).toBe('closed');
   });
 
+  it('is kept for a thousand names, and longest where it is open or was used lately', async () => {
+    const { clock, breakers, call, open } = setup();
+    await open();
+    clock.advance(20_000);
+    await call(good, 'long ago');
+    clock.advance(limits.windowMs);
+    for (let number = 0; number < 1_500; number++) await call(good, `made-up-${number}`);
+    const models = breakers.status().map(({ model }) => model);
+    expect(models).toHaveLength(1_000);
+    // Its rest is over, and nobody has tried yet.
+    expect(models).toContain('m');
+    expect(models).not.toContain('long ago');
+    expect(models).toContain('made-up-1499');
+  });
+
   it('lets one call through after its rest, and closes when that is answered', async () => {
     const { clock, admit, open, state } = setup();
     await open();

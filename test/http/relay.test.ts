@@ -130,6 +130,18 @@ describe.each(Object.entries(bodies))('a body for a provider of its own dialect,
     expect(response.headers['retry-after']).toBe('7');
   });
 
+  it.each([
+    ['too long', `far/${'x'.repeat(1_025)}`],
+    ['of characters that do not show', 'far/a\u0000b\nc'],
+    ['empty', 'far/'],
+    ['no text', 5],
+  ])('is refused for a name that no model can have: %s', async (_title, model) => {
+    const requests = await setup(dialect, [head('application/json'), start, ...content, piece('{}'), finish]);
+    const response = await harness.send('POST', path, { ...body, model }, { 'x-provider': 'far' });
+    expect(response.statusCode).toBe(400);
+    expect(requests).toEqual([]);
+  });
+
   it('is held to the schema where it stays here', async () => {
     await setup(dialect, [start]);
     const response = await harness.send('POST', path, { ...body, model: 'near-model' });

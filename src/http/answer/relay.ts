@@ -4,6 +4,7 @@ import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
 import type { RelayedAnswer } from '../../gateway/gateway.ts';
 import type { Logger } from '../../observe/logger.ts';
+import { mayBeModel } from '../fields/model-name.ts';
 import type { RouteDeps } from '../mount/deps.ts';
 import { atOnce } from '../plugins/hooks.ts';
 import type { AnswerForm, Asked } from './asked.ts';
@@ -27,7 +28,7 @@ export function relaysOriginals(deps: Pick<RouteDeps, 'gateway' | 'routing'>) {
 
 function mayRelay(deps: Pick<RouteDeps, 'gateway' | 'routing'>, request: FastifyRequest): boolean {
   const { original, principal, wish } = request;
-  if (original === undefined) return false;
+  if (original === undefined || !mayBeModel(original.body.model)) return false;
   const whereto = { routing: wish.routing, config: deps.routing(), principal };
   return deps.gateway.mayRelay(original, modelOf(original), whereto);
 }

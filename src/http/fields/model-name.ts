@@ -22,6 +22,14 @@ export function modelNameProblem(name: string): string | null {
 }
 
 /**
+ * Whether a field `model` that no schema has seen is left out, or a name that a model can have. A body that only its provider
+ * understands may have anything else in it, but this stands in headers, in circuits and in the ledger.
+ */
+export function mayBeModel(value: unknown): boolean {
+  return value === undefined || value === null || (typeof value === 'string' && modelNameProblem(value) === null);
+}
+
+/**
  * The same rule as a pattern for `/openapi.json`, in what all dialects of expressions have in common: the invisible
  * characters of the first plane one by one.
  */

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
 import { AppError } from '../../../core/errors.ts';
 import type { BatchWish, NewItem } from '../../../jobs/jobs.ts';
+import { mayBeModel } from '../../fields/model-name.ts';
 import { validationError } from '../../fields/validation.ts';
 import { inItem, itemBody, itemHeaders, prefixOf, webhookOf } from '../../inner/inner.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
@@ -106,6 +107,7 @@ function mayRelay(
   { wish, principal }: FastifyRequest,
   deps: Pick<RouteDeps, 'gateway' | 'routing'>,
 ): boolean {
+  if (!mayBeModel(model)) return false;
   const routing = { ...wish.routing, cloud };
   return deps.gateway.mayRelay({ dialect: 'anthropic', path }, model, { routing, config: deps.routing(), principal });
 }

@@ -5,6 +5,7 @@ import { AppError, toAppError } from '../../../core/errors.ts';
 import type { StoredFile } from '../../../core/stored-files.ts';
 import type { NewItem } from '../../../jobs/jobs.ts';
 import { linesOf } from '../../../wire/lines.ts';
+import { mayBeModel } from '../../fields/model-name.ts';
 import { itemBody, prefixOf } from '../../inner/inner.ts';
 import type { RouteDeps } from '../../mount/deps.ts';
 import { cloudOf, cloudOfBoth } from '../../plugins/routing.ts';
@@ -113,6 +114,7 @@ function mayRelay(
   { wish, principal }: FastifyRequest,
   asked: { endpoint: string; body: LineRequest['body']; cloud: ReturnType<typeof cloudOf> },
 ): boolean {
+  if (!mayBeModel(asked.body['model'])) return false;
   const routing = { ...wish.routing, cloud: asked.cloud };
   const original = { dialect: 'openai' as const, path: asked.endpoint };
   return deps.gateway.mayRelay(original, modelOf(asked.body), { routing, config: deps.routing(), principal });
