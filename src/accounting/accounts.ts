@@ -52,6 +52,8 @@ export interface AccountsDeps {
 
 /** Rows wait so long for others: one write to the disk for all of them. What they have reserved stays so until then. */
 const lingerMs = 25;
+/** Under load rows come all the time, and a write takes longer than a row of it: from the beginning of one to the next. */
+const betweenWritesMs = 100;
 const retryMs = 1_000;
 const entriesPerWrite = 100;
 /** The class of service of batches, as usage and prices name it. */
@@ -192,6 +194,7 @@ function createWriter({ database, clock, log, cloud }: AccountsDeps) {
   let timer: Timer | null = null;
   let writing: Promise<void> = Promise.resolve();
   let isClosed = false;
+  let wroteMs = Number.NEGATIVE_INFINITY;
 
   const writeAll = async () => {
     while (waiting.length > 0) {
@@ -216,6 +219,7 @@ function createWriter({ database, clock, log, cloud }: AccountsDeps) {
   const flush = () => {
     timer?.cancel();
     timer = null;
+    wroteMs = clock.monotonicMs();
     writing = writing.then(writeAll);
     return writing;
   };
@@ -226,7 +230,7 @@ function createWriter({ database, clock, log, cloud }: AccountsDeps) {
     add(ended: Ended): void {
       waiting.push(ended);
       if (waiting.length === entriesPerWrite) void flush();
-      else schedule(lingerMs);
+      else if (timer === null) schedule(Math.max(lingerMs, wroteMs + betweenWritesMs - clock.monotonicMs()));
     },
     isBusy: () => waiting.length > 0,
     flush,

@@ -292,6 +292,26 @@ describe('a try at a provider', () => {
     await counted.close();
     await accounts.close();
   });
+
+  it('waits a little longer for others where the last write was just now', async () => {
+    const accounts = await accountsOf({ all: { ...noBudget, daily: usd(1) } });
+    const end = async () => (await accounts.admit(attemptOf(), contextOf())).ended(endWith());
+    const rowsAfter = async (ms: number) => {
+      clock.advance(ms);
+      // Behind whatever has begun by then.
+      await database.transaction(async () => {});
+      await database.transaction(async () => {});
+      return (await rows()).length;
+    };
+    await end();
+    expect([await rowsAfter(24), await rowsAfter(1)]).toEqual([0, 1]);
+    await end();
+    expect([await rowsAfter(99), await rowsAfter(1)]).toEqual([1, 2]);
+    clock.advance(1_000);
+    await end();
+    expect([await rowsAfter(24), await rowsAfter(1)]).toEqual([2, 3]);
+    await accounts.close();
+  });
 });
 
 describe('a budget', () => {
