@@ -1,12 +1,15 @@
-import type { CloudConfig, ModelPricing, PriceList, ProviderConfig, ProviderPreset } from '../config/providers.ts';
+import {
+  type CloudConfig,
+  type ModelPricing,
+  ownMachinePresets,
+  type PriceList,
+  type ProviderConfig,
+} from '../config/providers.ts';
 import { localProviderId } from '../core/call.ts';
 import { isFree, type Price } from './pricing.ts';
 
 /** What a model costs; `free`: nothing, as on this machine. */
 export type PriceOf = { type: 'free' } | { type: 'unknown' } | { type: 'priced'; price: Price };
-
-/** Services that run on the owner's own machines: no price of theirs is none, unless the file says otherwise. */
-const selfHosted: readonly (ProviderPreset | null)[] = ['vllm', 'llama-server', 'ollama', 'hearth'];
 
 /** How lists of prices name the providers in front of their models. */
 const listPrefixes: Readonly<Record<string, string>> = { qwen: 'dashscope' };
@@ -28,7 +31,7 @@ export function priceOf(
   const named = config.models.find(({ id, aliases }) => id === model || aliases.includes(model));
   const own = inForce(named?.pricings ?? (named?.pricing ? [named.pricing] : []), at);
   const pricing = own ?? (priceList && listed(priceList, config, named?.id ?? model));
-  if (pricing === null) return { type: selfHosted.includes(config.preset) ? 'free' : 'unknown' };
+  if (pricing === null) return { type: ownMachinePresets.includes(config.preset) ? 'free' : 'unknown' };
   const price: Price = {
     pricing,
     isClaude: config.type === 'anthropic' || /claude/i.test(named?.id ?? model),

@@ -87,7 +87,9 @@ export function checkText(text: string): ConfigFindings {
     (issue) => (variables.includes(issue.path.join('.')) ? [] : describe(issue)),
     problems,
   );
-  const cloud = toCloudConfig(mergeSettings([{ settings, base: '/' }]).cloud, problems, () => anyValue);
+  const sections = mergeSettings([{ settings, base: '/' }]).cloud;
+  const { price_list_file: _notRead, ...budgets } = sections.budgets ?? {};
+  const cloud = toCloudConfig({ ...sections, budgets: sections.budgets && budgets }, problems, () => anyValue);
   const errors = problems.lines(placesIn(file)).filter((line) => !line.includes(anyValue));
   return { errors, warnings: errors.length > 0 ? [] : warningsOf(cloud) };
 }

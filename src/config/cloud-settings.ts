@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { parseUsd } from '../core/money.ts';
-import { parseDurationMs } from '../core/parse-units.ts';
 import type { ProviderPreset, ProviderType } from './providers.ts';
 import * as value from './values.ts';
 
@@ -39,8 +38,37 @@ const perMillion = price(0);
 const usd = value.converted((amount) => parseUsd(amount));
 const count = value.integer(1, 2 ** 40);
 const tokens = value.integer(1, 2 ** 31);
-/** A secret of a file: a text, or what `${NAME}` stands for. */
-const secretText = z.string().min(1, 'must not be empty').max(8_192).meta(value.neverShown);
+/** A secret of the file: a text, or what `${NAME}` stands for. */
+const secretText = z.string().min(1, 'must not be empty').max(8_192);
+const serviceKey = secretText
+  .refine(value.isSendableKey, 'must be one line of ASCII characters without blanks')
+  .meta(value.neverShown);
+const clientKey = secretText
+  .refine((text) => value.clientKeyPattern.test(text), 'must be 1 to 512 characters without blanks')
+  .meta(value.neverShown);
+/** What HTTP can carry, and nothing that ends a line. */
+const headerText = z
+  .string()
+  .max(8_192)
+  .refine((text) => /^[\t\x20-\x7e\x80-\xff]*$/.test(text), 'must be one line that a header can hold')
+  .meta(value.neverShown);
+/** What the file may say of a service, in the words of the second specification and of the tables of providers. */
+const capabilities = z.strictObject({
+  supports_streaming: value.truth().optional(),
+  supports_vision: value.truth().optional(),
+  supports_function_calling: value.truth().optional(),
+  supports_json_mode: value.truth().optional(),
+  supports_system_prompt: value.truth().optional(),
+  supports_token_counting: value.truth().optional(),
+  supports_embeddings: value.truth().optional(),
+  supports_logprobs: value.truth().optional(),
+  sampling: value.truth().optional(),
+  prefill: value.truth().optional(),
+  forced_tools: value.truth().optional(),
+  structured_output: value.truth().optional(),
+  vision: value.truth().optional(),
+  prompt_caching: value.truth().optional(),
+});
 
 const priceNames = ['input', 'output', 'cache_read', 'cache_write', 'cache_write_1h'] as const;
 const tokenPrices = {
@@ -117,7 +145,7 @@ const provider = z.strictObject({
   enabled: value.truth().optional(),
   display_name: z.string().max(256).optional(),
   base_url: z.string().refine(value.isBaseAddress, 'must be an address such as https://api.example.com/v1').optional(),
-  api_key: secretText.optional(),
+  api_key: serviceKey.optional(),
   api_key_file: value.path().optional(),
   api_version: z.string().max(64).optional(),
   region: z
@@ -125,18 +153,15 @@ const provider = z.strictObject({
     .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be a region such as eu-central-1')
     .optional(),
   headers: z
-    .record(
-      z.string().regex(/^[!#$%&'*+.^_`|~0-9a-z-]{1,128}$/i, 'must be the name of a header'),
-      z.string().max(8_192).meta(value.neverShown),
-    )
+    .record(z.string().regex(/^[!#$%&'*+.^_`|~0-9a-z-]{1,128}$/i, 'must be the name of a header'), headerText)
     .optional(),
-  timeout: value.converted(parseDurationMs).optional(),
-  first_byte_timeout: value.converted(parseDurationMs).optional(),
-  idle_timeout: value.converted(parseDurationMs).optional(),
+  timeout: value.timeLimit().optional(),
+  first_byte_timeout: value.timeLimit().optional(),
+  idle_timeout: value.timeLimit().optional(),
   models: z.array(model).max(1_024).optional(),
   rate_limits: rateLimits.optional(),
   batch: z.enum(['auto', 'on', 'off'], { error: 'must be auto, on or off' }).optional(),
-  capabilities: z.record(z.string().max(64), value.truth()).optional(),
+  capabilities: capabilities.optional(),
 });
 
 /** One provider, as the file has it. */
@@ -151,7 +176,7 @@ const scopes = z
 
 const key = z.strictObject({
   name: z.string().regex(/^[^\s,]{1,64}$/, 'must be 1 to 64 characters without blanks'),
-  key: secretText.optional(),
+  key: clientKey.optional(),
   key_file: value.path().optional(),
   scopes: scopes.optional(),
   expires: day.optional(),
@@ -217,7 +242,7 @@ export const cloudSchemas = {
       .optional(),
     default_provider: id.optional(),
     default_model: value.modelName().optional(),
-    request_timeout: value.converted(parseDurationMs).optional(),
+    request_timeout: value.timeLimit().optional(),
     max_retries: value.integer(0, 20).optional(),
     health_probes: value.truth().optional(),
     enable_caching: value.truth().optional(),

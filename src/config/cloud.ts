@@ -6,19 +6,21 @@ import { ConfigError } from './config-error.ts';
 import { readPriceList } from './price-list.ts';
 import { toPricings } from './pricing.ts';
 import type { Problems } from './problems.ts';
-import type {
-  Budget,
-  CloudConfig,
-  CloudModelConfig,
-  JwtConfig,
-  KeyConfig,
-  ProviderConfig,
-  ProviderPreset,
-  ProviderTimeouts,
-  ProviderType,
-  RateLimits,
+import {
+  type Budget,
+  type CloudConfig,
+  type CloudModelConfig,
+  type JwtConfig,
+  type KeyConfig,
+  ownMachinePresets,
+  type ProviderConfig,
+  type ProviderPreset,
+  type ProviderTimeouts,
+  type ProviderType,
+  type RateLimits,
 } from './providers.ts';
 import { type Secret, secret } from './secret.ts';
+import { isSendableKey } from './values.ts';
 
 /** Seed 002's request_timeout, where nothing else is said. */
 const defaultRequestTimeoutMs = 60_000;
@@ -66,18 +68,25 @@ export function toCloudConfig(settings: CloudSettings, problems: Problems, read:
       perAddress: toRateLimits(settings.rate_limits?.per_address),
     },
     keys: (settings.keys ?? []).flatMap((key, index) => problems.attempt('keys', () => toKey(key, index, read)) ?? []),
-    jwt: (settings.jwt && problems.attempt('jwt', () => toJwt(settings.jwt!, read))) ?? null,
+    // Of what is left out nobody can say that it is missing.
+    jwt:
+      (settings.jwt && problems.areWhole('jwt') && problems.attempt('jwt', () => toJwt(settings.jwt!, read))) || null,
     ledgerKeepDays: settings.ledger?.keep_days ?? defaultLedgerKeepDays,
   };
   checkNames(config, problems);
   return config;
 }
 
-/** What works and is likely a mistake, in sentences. */
-export function warningsOf(config: CloudConfig): string[] {
+/** What works and is likely a mistake, in sentences. `now`: the time of the clock. */
+export function warningsOf(config: CloudConfig, now: Date = new Date()): string[] {
   const all = [...config.providers.values()];
   return [
-    ...all.filter(({ models }) => models.length === 0).map(({ id }) => `Provider '${id}' has no models configured`),
+    ...config.keys
+      .filter(({ expiresAt }) => expiresAt !== null && expiresAt <= now)
+      .map(({ name }) => `Key '${name}' has expired`),
+    ...all
+      .filter(({ models, preset }) => models.length === 0 && !ownMachinePresets.includes(preset))
+      .map(({ id }) => `Provider '${id}' has no models configured`),
     ...all
       .filter(({ enabled, apiKey, type, preset }) => enabled && apiKey === null && needsKey(type, preset))
       .map(({ id }) => `Provider '${id}' has no api_key`),
@@ -131,8 +140,13 @@ function toProvider(id: string, settings: ProviderSettings, read: ReadText): Pro
       totalMs: settings.timeout ?? defaultTimeouts.totalMs,
     },
     batch: settings.batch ?? 'auto',
-    capabilities: settings.capabilities ?? {},
+    capabilities: saidOf(settings.capabilities),
   };
+}
+
+function saidOf(settings: ProviderSettings['capabilities'] = {}): Record<string, boolean> {
+  const said = Object.entries(settings).filter((entry): entry is [string, boolean] => entry[1] !== undefined);
+  return Object.fromEntries(said);
 }
 
 function isSelfHosted(preset: ProviderPreset): boolean {
@@ -146,6 +160,9 @@ function kindOf(id: string, { type, preset, base_url: baseUrl }: ProviderSetting
   if (said === 'anthropic' || said === 'bedrock') {
     if (preset) throw new ConfigError(`providers.${id}.preset: only providers of the type openai-compatible have one`);
     return { type: said, preset: null } as const;
+  }
+  if (type !== undefined && preset && type !== 'openai-compatible' && type !== preset) {
+    throw new ConfigError(`providers.${id}.preset: is another one than its type, ${type}: set only one of them`);
   }
   if (presets.includes(said)) return { type: 'openai-compatible', preset: said as ProviderPreset } as const;
   if (said === 'openai-compatible' || baseUrl !== undefined) {
@@ -230,7 +247,10 @@ function readSecret(
     throw new ConfigError(`${place}: is set beside ${place.split('.').at(-1)}_file: set only one of them`);
   }
   if (filePath === undefined) return text === undefined ? null : secret(text);
-  return secret(readFile(filePath, `${place}_file`, read).trim());
+  const key = readFile(filePath, `${place}_file`, read).trim();
+  if (isSendableKey(key)) return secret(key);
+  const problem = key === '' ? 'is empty' : 'must hold one line of ASCII characters without blanks';
+  throw new ConfigError(`${place}_file: ${filePath} ${problem}`);
 }
 
 function checkNames(config: CloudConfig, problems: Problems): void {

@@ -25,7 +25,9 @@ export function changesBetween(before: Config, after: Config): ConfigChanges {
   const providersRemoved = [...before.cloud.providers.keys()].filter((id) => !after.cloud.providers.has(id));
   const isOfThese = (path: string) =>
     [...providersAdded, ...providersRemoved].some((id) => path.startsWith(`cloud.providers.${id}.`));
-  const namesOf = (paths: readonly string[]) => [...new Set(paths.map(settingOf))].sort();
+  // That a section became empty, or is so no more, is told by what was in it.
+  const namesOf = (paths: readonly string[]) =>
+    [...new Set(paths.map(settingOf))].filter((name) => !name.endsWith('.')).sort();
   return {
     providersAdded,
     providersRemoved,

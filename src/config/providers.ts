@@ -23,6 +23,9 @@ export type ProviderPreset =
   | 'hearth'
   | 'custom';
 
+/** Those that run on machines of the owner: what they list is what was put there, and without a price it costs nothing. */
+export const ownMachinePresets: readonly (ProviderPreset | null)[] = ['vllm', 'llama-server', 'ollama', 'hearth'];
+
 /** One provider of the file. */
 export interface ProviderConfig {
   /** Its name in the file, in `X-Provider` and in chains: `[a-z0-9][a-z0-9_-]{0,63}`, never `local`. */

@@ -16,7 +16,18 @@ export function checkConfig(config: Config, problems: Problems): void {
     problems.add('engine.memory_limit: must be larger than engine.memory_reserve, which is taken off it');
   }
   checkAliases(config.models.aliases, config.models.default, problems);
+  if (problems.areWhole('keys')) checkKeys(config.cloud.keys, problems);
   if (problems.areWhole('jobs')) checkWebhooks(config.jobs, problems);
+}
+
+/** Whoever sends a key has the rights of one entry, so that it cannot stand for two. */
+function checkKeys(keys: Config['cloud']['keys'], problems: Problems): void {
+  const nameOf = new Map<string, string>();
+  for (const [index, { name, key }] of keys.entries()) {
+    const other = nameOf.get(key.reveal());
+    if (other !== undefined) problems.add(`keys.${index}.key: is the key of "${other}" too`);
+    nameOf.set(key.reveal(), name);
+  }
 }
 
 function checkWebhooks({ webhookHosts, webhookSecret, webhookUrl }: Config['jobs'], problems: Problems): void {

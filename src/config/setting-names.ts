@@ -4,8 +4,9 @@
  */
 export function settingOf(path: string): string {
   const parts = path.split('.');
-  const [section = '', first = '', second = '', third = ''] = parts;
-  if (section === 'cloud') return cloudSettingOf(first, second, third);
+  const [section = '', first = '', second = '', third = '', fourth = ''] = parts;
+  if (section === 'cloud')
+    return cloudSettingOf(first, second, third === 'timeouts' ? (timeouts[fourth] ?? third) : third);
   const named = names[`${section}.${first}`];
   if (named !== undefined) return named;
   const file = section === 'pulls' ? 'models' : section;
@@ -27,6 +28,13 @@ const names: Readonly<Record<string, string>> = {
   'jobs.runOnBattery': 'jobs.on_battery',
 };
 
+/** Of a provider. */
+const timeouts: Readonly<Record<string, string>> = {
+  firstByteMs: 'first_byte_timeout',
+  idleMs: 'idle_timeout',
+  totalMs: 'timeout',
+};
+
 const ofGlobal: Readonly<Record<string, string>> = {
   cloudAllowed: 'cloud',
   defaultProvider: 'default_provider',
@@ -43,9 +51,7 @@ function cloudSettingOf(field: string, second: string, third: string): string {
     case 'caching':
       return second === 'enabled' ? 'global.enable_caching' : 'global.cache_ttl';
     case 'providers':
-      return third === ''
-        ? `providers.${second}`
-        : `providers.${second}.${third === 'timeouts' ? 'timeout' : snake(third)}`;
+      return third === '' ? `providers.${second}` : `providers.${second}.${snake(third)}`;
     case 'chains':
       return `failover_chains.${second}`;
     case 'budget':

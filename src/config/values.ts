@@ -1,9 +1,25 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { UpsAddress } from '../core/machine.ts';
+import { parseDurationMs } from '../core/parse-units.ts';
 
 /** Marks what holds a secret: by this the schema of the file says so, and whatever shows settings leaves it out. */
 export const neverShown = { writeOnly: true };
+
+/** What a client can send as a key: `Authorization: Bearer` ends at a blank. */
+export const clientKeyPattern = /^[\x21-\x7e]{1,512}$/;
+
+/** Whether a service's key can stand in a header; what cannot would be shown by who refuses to send it. */
+export const isSendableKey = (text: string): boolean => /^[\x21-\x7e]{1,8192}$/.test(text);
+
+/** A time to wait, in milliseconds. 0 is refused: some programs mean by it that there is no limit. */
+export function timeLimit() {
+  return converted((text) => {
+    const ms = parseDurationMs(text);
+    if (ms > 0) return ms;
+    throw new RangeError('must be longer than 0 s');
+  });
+}
 
 /** A whole number within bounds, also as a text of digits. */
 export function integer(min: number, max: number) {

@@ -107,6 +107,9 @@ describe('a text that a client sends', () => {
   it('has no file read', () => {
     const text = `providers: { openai: { api_key_file: ${join(root, 'no-such-file')} } }`;
     expect(check(text).errors).toEqual([]);
+    for (const path of [join(root, 'no-such-file'), '/etc/passwd']) {
+      expect(check(`budgets: { daily: 1, price_list_file: ${path} }`).errors).toEqual([]);
+    }
     expect(check('providers: { openai: { api_key: a, api_key_file: /dev/zero } }').errors).toEqual([
       'yaml:1:33: providers.openai.api_key: is set beside api_key_file: set only one of them',
     ]);

@@ -150,9 +150,33 @@ keys:
     ['providers: { openai: { models: [{ id: a, aliases: [x] }, { id: b, aliases: [x] }] } }', /"x" is there twice/],
     ['providers: { openai: { models: [{ id: a }, { id: b, aliases: [a] }] } }', /"a" is there twice/],
     ['version: 2', /version: must be '1\.0'/],
+    ['providers: { openai: { api_key: "sk-canary\\nsecond" } }', /providers\.openai\.api_key: must be one line/],
+    ['providers: { openai: { api_key_file: two-lines.txt } }', /api_key_file: .*two-lines\.txt must hold one line/],
+    ['providers: { openai: { api_key_file: blank.txt } }', /api_key_file: .*blank\.txt is empty/],
+    ['providers: { openai: { headers: { x: "canary\\nb" } } }', /providers\.openai\.headers\.x: must be one line/],
+    ['keys: [{ name: a, key: canary with blanks }]', /keys\.0\.key: must be 1 to 512 characters without blanks/],
+    ['keys: [{ name: a, key: canary }, { name: b, key: canary }]', /keys\.1\.key: is the key of "a" too/],
+    [
+      'providers: { x: { type: openai, preset: gemini } }',
+      /providers\.x\.preset: is another one than its type, openai/,
+    ],
+    [
+      'providers: { openai: { capabilities: { supports_visoin: true } } }',
+      /supports_visoin: there is no such setting; did you mean supports_vision/,
+    ],
+    ['global: { request_timeout: 0 }', /global\.request_timeout: must be longer than 0 s/],
+    ['providers: { openai: { idle_timeout: 0s } }', /providers\.openai\.idle_timeout: must be longer than 0 s/],
   ])('are refused with the place and the fix: %s', (text, message) => {
+    writeFileSync(join(folder, 'two-lines.txt'), 'sk-canary\nsecond\n');
+    writeFileSync(join(folder, 'blank.txt'), '\n');
     expect(() => load(text)).toThrow(ConfigError);
     expect(() => load(text)).toThrow(message);
+    expect(() => load(text)).not.toThrow(/canary/);
+  });
+
+  it('name the address of signed tokens alone where that is wrong', () => {
+    const text = 'jwt: { issuer: a, audience: b, jwks_url: "http://login.example.com" }';
+    expect(() => load(text)).not.toThrow(/needs a jwks_file/);
   });
 
   it('that are off need no variable', () => {
@@ -201,10 +225,11 @@ keys:
   it('warn of what is likely a mistake', () => {
     const warnings = warningsOf(
       load(
-        'global: { enable_caching: true }\nproviders: { openai: {}, qwen: { api_key: x, models: [{ id: q, is_default: true }, { id: r, is_default: true }] } }',
+        'keys: [{ name: old, key: x, expires: 2020-01-01 }]\nglobal: { enable_caching: true }\nproviders: { openai: {}, ollama: {}, qwen: { api_key: x, models: [{ id: q, is_default: true }, { id: r, is_default: true }] } }',
       ),
     );
     expect(warnings).toEqual([
+      "Key 'old' has expired",
       "Provider 'openai' has no models configured",
       "Provider 'openai' has no api_key",
       "Model 'q' of 'qwen' has no price",
@@ -224,6 +249,16 @@ describe('a configuration that changes while the server runs', () => {
     const store = createConfigStore({ initial: read(), load: read, filePath: path, clock });
     return { path, store, clock, rewrite: (text: string) => writeFileSync(path, text) };
   }
+
+  it('names what is in a section that is empty before or after, and not the section', () => {
+    const { store, rewrite, clock } = setup('');
+    rewrite('failover_chains: { a: [local] }');
+    clock.advance(5_000);
+    expect(store.reload().settingsChanged).toEqual(['failover_chains.a']);
+    rewrite('');
+    clock.advance(5_000);
+    expect(store.reload().settingsChanged).toEqual(['failover_chains.a']);
+  });
 
   it('is put into force as a whole, and its changes are told', () => {
     const { store, rewrite, clock } = setup('global: { request_timeout: 30 }\nproviders: { openai: { api_key: a } }');

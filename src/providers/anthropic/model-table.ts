@@ -169,6 +169,7 @@ export function asTheFileSays(row: ModelRow, { capabilities }: Pick<ProviderConf
     prefill: capabilities['prefill'] ?? row.prefill,
     forcedTools: capabilities['forced_tools'] ?? row.forcedTools,
     structuredOutput: capabilities['structured_output'] ?? row.structuredOutput,
-    images: capabilities['vision'] ?? row.images,
+    images: capabilities['supports_vision'] ?? capabilities['vision'] ?? row.images,
+    tools: capabilities['supports_function_calling'] ?? row.tools,
   };
 }

@@ -126,7 +126,7 @@ function withConfigured(
   model: CloudModelConfig | undefined,
 ): ServiceRow {
   const changes: Partial<ServiceRow> = {};
-  const readsImages = model?.supportsVision ?? said['supports_vision'];
+  const readsImages = model?.supportsVision ?? said['supports_vision'] ?? said['vision'];
   if (readsImages !== undefined) changes.readsImages = readsImages;
   if ((model?.supportsTools ?? said['supports_function_calling']) === false)
     changes.tools = { choices: [], parallelSwitch: false, strict: false };
