@@ -1,7 +1,7 @@
 // Tries a library of CPU kernels against sums in double precision, and says how fast it is:
-// `try-kernels LIBRARY [--invariant | --pace]`. Ends with 1 where a result is wrong, with 3 where the processor does not run
-// the library. `--invariant`: a result is wrong also when it depends on what else is in the call, and attention keeps to
-// single precision.
+// `try-kernels LIBRARY [--invariant | --pace [products | experts | attention]]`. Ends with 1 where a result is wrong, with 3
+// where the processor does not run the library. `--invariant`: a result is wrong also when it depends on what else is in the
+// call, and attention keeps to single precision.
 
 #include "ggml.h"
 #include "ggml-backend.h"
@@ -171,20 +171,16 @@ static ggml_backend_buffer_t interleave(const Kernels & kernels, ggml_tensor * w
     return nullptr;
 }
 
-// rows x columns products, column by column
-static std::vector<float> multiply(const Kernels & kernels, ggml_type type, const std::vector<uint8_t> & weights, int rows,
-                                   int length, const std::vector<float> & activations, int columns, int threads,
-                                   std::function<void(const std::function<void()> &)> repeat = nullptr) {
-    ggml_context * context = ggml_init({ ggml_tensor_overhead()*8 + ggml_graph_overhead(), nullptr, true });
-    ggml_tensor *  w       = ggml_new_tensor_2d(context, type, length, rows);
-    ggml_tensor *  x       = ggml_new_tensor_2d(context, GGML_TYPE_F32, length, columns);
-    ggml_tensor *  y       = ggml_mul_mat(context, w, x);
-    ggml_cgraph *  graph   = ggml_new_graph(context);
+typedef std::function<void(const std::function<void()> &)> Repeat;
+
+// Computes y, of weights w, once or as `repeat` does it, and frees the context; `fill` sets what is multiplied
+static std::vector<float> compute(const Kernels & kernels, ggml_context * context, ggml_tensor * w, ggml_tensor * y, int threads,
+                                  const std::function<void()> & fill, const Repeat & repeat) {
+    ggml_cgraph * graph = ggml_new_graph(context);
     ggml_build_forward_expand(graph, y);
     ggml_backend_buffer_t own    = interleave(kernels, w, y);
     ggml_backend_buffer_t buffer = ggml_backend_alloc_ctx_tensors(context, kernels.backend);
-    ggml_backend_tensor_set(w, weights.data(), 0, weights.size());
-    ggml_backend_tensor_set(x, activations.data(), 0, activations.size()*sizeof(float));
+    fill();
     kernels.set_threads(kernels.backend, threads);
     const auto run = [&] { ggml_backend_graph_compute(kernels.backend, graph); };
     if (repeat) {
@@ -192,7 +188,7 @@ static std::vector<float> multiply(const Kernels & kernels, ggml_type type, cons
     } else {
         run();
     }
-    std::vector<float> result((size_t) rows*columns);
+    std::vector<float> result((size_t) ggml_nelements(y));
     ggml_backend_tensor_get(y, result.data(), 0, result.size()*sizeof(float));
     ggml_backend_buffer_free(buffer);
     if (own) {
@@ -200,6 +196,19 @@ static std::vector<float> multiply(const Kernels & kernels, ggml_type type, cons
     }
     ggml_free(context);
     return result;
+}
+
+// rows x columns products, column by column
+static std::vector<float> multiply(const Kernels & kernels, ggml_type type, const std::vector<uint8_t> & weights, int rows,
+                                   int length, const std::vector<float> & activations, int columns, int threads,
+                                   const Repeat & repeat = nullptr) {
+    ggml_context * context = ggml_init({ ggml_tensor_overhead()*8 + ggml_graph_overhead(), nullptr, true });
+    ggml_tensor *  w       = ggml_new_tensor_2d(context, type, length, rows);
+    ggml_tensor *  x       = ggml_new_tensor_2d(context, GGML_TYPE_F32, length, columns);
+    return compute(kernels, context, w, ggml_mul_mat(context, w, x), threads, [&] {
+        ggml_backend_tensor_set(w, weights.data(), 0, weights.size());
+        ggml_backend_tensor_set(x, activations.data(), 0, activations.size()*sizeof(float));
+    }, repeat);
 }
 
 // What activations become before they are multiplied, in double precision; `sums`: what stands in the place of the sum of
@@ -252,6 +261,62 @@ static ggml_type multiplied_with(ggml_type type) {
     }
 }
 
+// A product in double precision
+struct Exact {
+    double sum;    // of what activations become before they are multiplied
+    double size;   // of the absolute values
+    double truth;  // of the activations as they were
+};
+
+// Activations that rounding moves by one are for the mean to judge.
+static double tolerance_of(const Exact & exact, Activations activations) {
+    return activations == normal_activations ? exact.size*0.02 + 1e-6 : exact.size*1e-6 + 1e-30;
+}
+
+// Rows of weights and columns of activations
+struct Reference {
+    const ggml_type              type;
+    const int                    length;
+    const std::vector<uint8_t> & weights;
+    const std::vector<float> &   activations;
+    const Quantized              quantized;
+    std::vector<float>           numbers;
+
+    Reference(ggml_type type, int length, const std::vector<uint8_t> & weights, const std::vector<float> & activations)
+        : type(type), length(length), weights(weights), activations(activations),
+          quantized(quantize(multiplied_with(type), activations)),
+          numbers(weights.size()/ggml_type_size(type)*ggml_blck_size(type)) {
+        if (type == GGML_TYPE_F32) {
+            memcpy(numbers.data(), weights.data(), weights.size());
+        } else {
+            ggml_get_type_traits(type)->to_float(weights.data(), numbers.data(), (int64_t) numbers.size());
+        }
+    }
+
+    Exact product(int row, int column) const {
+        Exact exact = { 0, 0, 0 };
+        for (int i = 0; i < length; i++) {
+            const double weight = numbers[(size_t) row*length + i];
+            const double y      = quantized.numbers[(size_t) column*length + i];
+            exact.sum   += weight*y;
+            exact.size  += fabs(weight*y);
+            exact.truth += weight*activations[(size_t) column*length + i];
+        }
+        for (int block = 0; block < (quantized.sums.empty() ? 0 : length/32); block++) {
+            // The min of a block times the half that stands for its sum, rounded as it is
+            const size_t at = (size_t) column*(length/32) + block;
+            double all = 0;
+            for (int i = 0; i < 32; i++) {
+                all += quantized.numbers[at*32 + i];
+            }
+            const double min = get_half(&weights[ggml_row_size(type, length)*row + block*ggml_type_size(type) + 2]);
+            exact.sum  += min*(quantized.sums[at] - all);
+            exact.size += fabs(min*quantized.sums[at]);
+        }
+        return exact;
+    }
+};
+
 struct Case {
     ggml_type   type;
     int         rows;
@@ -279,44 +344,17 @@ static Errors try_product(const Kernels & kernels, const Case & c) {
     const std::vector<float>   activations = make_activations(c.columns, c.length, c.activations);
     const std::vector<float>   result = multiply(kernels, c.type, weights, c.rows, c.length, activations, c.columns, c.threads);
 
-    const Quantized    quantized = quantize(multiplied_with(c.type), activations);
-    std::vector<float> w((size_t) c.rows*c.length);
-    if (c.type == GGML_TYPE_F32) {
-        memcpy(w.data(), weights.data(), weights.size());
-    } else {
-        ggml_get_type_traits(c.type)->to_float(weights.data(), w.data(), (int64_t) w.size());
-    }
+    const Reference reference(c.type, c.length, weights, activations);
     Errors errors;
     for (int column = 0; column < c.columns; column++) {
         for (int row = 0; row < c.rows; row++) {
-            double sum = 0, size = 0, truth = 0;
-            for (int i = 0; i < c.length; i++) {
-                const double weight = w[(size_t) row*c.length + i];
-                const double y      = quantized.numbers[(size_t) column*c.length + i];
-                sum   += weight*y;
-                size  += fabs(weight*y);
-                truth += weight*activations[(size_t) column*c.length + i];
-            }
-            if (!quantized.sums.empty()) {
-                // The min of a block times the half that stands for its sum, rounded as it is
-                for (int block = 0; block < c.length/32; block++) {
-                    const size_t at = (size_t) column*(c.length/32) + block;
-                    double exact = 0;
-                    for (int i = 0; i < 32; i++) {
-                        exact += quantized.numbers[at*32 + i];
-                    }
-                    const double min = get_half(&weights[ggml_row_size(c.type, c.length)*row + block*ggml_type_size(c.type) + 2]);
-                    sum  += min*(quantized.sums[at] - exact);
-                    size += fabs(min*quantized.sums[at]);
-                }
-            }
-            const double got = result[(size_t) column*c.rows + row];
-            errors.ours      += (got - truth)*(got - truth);
-            errors.reference += (sum - truth)*(sum - truth);
-            // Activations that rounding moves by one are for the mean to judge.
-            const double tolerance = c.activations == normal_activations ? size*0.02 + 1e-6 : size*1e-6 + 1e-30;
-            if (!(fabs(got - sum) <= tolerance)) {
-                fail(describe(c), got, sum, tolerance);
+            const double got   = result[(size_t) column*c.rows + row];
+            const Exact  exact = reference.product(row, column);
+            errors.ours      += (got - exact.truth)*(got - exact.truth);
+            errors.reference += (exact.sum - exact.truth)*(exact.sum - exact.truth);
+            const double tolerance = tolerance_of(exact, c.activations);
+            if (!(fabs(got - exact.sum) <= tolerance)) {
+                fail(describe(c), got, exact.sum, tolerance);
             }
         }
     }
@@ -425,6 +463,134 @@ static void try_invariance(const Kernels & kernels, bool long_rows) {
                 const std::vector<float> result = multiply(kernels, type, weights, rows, length, part, count, from == 0 && portion % 4 == 0 ? 2 : 1);
                 if (memcmp(result.data(), &whole[(size_t) from*rows], result.size()*sizeof(float)) != 0 && wrong++ == 0) {
                     fail(std::string(ggml_type_name(type)) + ": columns alone and together, portions of " + std::to_string(portion) + (kernels.interleaved ? ", as loaded" : ""), result[0], whole[(size_t) from*rows], 0);
+                }
+            }
+        }
+    }
+}
+
+// ---- experts ------------------------------------------------------------------------------------------------------------
+
+// A mixture of experts: each token is multiplied with the matrices that it chose
+struct Experts {
+    ggml_type type;
+    int       rows;    // of an expert
+    int       length;
+    int       count;
+    int       used;    // by a token
+    int       tokens;
+    bool      own;     // each of a token's experts has activations of its own; else all have the same
+};
+
+static std::string describe(const Experts & e) {
+    return std::string(ggml_type_name(e.type)) + " " + std::to_string(e.count) + " experts of " + std::to_string(e.rows) + "x" +
+           std::to_string(e.length) + ", " + std::to_string(e.used) + " for each of " + std::to_string(e.tokens) + " tokens" +
+           (e.own ? ", activations of their own" : "");
+}
+
+// Columns of activations of a token
+static int columns_of(const Experts & e) {
+    return e.own ? e.used : 1;
+}
+
+// [tokens][used]: the first expert is chosen by up to 65 tokens, the second by none, the third by one, the fourth by two, the
+// others as it comes
+static std::vector<int32_t> choose_experts(const Experts & e) {
+    std::vector<int32_t> chosen;
+    for (int token = 0; token < e.tokens; token++) {
+        std::vector<int32_t> mine;
+        if (token < 65) { mine.push_back(0); }
+        if (token == 0) { mine.push_back(2); }
+        if (token == 1 || token == 2) { mine.push_back(3); }
+        while ((int) mine.size() < e.used) {
+            const int32_t other = 4 + (int32_t) (random_bits() % (unsigned) (e.count - 4));
+            if (std::find(mine.begin(), mine.end(), other) == mine.end()) {
+                mine.push_back(other);
+            }
+        }
+        std::rotate(mine.begin(), mine.begin() + token % e.used, mine.end());
+        chosen.insert(chosen.end(), mine.begin(), mine.end());
+    }
+    return chosen;
+}
+
+// [tokens][used][rows]
+static std::vector<float> multiply_experts(const Kernels & kernels, const Experts & e, const std::vector<uint8_t> & weights,
+                                           const float * activations, const int32_t * chosen, int threads,
+                                           const Repeat & repeat = nullptr) {
+    ggml_context * context = ggml_init({ ggml_tensor_overhead()*8 + ggml_graph_overhead(), nullptr, true });
+    ggml_tensor *  w       = ggml_new_tensor_3d(context, e.type, e.length, e.rows, e.count);
+    ggml_tensor *  x       = ggml_new_tensor_3d(context, GGML_TYPE_F32, e.length, columns_of(e), e.tokens);
+    ggml_tensor *  ids     = ggml_new_tensor_2d(context, GGML_TYPE_I32, e.used, e.tokens);
+    return compute(kernels, context, w, ggml_mul_mat_id(context, w, x, ids), threads, [&] {
+        ggml_backend_tensor_set(w, weights.data(), 0, weights.size());
+        ggml_backend_tensor_set(x, activations, 0, ggml_nbytes(x));
+        ggml_backend_tensor_set(ids, chosen, 0, ggml_nbytes(ids));
+    }, repeat);
+}
+
+static std::vector<Experts> expert_cases(const Kernels & kernels, ggml_type type) {
+    const int length = ggml_blck_size(type) == 256 ? 768 : 608;
+    return {
+        { type, kernels.interleaved ? 24 : 20, length, 9, 2, 70, false },
+        { type, kernels.interleaved ? 24 : 20, length, 9, 2, 70, true },
+        { type, kernels.interleaved ? 40 : 33, length, 12, 5, 1, false },
+        { type, 8, length, 16, 7, 21, true },
+        { type, 8, 16384, 5, 1, 9, false },
+    };
+}
+
+static void try_experts(const Kernels & kernels) {
+    int cases = 0;
+    for (ggml_type type : types_of(kernels)) {
+        for (const Experts & e : expert_cases(kernels, type)) {
+            for (Activations kind : { exact_activations, normal_activations }) {
+                const std::vector<uint8_t> weights     = make_weights(type, e.rows*e.count, e.length, random_weights);
+                const std::vector<float>   activations = make_activations(e.tokens*columns_of(e), e.length, kind);
+                const std::vector<int32_t> chosen      = choose_experts(e);
+                const std::vector<float>   result = multiply_experts(kernels, e, weights, activations.data(), chosen.data(), 1 + cases % 3);
+                const Reference            reference(type, e.length, weights, activations);
+                for (int choice = 0; choice < e.tokens*e.used; choice++) {
+                    for (int row = 0; row < e.rows; row++) {
+                        const Exact  exact     = reference.product(chosen[choice]*e.rows + row, e.own ? choice : choice/e.used);
+                        const double got       = result[(size_t) choice*e.rows + row];
+                        const double tolerance = tolerance_of(exact, kind);
+                        if (!(fabs(got - exact.sum) <= tolerance)) {
+                            fail(describe(e) + (kernels.interleaved ? ", as loaded" : ""), got, exact.sum, tolerance);
+                        }
+                    }
+                }
+                cases++;
+            }
+        }
+    }
+    if (cases > 0) {
+        printf("experts  %s%d cases\n", kernels.interleaved ? "as loaded, " : "", cases);
+    }
+}
+
+// A token becomes what it becomes alone, whoever else chose its experts
+static void try_experts_invariance(const Kernels & kernels) {
+    Kernels plain = kernels;
+    plain.interleaved = nullptr;
+    for (ggml_type type : types_of(kernels)) {
+        for (const Experts & e : expert_cases(kernels, type)) {
+            const std::vector<uint8_t> weights     = make_weights(type, e.rows*e.count, e.length, random_weights);
+            const std::vector<float>   activations = make_activations(e.tokens*columns_of(e), e.length, normal_activations);
+            const std::vector<int32_t> chosen      = choose_experts(e);
+            const std::vector<float>   whole       = multiply_experts(plain, e, weights, activations.data(), chosen.data(), 1);
+            for (int portion : { 1, 2, 3, 8, 33, e.tokens }) {
+                for (int from = 0; from < e.tokens; from += portion) {
+                    Experts part = e;
+                    part.tokens  = std::min(portion, e.tokens - from);
+                    const int threads = from == 0 ? 1 + portion % 3 : 1;
+                    const std::vector<float> result = multiply_experts(kernels, part, weights, &activations[(size_t) from*columns_of(e)*e.length],
+                                                                       &chosen[(size_t) from*e.used], threads);
+                    if (memcmp(result.data(), &whole[(size_t) from*e.used*e.rows], result.size()*sizeof(float)) != 0) {
+                        fail(describe(e) + ": tokens alone and together, portions of " + std::to_string(portion) +
+                             (kernels.interleaved ? ", as loaded" : ""), result[0], whole[(size_t) from*e.used*e.rows], 0);
+                        break;
+                    }
                 }
             }
         }
@@ -650,6 +816,40 @@ static void show_pace(const Kernels & kernels) {
     }
 }
 
+// As the experts of a model of 64, of which each token takes 8
+static void show_experts_pace(const Kernels & kernels) {
+    for (ggml_type type : all_types) {
+        printf("%-8s experts", ggml_type_name(type));
+        std::vector<uint8_t> weights;
+        for (int tokens : { 1, 4, 64, 512 }) {
+            const Experts e { type, 512, 1024, 64, 8, tokens, false };
+            if (weights.empty()) {
+                weights = make_weights(type, e.rows*e.count, e.length, wild_weights);
+            }
+            const std::vector<float>   activations = make_activations(tokens, e.length, normal_activations);
+            std::vector<int32_t>       chosen;
+            for (int token = 0; token < tokens; token++) {
+                std::vector<int32_t> all(e.count);
+                for (int i = 0; i < e.count; i++) { all[i] = i; }
+                for (int slot = 0; slot < e.used; slot++) {
+                    std::swap(all[slot], all[slot + random_bits() % (unsigned) (e.count - slot)]);
+                }
+                chosen.insert(chosen.end(), all.begin(), all.begin() + e.used);
+            }
+            double best = 1e9;
+            multiply_experts(kernels, e, weights, activations.data(), chosen.data(), 1, [&](const std::function<void()> & run) {
+                for (int round = 0; round < (tokens < 16 ? 60 : 6); round++) {
+                    const double start = now();
+                    run();
+                    best = std::min(best, now() - start);
+                }
+            });
+            printf("  %3d: %7.2f", tokens, 1e-9*e.rows*e.length*e.used*tokens/best);
+        }
+        printf("   thousand million products/s\n");
+    }
+}
+
 static void show_attention_pace(const Kernels & kernels) {
     for (int keys : { 512, 2048 }) {
         for (int tokens : { 1, 4, 64 }) {
@@ -677,7 +877,7 @@ static void show_attention_pace(const Kernels & kernels) {
 
 int main(int count, char ** words) {
     if (count < 2) {
-        fprintf(stderr, "try-kernels LIBRARY [--invariant | --pace]\n");
+        fprintf(stderr, "try-kernels LIBRARY [--invariant | --pace [products | experts | attention]]\n");
         return 2;
     }
     const Kernels     loaded = open_kernels(words[1]);
@@ -685,16 +885,20 @@ int main(int count, char ** words) {
     Kernels           kernels = loaded;
     kernels.interleaved = nullptr;
     if (option == "--pace") {
-        show_pace(loaded);
-        show_attention_pace(kernels);
+        const std::string only = count > 3 ? words[3] : "";
+        if (only.empty() || only == "products")  { show_pace(loaded); }
+        if (only.empty() || only == "experts")   { show_experts_pace(loaded); }
+        if (only.empty() || only == "attention") { show_attention_pace(kernels); }
         ggml_backend_free(kernels.backend);
         return 0;
     }
     try_products(kernels);
     try_not_a_number(kernels);
+    try_experts(kernels);
     if (loaded.interleaved) {
         try_products(loaded);
         try_not_a_number(loaded);
+        try_experts(loaded);
     }
     try_attention(kernels, option == "--invariant" ? 1e-5 : 3e-2);
     if (option == "--invariant") {
@@ -703,6 +907,10 @@ int main(int count, char ** words) {
             if (loaded.interleaved) {
                 try_invariance(loaded, long_rows);
             }
+        }
+        try_experts_invariance(kernels);
+        if (loaded.interleaved) {
+            try_experts_invariance(loaded);
         }
         try_attention_invariance(kernels);
     }

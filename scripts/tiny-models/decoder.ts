@@ -1,6 +1,6 @@
 import type { MetadataEntry } from '../gguf/header.ts';
-import { contextTokens, type TinyFile, width, wordsFirst } from './common.ts';
-import { createTensorList, type Storage, storageTypes } from './tensors.ts';
+import { contextTokens, type TinyFile, width as tinyWidth, wordsFirst } from './common.ts';
+import { createTensorList, type Storage, storageTypes, type TensorList } from './tensors.ts';
 import type { TinyTokenizer } from './tokenizers.ts';
 
 /** A transformer that continues text, in the terms in which the architectures differ. */
@@ -22,6 +22,10 @@ export interface DecoderPlan {
   hasPostNorms?: boolean;
   /** Query, key and value in one matrix, and gate and up in another. */
   isFused?: boolean;
+  /** A mixture of experts: so many in each layer, each so wide, and so many of them for each token. */
+  experts?: { count: number; used: number; feedForward: number };
+  /** Values per token. Left out: as all tiny models. */
+  width?: number;
   /** The output shares the token embedding. */
   isTied?: boolean;
   extra?: readonly MetadataEntry[];
@@ -29,7 +33,6 @@ export interface DecoderPlan {
 
 const heads = 4;
 const kvHeads = 2;
-const headWidth = width / heads;
 const feedForward = 96;
 
 /**
@@ -37,7 +40,9 @@ const feedForward = 96;
  * widely, so that rounding seldom decides.
  */
 export function decoder(plan: DecoderPlan): TinyFile {
-  const { architecture, tokenizer, window } = plan;
+  const { architecture, tokenizer, window, experts } = plan;
+  const width = plan.width ?? tinyWidth;
+  const headWidth = width / heads;
   const u32 = (value: number) => ({ type: 'u32', value }) as const;
   const f32 = (value: number) => ({ type: 'f32', value }) as const;
   const metadata: MetadataEntry[] = [
@@ -59,6 +64,11 @@ export function decoder(plan: DecoderPlan): TinyFile {
     [`${architecture}.vocab_size`, u32(tokenizer.tokenCount)],
     ...(plan.extra ?? []),
   ];
+  if (experts) {
+    metadata.push([`${architecture}.expert_count`, u32(experts.count)]);
+    metadata.push([`${architecture}.expert_used_count`, u32(experts.used)]);
+    metadata.push([`${architecture}.expert_feed_forward_length`, u32(experts.feedForward)]);
+  }
   if (window) {
     metadata.push([`${architecture}.attention.sliding_window`, u32(window.tokens)]);
     metadata.push([`${architecture}.attention.sliding_window_pattern`, u32(window.period)]);
@@ -68,7 +78,9 @@ export function decoder(plan: DecoderPlan): TinyFile {
 }
 
 function decoderTensors(plan: DecoderPlan): TinyFile['tensors'] {
-  const { tokenizer } = plan;
+  const { tokenizer, experts } = plan;
+  const width = plan.width ?? tinyWidth;
+  const headWidth = width / heads;
   const list = createTensorList(plan);
   // Shared with the output the embedding has to be small, or the model only repeats its last token.
   list.matrix('token_embd.weight', width, tokenizer.tokenCount, plan.isTied ? 0.1 : 0.5, wordsFirst(tokenizer));
@@ -98,10 +110,29 @@ function decoderTensors(plan: DecoderPlan): TinyFile['tensors'] {
     linear('attn_output', heads * headWidth, width, 1);
     if (plan.hasPostNorms) norm('post_attention_norm', width, 3);
     norm('ffn_norm', width, 1);
-    if (!plan.isFused) linear('ffn_gate', width, feedForward, 1);
-    linear('ffn_up', width, plan.isFused ? 2 * feedForward : feedForward, 1);
-    linear('ffn_down', feedForward, width, 1.5);
+    if (experts) {
+      addExperts(list, block, width, experts);
+    } else {
+      if (!plan.isFused) linear('ffn_gate', width, feedForward, 1);
+      linear('ffn_up', width, plan.isFused ? 2 * feedForward : feedForward, 1);
+      linear('ffn_down', feedForward, width, 1.5);
+    }
     if (plan.hasPostNorms) norm('post_ffw_norm', width, 3);
   }
   return list.tensors;
+}
+
+/** What chooses is large, so that rounding seldom decides which experts a token gets. */
+function addExperts(
+  list: TensorList,
+  block: string,
+  width: number,
+  experts: NonNullable<DecoderPlan['experts']>,
+): void {
+  const { count, feedForward } = experts;
+  const deviation = (columns: number, gain: number) => gain / Math.sqrt(columns);
+  list.plainMatrix(`${block}.ffn_gate_inp.weight`, width, count, (normal) => normal * deviation(width, 4));
+  list.matrices(`${block}.ffn_gate_exps.weight`, width, feedForward, count, deviation(width, 1));
+  list.matrices(`${block}.ffn_up_exps.weight`, width, feedForward, count, deviation(width, 1));
+  list.matrices(`${block}.ffn_down_exps.weight`, feedForward, width, count, deviation(feedForward, 1.5));
 }

@@ -41,6 +41,16 @@ const tinyModels = {
       layers: 2,
       hasHeadNorms: true,
     }),
+  qwen3moe: () =>
+    decoder({
+      architecture: 'qwen3moe',
+      tokenizer: bytePairTokenizer(),
+      storage: 'q8_0',
+      seed: 3,
+      layers: 2,
+      hasHeadNorms: true,
+      experts: { count: 8, used: 2, feedForward: 32 },
+    }),
   gemma2: () =>
     decoder({
       architecture: 'gemma2',
@@ -100,6 +110,21 @@ export async function writeWindowedModel(filePath: string): Promise<void> {
   });
   const pattern = 'gemma3.attention.sliding_window_pattern';
   await writeGguf({ filePath, metadata: metadata.filter(([key]) => key !== pattern), tensors });
+}
+
+/** Writes a mixture of experts as wide as a block of the K types, so that its experts can be had in all types. */
+export async function writeWideExperts(filePath: string): Promise<void> {
+  const model = decoder({
+    architecture: 'qwen3moe',
+    tokenizer: bytePairTokenizer(),
+    storage: 'q8_0',
+    seed: 3,
+    layers: 2,
+    width: 256,
+    hasHeadNorms: true,
+    experts: { count: 8, used: 2, feedForward: 256 },
+  });
+  await writeGguf({ filePath, ...model });
 }
 
 export type TinyArchitecture = keyof typeof tinyModels;

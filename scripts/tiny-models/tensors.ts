@@ -16,6 +16,8 @@ export interface TensorList {
   readonly tensors: readonly PlannedTensor[];
   /** Values around zero. `rowScale` weighs single rows up or down. */
   matrix(name: string, columns: number, rows: number, deviation: number, rowScale?: (row: number) => number): void;
+  /** `count` matrices one behind the other, as the experts of a layer are stored. */
+  matrices(name: string, columns: number, rows: number, count: number, deviation: number): void;
   /** As `matrix`, but in single precision whatever the model's storage. */
   plainMatrix(name: string, columns: number, rows: number, valueAt: (normal: number, index: number) => number): void;
   /** Values around `mean`. */
@@ -39,6 +41,10 @@ export function createTensorList(deps: { storage: Storage; seed: number }): Tens
         values[index]! *= deviation * rowScale(Math.floor(index / columns));
       }
       add(name, [columns, rows], deps.storage, values);
+    },
+    matrices(name, columns, rows, count, deviation) {
+      const values = draw(columns * rows * count).map((normal) => normal * deviation);
+      add(name, [columns, rows, count], deps.storage, values);
     },
     plainMatrix(name, columns, rows, valueAt) {
       add(name, [columns, rows], 'f32', draw(columns * rows).map(valueAt));

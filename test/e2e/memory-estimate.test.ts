@@ -17,7 +17,7 @@ import { letters, makeTinyModels, promptOf } from '../support/tiny-models.ts';
 const tolerance = 0.1;
 const rules = repackRulesOf(readFileSync('/proc/cpuinfo', 'utf8'), process.arch);
 const builtIn = join(builtInModels, 'hearth-guide-3m-q8_0.gguf');
-const tinyNames = ['llama', 'qwen2', 'qwen3', 'gemma2', 'gemma3', 'chatglm', 'mamba', 'bert'];
+const tinyNames = ['llama', 'qwen2', 'qwen3', 'qwen3moe', 'gemma2', 'gemma3', 'chatglm', 'mamba', 'bert'];
 const real = realModels(['smollm2-135m-instruct-q4_1.gguf', 'all-minilm-l6-v2-q8_0.gguf']);
 const bench = halfBillionModels();
 

@@ -7,7 +7,12 @@ import { syntheticTokenizer } from '../../scripts/gguf/synthetic-tokenizer.ts';
 import { compileEngineTrial, compilersHere, unpackSource } from '../../scripts/kernels/compile.ts';
 import { type EngineTrial, logitsOfText, type TextLogits, tryEngine } from '../../scripts/kernels/engine-trial.ts';
 import { patchFiles } from '../../scripts/kernels/folders.ts';
-import { textArchitectures, tinyFileName, writeTinyModels } from '../../scripts/tiny-models/models.ts';
+import {
+  textArchitectures,
+  tinyFileName,
+  writeTinyModels,
+  writeWideExperts,
+} from '../../scripts/tiny-models/models.ts';
 import { builtInModel, builtInModels, realModels } from './models.ts';
 import { repositoryRoot } from './server.ts';
 
@@ -21,6 +26,7 @@ export interface TrialModel {
 
 /** As wide as a block of the K types, so that they all fit. */
 const wideFile = 'wide.gguf';
+const expertsFile = 'experts.gguf';
 const wideTypes = ['F32', 'F16', 'BF16', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q8_0', 'IQ4_NL'].concat([
   'Q2_K',
   'Q3_K',
@@ -29,6 +35,8 @@ const wideTypes = ['F32', 'F16', 'BF16', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q8_0',
   'Q6_K',
   'IQ4_XS',
 ]);
+/** Those whose experts are multiplied in panels. */
+const expertTypes = ['Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q8_0', 'IQ4_NL', 'Q4_K', 'Q5_K', 'Q6_K'];
 const real = realModels();
 
 /** Each way of a model through the kernels. A running state, of mamba, hangs on nothing else either. */
@@ -39,6 +47,11 @@ export const trialModels: readonly TrialModel[] = [
     name: `weights in ${type}`,
     file: wideFile,
     options: ['--as', type, '--schedules', '3'],
+  })),
+  ...expertTypes.map((type) => ({
+    name: `experts in ${type}`,
+    file: expertsFile,
+    options: ['--as', type, '--schedules', '1'],
   })),
   { name: 'keys and values in Q8_0', file: wideFile, options: ['--keys', 'q8_0', '--schedules', '3'] },
   ...('skip' in real
@@ -67,6 +80,7 @@ export async function startTrial(): Promise<Trial> {
   unpackSource(join(repositoryRoot, 'node_modules/node-llama-cpp/llama/gitRelease.bundle'), patchFiles(), source);
   const program = compileEngineTrial(source, join(folder, 'try-engine'), compilersHere(process.env)[0]!);
   await writeTinyModels(folder);
+  await writeWideExperts(join(folder, expertsFile));
   const size = { name: 'wide', layers: 2, width: 256, heads: 4, kvHeads: 2, feedForward: 512, vocabulary: 1_024 };
   await writeModel({
     filePath: join(folder, wideFile),
