@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { AppError } from '../../src/core/errors.ts';
 import { createHarness, type Harness, testConfig } from '../http/harness.ts';
 import { cloudConfigOf } from '../support/cloud-config.ts';
 import { cloudProvider, timedOut } from '../support/cloud-provider.ts';
@@ -69,6 +70,38 @@ afterAll(() => harness.close());
 afterEach(async () => {
   await harness.close();
   await begin();
+});
+
+describe('errors of the second seed specification', () => {
+  const generate = (headers: Record<string, string>) =>
+    harness.send('POST', '/api/v1/generate', { prompt: 'Hi' }, { ...key, ...headers });
+
+  it('name who was tried where a chain failed, and what each said', async () => {
+    openai.down = timedOut;
+    anthropic.down = timedOut;
+    await harness.send('PATCH', '/api/v1/providers/gemini', { enabled: false }, key);
+    const { headers, ...response } = await generate({ 'x-failover-chain': 'premium' });
+    expect(response.statusCode).toBe(503);
+    expectPrinted(response.json(), {
+      error: 'ServiceUnavailable',
+      detail: 'All providers in failover chain are unavailable',
+      status_code: 503,
+      providers_tried: ['openai', 'anthropic'],
+      errors: { openai: 'Connection timeout', anthropic: 'Rate limit exceeded' },
+    });
+    expect(response.json().providers_tried).toEqual(['openai', 'anthropic']);
+  });
+
+  it.each<[ConstructorParameters<typeof AppError>[0], number, string]>([
+    ['upstream_unavailable', 502, 'ProviderError'],
+    ['upstream_rate_limited', 429, 'RateLimitExceeded'],
+    ['upstream_refused', 400, 'ValidationError'],
+    ['upstream_overloaded', 503, 'ServiceUnavailable'],
+  ])('of a provider have the type of their status: %s', async (code, status, type) => {
+    openai.down = new AppError(code, 'no', { details: { provider: 'openai' } });
+    const response = await generate({ 'x-provider': 'openai' });
+    expect(response.json()).toMatchObject({ error: type, status_code: status, provider: 'openai' });
+  });
 });
 
 describe('configuration of the second seed specification', () => {

@@ -19,6 +19,8 @@ export const apiError = z
     retry_after: count.optional(),
     provider: z.string().optional(),
     remaining: z.record(z.string(), z.unknown()).optional(),
+    providers_tried: z.array(z.string()).optional(),
+    errors: z.record(z.string(), z.string()).optional(),
     details: z.record(z.string(), z.unknown()).optional(),
   })
   .meta({ id: 'ApiError' });
