@@ -36,7 +36,10 @@ export interface MadeKeys {
   find(digest: string): MadeKey | null;
   /** Oldest first, revoked ones too. */
   list(): readonly MadeKey[];
-  /** Makes a key and returns it, for the only time. Throws `invalid_request` for a name that is taken, `storage_unavailable`. */
+  /**
+   * Makes a key and returns it, for the only time. Throws `invalid_request` for a name that is taken or a time that is over,
+   * `storage_unavailable`.
+   */
   create(wish: KeyWish): Promise<{ key: string; made: MadeKey }>;
   /** By id, or by name of one that still opens something. Throws `not_found`, `storage_unavailable`. */
   revoke(idOrName: string): Promise<MadeKey>;
@@ -173,6 +176,12 @@ export function makeKey(wish: KeyWish, keys: readonly MadeKey[], now: Date): { k
   }
   if (live.length >= mostKeys) {
     throw new AppError('invalid_request', `There are ${live.length} keys already.`, { fix: 'Revoke some.' });
+  }
+  if (wish.expiresAt !== null && wish.expiresAt <= now) {
+    throw new AppError('invalid_request', 'A key that has expired already would open nothing.', {
+      field: 'expires_at',
+      fix: 'Give a later time, or leave it out.',
+    });
   }
   const key = keyPrefix + randomBytes(32).toString('base64url');
   const made: MadeKey = {

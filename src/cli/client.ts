@@ -113,6 +113,14 @@ export interface KeyView {
   revoked_at: string | null;
   models: string[] | null;
   cloud: boolean;
+  /** USD; null: as all keys. */
+  budget: { daily: string | null; weekly: string | null; monthly: string | null } | null;
+  /** Null: as all keys. */
+  rate_limits: {
+    requests_per_minute: number | null;
+    tokens_per_minute: number | null;
+    requests_per_day: number | null;
+  } | null;
 }
 
 /** A batch as `/v1/batches` shows it; times in seconds since 1970. */

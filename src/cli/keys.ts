@@ -115,6 +115,10 @@ function describe(key: KeyView): string {
     key.scopes.join(', '),
     ...(key.models ? [`models ${key.models.join(', ')}`] : []),
     ...(key.cloud ? [] : ['no cloud']),
+    ...Object.entries(key.budget ?? {}).flatMap(([period, usd]) => (usd === null ? [] : [`$${usd} ${period}`])),
+    ...Object.entries(key.rate_limits ?? {}).flatMap(([limit, most]) =>
+      most === null ? [] : [`${most} ${limit.replaceAll('_', ' ')}`],
+    ),
     ...(key.revoked_at ? [`revoked ${key.revoked_at}`] : key.expires_at ? [`until ${key.expires_at}`] : []),
   ];
   return facts.join('; ');

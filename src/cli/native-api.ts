@@ -213,6 +213,16 @@ export const keyView = z.object({
   revoked_at: z.string().nullable(),
   models: z.array(z.string()).nullable(),
   cloud: z.boolean(),
+  budget: z
+    .object({ daily: z.string().nullable(), weekly: z.string().nullable(), monthly: z.string().nullable() })
+    .nullable(),
+  rate_limits: z
+    .object({
+      requests_per_minute: z.number().nullable(),
+      tokens_per_minute: z.number().nullable(),
+      requests_per_day: z.number().nullable(),
+    })
+    .nullable(),
 });
 
 /** `POST /api/v1/keys`. */

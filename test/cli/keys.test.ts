@@ -29,7 +29,7 @@ describe('hearth key, with a server that runs', () => {
     const made = await runCli(config, [...create, ...limits]);
     expect([made.code, made.text]).toEqual([0, expect.stringMatching(/^sk-hearth-\S{43}\n$/)]);
     expect(made.failures).toEqual([
-      'The key kitchen is shown this once. inference; models qwen, gemma; no cloud; until 2027-01-31T00:00:00.000Z',
+      'The key kitchen is shown this once. inference; models qwen, gemma; no cloud; $0.500000 daily; 5 requests per minute; until 2027-01-31T00:00:00.000Z',
     ]);
     expect(harness.keyring.list()[1]).toMatchObject({
       budget: { daily: 500_000_000n, weekly: null, monthly: null },
@@ -40,6 +40,8 @@ describe('hearth key, with a server that runs', () => {
       /^api_key {2}of the setting .*\nkitchen {2}key_[0-9a-f]{18} {2}inference; models qwen, gemma;/,
     );
     expect(listed.text).not.toContain(made.text.trim());
+    const [, kitchen] = JSON.parse((await runCli(config, ['key', 'list', '--json'])).text);
+    expect(kitchen).toMatchObject({ budget: { daily: '0.500000' }, rate_limits: { requests_per_minute: 5 } });
     const revoked = await runCli(config, ['key', 'revoke', 'kitchen']);
     expect([revoked.code, revoked.text]).toEqual([0, `The key kitchen (…${made.text.trim().slice(-4)}) is revoked.\n`]);
     const again = await runCli(config, ['key', 'revoke', 'kitchen']);
@@ -50,6 +52,10 @@ describe('hearth key, with a server that runs', () => {
     expect(await runCli(config, ['key', 'create', 'api_key'])).toMatchObject({
       code: 1,
       failures: [expect.stringContaining('There is a key called "api_key" already.')],
+    });
+    expect(await runCli(config, ['key', 'create', 'late', '--expires', '2020-01-01'])).toMatchObject({
+      code: 1,
+      failures: [expect.stringContaining('has expired already')],
     });
   });
 
