@@ -2,19 +2,21 @@ import { randomUUID } from 'node:crypto';
 import type { CloudConfig } from '../config/providers.ts';
 import type { AdmittedAttempt, Attempt, AttemptEnd, AttemptGuard } from '../core/attempt.ts';
 import { type CallContext, localProviderId, type Principal } from '../core/call.ts';
-import type { Clock, Timer } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import type { Bus } from '../observe/bus.ts';
 import type { Logger } from '../observe/logger.ts';
-import { type Database, type Queries, statementOver } from '../storage/storage.ts';
-import { type Alert, noteAlerts } from './alerts.ts';
+import type { Database } from '../storage/storage.ts';
 import { billedOf, nothingBilled } from './billing.ts';
-import { hasLimit, type Limits, type Movement, move } from './budgets.ts';
+import { hasLimit, type Limits, move } from './budgets.ts';
 import { createHolds } from './holds.ts';
 import { createLease } from './lease.ts';
-import { type LedgerEntry, writeEntries, writeUnanswered } from './ledger.ts';
-import { type PriceOf, priceOf } from './price-book.ts';
+import { type LedgerEntry, writeUnanswered } from './ledger.ts';
+import { holdWhatWasNoted } from './lost.ts';
+import { createOwnBudgets } from './own-budgets.ts';
+import { priceOf } from './price-book.ts';
 import { costOf, mostOf } from './pricing.ts';
+import { type Ahead, createWriter, type Running, type Writer } from './writer.ts';
 
 /**
  * Keeps the books of every try at a provider: what it may cost is reserved before, what it did cost is booked after, with a
@@ -50,58 +52,42 @@ export interface AccountsDeps {
   instance?: string;
 }
 
-/** Rows wait so long for others: one write to the disk for all of them. What they have reserved stays so until then. */
-const lingerMs = 25;
-/** Under load rows come all the time, and a write takes longer than a row of it: from the beginning of one to the next. */
-const betweenWritesMs = 100;
-const retryMs = 1_000;
-const entriesPerWrite = 100;
 /** The class of service of batches, as usage and prices name it. */
 const batchTier = 'batch';
-/** So many rows wait for a disk that does not take them before the oldest ones are given up. */
-const maxWaiting = 50_000;
-
-/** A try that is under way. */
-interface Running {
-  attempt: Attempt;
-  context: Pick<CallContext, 'requestId' | 'principal'>;
-  at: Date;
-  price: PriceOf;
-  limits: Limits;
-  /** Nano-USD; null: nothing is held, not even a row. */
-  reserved: bigint | null;
-}
-
-/** One that has ended and is not written yet. */
-interface Ended {
-  running: Running;
-  /** Null: it was not made, and only gives back what it held. */
-  entry: LedgerEntry | null;
-}
 
 /** Opens the books: what processes have left reserved that are no more is released first. */
 export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
   const { database, cloud, clock, bus } = deps;
   const instance = deps.instance ?? randomUUID();
-  const writer = createWriter(deps);
-  const holds = createHolds({ database, instance });
+  const { notes } = database;
+  const ahead: Ahead | null =
+    database.isShared || notes === null ? null : { budgets: createOwnBudgets(database), notes, instance };
+  const writer = createWriter({ ...deps, ahead });
+  const hold = ahead === null ? holdingInTables(database, instance) : holdingAhead(ahead, writer);
   let held = 0;
-  const lease = await createLease({ ...deps, instance, isBusy: () => held > 0 || writer.isBusy() });
+  if (notes !== null && ahead !== null) await holdWhatWasNoted(database, notes);
+  const lease = await createLease({
+    ...deps,
+    instance,
+    isBusy: () => held > 0 || writer.isBusy(),
+    onReleased: () => ahead?.budgets.forget(),
+  });
 
-  const admit = async (attempt: Attempt, context: CallContext): Promise<Running> => {
+  const admit = async (attempt: Attempt, { requestId, principal }: CallContext): Promise<Running> => {
     const at = clock.now();
-    const { requestId, principal } = context;
     const model = attempt.model;
     const price = priceOf(cloud(), { provider: attempt.provider.id, model, at });
     const limits = deps.limitsOf(principal);
-    const running = { attempt, context: { requestId, principal }, at, price, limits };
-    if (attempt.provider.id === localProviderId) return { ...running, reserved: null };
+    const context = { requestId, principal };
+    const running: Running = { attempt, context, at, price, limits, reserved: null, isHeldThere: 'no' };
+    if (attempt.provider.id === localProviderId) return running;
     const amount = attempt.operation === 'count' ? 0n : amountOf(running, cloud());
     if (amount > 0n && !database.isKept) {
       throw new AppError('storage_unavailable', 'Nothing may be spent while the ledger cannot be kept.');
     }
-    await orUnavailable(holds.hold({ ...running, amount }));
-    return { ...running, reserved: amount };
+    running.reserved = amount;
+    await orUnavailable(hold(running, amount));
+    return running;
   };
 
   const admittedOf = (running: Running): AdmittedAttempt => {
@@ -115,7 +101,7 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
         const entry = end.outcome === 'not-asked' ? null : entryOf(running, end);
         cost = entry?.cost ?? null;
         if (isHeldHere) held--;
-        writer.add({ running, entry });
+        writer.ended(running, entry);
         if (entry !== null) bus.publish(settledEvent(entry, running));
       },
     };
@@ -133,11 +119,12 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
       const price = priceOf(cloud(), { provider: attempt.provider.id, model: attempt.model, at });
       const limits = deps.limitsOf(principal);
       const reserved = row?.amount ?? 0n;
-      const admitted = admittedOf({ attempt, context: { requestId, principal }, at, price, limits, reserved });
+      const context = { requestId, principal };
+      const admitted = admittedOf({ attempt, context, at, price, limits, reserved, isHeldThere: 'yes' });
       // Its answer is there and will be read again.
       return { ...admitted, ended: async (end) => (end.outcome === 'cancelled' ? undefined : admitted.ended(end)) };
     },
-    giveBack: (ids, how) => giveBack(database, ids, how),
+    giveBack: (ids, how) => giveBack(database, ids, how).finally(() => ahead?.budgets.forget()),
     flush: () => writer.flush(),
     async close() {
       await writer.close();
@@ -146,11 +133,45 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
   };
 }
 
+/** Takes what a try may cost from its budgets. Rejects with `budget_exceeded`, and where the books cannot be kept; nothing is held then. */
+type Holding = (running: Running, amount: bigint) => Promise<void>;
+
+/** In the tables, where others see it at once. */
+function holdingInTables(database: Database, instance: string): Holding {
+  const holds = createHolds({ database, instance });
+  return async (running, amount) => {
+    await holds.hold({ ...running, amount });
+    running.isHeldThere = 'yes';
+  };
+}
+
+/** In this process, which notes it; the tables have it a moment later. */
+function holdingAhead({ budgets }: Ahead, writer: Writer): Holding {
+  return async (running, amount) => {
+    if (writer.isFailing()) throw new Error('the ledger cannot be written');
+    const { context, at, limits, attempt } = running;
+    const principal = context.principal.id;
+    await budgets.reserve({ principal, at, limits, amount });
+    try {
+      writer.began(running);
+    } catch (error) {
+      budgets.add({ principal, at, spent: 0n, reserved: -amount });
+      throw error;
+    }
+    // It outlives this process, whose notes nobody else goes on with.
+    if (!attempt.isBatched) return;
+    await writer.flush();
+    if (running.isHeldThere === 'yes') return;
+    writer.ended(running, null);
+    throw new Error('the ledger cannot be written');
+  };
+}
+
 /**
  * The most that a try may cost. Throws `budget_exceeded` where that is unknown, or where no budget was ever set, and
  * `model_not_found` where it is unknown as the provider has no such model.
  */
-function amountOf({ attempt, price, limits }: Omit<Running, 'reserved'>, cloud: CloudConfig): bigint {
+function amountOf({ attempt, price, limits }: Running, cloud: CloudConfig): bigint {
   const { provider, model, estimate, isBatched } = attempt;
   if (price.type === 'free') return 0n;
   if (price.type === 'unknown') {
@@ -188,93 +209,6 @@ function settledEvent({ cost }: LedgerEntry, { attempt: { provider, model } }: R
   return { type: 'attempt-settled', provider: provider.id, model: name, costNanoUsd: cost } as const;
 }
 
-/** Writes what has ended, many at a time, again and again where the disk does not take it. */
-function createWriter({ database, clock, log, cloud }: AccountsDeps) {
-  let waiting: Ended[] = [];
-  let timer: Timer | null = null;
-  let writing: Promise<void> = Promise.resolve();
-  let isClosed = false;
-  let wroteMs = Number.NEGATIVE_INFINITY;
-
-  const writeAll = async () => {
-    while (waiting.length > 0) {
-      const batch = waiting.slice(0, entriesPerWrite);
-      try {
-        // Where no money and nobody outside is in it, small disks are spared a sync for each batch.
-        const durable = batch.some(({ running }) => running.reserved !== null);
-        const alerts = await database.transaction(
-          (tables) => settle(tables, batch, { now: clock.now(), cloud: cloud() }),
-          { durable },
-        );
-        waiting = waiting.slice(batch.length);
-        for (const alert of alerts) log.warn(alert, 'a budget is nearly spent, or wholly');
-      } catch (err) {
-        log.error({ err, waiting: waiting.length }, 'the ledger cannot be written');
-        if (waiting.length > maxWaiting) waiting = waiting.slice(-maxWaiting);
-        if (!isClosed) schedule(retryMs);
-        return;
-      }
-    }
-  };
-  const flush = () => {
-    timer?.cancel();
-    timer = null;
-    wroteMs = clock.monotonicMs();
-    writing = writing.then(writeAll);
-    return writing;
-  };
-  const schedule = (afterMs: number) => {
-    timer ??= clock.after(afterMs, () => void flush());
-  };
-  return {
-    add(ended: Ended): void {
-      waiting.push(ended);
-      if (waiting.length === entriesPerWrite) void flush();
-      else if (timer === null) schedule(Math.max(lingerMs, wroteMs + betweenWritesMs - clock.monotonicMs()));
-    },
-    isBusy: () => waiting.length > 0,
-    flush,
-    async close(): Promise<void> {
-      isClosed = true;
-      await flush();
-    },
-  };
-}
-
-/**
- * Books what has ended, and gives back what it held. What was booked already is not booked again: a database that breaks while it
- * commits does not say whether it did, and all is written once more then.
- */
-async function settle(
-  tables: Queries,
-  batch: readonly Ended[],
-  { now, cloud }: { now: Date; cloud: CloudConfig },
-): Promise<Alert[]> {
-  const held = batch.filter(({ running }) => running.reserved !== null);
-  const released = new Map((await release(tables, held.map(idOf))).map((row) => [row.attempt_id, row.amount]));
-  // What another process has taken for lost meanwhile was given back already, and is booked all the same.
-  const gone = held.map(idOf).filter((id) => !released.has(id));
-  const booked = gone.length === 0 ? new Set<string>() : await bookedOf(tables, gone);
-  const fresh = batch.filter((one) => !booked.has(idOf(one)));
-  const moved = fresh.filter(({ running }) => running.reserved !== null);
-  const movements = moved.map(
-    ({ running, entry }): Movement => ({
-      principal: running.context.principal.id,
-      at: running.at,
-      // What has no known price by what was served has cost no more than what it might have.
-      spent: entry === null ? 0n : (entry.cost ?? running.reserved ?? 0n),
-      reserved: -(released.get(running.attempt.id) ?? 0n),
-    }),
-  );
-  const states = await move(tables, movements);
-  const entries = fresh.flatMap(({ entry }) => entry ?? []);
-  if (entries.length > 0) await writeEntries(tables, entries);
-  const limits = new Map(moved.map(({ running }) => [running.context.principal.id, running.limits]));
-  return noteAlerts(tables, states, { limits, alertAt: cloud.alertAt, now });
-}
-
-const idOf = ({ running }: Ended): string => running.attempt.id;
-
 const idsPerRelease = 100;
 
 async function giveBack(database: Database, ids: readonly string[], how: 'not-sent' | 'unanswered'): Promise<void> {
@@ -295,23 +229,6 @@ async function giveBack(database: Database, ids: readonly string[], how: 'not-se
       if (how === 'unanswered') await writeUnanswered(tables, rows);
     });
   }
-}
-
-const release = statementOver<string, { attempt_id: string; amount: bigint }>({
-  word: (tables, ids) =>
-    tables.deleteFrom('reservations').where('attempt_id', 'in', ids).returning(['attempt_id', 'amount']),
-  valuesOf: (id) => [id],
-});
-
-/** Those of the ids that have their row by their own end. */
-async function bookedOf(tables: Queries, ids: readonly string[]): Promise<Set<string>> {
-  const rows = await tables
-    .selectFrom('ledger')
-    .select('attempt_id')
-    .where('attempt_id', 'in', ids)
-    .where('outcome', '<>', 'lost')
-    .execute();
-  return new Set(rows.map((row) => row.attempt_id));
 }
 
 async function orUnavailable(done: Promise<void>): Promise<void> {

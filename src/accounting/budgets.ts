@@ -61,7 +61,7 @@ export interface Wish {
  * for each why it was refused (`budget_exceeded`); null: it was taken.
  */
 export async function reserveEach(tables: Queries, wishes: readonly Wish[]): Promise<(AppError | null)[]> {
-  const taken = sumsOf(wishes.map(movementOf));
+  const taken = budgetsOf(wishes.map(movementOf));
   // As if all could be: whoever else writes these budgets waits from here on, and what is refused is given back below.
   const states = await add(tables, taken);
   // What is there then is what the only one would leave.
@@ -72,7 +72,7 @@ export async function reserveEach(tables: Queries, wishes: readonly Wish[]): Pro
     left.set(key, { ...state, reserved: state.reserved - reserved });
   }
   const refusals = wishes.map((wish) => {
-    const rows = [...sumsOf([movementOf(wish)])].map(([key, { reserved }]) => {
+    const rows = [...budgetsOf([movementOf(wish)])].map(([key, { reserved }]) => {
       const state = left.get(key)!;
       return { key, state: { ...state, reserved: state.reserved + reserved } };
     });
@@ -95,7 +95,7 @@ export async function reserveEach(tables: Queries, wishes: readonly Wish[]): Pro
 }
 
 /** Why a wish cannot be met that would leave its budgets so; null: it can. */
-function refusalOf(states: readonly BudgetState[], { limits, amount, at }: Wish): AppError | null {
+export function refusalOf(states: readonly BudgetState[], { limits, amount, at }: Wish): AppError | null {
   for (const state of states) {
     const limit = limitOf(state.scope === everyone ? limits.all : limits.own, state.period);
     if (limit !== null && state.spent + state.reserved > limit) return exceeded(state, limit, amount, at);
@@ -109,24 +109,22 @@ function movementOf({ principal, at, amount }: Wish): Movement {
 
 /** Books movements; what of them belongs to one budget is one change of its row. Returns the rows as they are then. */
 export function move(tables: Queries, movements: readonly Movement[]): Promise<BudgetState[]> {
-  return add(tables, sumsOf(movements));
+  return add(tables, budgetsOf(movements));
 }
 
 /** The same of changes by `keyOf`. */
 async function add(tables: Queries, changes: ReadonlyMap<string, Row>): Promise<BudgetState[]> {
   // In one order always, so that no two that wait for each other's rows wait for ever.
   const ordered = [...changes].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
-  const states = await addSpending(tables, ordered);
-  return states.map(({ scope, period, starts_at, spent, reserved }) => ({
-    scope,
-    period: period as Period,
-    startsAt: new Date(Number(starts_at)),
-    spent,
-    reserved,
-  }));
+  return (await addSpending(tables, ordered)).map(stateOf);
 }
 
 type Row = Tables['spending'];
+
+/** A row of the tables. */
+export function stateOf({ scope, period, starts_at, spent, reserved }: Row): BudgetState {
+  return { scope, period: period as Period, startsAt: new Date(Number(starts_at)), spent, reserved };
+}
 
 const columns = columnsOf<Row>({
   scope: true,
@@ -152,7 +150,7 @@ const addSpending = statementOver<Row, Row>({
 });
 
 /** The change of each budget by all of the movements, by `keyOf`. */
-function sumsOf(movements: readonly Movement[]): Map<string, Row> {
+export function budgetsOf(movements: readonly Movement[]): Map<string, Row> {
   const rows = new Map<string, Row>();
   for (const { principal, at, spent, reserved } of movements) {
     if (spent === 0n && reserved === 0n) continue;
@@ -172,7 +170,8 @@ function sumsOf(movements: readonly Movement[]): Map<string, Row> {
   return rows;
 }
 
-function keyOf({ scope, period, startsAt }: Pick<BudgetState, 'scope' | 'period' | 'startsAt'>): string {
+/** Tells budgets apart. */
+export function keyOf({ scope, period, startsAt }: Pick<BudgetState, 'scope' | 'period' | 'startsAt'>): string {
   return `${period} ${startsAt.getTime()} ${scope}`;
 }
 

@@ -105,12 +105,13 @@ const columns = columnsOf<Row>({
   key_name: true,
 });
 
-const insertReservations = statementOver<Row, unknown>({
+/** Notes tries that are under way. */
+export const insertReservations = statementOver<Row, unknown>({
   word: (tables, rows) => tables.insertInto('reservations').values(rows.map((row) => inOrder(columns, row))),
   valuesOf: (row) => columns.map((column) => row[column]),
 });
 
-function rowOf({ attempt, context, at, amount }: Hold, instance: string): Row {
+export function rowOf({ attempt, context, at, amount }: Omit<Hold, 'limits'>, instance: string): Row {
   return {
     attempt_id: attempt.id,
     instance: attempt.isBatched ? ofBatches : instance,

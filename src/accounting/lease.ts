@@ -26,8 +26,10 @@ export async function createLease(deps: {
   log: Pick<Logger, 'warn' | 'error'>;
   /** Whether this process has anything reserved. */
   isBusy: () => boolean;
+  /** Is told after something was released. */
+  onReleased: () => void;
 }): Promise<Lease> {
-  const { database, instance, clock, log, isBusy } = deps;
+  const { database, instance, clock, log, isBusy, onReleased } = deps;
   const beat = async () => {
     const nowMs = clock.now().getTime();
     // Apart from the release, whose locks must not wait for those of another process that does the same.
@@ -36,7 +38,9 @@ export async function createLease(deps: {
       (tables) => releaseDead(tables, { instance, nowMs, isShared: database.isShared }),
       { durable: false },
     );
-    if (count > 0) log.warn({ count }, 'requests were lost with a process that ended; what they reserved is released');
+    if (count === 0) return;
+    onReleased();
+    log.warn({ count }, 'requests were lost with a process that ended; what they reserved is released');
   };
   await beat();
   const timer = clock.every(beatMs, () => {

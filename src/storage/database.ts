@@ -1,4 +1,5 @@
 import type { Kysely, RawBuilder, Transaction } from 'kysely';
+import type { Notes } from './notes.ts';
 import type { Tables } from './tables.ts';
 
 /** What a transaction is given, and nothing else may be awaited in it. */
@@ -15,6 +16,8 @@ export interface Database {
   readonly isShared: boolean;
   /** Whether what is committed outlives the process. */
   readonly isKept: boolean;
+  /** Lines beside the tables, for who writes them alone; null: others write them too. */
+  readonly notes: Notes | null;
   /** Milliseconds since 1970 by the clock of the database, which is the same for all who share it; in a query. */
   readonly nowMs: RawBuilder<bigint>;
   /**

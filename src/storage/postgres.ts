@@ -83,6 +83,7 @@ export async function openPostgres(url: string, { clock, log }: PostgresDeps): P
     tables,
     isShared: true,
     isKept: true,
+    notes: null,
     nowMs: sql<bigint>`cast(extract(epoch from clock_timestamp()) * 1000 as bigint)`,
     transaction: <Result>(run: (tables: Queries) => Promise<Result>, { durable = true } = {}) =>
       tables.transaction().execute(async (queries) => {

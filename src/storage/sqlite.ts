@@ -7,6 +7,7 @@ import { AppError } from '../core/errors.ts';
 import type { Database, Queries } from './database.ts';
 import { createDiskSync, type DiskSync } from './log-file.ts';
 import { migrate } from './migrations.ts';
+import { createNotes, noNotes } from './notes.ts';
 import { queriesOver } from './sqlite-queries.ts';
 
 /** The path of a database that lives in memory and ends with the process. */
@@ -51,6 +52,7 @@ export async function openSqlite(
 ): Promise<Database> {
   const file = openFile(path);
   const log = createLog(file, { disk: path === inMemory ? null : disk, after });
+  const notes = path === inMemory ? noNotes : createNotes(`${path}-notes`);
   const { tables, within } = queriesOver(file);
   const jobs: Job[] = [];
   let isScheduled = false;
@@ -85,6 +87,7 @@ export async function openSqlite(
     tables,
     isShared: false,
     isKept: path !== inMemory,
+    notes,
     nowMs: sql<bigint>`cast(unixepoch('subsec') * 1000 as integer)`,
     transaction<Result>(run: (tables: Queries) => Promise<Result>, { durable = true } = {}): Promise<Result> {
       if (isClosed) return Promise.reject(new AppError('storage_unavailable', 'The database is closed.'));
@@ -99,6 +102,7 @@ export async function openSqlite(
       // What the disk has refused was told to whoever wrote it.
       await last.catch(() => {});
       log.close();
+      notes.close();
       file.close();
     },
   };

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -13,6 +13,7 @@ import type { AppEvent } from '../../src/observe/bus.ts';
 import { openSqlite } from '../../src/storage/sqlite.ts';
 import type { Database } from '../../src/storage/storage.ts';
 import { anthropicAt3, cloudOf, endWith } from '../support/accounting.ts';
+import { randomFrom } from '../support/gbnf.ts';
 import { type ManualClock, manualClock } from '../support/manual-clock.ts';
 import { openTestSchema, postgresUrl } from '../support/postgres.ts';
 import { scriptedProvider } from '../support/scripted-provider.ts';
@@ -27,6 +28,8 @@ let database: Database;
 let opened: Database[];
 let events: AppEvent[];
 let logged: unknown[];
+/** Whether others write the tables, too. */
+let isShared = false;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'hearth-accounts-'));
   clock = manualClock(new Date('2026-11-29T10:00:00Z'));
@@ -51,7 +54,7 @@ const accountsOf = (
   changes: { cloud?: CloudConfig; database?: Database; instance?: string; clock?: ManualClock } = {},
 ): Promise<Accounts> =>
   openAccounts({
-    database: changes.database ?? database,
+    database: changes.database ?? { ...database, isShared },
     cloud: () => changes.cloud ?? cloudOf({ providers: anthropicAt3 }),
     limitsOf: () => ({ all: noBudget, own: noBudget, ...limits }),
     clock: changes.clock ?? clock,
@@ -118,6 +121,7 @@ describe('a try at a provider', () => {
     const most = usd((0.006 + 0.015) * 1.1);
     const each = (spent: bigint, reserved: bigint) =>
       ['', 'key-1'].flatMap((scope) => ['day', 'month', 'week'].map((period) => ({ scope, period, spent, reserved })));
+    await accounts.flush();
     expect(await spending()).toEqual(each(0n, most));
     expect(await reservations()).toMatchObject([{ attempt_id: attempt.id, principal: 'key-1', amount: most }]);
     await admitted.ended(endWith({ usage: { ...unknownUsage, inputTokens: 900, outputTokens: 40 } }));
@@ -263,7 +267,11 @@ describe('a try at a provider', () => {
     await admitted.ended(endWith(end));
     await accounts.flush();
     expect(await rows()).toMatchObject([expected]);
-    expect(await spending()).toMatchObject(Array.from({ length: 6 }, () => ({ spent: expected.cost, reserved: 0n })));
+    // What costs nothing and was over before it was written leaves the budgets as they were.
+    const rowsOfBudgets = expected.cost === 0n ? 0 : 6;
+    expect(await spending()).toEqual(
+      Array.from({ length: rowsOfBudgets }, () => expect.objectContaining({ spent: expected.cost, reserved: 0n })),
+    );
     await accounts.close();
   });
 
@@ -314,7 +322,16 @@ describe('a try at a provider', () => {
   });
 });
 
-describe('a budget', () => {
+describe.each([
+  ['of this process alone', false],
+  ['that others spend from, too', true],
+])('a budget %s', (_, others) => {
+  beforeEach(() => {
+    isShared = others;
+  });
+  afterEach(() => {
+    isShared = false;
+  });
   const cheap = { estimate: { promptTokens: 0, outputTokens: 100 } };
   /** Of one try. */
   const most = usd(0.00165);
@@ -470,12 +487,18 @@ describe('a budget', () => {
     let transactions = 0;
     const counted: Database = {
       ...database,
+      isShared,
       transaction: (run, options) => {
         transactions++;
         return database.transaction(run, options);
       },
     };
     const accounts = await accountsOf({ all: { ...noBudget, daily: most * 3n } }, { database: counted });
+    // Each key's budgets are read once.
+    for (const index of [0, 1, 2, 3, 4]) {
+      await (await accounts.admit(attemptOf(cheap), contextOf(`key-${index}`))).ended(endWith({ outcome: 'failed' }));
+      await accounts.flush();
+    }
     transactions = 0;
     // The second and the fourth would go beyond it; those behind them have room.
     const amounts = [2, 2, 1, 1, 0];
@@ -495,13 +518,12 @@ describe('a budget', () => {
       'fulfilled',
     ]);
     expect(results[3]).toMatchObject({ reason: { code: 'budget_exceeded' } });
+    await accounts.flush();
     expect(transactions).toBe(1);
-    expect((await spending()).filter(({ period }) => period === 'day')).toEqual([
+    expect((await spending()).filter(({ period, reserved }) => period === 'day' && reserved > 0n)).toEqual([
       { scope: '', period: 'day', spent: 0n, reserved: most * 3n },
       { scope: 'key-0', period: 'day', spent: 0n, reserved: most * 2n },
-      { scope: 'key-1', period: 'day', spent: 0n, reserved: 0n },
       { scope: 'key-2', period: 'day', spent: 0n, reserved: most },
-      { scope: 'key-3', period: 'day', spent: 0n, reserved: 0n },
     ]);
     await accounts.close();
   });
@@ -540,9 +562,14 @@ describe('a budget', () => {
 });
 
 describe('what a process left behind', () => {
-  it('is released when the next one opens the books, and noted as lost', async () => {
+  it.each([
+    ['only noted', false],
+    ['written', true],
+  ])('is released when the next one opens the books, and told as lost, where it was %s', async (_, isWritten) => {
     const first = await accountsOf({ all: { ...noBudget, daily: usd(1) } }, { instance: 'dead' });
     await first.admit(attemptOf({ id: 'att_lost' }), contextOf('key-1'));
+    if (isWritten) await first.flush();
+    expect(await reservations()).toHaveLength(isWritten ? 1 : 0);
     // It ends without another word; the next one has its number, as in a container.
     const second = await accountsOf({ all: { ...noBudget, daily: usd(1) } }, { database: await openDatabase() });
     expect(await reservations()).toEqual([]);
@@ -573,6 +600,29 @@ describe('what a process left behind', () => {
     expect(await rows()).toMatchObject([{ outcome: 'answered', cost: usd(0.0015) }]);
     await second.close();
     await first.close();
+  });
+
+  it('is not told as lost where its note was cut, where it has ended, or where nothing was asked', async () => {
+    const notes = join(folder, 'hearth.sqlite-notes');
+    const first = await accountsOf({ all: { ...noBudget, daily: usd(1) } }, { instance: 'dead' });
+    const end = async (id: string, outcome: 'answered' | 'not-asked') => {
+      await (await first.admit(attemptOf({ id }), contextOf())).ended(endWith({ outcome }));
+    };
+    await end('att_ended', 'answered');
+    await end('att_refused', 'not-asked');
+    const noted = await readFile(notes, 'utf8');
+    expect(noted.split('\n')).toHaveLength(3);
+    await first.flush();
+    expect(await readFile(notes, 'utf8')).toBe('');
+    // As if it had ended before it could forget them, and in the middle of another.
+    await writeFile(notes, noted.replace('att_refused', 'att_other') + noted.slice(0, 20));
+    const second = await accountsOf({}, { database: await openDatabase() });
+    expect((await rows()).map(({ attempt_id, outcome }) => [attempt_id, outcome])).toEqual([
+      ['att_ended', 'answered'],
+      ['att_other', 'lost'],
+    ]);
+    expect(await readFile(notes, 'utf8')).toBe('');
+    for (const one of [second, first]) await one.close();
   });
 
   it('of a replica is released when its lease has run out, and not before', async () => {
@@ -636,6 +686,58 @@ describe('a disk that takes nothing', () => {
     await accounts.flush();
     expect(await rows()).toMatchObject([{ cost: 18_000n }]);
     expect((await spending())[0]).toMatchObject({ spent: 18_000n, reserved: 0n });
+    await accounts.close();
+  });
+
+  it.each([7, 20, 33])('now and then, before or after it has committed, leaves the books right (%d)', async (seed) => {
+    const below = randomFrom(seed);
+    const random = () => below(1_000) / 1_000;
+    let breaks = true;
+    const breaking: Database = {
+      ...database,
+      async transaction(run, options) {
+        if (breaks && random() < 0.3) throw new Error('database or disk is full');
+        const result = await database.transaction(run, options);
+        if (breaks && random() < 0.3) throw new Error('the connection broke at the commit');
+        return result;
+      },
+    };
+    breaks = false;
+    const accounts = await accountsOf({ all: { ...noBudget, daily: usd(1) } }, { database: breaking });
+    breaks = true;
+    const running: Awaited<ReturnType<typeof accounts.admit>>[] = [];
+    let cost = 0n;
+    let ended = 0;
+    for (let step = 0; step < 400; step++) {
+      const chance = random();
+      if (chance < 0.4) {
+        const admitted = await accounts.admit(attemptOf(), contextOf(`key-${step % 3}`)).catch(() => null);
+        if (admitted !== null) running.push(admitted);
+      } else if (chance < 0.8) {
+        const [one] = running.splice(Math.floor(random() * running.length), 1);
+        const outcome = random() < 0.2 ? 'not-asked' : 'answered';
+        await one?.ended(endWith({ outcome, usage: { ...unknownUsage, inputTokens: 10, outputTokens: step } }));
+        if (one && outcome === 'answered') ended++;
+        cost += one?.cost?.() ?? 0n;
+      } else await (random() < 0.5 ? accounts.flush() : clock.advance(1_000));
+    }
+    breaks = false;
+    await accounts.flush();
+    expect(await reservations()).toHaveLength(running.length);
+    for (const one of running) await one.ended(endWith({ outcome: 'failed' }));
+    await accounts.flush();
+    expect(ended).toBeGreaterThan(20);
+    expect(await reservations()).toEqual([]);
+    expect((await spending()).find(({ scope, period }) => scope === '' && period === 'day')).toMatchObject({
+      spent: cost,
+      reserved: 0n,
+    });
+    expect((await rows()).filter(({ outcome }) => outcome === 'answered')).toHaveLength(ended);
+    // And so does the process: all that is left may be spent, and no more.
+    const left = usd(1) - cost;
+    const asked = attemptOf({ estimate: { promptTokens: 0, outputTokens: Math.floor(Number(left) / 16_500) } });
+    await accounts.admit(asked, contextOf());
+    await expect(accounts.admit(attemptOf(), contextOf())).rejects.toMatchObject({ code: 'budget_exceeded' });
     await accounts.close();
   });
 

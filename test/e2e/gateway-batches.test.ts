@@ -301,7 +301,8 @@ describe('a batch with models of providers', () => {
       url.pathname.startsWith('/v1/messages/batches') ? { status: 404, body: { detail: 'Not Found' } } : null;
     const { id } = await create([params(cloudModels.claude, 'one')]);
     expect((await ended(id)).request_counts).toMatchObject({ succeeded: 1 });
-    await until(async () => (await books.reservations()).length === 0);
+    await until(async () => (await books.entries()).length > 0);
+    expect(await books.reservations()).toEqual([]);
     expect((await books.entries()).map(({ served_tier }) => served_tier)).toEqual(['standard']);
   });
 });
