@@ -97,7 +97,10 @@ export function kernelsCommand(deps: BenchDeps): Command {
           for (const pair of pairs) {
             for (const threads of flags.threads) {
               deps.progress(`${subject.label}, ${pair.name}, threads: ${threads}`);
-              rows.push(...(await measureSubject(subject, pair, { threads, rounds: flags.rounds, work })));
+              const found = await measureSubject(subject, pair, { threads, rounds: flags.rounds, work });
+              // A run takes long: what is known by now is said.
+              for (const { label, processor } of found) deps.progress(`  ${label}: ${renderRatio(processor.ratio)}`);
+              rows.push(...found);
             }
           }
         }
