@@ -87,6 +87,16 @@ export function warningsOf(config: CloudConfig, now: Date = new Date()): string[
     ...all
       .filter(({ models, preset }) => models.length === 0 && !ownMachinePresets.includes(preset))
       .map(({ id }) => `Provider '${id}' has no models configured`),
+    ...all.flatMap(({ id, type, baseUrl }) => {
+      const path = baseUrl === null ? null : new URL(baseUrl).pathname;
+      if (type === 'openai-compatible' && path === '/') {
+        return [`Provider '${id}' has a base_url without a path: most servers have this API at /v1`];
+      }
+      if (type === 'anthropic' && path === '/v1') {
+        return [`Provider '${id}' has a base_url that ends with /v1, which is asked for beyond it`];
+      }
+      return [];
+    }),
     ...all
       .filter(({ enabled, apiKey, type, preset }) => enabled && apiKey === null && needsKey(type, preset))
       .map(({ id }) => `Provider '${id}' has no api_key`),

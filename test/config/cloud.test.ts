@@ -241,6 +241,24 @@ keys:
   });
 });
 
+describe('an address that is likely a mistake', () => {
+  it.each([
+    [
+      'hearth: { base_url: "http://nas.lan:8000" }',
+      ["Provider 'hearth' has a base_url without a path: most servers have this API at /v1"],
+    ],
+    ['hearth: { base_url: "http://nas.lan:8000/v1" }', []],
+    [
+      'anthropic: { api_key: x, base_url: "http://nas.lan/v1" }',
+      ["Provider 'anthropic' has a base_url that ends with /v1, which is asked for beyond it"],
+    ],
+    ['anthropic: { api_key: x, base_url: "http://nas.lan" }', []],
+  ])('is warned of: %s', (line, expected) => {
+    const warnings = warningsOf(load(`providers:\n  ${line}\nbudgets: { daily: 1 }\n`));
+    expect(warnings.filter((text) => text.includes('base_url'))).toEqual(expected);
+  });
+});
+
 describe('a configuration that changes while the server runs', () => {
   function setup(first: string) {
     const path = write(first);

@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { AppError, type ErrorCode } from '../../core/errors.ts';
-import { isObject, type JsonObject, objectAt, textAt } from '../messages/json.ts';
+import { isRedirect, leadsElsewhere } from '../../wire/unanswered.ts';
+import { type JsonObject, objectAt, textAt } from '../messages/json.ts';
 
 /** What the upstream answered in place of an answer. */
 export interface WireFailure {
@@ -107,7 +108,10 @@ function notOfTheApi({ status, headers, text }: WireFailure, provider: string, c
   const known = codes[status];
   const code = known === undefined || known === 'upstream_access_denied' ? 'upstream_unavailable' : known;
   const wait = retryAfterSeconds(headers, clock);
-  return new AppError(code, `${provider} did not answer itself: status ${status} with ${excerptOf(text)}.`, {
+  const message = isRedirect(status)
+    ? leadsElsewhere(provider, status)
+    : `${provider} did not answer itself: status ${status} with ${excerptOf(text)}.`;
+  return new AppError(code, message, {
     ...(wait !== null && { retryAfterSeconds: wait }),
     details: { provider, upstream_status: status },
   });
@@ -143,13 +147,4 @@ export function namesThinking(failure: WireFailure): boolean {
 export function wantsThinking(failure: WireFailure): boolean {
   const message = textAt(objectAt(failure.body ?? {}, 'error') ?? {}, 'message') ?? '';
   return failure.status === 400 && /expected\b.*\bthinking/i.test(message);
-}
-
-/** Narrows what `fetch` rejects with: the code of the system, for a message. */
-export function systemCodeOf(error: unknown): string | null {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    const code = (at as NodeJS.ErrnoException).code;
-    if (typeof code === 'string') return code;
-  }
-  return isObject(error) ? textAt(error, 'code') : null;
 }

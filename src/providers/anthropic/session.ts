@@ -5,11 +5,12 @@ import { AppError } from '../../core/errors.ts';
 import { viaHeader, viaOf } from '../../core/hops.ts';
 import type { Logger } from '../../observe/logger.ts';
 import type { OutboundAnswer } from '../../wire/outbound.ts';
+import { systemCodeOf } from '../../wire/unanswered.ts';
 import { type UpstreamWatch, watchUpstream } from '../../wire/upstream.ts';
 import { brokenAnswer } from '../messages/broken-answer.ts';
 import { type JsonObject, objectAt, parseObject } from '../messages/json.ts';
 import { type ApiClient, createApiClient, RefusedByUpstream } from './client.ts';
-import { excerptOf, failureToError, namesThinking, systemCodeOf, wantsThinking } from './errors.ts';
+import { excerptOf, failureToError, namesThinking, wantsThinking } from './errors.ts';
 import { isThought, joinBetas, withoutThoughts } from './relay.ts';
 
 /** What is asked of the API. */

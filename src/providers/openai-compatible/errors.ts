@@ -1,4 +1,5 @@
 import { AppError, type ErrorCode } from '../../core/errors.ts';
+import { isRedirect, leadsElsewhere, systemCodeOf } from '../../wire/unanswered.ts';
 import { countAt, isJson, type Json, textAt } from './wire.ts';
 
 /** Who failed, for messages and for what a failure means. */
@@ -46,9 +47,12 @@ export function failureOf(value: unknown, deps: FailureDeps): AppError | null {
 export function unreadable({ status, headers, text }: FailedAnswer, { provider }: FailureDeps): AppError {
   const start = printable(text).slice(0, 200);
   const what = start === '' ? 'an empty answer' : `no answer of its API: ${start}`;
+  const message = isRedirect(status)
+    ? leadsElsewhere(provider, status)
+    : `${provider} sent ${what} (status ${status}).`;
   const code = codeOfStatus(status);
   const told = code === 'upstream_refused' ? 'upstream_unavailable' : code;
-  return new AppError(told, `${provider} sent ${what} (status ${status}).`, {
+  return new AppError(told, message, {
     ...retryAfter(told, headers),
     details: { provider, upstream_status: status },
     upstream: { provider, dialect: 'openai', status, headers: toldHeaders(headers), body: null },
@@ -59,7 +63,8 @@ export function unreadable({ status, headers, text }: FailedAnswer, { provider }
 export function unreachable(provider: string, cause: unknown): AppError {
   const isTimeout = chainOf(cause).some((error) => /UND_ERR_HEADERS_TIMEOUT/.test(String(error['code'])));
   const code = isTimeout ? 'upstream_timeout' : 'upstream_unavailable';
-  const message = isTimeout ? 'did not begin to answer in time.' : 'cannot be reached, or closed the connection.';
+  const why = systemCodeOf(cause) ?? 'the connection failed';
+  const message = isTimeout ? 'did not begin to answer in time.' : `cannot be reached (${why}).`;
   return new AppError(code, `${provider} ${message}`, { details: { provider }, cause });
 }
 
@@ -126,6 +131,7 @@ function accessMessage(provider: string, status: number, code: ErrorCode): strin
   if (code === 'upstream_quota_exceeded')
     return `${provider} takes no more requests of this account for now: its quota is used up.`;
   if (status === 404) return `${provider} does not have the model that is configured here.`;
+  if (isRedirect(status)) return leadsElsewhere(provider, status);
   return `${provider} does not let this server in; its key or its rights are wrong.`;
 }
 
@@ -158,7 +164,7 @@ function codeOfStatus(status: number): ErrorCode {
   if (status === 402) return 'upstream_quota_exceeded';
   if (status === 401 || status === 403) return 'upstream_access_denied';
   // It leads elsewhere, and the key must not follow.
-  if (status >= 300 && status < 400) return 'upstream_access_denied';
+  if (isRedirect(status)) return 'upstream_access_denied';
   if (status === 408 || status === 504) return 'upstream_timeout';
   if (status === 429) return 'upstream_rate_limited';
   if (status === 508) return 'loop_detected';

@@ -442,7 +442,7 @@ describe('a failure', () => {
     [500, '', 'upstream_unavailable', 'an empty body'],
     [500, '{"type":"error","err', 'upstream_unavailable', '"{"type":"error","err"'],
     [429, 'x'.repeat(500), 'upstream_rate_limited', `"${'x'.repeat(200)}"`],
-    [307, 'moved', 'upstream_unavailable', '"moved"'],
+    [307, 'moved', 'upstream_unavailable', 'leads elsewhere (status 307); base_url must be'],
   ])(
     'of something before the API (status %d, %j) is %s, with its first 200 characters',
     async (status, body, code, shown) => {

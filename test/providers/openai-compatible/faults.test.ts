@@ -127,7 +127,7 @@ describe('a failure before the answer', () => {
     [
       'a redirect',
       { type: 'answer', status: 302, body: '', headers: { location: 'https://elsewhere.test/' } },
-      { code: 'upstream_access_denied' },
+      { code: 'upstream_access_denied', message: expect.stringContaining('leads elsewhere (status 302); base_url') },
     ],
     ['a reset', { type: 'reset' }, { code: 'upstream_unavailable' }],
   ])('is told as what it is: %s', async (_what, fault, expected) => {
@@ -146,6 +146,7 @@ describe('a failure before the answer', () => {
     await fake.close();
     await expect(collect(provider.stream(chat(), anyContext()))).rejects.toMatchObject({
       code: 'upstream_unavailable',
+      message: expect.stringMatching(/cannot be reached \(ECONN\w+\)\.$/),
       mayFailOver: true,
     });
   });
