@@ -87,17 +87,26 @@ interface Followed {
 }
 
 export function createRecentRequests(clock: Pick<Clock, 'now' | 'monotonicMs'>): RecentRequests {
-  // In the order in which they came.
   const followed = new Map<string, Followed>();
+  /** In the order in which they came, some of which are forgotten: a map would have to be searched for its first one. */
+  let order: Followed[] = [];
+  let oldest = 0;
   const keyOf = (requestId: string, owner: string) => `${owner} ${requestId}`;
 
   function dropOld(): void {
     const nowMs = clock.monotonicMs();
-    for (const [key, { createdMs, open }] of followed) {
-      const isOld = nowMs - createdMs >= maxAgeMs && open === 0;
-      if (!isOld && followed.size <= mostRequests) return;
+    for (; oldest < order.length; oldest++) {
+      const request = order[oldest]!;
+      const key = keyOf(request.requestId, request.owner);
+      // A newer one has its id.
+      if (followed.get(key) !== request) continue;
+      const isOld = nowMs - request.createdMs >= maxAgeMs && request.open === 0;
+      if (!isOld && followed.size <= mostRequests) break;
       followed.delete(key);
     }
+    if (oldest < mostRequests) return;
+    order = order.slice(oldest);
+    oldest = 0;
   }
 
   function begin({ requestId, principal }: CallContext, operation: Followed['operation'], model: string): Followed {
@@ -127,9 +136,10 @@ export function createRecentRequests(clock: Pick<Clock, 'now' | 'monotonicMs'>):
       ends: new Set(),
       cancelled: null,
     };
-    // The place in the order is that of the newest of an id.
+    // The place in lists is that of the newest of an id.
     followed.delete(key);
     followed.set(key, request);
+    order.push(request);
     dropOld();
     return request;
   }
