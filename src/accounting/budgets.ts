@@ -3,7 +3,7 @@ import type { Budget } from '../config/providers.ts';
 import { AppError } from '../core/errors.ts';
 import { formatUsd } from '../core/money.ts';
 import { columnsOf, inOrder, type Queries, statementOver, type Tables } from '../storage/storage.ts';
-import { endOf, type Period, periods, startsOf } from './periods.ts';
+import { endOf, type Period, type PeriodStart, periods, startsOf } from './periods.ts';
 
 /** What may be spent by one who asks: with all others together, and alone. */
 export interface Limits {
@@ -152,22 +152,37 @@ const addSpending = statementOver<Row, Row>({
 /** The change of each budget by all of the movements, by `keyOf`. */
 export function budgetsOf(movements: readonly Movement[]): Map<string, Row> {
   const rows = new Map<string, Row>();
+  /** Mostly many movements are those of a few principals on one day. */
+  const latest = new Map<string, { starts: readonly PeriodStart[]; rows: Row[] }>();
+  const rowsOf = (principal: string, starts: readonly PeriodStart[]): Row[] => {
+    const known = latest.get(principal);
+    if (known?.starts === starts) return known.rows;
+    const found = budgetsAt(principal, starts).map(({ scope, period, startsAt, key }) => {
+      const row = rows.get(key) ?? { scope, period, starts_at: BigInt(startsAt.getTime()), spent: 0n, reserved: 0n };
+      rows.set(key, row);
+      return row;
+    });
+    latest.set(principal, { starts, rows: found });
+    return found;
+  };
   for (const { principal, at, spent, reserved } of movements) {
     if (spent === 0n && reserved === 0n) continue;
-    for (const { period, startsAt } of startsOf(at)) {
-      for (const scope of [everyone, principal]) {
-        const key = keyOf({ scope, period, startsAt });
-        const row = rows.get(key);
-        if (row === undefined) {
-          rows.set(key, { scope, period, starts_at: BigInt(startsAt.getTime()), spent, reserved });
-        } else {
-          row.spent += spent;
-          row.reserved += reserved;
-        }
-      }
+    for (const row of rowsOf(principal, startsOf(at))) {
+      row.spent += spent;
+      row.reserved += reserved;
     }
   }
   return rows;
+}
+
+/** The budgets that a principal spends from in the periods that began so, with their `keyOf`. */
+export function budgetsAt(
+  principal: string,
+  starts: readonly PeriodStart[],
+): (Pick<BudgetState, 'scope' | 'period' | 'startsAt'> & { key: string })[] {
+  return starts.flatMap((start) =>
+    [everyone, principal].map((scope) => ({ ...start, scope, key: keyOf({ scope, ...start }) })),
+  );
 }
 
 /** Tells budgets apart. */

@@ -1,5 +1,6 @@
 import type { Database, Queries } from '../storage/storage.ts';
-import { type BudgetState, budgetsOf, keyOf, type Movement, refusalOf, stateOf, type Wish } from './budgets.ts';
+import { type BudgetState, budgetsAt, keyOf, type Movement, refusalOf, stateOf, type Wish } from './budgets.ts';
+import { type PeriodStart, startsOf } from './periods.ts';
 
 /**
  * Budgets of tables that nobody but this process writes: what the tables have, and what is on its way there. Whoever asks is told at
@@ -21,62 +22,101 @@ export interface OwnBudgets {
 /** Beyond so many what is known is forgotten: periods end, and keys go. */
 const mostKnown = 10_000;
 
+/** One budget. */
+interface Own extends BudgetState {
+  /** `spent` and `reserved` are what the tables have. */
+  isKnown: boolean;
+  /** What is not in the tables yet. */
+  spentAhead: bigint;
+  reservedAhead: bigint;
+}
+
 /** `database`: written by this process alone. */
 export function createOwnBudgets(database: Pick<Database, 'transaction'>): OwnBudgets {
-  /** As the tables have them, by `keyOf`. */
-  const known = new Map<string, Pick<BudgetState, 'spent' | 'reserved'>>();
-  /** What is not in the tables yet. */
-  const ahead = new Map<string, Pick<BudgetState, 'spent' | 'reserved'>>();
+  /** By `keyOf`. */
+  const budgets = new Map<string, Own>();
+  /** Of each principal, those of the day on which it was last asked for. */
+  const latest = new Map<string, { starts: readonly PeriodStart[]; own: readonly Own[] }>();
 
-  const add = (movements: readonly Movement[], sign: 1n | -1n) => {
-    for (const [key, row] of budgetsOf(movements)) {
-      const before = ahead.get(key) ?? { spent: 0n, reserved: 0n };
-      const after = { spent: before.spent + sign * row.spent, reserved: before.reserved + sign * row.reserved };
-      if (after.spent === 0n && after.reserved === 0n) ahead.delete(key);
-      else ahead.set(key, after);
+  const budgetOf = ({ key, ...budget }: ReturnType<typeof budgetsAt>[number]): Own => {
+    const known = budgets.get(key);
+    if (known !== undefined) return known;
+    const own = { ...budget, spent: 0n, reserved: 0n, isKnown: false, spentAhead: 0n, reservedAhead: 0n };
+    budgets.set(key, own);
+    return own;
+  };
+  const ownOf = (principal: string, at: Date): readonly Own[] => {
+    const starts = startsOf(at);
+    const known = latest.get(principal);
+    if (known?.starts === starts) return known.own;
+    if (budgets.size > mostKnown) dropOld();
+    const own = budgetsAt(principal, starts).map(budgetOf);
+    latest.set(principal, { starts, own });
+    return own;
+  };
+  const dropOld = () => {
+    latest.clear();
+    for (const [key, own] of budgets) if (own.spentAhead === 0n && own.reservedAhead === 0n) budgets.delete(key);
+  };
+  const add = ({ principal, at, spent, reserved }: Movement, sign: 1n | -1n) => {
+    for (const own of ownOf(principal, at)) {
+      own.spentAhead += sign * spent;
+      own.reservedAhead += sign * reserved;
     }
   };
-  const learn = (states: readonly BudgetState[]) => {
-    for (const state of states) known.set(keyOf(state), state);
+  const forget = () => {
+    for (const own of budgets.values()) own.isKnown = false;
   };
-  const load = async (tables: Queries, wanted: readonly BudgetState[]) => {
+  const load = async (tables: Queries, wanted: readonly Own[]) => {
     const rows = await tables
       .selectFrom('spending')
       .selectAll()
       .where('scope', 'in', [...new Set(wanted.map(({ scope }) => scope))])
       .where('starts_at', 'in', [...new Set(wanted.map(({ startsAt }) => BigInt(startsAt.getTime())))])
       .execute();
-    if (known.size > mostKnown) known.clear();
     // Those that have no row.
-    learn(wanted.map((state) => ({ ...state, spent: 0n, reserved: 0n })));
+    for (const own of wanted) Object.assign(own, { spent: 0n, reserved: 0n, isKnown: true });
     learn(rows.map(stateOf));
+  };
+  const learn = (states: readonly BudgetState[]) => {
+    for (const state of states) {
+      const own = budgets.get(keyOf(state));
+      if (own !== undefined) Object.assign(own, { spent: state.spent, reserved: state.reserved, isKnown: true });
+    }
   };
   return {
     async reserve(wish) {
-      const movement = { principal: wish.principal, at: wish.at, spent: 0n, reserved: wish.amount };
-      const wanted = [...budgetsOf([movement]).values()].map(stateOf);
-      while (wanted.some((state) => !known.has(keyOf(state)))) {
+      if (wish.amount === 0n) return;
+      let own = ownOf(wish.principal, wish.at);
+      while (own.some(({ isKnown }) => !isKnown)) {
+        const wanted = own;
         await database.transaction((tables) => load(tables, wanted), { durable: false });
+        own = ownOf(wish.principal, wish.at);
       }
-      const states = wanted.map((state) => {
-        const key = keyOf(state);
-        const [there, coming] = [known.get(key)!, ahead.get(key)];
-        const spent = there.spent + (coming?.spent ?? 0n);
-        return { ...state, spent, reserved: there.reserved + (coming?.reserved ?? 0n) + wish.amount };
-      });
-      const refusal = refusalOf(states, wish);
+      const refusal = refusalOf(own.map(withAhead(wish.amount)), wish);
       if (refusal !== null) throw refusal;
-      add([movement], 1n);
+      for (const one of own) one.reservedAhead += wish.amount;
     },
-    add: (movement) => add([movement], 1n),
+    add: (movement) => add(movement, 1n),
     wrote(movements, states) {
-      add(movements, -1n);
+      for (const movement of movements) add(movement, -1n);
       learn(states);
     },
     failed(movements) {
-      add(movements, 1n);
-      known.clear();
+      for (const movement of movements) add(movement, 1n);
+      forget();
     },
-    forget: () => known.clear(),
+    forget,
   };
+}
+
+/** As it is with what is on its way, and with an amount that is asked for. */
+function withAhead(amount: bigint): (own: Own) => BudgetState {
+  return ({ scope, period, startsAt, spent, reserved, spentAhead, reservedAhead }) => ({
+    scope,
+    period,
+    startsAt,
+    spent: spent + spentAhead,
+    reserved: reserved + reservedAhead + amount,
+  });
 }
