@@ -119,6 +119,9 @@ export const availableModel = z.object({
   /** In GB; the first quantization runs on it beside other services. */
   machineGb: count.meta({ description: 'Memory of the smallest machine that it is meant for.' }),
   parameters: count,
+  activeParameters: count.nullable().meta({
+    description: 'Of a mixture of experts: those that a token is multiplied with, which its speed follows; else null.',
+  }),
   /** Tokens that it was made for. */
   contextTokens: count,
   /** The hub's label of the licence. */

@@ -28,10 +28,12 @@ export function suggestModels(
 }
 
 function toSuggested(model: AvailableModel, bytesPerSecond: number): SuggestedModel[] {
-  const { name, title, parameters, licence, kind, note, quantizations } = model;
+  const { name, title, parameters, activeParameters, licence, kind, note, quantizations } = model;
   const [first] = quantizations;
   if (kind !== 'chat' || note !== null || name.includes('coder') || !first || first.sizeBytes === null) return [];
-  const tokensPerSecond = Math.round((bytesPerSecond / first.sizeBytes) * 10) / 10;
+  // Of a mixture of experts a token reads some of the file.
+  const bytesPerToken = (first.sizeBytes * (activeParameters ?? parameters)) / parameters;
+  const tokensPerSecond = Math.round((bytesPerSecond / bytesPerToken) * 10) / 10;
   return [
     { name, title, parameters, licence, quantization: first.quantization, sizeBytes: first.sizeBytes, tokensPerSecond },
   ];

@@ -36,6 +36,15 @@ describe('what is suggested', () => {
     ]);
   });
 
+  it('is, of a mixture of experts, as fast as what a token reads of it', () => {
+    const mixture = model('mixture', 18e9, { parameters: 30e9, activeParameters: 3e9 });
+    expect(suggestModels([mixture], { memoryBytes: 32e9, bytesPerSecond: 25e9 })).toMatchObject([
+      { name: 'mixture', sizeBytes: 18e9, tokensPerSecond: 13.9 },
+    ]);
+    expect(names(32e9, 25e9, [...models, mixture])).toEqual(['s', 'l', 'mixture']);
+    expect(names(16e9, 25e9, [...models, mixture])).toEqual(['s', 'm', 'l']);
+  });
+
   it('leaves out what is for other work, needs a word first, or has no known size', () => {
     const others = [
       model('vectors', 0.1e9, { kind: 'embedding' }),

@@ -42,6 +42,7 @@ export function availableModel(changes: Partial<AvailableModel> = {}): Available
     kind: 'chat',
     machineGb: 4,
     parameters: 300_000_000,
+    activeParameters: null,
     contextTokens: 8_192,
     licence: 'apache-2.0',
     repository: 'maker/tiny-GGUF',

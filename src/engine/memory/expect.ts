@@ -17,6 +17,8 @@ const bytesPerMerge = 450;
 /** Rows of one layer that are alive at the same time, fitted to models 576 and 896 wide at 128 and 512 tokens a batch. */
 const embeddingRows = 8;
 const feedForwardRows = 2;
+/** Of the embedding's width beside what the experts of a token give; fitted to 2 and 8 of 16 experts, 512 and 1,024 wide. */
+const rowsBesideExperts = 3;
 /** JavaScript that a first request leaves behind: an answer's and a vector's. */
 const workingHeapBytes = 3 * mib;
 const vectorHeapBytes = 1 * mib;
@@ -66,9 +68,18 @@ function recurrentBytes({ recurrentStateBytes }: GgufFacts, slots: number): numb
   return running + Math.max(running, Math.min(statesAsideBytes, statesAside * running));
 }
 
+/** Numbers that are there at the same time while a batch goes through a layer, for each of its tokens. */
+function numbersPerToken({ embeddingLength, feedForwardLength, experts }: GgufFacts): number {
+  const embedding = embeddingLength ?? 0;
+  const feedForward = feedForwardLength ?? 0;
+  const ofAll = embedding * embeddingRows + feedForward * feedForwardRows;
+  if (experts === null) return ofAll;
+  const ofExpert = embedding + (experts.feedForwardLength ?? feedForward);
+  return Math.max(ofAll, embedding * rowsBesideExperts + experts.used * ofExpert);
+}
+
 function computeBytes(facts: GgufFacts, shape: LoadShape): number {
-  const embedding = facts.embeddingLength ?? 0;
-  const rows = (embedding * embeddingRows + (facts.feedForwardLength ?? 0) * feedForwardRows) * 4;
+  const rows = numbersPerToken(facts) * 4;
   // Models that make vectors run with the library's own choice of kernel, which is the fused one.
   const makesVectors = purposeOf(facts) !== 'generate';
   const cells = facts.isEncoder ? shape.batchTokens : shape.contextTokens;

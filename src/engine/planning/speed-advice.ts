@@ -8,7 +8,7 @@ import {
   withCommand,
 } from '../../core/quantization-advice.ts';
 import type { CatalogModel, CatalogVariant } from '../../store/catalog/catalog.ts';
-import { bitsPerWeight, type GgufFacts, weightMixOf, weightMixOfLabel } from '../../store/gguf/gguf.ts';
+import { bitsPerWeight, type GgufFacts, weightMixOf, weightMixOfLabel, wholeMixOf } from '../../store/gguf/gguf.ts';
 import type { FasterVariant } from './quantization.ts';
 
 /** Which quantizations are slow on this processor where others of about their size are not. */
@@ -74,12 +74,12 @@ function toCandidate(
 
 /** What the same model would be with another label. */
 function asLabel({ facts, sizeBytes }: CatalogVariant, label: string): QuantizationCandidate {
-  const own = weightMixOf(facts!);
-  const weights = weightMixOfLabel(label, outputShareOf(facts!, own))!;
+  const whole = wholeMixOf(facts!);
+  const as = (mix: WeightMix) => weightMixOfLabel(label, outputShareOf(facts!, mix))!;
   return {
     quantization: label,
-    sizeBytes: (sizeBytes * bitsPerWeight(weights)) / bitsPerWeight(own),
-    weights,
+    sizeBytes: (sizeBytes * bitsPerWeight(as(whole))) / bitsPerWeight(whole),
+    weights: as(weightMixOf(facts!)),
     measured: null,
   };
 }

@@ -68,6 +68,18 @@ export interface GgufFacts {
   split: { index: number; count: number; tensorCount: number | null } | null;
   /** Tensor bytes by type label. */
   bytesByType: Record<string, number>;
+  /** A mixture of experts; null: every token is multiplied with all weights. */
+  experts: Experts | null;
+  /** Of the tensor bytes by type label, those of experts of which a token takes a few. */
+  expertBytesByType: Record<string, number>;
+}
+
+/** What of a mixture of experts a token takes, in each layer; the most of all layers. */
+export interface Experts {
+  count: number;
+  used: number;
+  /** Width of the middle of one expert; null: the header does not say. */
+  feedForwardLength: number | null;
 }
 
 const positive = (max: number) => ({ min: 1, max });
@@ -91,7 +103,7 @@ export function buildFacts(header: {
   const blockCount = fields.integer(of('block_count'), fromZero(ggufLimits.blocks));
   const embeddingLength = fields.integer(of('embedding_length'), positive(2 ** 20));
   const headCounts = fields.perLayer(of('attention.head_count'), fromZero(2 ** 14));
-  const headCount = Array.isArray(headCounts) ? Math.max(...headCounts) : headCounts;
+  const headCount = mostOf(headCounts);
   const isRecurrent = isRecurrentArchitecture(architecture);
   if (headCount === 0 && !isRecurrent) {
     throw invalidModelFile('out_of_range', `The model file has an impossible value for ${of('attention.head_count')}.`);
@@ -126,7 +138,7 @@ export function buildFacts(header: {
     recurrentStateBytes: isRecurrent ? recurrentStateBytes(fields, of, { blockCount, embeddingLength }) : 0,
     vocabularySize,
     mergeCount: fields.textCount('tokenizer.ggml.merges') ?? 0,
-    feedForwardLength: Array.isArray(feedForward) ? Math.max(...feedForward) : feedForward,
+    feedForwardLength: mostOf(feedForward),
     hasChatTemplate: template?.type === 'string' && template.lengthBytes > 0,
     thinks: template?.type === 'string' && hasReasoning(template.value ?? ''),
     poolingType: fields.integer(of('pooling_type'), { min: -1, max: 16 }),
@@ -141,7 +153,22 @@ export function buildFacts(header: {
     layerBytes: tensors.layerBytes,
     split,
     bytesByType: tensors.bytesByType,
+    experts: readExperts(fields, of),
+    expertBytesByType: tensors.expertBytesByType,
   };
+}
+
+function readExperts(fields: Fields, of: (key: string) => string): Experts | null {
+  const most = (key: string, max: number) => mostOf(fields.perLayer(of(key), fromZero(max)));
+  const count = fields.integer(of('expert_count'), fromZero(2 ** 16)) ?? 0;
+  const used = most('expert_used_count', 2 ** 16) ?? 0;
+  if (count === 0 || used === 0) return null;
+  return { count, used: Math.min(count, used), feedForwardLength: most('expert_feed_forward_length', 2 ** 22) };
+}
+
+/** The largest of all layers. */
+function mostOf(value: number | number[] | null): number | null {
+  return Array.isArray(value) ? Math.max(...value) : value;
 }
 
 /**

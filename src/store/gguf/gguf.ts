@@ -16,7 +16,7 @@ import { combineParts, combineSplit } from './split.ts';
 import { checkExtents, readTensors, type Tensor } from './tensors.ts';
 
 export { purposeOf } from './purpose.ts';
-export { bitsPerWeight, weightMixOf, weightMixOfLabel } from './weight-mix.ts';
+export { bitsPerWeight, weightMixOf, weightMixOfLabel, wholeMixOf } from './weight-mix.ts';
 export type { ByteSource, FileName, GgufFacts };
 export {
   canonicalQuantization,

@@ -33,11 +33,6 @@ export function combineSplit(parts: readonly GgufFacts[]): GgufFacts {
   if (tensorCount !== null && tensors !== tensorCount) {
     throw invalidModelFile('bad_split', `The model should have ${tensorCount} tensors, but its parts have ${tensors}.`);
   }
-  const bytesByType: Record<string, number> = {};
-  for (const part of parts) {
-    for (const [label, bytes] of Object.entries(part.bytesByType))
-      bytesByType[label] = (bytesByType[label] ?? 0) + bytes;
-  }
   // A first part may hold metadata only; then the label is that of a part with weights.
   const labelled = parts.find((part) => part.quantization !== 'unknown');
   return {
@@ -54,6 +49,15 @@ export function combineSplit(parts: readonly GgufFacts[]): GgufFacts {
     layerBytes: Array.from({ length: Math.max(...parts.map((part) => part.layerBytes.length)) }, (_, layer) =>
       sum((part) => part.layerBytes[layer] ?? 0),
     ),
-    bytesByType,
+    bytesByType: sumByType(parts.map((part) => part.bytesByType)),
+    expertBytesByType: sumByType(parts.map((part) => part.expertBytesByType)),
   };
+}
+
+function sumByType(parts: readonly Record<string, number>[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const bytesByType of parts) {
+    for (const [label, bytes] of Object.entries(bytesByType)) sums[label] = (sums[label] ?? 0) + bytes;
+  }
+  return sums;
 }

@@ -19,6 +19,8 @@ export interface TensorSummary {
   tensorBytes: number;
   parameterCount: number;
   bytesByType: Record<string, number>;
+  /** Of those, what experts have of which each token takes some. */
+  expertBytesByType: Record<string, number>;
   hasOutput: boolean;
   /** Size of the token embedding, 0 without one. */
   embeddingBytes: number;
@@ -35,6 +37,9 @@ export interface TensorSummary {
 /** Name length, one character, dimension count, one dimension, type, offset. */
 const leastTensorBytes = 8 + 1 + 4 + 8 + 4 + 8;
 
+/** All experts of a layer are one tensor. Source: llama.cpp's names, such as `blk.0.ffn_gate_exps.weight`. */
+const isOfExperts = /_exps\./;
+
 /** Reads `count` tensor descriptions; `visit` sees each. Throws `invalid_model_file`. */
 export async function readTensors(
   reader: ByteReader,
@@ -45,12 +50,14 @@ export async function readTensors(
     throw invalidModelFile('bad_tensor_count', 'The model file claims more tensors than it can hold.');
   }
   const bytesByType = new Map<string, number>();
+  const expertBytesByType = new Map<string, number>();
   const names = new Set<string>();
   const summary: TensorSummary = {
     tensorCount: count,
     tensorBytes: 0,
     parameterCount: 0,
     bytesByType: {},
+    expertBytesByType: {},
     hasOutput: false,
     embeddingBytes: 0,
     embeddingType: null,
@@ -66,7 +73,8 @@ export async function readTensors(
     summary.extents.push({ offsetBytes: tensor.offsetBytes, sizeBytes: tensor.sizeBytes });
     summary.tensorBytes += tensor.sizeBytes;
     summary.parameterCount += tensor.elements;
-    bytesByType.set(tensor.label, (bytesByType.get(tensor.label) ?? 0) + tensor.sizeBytes);
+    addBytes(bytesByType, tensor);
+    if (isOfExperts.test(tensor.name)) addBytes(expertBytesByType, tensor);
     if (tensor.name === 'output.weight') summary.hasOutput = true;
     if (tensor.name === 'token_embd.weight') {
       summary.embeddingBytes = tensor.sizeBytes;
@@ -76,7 +84,12 @@ export async function readTensors(
     addToLayer(summary.layerBytes, tensor);
   }
   summary.bytesByType = Object.fromEntries(bytesByType);
+  summary.expertBytesByType = Object.fromEntries(expertBytesByType);
   return summary;
+}
+
+function addBytes(bytes: Map<string, number>, { label, sizeBytes }: { label: string; sizeBytes: number }): void {
+  bytes.set(label, (bytes.get(label) ?? 0) + sizeBytes);
 }
 
 function addToLayer(layerBytes: number[], tensor: { name: string; sizeBytes: number }): void {

@@ -10,13 +10,26 @@ const bitsOf = (label: string) => {
   return type ? (type.blockBytes * 8) / type.blockElements : 0;
 };
 
-/** The weights that a model multiplies with, by type, from its header. */
+/**
+ * The weights that a model multiplies a token with, by type, from its header: of a mixture of experts those that a token takes.
+ */
 export function weightMixOf(facts: GgufFacts): WeightMix {
+  return mixOf(facts, facts.experts ? facts.experts.used / facts.experts.count : 1);
+}
+
+/** All weights that a model multiplies with, by type, from its header. */
+export function wholeMixOf(facts: GgufFacts): WeightMix {
+  return mixOf(facts, 1);
+}
+
+/** `ofExperts`: the share of experts that counts. */
+function mixOf(facts: GgufFacts, ofExperts: number): WeightMix {
   const mix: Record<string, number> = {};
   for (const [label, bytes] of Object.entries(facts.bytesByType)) {
     // The rows of tokens are looked up; only where they serve as output too they are multiplied with.
     const isLookedUpOnly = label === facts.embeddingType && (!facts.tiedEmbedding || facts.isEncoder);
-    const multiplied = bytes - (isLookedUpOnly ? facts.embeddingBytes : 0);
+    const expertBytes = facts.expertBytesByType[label] ?? 0;
+    const multiplied = bytes - (isLookedUpOnly ? facts.embeddingBytes : 0) - expertBytes * (1 - ofExperts);
     const bits = bitsOf(label);
     if (multiplied > 0 && bits > 0) mix[label] = (multiplied * 8) / bits;
   }

@@ -30,6 +30,7 @@ export function listAvailable(
         kind: entry.kind,
         machineGb: entry.machineGb,
         parameters: entry.parameters,
+        activeParameters: entry.activeParameters ?? null,
         contextTokens: entry.contextTokens,
         licence: entry.licence,
         repository: entry.repository,

@@ -38,6 +38,8 @@ const entry = z.strictObject({
   /** The hub's label of the licence. */
   licence: z.string().min(1),
   parameters: z.int().positive(),
+  /** Of a mixture of experts: those that a token is multiplied with. */
+  activeParameters: z.int().positive().optional(),
   /** Tokens that the model was made for. */
   contextTokens: z.int().positive(),
   /** The first one is pulled when none is named. Quantizations that are not listed are looked for in the repository. */

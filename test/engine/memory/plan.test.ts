@@ -212,6 +212,17 @@ describe('expected bytes', () => {
     const narrow = expected({ keyLength: 32, valueLength: 32 });
     expect(narrow.compute - expected().compute).toBe(256 * 4_096 * 28 * 4);
   });
+
+  test('a mixture of experts has a row of each expert of a token', () => {
+    const experts = { count: 64, used: 8, feedForwardLength: 1_024 };
+    const dense = { embeddingLength: 2_048, feedForwardLength: 1_024 };
+    const more = expected({ ...dense, experts }).compute - expected(dense).compute;
+    expect(more).toBe(256 * 4 * (3 * 2_048 + 8 * (2_048 + 1_024) - 8 * 2_048 - 2 * 1_024));
+    // A few narrow ones take less than attention does.
+    expect(expected({ ...dense, experts: { ...experts, used: 1 } }).compute).toBe(expected(dense).compute);
+    const unnamed = { ...experts, feedForwardLength: null };
+    expect(expected({ ...dense, experts: unnamed })).toEqual(expected({ ...dense, experts }));
+  });
 });
 
 describe('the plan', () => {

@@ -90,6 +90,8 @@ function factsOf(name: string): GgufFacts {
     layerBytes: [],
     split: null,
     bytesByType: { [model.variants[0]!.quantization === 'q8_0' ? 'q8_0' : 'q4_k']: sizeBytes },
+    experts: null,
+    expertBytesByType: {},
   };
 }
 

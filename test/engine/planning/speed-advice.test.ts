@@ -13,6 +13,8 @@ const facts = {
   isEncoder: false,
   vocabularySize: 100,
   embeddingLength: 256,
+  experts: null,
+  expertBytesByType: {},
 } as unknown as GgufFacts;
 
 const variant = (quantization: string, changes: Partial<CatalogVariant> = {}): CatalogVariant => ({

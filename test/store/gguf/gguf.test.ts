@@ -84,6 +84,27 @@ describe('facts', () => {
       layerBytes: [256, 256],
       split: null,
       bytesByType: { f32: 640 },
+      experts: null,
+      expertBytesByType: {},
+    });
+  });
+
+  test('a mixture of experts says how many a token takes, and what they weigh', async () => {
+    const tensors = [
+      { name: 'token_embd.weight', dimensions: [8, 4] },
+      { name: 'blk.0.ffn_up_exps.weight', dimensions: [8, 4, 16] },
+      { name: 'blk.0.ffn_gate_inp.weight', dimensions: [8, 16] },
+      { name: 'blk.0.ffn_up_shexp.weight', dimensions: [8, 4] },
+    ];
+    const metadata = tinyMetadata({
+      'llama.expert_count': { u32: 16 },
+      'llama.expert_used_count': { u32: 2 },
+      'llama.expert_feed_forward_length': { array: 'u32', values: [4, 6] },
+    });
+    expect(await read(writeGguf({ metadata, tensors }))).toMatchObject({
+      experts: { count: 16, used: 2, feedForwardLength: 6 },
+      bytesByType: { f32: 128 + 2_048 + 512 + 128 },
+      expertBytesByType: { f32: 2_048 },
     });
   });
 

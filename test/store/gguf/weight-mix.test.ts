@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { bitsPerWeight, type GgufFacts, weightMixOf, weightMixOfLabel } from '../../../src/store/gguf/gguf.ts';
+import {
+  bitsPerWeight,
+  type GgufFacts,
+  weightMixOf,
+  weightMixOfLabel,
+  wholeMixOf,
+} from '../../../src/store/gguf/gguf.ts';
 
 const facts = (changes: Partial<GgufFacts>) =>
   ({
@@ -8,6 +14,8 @@ const facts = (changes: Partial<GgufFacts>) =>
     embeddingBytes: 0,
     tiedEmbedding: false,
     isEncoder: false,
+    experts: null,
+    expertBytesByType: {},
     ...changes,
   }) as GgufFacts;
 
@@ -22,6 +30,16 @@ describe('the weights that a model multiplies with', () => {
     expect(weightMixOf(facts(bytes))).toEqual({ q4_0: 320 });
     expect(weightMixOf(facts({ ...bytes, tiedEmbedding: true }))).toEqual({ q8_0: 320, q4_0: 320 });
     expect(weightMixOf(facts({ ...bytes, tiedEmbedding: true, isEncoder: true }))).toEqual({ q4_0: 320 });
+  });
+
+  it('are, of experts, those that a token takes', () => {
+    const mixture = facts({
+      bytesByType: { q4_k: 144 * 64, q6_k: 210 * 64, f32: 40 },
+      experts: { count: 64, used: 8, feedForwardLength: 1 },
+      expertBytesByType: { q4_k: 144 * 64, q6_k: 210 * 32 },
+    });
+    expect(weightMixOf(mixture)).toEqual({ q4_k: 256 * 8, q6_k: 256 * (32 + 4), f32: 10 });
+    expect(wholeMixOf(mixture)).toEqual({ q4_k: 256 * 64, q6_k: 256 * 64, f32: 10 });
   });
 
   it('leave out a type that is not known', () => {

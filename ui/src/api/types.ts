@@ -258,6 +258,8 @@ export interface AvailableModel {
   kind: 'chat' | 'embedding' | 'rerank';
   machine_gb: number;
   parameters: number;
+  /** Of a mixture of experts: those of each token. */
+  active_parameters: number | null;
   context_length: number;
   licence: string;
   note: string | null;

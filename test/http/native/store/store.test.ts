@@ -81,6 +81,7 @@ describe.each(['', '/api/v1'])('the store at "%s"', (prefix) => {
       kind: 'chat',
       machine_gb: 4,
       parameters: 300_000_000,
+      active_parameters: null,
       context_length: 8_192,
       licence: 'apache-2.0',
       repository: 'maker/tiny-GGUF',

@@ -100,6 +100,7 @@ function CatalogRow({ model }: { model: AvailableModel }) {
   const facts = [
     model.kind !== 'chat' && (model.kind === 'embedding' ? 'for vectors' : 'for ranking'),
     `${parameters(model.parameters)} parameters`,
+    model.active_parameters !== null && `${parameters(model.active_parameters)} for each token`,
     `${contextTokens(model.context_length)} tokens`,
     model.licence,
     model.note,
