@@ -103,6 +103,7 @@ static const std::map<std::string, llama_ftype> file_types = {
     { "Q5_1", LLAMA_FTYPE_MOSTLY_Q5_1 }, { "Q8_0", LLAMA_FTYPE_MOSTLY_Q8_0 }, { "Q2_K", LLAMA_FTYPE_MOSTLY_Q2_K },
     { "Q3_K", LLAMA_FTYPE_MOSTLY_Q3_K_M }, { "Q4_K", LLAMA_FTYPE_MOSTLY_Q4_K_S }, { "Q5_K", LLAMA_FTYPE_MOSTLY_Q5_K_S },
     { "Q6_K", LLAMA_FTYPE_MOSTLY_Q6_K }, { "IQ4_NL", LLAMA_FTYPE_MOSTLY_IQ4_NL }, { "IQ4_XS", LLAMA_FTYPE_MOSTLY_IQ4_XS },
+    { "MXFP4", LLAMA_FTYPE_MOSTLY_MXFP4_MOE },
 };
 
 // The same model with all matrices in one type, as a file beside it that is gone when it is loaded.

@@ -99,6 +99,7 @@ static std::vector<size_t> halves_of(ggml_type type) {
         case GGML_TYPE_Q2_K: return { 80, 82 };
         case GGML_TYPE_Q3_K: return { 108 };
         case GGML_TYPE_Q6_K: return { 208 };
+        case GGML_TYPE_MXFP4: return {};  // powers of two, in a byte
         default:             return { 0 };
     }
 }
@@ -130,6 +131,9 @@ static std::vector<uint8_t> make_weights(ggml_type type, int rows, int length, W
     }
     const size_t size = ggml_type_size(type);
     for (size_t block = 0; block < bytes.size(); block += size) {
+        if (type == GGML_TYPE_MXFP4) {
+            bytes[block] = kind == largest_weights ? 128 : (uint8_t) (random_bits() % 24 + 107);
+        }
         for (size_t half : halves_of(type)) {
             const float wild = ldexpf(uniform(), (int) (random_bits() % 24) - 20);
             set_half(&bytes[block + half], kind == largest_weights ? (random_bits() % 2 ? 1.0f : -1.0f) : wild);
@@ -254,6 +258,7 @@ static ggml_type multiplied_with(ggml_type type) {
         case GGML_TYPE_Q4_0:
         case GGML_TYPE_Q5_0:
         case GGML_TYPE_Q8_0:
+        case GGML_TYPE_MXFP4:
         case GGML_TYPE_IQ4_NL: return GGML_TYPE_Q8_0;
         case GGML_TYPE_F16:    return GGML_TYPE_F16;
         case GGML_TYPE_F32:    return GGML_TYPE_F32;
@@ -363,7 +368,7 @@ static Errors try_product(const Kernels & kernels, const Case & c) {
 
 static const std::vector<ggml_type> all_types = {
     GGML_TYPE_Q4_0, GGML_TYPE_Q4_1, GGML_TYPE_Q5_0, GGML_TYPE_Q5_1, GGML_TYPE_Q8_0,
-    GGML_TYPE_IQ4_NL, GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K, GGML_TYPE_F16,
+    GGML_TYPE_IQ4_NL, GGML_TYPE_MXFP4, GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K, GGML_TYPE_F16,
 };
 
 // All, or those whose weights the library lays out in its own way on this processor
@@ -430,6 +435,9 @@ static void try_products(const Kernels & kernels) {
 // A scale that is not a number makes a result that is none, and nothing else
 static void try_not_a_number(const Kernels & kernels) {
     for (ggml_type type : types_of(kernels)) {
+        if (halves_of(type).empty()) {
+            continue;
+        }
         const int length = 1024, rows = kernels.interleaved ? 16 : 9, columns = 6;
         std::vector<uint8_t>     weights     = make_weights(type, rows, length, random_weights);
         const std::vector<float> activations = make_activations(columns, length, normal_activations);

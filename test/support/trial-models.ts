@@ -36,7 +36,7 @@ const wideTypes = ['F32', 'F16', 'BF16', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q8_0',
   'IQ4_XS',
 ]);
 /** Those whose experts are multiplied in panels. */
-const expertTypes = ['Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q8_0', 'IQ4_NL', 'Q4_K', 'Q5_K', 'Q6_K'];
+const expertTypes = ['Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q8_0', 'IQ4_NL', 'MXFP4', 'Q4_K', 'Q5_K', 'Q6_K'];
 const real = realModels();
 
 /** Each way of a model through the kernels. A running state, of mamba, hangs on nothing else either. */
