@@ -39,7 +39,8 @@ export async function serve(
   stopping.withShutdown(() => app.shutdown());
   const reload = () => reloadConfiguration(app.configuration, log);
   process.on('SIGHUP', reload);
-  if (configFile !== null) watchFile(configFile, { clock: systemClock, onChange: reload });
+  const { lastRead } = app.configuration;
+  if (configFile !== null) watchFile(configFile, { clock: systemClock, lastRead, onChange: reload });
 
   const text = await banner(app, config, baseUrl);
   // What only the start needed, before anybody asks anything.

@@ -5,6 +5,7 @@ import { ConfigError } from './config-error.ts';
 import { type ConfigChanges, changesBetween, mergedLive } from './differences.ts';
 import type { Config } from './schema.ts';
 import type { ShownSetting } from './show.ts';
+import { fingerprint } from './watch.ts';
 
 /** How the last attempt to read the configuration went. */
 export interface ConfigState {
@@ -19,6 +20,8 @@ export interface ConfigState {
 export interface ConfigStore {
   current(): Config;
   state(): ConfigState;
+  /** What `fingerprint` said of the file when it was last read to be put into force, also where it could not; null: there is none. */
+  lastRead(): string | null;
   /** Every setting as it was when the configuration was last put into force, with where it came from. Empty: nobody can say. */
   settings(): readonly ShownSetting[];
   /**
@@ -55,6 +58,8 @@ export function createConfigStore(deps: {
   let loadedAt = clock.now();
   let settings = show();
   let error: string | null = null;
+  const printOf = () => (filePath === null ? null : fingerprint(filePath));
+  let lastRead = printOf();
 
   const read = (): Config => {
     try {
@@ -70,7 +75,10 @@ export function createConfigStore(deps: {
     current: () => current,
     state: () => ({ filePath, loadedAt, error }),
     settings: () => settings,
+    lastRead: () => lastRead,
     reload({ validateOnly = false } = {}) {
+      // Before it is read: what is written meanwhile is another one.
+      if (!validateOnly) lastRead = printOf();
       const next = read();
       const changes = changesBetween(current, next);
       if (validateOnly) return changes;

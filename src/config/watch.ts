@@ -9,20 +9,18 @@ const pollMs = 10_000;
 const settleMs = 250;
 
 /**
- * Calls `onChange` when the content of a file is another one: told by the system, or by a look every ten seconds. The folder
- * is watched, since editors replace files. A file that is gone for a moment is no change. Returns what ends it.
+ * Calls `onChange` when the content of a file is another one than was read last: told by the system, or by a look every ten seconds.
+ * The folder is watched, since editors replace files. A file that is gone or empty for a moment is no change. `lastRead`: what
+ * `fingerprint` said of it when it was read. Returns what ends it.
  */
 export function watchFile(
   filePath: string,
-  deps: { clock: Pick<Clock, 'after' | 'every'>; onChange: () => void },
+  deps: { clock: Pick<Clock, 'after' | 'every'>; lastRead: () => string | null; onChange: () => void },
 ): () => void {
-  let last = fingerprint(filePath);
   let pending: { cancel(): void } | null = null;
   const look = () => {
     const now = fingerprint(filePath);
-    if (now === null || now === last) return;
-    last = now;
-    deps.onChange();
+    if (now !== null && now !== deps.lastRead()) deps.onChange();
   };
   const poll = deps.clock.every(pollMs, look);
   let watcher: FSWatcher | null = null;
@@ -44,9 +42,11 @@ export function watchFile(
   };
 }
 
-function fingerprint(filePath: string): string | null {
+/** Tells the contents of a file apart; null: it is not there, or empty, as some editors leave it before they write. */
+export function fingerprint(filePath: string): string | null {
   try {
-    return createHash('sha256').update(readFileSync(filePath)).digest('hex');
+    const content = readFileSync(filePath);
+    return content.length === 0 ? null : createHash('sha256').update(content).digest('hex');
   } catch {
     return null;
   }

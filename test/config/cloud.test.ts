@@ -384,17 +384,39 @@ describe('a configuration that changes while the server runs', () => {
   });
 
   it('is noticed by a look now and then, where no event comes', () => {
-    const { path, clock, rewrite } = setup('global: { request_timeout: 30 }');
+    const { path, store, clock, rewrite } = setup('global: { request_timeout: 30 }');
     let changes = 0;
-    const stop = watchFile(path, { clock, onChange: () => changes++ });
+    const onChange = () => {
+      changes++;
+      store.reload();
+    };
+    const stop = watchFile(path, { clock, lastRead: store.lastRead, onChange });
     clock.advance(30_000);
     expect(changes).toBe(0);
     rewrite('global: { request_timeout: 40 }');
     clock.advance(10_000);
     expect(changes).toBe(1);
+    clock.advance(30_000);
+    expect(changes).toBe(1);
     stop();
     rewrite('global: { request_timeout: 50 }');
     clock.advance(60_000);
     expect(changes).toBe(1);
+  });
+
+  it('is compared with what was read last, whoever read it, and not with what was seen last', () => {
+    const { path, store, clock, rewrite } = setup('global: { request_timeout: 30 }');
+    const stop = watchFile(path, { clock, lastRead: store.lastRead, onChange: () => void store.reload() });
+    rewrite('global: { request_timeout: 40 }');
+    store.reload();
+    rewrite('global: { request_timeout: 30 }');
+    store.reload({ validateOnly: true });
+    clock.advance(10_000);
+    expect(store.current().cloud.requestTimeoutMs).toBe(30_000);
+    // As some editors leave it for a moment.
+    rewrite('');
+    clock.advance(30_000);
+    expect(store.current().cloud.requestTimeoutMs).toBe(30_000);
+    stop();
   });
 });

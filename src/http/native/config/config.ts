@@ -87,7 +87,7 @@ export function addConfigRoutes(instance: FastifyInstance, deps: RouteDeps, moun
     schema: {
       summary: 'Read the configuration again',
       description:
-        'All of it or nothing: one that cannot be used leaves the old one in force. Providers that are built anew let requests that run end. What was switched by hand is as the file says again.',
+        'All of it or nothing: one that cannot be used leaves the old one in force. Providers that are built anew let requests that run end. What was switched by hand stays so, until the file says another thing of it.',
       tags,
       body: reloadBody.optional(),
       response: { 200: jsonAnswer(reloadAnswer, 'It is in force, or was only looked at'), ...bodyErrors },
