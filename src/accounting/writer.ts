@@ -138,7 +138,8 @@ export function createWriter(deps: {
     } catch (err) {
       isFailing = true;
       log.error({ err, waiting: waiting.length }, 'the ledger cannot be written');
-      if (waiting.length > maxWaiting) waiting = waiting.slice(-maxWaiting);
+      for (const { running } of waiting.slice(0, -maxWaiting)) unwritten.delete(running);
+      waiting = waiting.slice(-maxWaiting);
       if (!isClosed) schedule(retryMs);
     }
   };
