@@ -1,7 +1,8 @@
 // Tries a library of CPU kernels against sums in double precision, and says how fast it is:
-// `try-kernels LIBRARY [--invariant | --pace [products | experts | attention]]`. Ends with 1 where a result is wrong, with 3
-// where the processor does not run the library. `--invariant`: a result is wrong also when it depends on what else is in the
-// call, and attention keeps to single precision.
+// `try-kernels LIBRARY [--invariant | --pace [products | experts | attention] | --beside OTHER [SHAPE]]`. Ends with 1 where a
+// result is wrong, with 3 where the processor does not run the library. `--invariant`: a result is wrong also when it depends on
+// what else is in the call, and attention keeps to single precision. `--beside`: one token through weights that no cache holds,
+// in turn with another library; SHAPE is any of `--types q4_K,f16`, `--width N`, `--mib N` of weights, `--threads N`.
 
 #include "ggml.h"
 #include "ggml-backend.h"
@@ -11,6 +12,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -18,6 +20,7 @@
 #include <cstring>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 // Of the library that all kernels share; the type has no others in its traits
@@ -368,7 +371,7 @@ static Errors try_product(const Kernels & kernels, const Case & c) {
 
 static const std::vector<ggml_type> all_types = {
     GGML_TYPE_Q4_0, GGML_TYPE_Q4_1, GGML_TYPE_Q5_0, GGML_TYPE_Q5_1, GGML_TYPE_Q8_0,
-    GGML_TYPE_IQ4_NL, GGML_TYPE_MXFP4, GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K, GGML_TYPE_F16,
+    GGML_TYPE_IQ4_NL, GGML_TYPE_MXFP4, GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K, GGML_TYPE_IQ4_XS, GGML_TYPE_F16,
 };
 
 // All, or those whose weights the library lays out in its own way on this processor
@@ -456,7 +459,7 @@ static void try_invariance(const Kernels & kernels, bool long_rows) {
     for (ggml_type type : types_of(kernels)) {
         const bool wide   = ggml_blck_size(type) == 256;
         const int  length = long_rows ? (wide ? 67*256 : 65*32) : (wide ? 768 : 608);
-        const int  rows = long_rows ? 16 : kernels.interleaved ? 72 : 70, columns = long_rows ? 9 : 70;
+        const int  rows = long_rows ? 16 : kernels.interleaved ? 264 : 262, columns = long_rows ? 9 : 70;
         const std::vector<uint8_t> weights     = make_weights(type, rows, length, random_weights);
         const std::vector<float>   activations = make_activations(columns, length, normal_activations);
         // However weights are laid out
@@ -883,9 +886,184 @@ static void show_attention_pace(const Kernels & kernels) {
     }
 }
 
+// ---- beside another library ---------------------------------------------------------------------------------------------
+
+struct Beside {
+    int    width   = 2048;
+    int    threads = 1;
+    size_t size    = 256;  // of the weights, in MiB; no cache holds more than a part of what is not told
+};
+
+// The products of one token with the weights of a model
+struct Model {
+    ggml_context *                     context;
+    ggml_cgraph *                      graph;
+    std::vector<ggml_backend_buffer_t> buffers;
+    size_t                             size;  // of the weights, in bytes
+};
+
+static const std::vector<ggml_type> model_types = {
+    GGML_TYPE_Q4_0, GGML_TYPE_Q4_1, GGML_TYPE_Q5_0, GGML_TYPE_Q5_1, GGML_TYPE_Q8_0,   GGML_TYPE_IQ4_NL, GGML_TYPE_Q2_K,
+    GGML_TYPE_Q3_K, GGML_TYPE_Q4_K, GGML_TYPE_Q5_K, GGML_TYPE_Q6_K, GGML_TYPE_IQ4_XS, GGML_TYPE_F16,
+};
+
+// `shared`: whose weights are taken, so that both read the same memory; where they are laid out in the library's own way, both
+// libraries have the same one
+static Model make_model(const Kernels & kernels, ggml_type type, const Beside & what, const Model * shared) {
+    const int width = what.width;
+    const struct { int rows, length; } matrices[] = { { width, width }, { 4*width, width }, { width, 4*width } };
+    Model model;
+    model.context = ggml_init({ ggml_tensor_overhead()*4096 + ggml_graph_overhead_custom(4096, false), nullptr, true });
+    model.graph   = ggml_new_graph_custom(model.context, 4096, false);
+    model.size    = 0;
+    std::vector<ggml_tensor *> weights, inputs;
+    while (model.size < what.size << 20) {
+        for (const auto & matrix : matrices) {
+            ggml_tensor * w = ggml_new_tensor_2d(model.context, type, matrix.length, matrix.rows);
+            ggml_tensor * x = ggml_new_tensor_2d(model.context, GGML_TYPE_F32, matrix.length, 1);
+            ggml_tensor * y = ggml_mul_mat(model.context, w, x);
+            ggml_build_forward_expand(model.graph, y);
+            if (ggml_backend_buffer_t own = interleave(kernels, w, y)) {
+                model.buffers.push_back(own);
+            }
+            if (shared) {
+                const ggml_tensor * other = ggml_graph_node(shared->graph, ggml_graph_n_nodes(model.graph) - 1)->src[0];
+                w->data = other->data;
+                if (!w->extra) { w->buffer = other->buffer; }
+            }
+            weights.push_back(w);
+            inputs.push_back(x);
+            model.size += ggml_nbytes(w);
+        }
+    }
+    model.buffers.push_back(ggml_backend_alloc_ctx_tensors(model.context, kernels.backend));
+    for (size_t i = 0; i < weights.size(); i++) {
+        const int length = (int) weights[i]->ne[0];
+        ggml_backend_tensor_set(inputs[i], make_activations(1, length, normal_activations).data(), 0, length*sizeof(float));
+        if (shared) {
+            continue;
+        }
+        // The same 64 rows over and over: the pace does not depend on them
+        const std::vector<uint8_t> some = make_weights(type, 64, length, random_weights);
+        std::vector<uint8_t>       all;
+        while (all.size() < ggml_nbytes(weights[i])) {
+            all.insert(all.end(), some.begin(), some.end());
+        }
+        ggml_backend_tensor_set(weights[i], all.data(), 0, ggml_nbytes(weights[i]));
+    }
+    return model;
+}
+
+static void free_model(const Model & model) {
+    for (ggml_backend_buffer_t buffer : model.buffers) {
+        ggml_backend_buffer_free(buffer);
+    }
+    ggml_free(model.context);
+}
+
+struct Times {
+    double wall;
+    double processor;
+};
+
+static Times times_of(int repeats, const std::function<void()> & run) {
+    const auto at = [](clockid_t clock) {
+        timespec time;
+        clock_gettime(clock, &time);
+        return time.tv_sec + time.tv_nsec*1e-9;
+    };
+    const Times before { at(CLOCK_MONOTONIC), at(CLOCK_PROCESS_CPUTIME_ID) };
+    for (int i = 0; i < repeats; i++) {
+        run();
+    }
+    return { (at(CLOCK_MONOTONIC) - before.wall)/repeats, (at(CLOCK_PROCESS_CPUTIME_ID) - before.processor)/repeats };
+}
+
+static double quartile(std::vector<double> numbers, int quarters) {
+    std::sort(numbers.begin(), numbers.end());
+    return numbers[(numbers.size() - 1)*quarters/4];
+}
+
+// The same bytes, read and added by this many threads
+static void read_all(const Model & model, int threads) {
+    static std::atomic<uint64_t> kept;
+    std::vector<std::thread> readers;
+    const auto read = [&](int part) {
+        uint64_t sums[8] = {};
+        for (int node = 0; node < ggml_graph_n_nodes(model.graph); node++) {
+            const ggml_tensor * w    = ggml_graph_node(model.graph, node)->src[0];
+            const size_t        size = ggml_nbytes(w)/threads/64*8;
+            const uint64_t *    from = (const uint64_t *) w->data + part*size;
+            for (size_t i = 0; i < size; i += 8) {
+                for (int j = 0; j < 8; j++) {
+                    sums[j] += from[i + j];
+                }
+            }
+        }
+        for (uint64_t sum : sums) { kept += sum; }
+    };
+    for (int part = 1; part < threads; part++) {
+        readers.emplace_back(read, part);
+    }
+    read(0);
+    for (std::thread & reader : readers) { reader.join(); }
+}
+
+static void show_beside(const Kernels & ours, const Kernels & theirs, ggml_type type, const Beside & what) {
+    const int   rounds  = 25, threads = what.threads;
+    const Model first   = make_model(theirs, type, what, nullptr);
+    const Model second  = make_model(ours, type, what, &first);
+    const int   repeats = (int) std::max<size_t>(1, ((size_t) 128 << 20)/first.size);
+    theirs.set_threads(theirs.backend, threads);
+    ours.set_threads(ours.backend, threads);
+    std::vector<double> processor, wall, paces[3];
+    for (int round = -1; round < rounds; round++) {
+        Times taken[2];
+        for (int turn = 0; turn < 2; turn++) {
+            const bool own = (turn + round) & 1;
+            taken[own] = times_of(repeats, [&] { ggml_backend_graph_compute((own ? ours : theirs).backend, (own ? second : first).graph); });
+        }
+        const Times read = times_of(repeats, [&] { read_all(first, threads); });
+        if (round < 0) {
+            continue;
+        }
+        processor.push_back(taken[0].processor/taken[1].processor);
+        wall.push_back(taken[0].wall/taken[1].wall);
+        for (int i = 0; i < 3; i++) {
+            paces[i].push_back(1e-9*first.size/(i < 2 ? taken[i] : read).processor*threads);
+        }
+    }
+    printf("%-8s %d threads: GB/s %5.1f other, %5.1f here, %5.1f only read;  times as fast by processor %.3f (%.3f to %.3f), "
+           "by the clock %.3f (%.3f to %.3f)\n",
+           ggml_type_name(type), threads, quartile(paces[0], 2), quartile(paces[1], 2), quartile(paces[2], 2), quartile(processor, 2),
+           quartile(processor, 1), quartile(processor, 3), quartile(wall, 2), quartile(wall, 1), quartile(wall, 3));
+    fflush(stdout);
+    free_model(second);
+    free_model(first);
+}
+
+static void show_all_beside(const Kernels & ours, const Kernels & theirs, int count, char ** words) {
+    // How each of its weights is laid out
+    ggml_log_set([](ggml_log_level, const char *, void *) {}, nullptr);
+    Beside      what;
+    std::string types;
+    for (int i = 0; i + 1 < count; i += 2) {
+        if (strcmp(words[i], "--threads") == 0) { what.threads = atoi(words[i + 1]); }
+        if (strcmp(words[i], "--width") == 0)   { what.width = atoi(words[i + 1]); }
+        if (strcmp(words[i], "--mib") == 0)     { what.size = (size_t) atoi(words[i + 1]); }
+        if (strcmp(words[i], "--types") == 0)   { types = std::string(",") + words[i + 1] + ","; }
+    }
+    for (ggml_type type : model_types) {
+        const bool named = types.empty() || types.find(std::string(",") + ggml_type_name(type) + ",") != std::string::npos;
+        if (named && what.width % ggml_blck_size(type) == 0) {
+            show_beside(ours, theirs, type, what);
+        }
+    }
+}
+
 int main(int count, char ** words) {
     if (count < 2) {
-        fprintf(stderr, "try-kernels LIBRARY [--invariant | --pace [products | experts | attention]]\n");
+        fprintf(stderr, "try-kernels LIBRARY [--invariant | --pace [products | experts | attention] | --beside OTHER [SHAPE]]\n");
         return 2;
     }
     const Kernels     loaded = open_kernels(words[1]);
@@ -898,6 +1076,10 @@ int main(int count, char ** words) {
         if (only.empty() || only == "experts")   { show_experts_pace(loaded); }
         if (only.empty() || only == "attention") { show_attention_pace(kernels); }
         ggml_backend_free(kernels.backend);
+        return 0;
+    }
+    if (option == "--beside" && count > 3) {
+        show_all_beside(loaded, open_kernels(words[3]), count - 4, words + 4);
         return 0;
     }
     try_products(kernels);
