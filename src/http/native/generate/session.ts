@@ -1,5 +1,6 @@
 import type { WebSocket } from '@fastify/websocket';
 import type { FastifyRequest } from 'fastify';
+import type { RoutingWish } from '../../../core/call.ts';
 import { AppError, toAppError } from '../../../core/errors.ts';
 import type { FinishReason, StreamEvent } from '../../../core/events.ts';
 import { type Usage, unknownUsage } from '../../../core/usage.ts';
@@ -8,6 +9,7 @@ import type { RouteDeps } from '../../mount/deps.ts';
 import { normalizeError } from '../../mount/errors.ts';
 import { newRequestId } from '../../mount/request-id.ts';
 import { shuttingDown } from '../../plugins/drain.ts';
+import { cloudOf, cloudOfBoth } from '../../plugins/routing.ts';
 import { createConnection, type Session } from '../sockets/sockets.ts';
 import { generateNames } from './field-names.ts';
 import { factsOf } from './form.ts';
@@ -53,13 +55,20 @@ export function createGenerateSession(
     // Known before the rest is checked: the client must learn which of its generations was refused.
     const id = idOf(sent);
     try {
-      const message = checkClientMessage(sent);
+      const { cloud: wished, ...rest } = sent;
+      const message = checkClientMessage(sent['action'] === 'generate' ? rest : sent);
       if (message.action === 'ping') send({ type: 'pong' });
       else if (message.action === 'cancel') cancel(message.id);
-      else begin(message);
+      else begin(message, wishWith(cloudOf(wished, 'cloud')));
     } catch (error) {
       refuse(normalizeError(error), client.id, id);
     }
+  }
+
+  /** Where a generation may go: as the upgrade says, and as its own message does. */
+  function wishWith(cloud: RoutingWish['cloud']): FastifyRequest['wish'] {
+    const { routing } = client.wish;
+    return { ...client.wish, routing: { ...routing, cloud: cloudOfBoth(routing.cloud, cloud) } };
   }
 
   function cancel(id: string | undefined): void {
@@ -68,7 +77,7 @@ export function createGenerateSession(
     generation.controller.abort(new AppError('client_closed_request', 'The client cancelled the request.'));
   }
 
-  function begin(message: GenerateMessage): void {
+  function begin(message: GenerateMessage, wish: FastifyRequest['wish']): void {
     const key = message.id ?? null;
     if (closing || deps.lifecycle.draining()) throw shuttingDown();
     if (running.has(key)) {
@@ -85,17 +94,20 @@ export function createGenerateSession(
     const controller = new AbortController();
     const generation: Generation = { controller, done: Promise.resolve() };
     running.set(key, generation);
-    generation.done = generate(message, controller.signal, () => {
+    generation.done = generate({ message, wish, signal: controller.signal }, () => {
       if (running.get(key) === generation) running.delete(key);
     });
   }
 
   /** Never rejects. `release` frees the id; it comes before the last message, so that the client may use it again. */
-  async function generate(message: GenerateMessage, signal: AbortSignal, release: () => void): Promise<void> {
+  async function generate(
+    { message, wish, signal }: { message: GenerateMessage; wish: FastifyRequest['wish']; signal: AbortSignal },
+    release: () => void,
+  ): Promise<void> {
     const startMs = deps.clock.monotonicMs();
     const requestId = newRequestId();
     const { action: _action, id, stream: _stream, ...fields } = message;
-    const asker = { ...askerOf(client, signal), requestId, names: generateNames };
+    const asker = { ...askerOf({ ...client, wish }, signal), requestId, names: generateNames };
     let model = message.model ?? 'default';
     const toDone = (usage: Usage, reason: FinishReason, cost?: number | null): ServerMessage => {
       const latencyMs = deps.clock.monotonicMs() - startMs;

@@ -72,6 +72,39 @@ describe.each(['/ws/generate', '/api/v1/ws/generate'])('%s', (path) => {
   });
 });
 
+describe('what a message says of the cloud', () => {
+  it.each<[Record<string, string>, unknown, string | null]>([
+    [{}, undefined, null],
+    [{}, 'allow', 'allow'],
+    [{ 'x-cloud': 'allow' }, false, 'never'],
+    [{ 'x-cloud': 'allow' }, undefined, 'allow'],
+  ])('counts beside the upgrade: %j, %j', async (headers, cloud, expected) => {
+    await serve();
+    const client = await open('/ws/generate', headers);
+    client.send({ ...generate, cloud });
+    await client.until('done');
+    expect(harness.gateway.calls.at(-1)!.context).toMatchObject({ routing: { cloud: expected } });
+  });
+
+  it.each<[unknown, Record<string, string>]>([
+    ['maybe', {}],
+    [true, { 'x-cloud': 'never' }],
+  ])('is refused by name: %j, %j', async (cloud, headers) => {
+    await serve();
+    const client = await open('/ws/generate', headers);
+    client.send({ ...generate, cloud, id: 'a' });
+    expect((await client.until('error')).at(-1)).toMatchObject({ id: 'a', error: { details: { field: 'cloud' } } });
+  });
+
+  it('sends it out where it must go, and nowhere else', async () => {
+    await serve();
+    const client = await open();
+    client.send({ ...generate, cloud: true });
+    const told = (await client.until('error')).at(-1);
+    expect(told).toMatchObject({ error: { message: expect.stringContaining('must go to the cloud') } });
+  });
+});
+
 describe('a WebSocket', () => {
   it('answers ping with pong', async () => {
     await serve();
