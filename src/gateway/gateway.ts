@@ -59,18 +59,6 @@ export function createGateway(deps: {
       }
       return provider.askKept(request, context);
     },
-    lookFor(model, { routing, config, principal }) {
-      if (routing.provider !== null || routing.chain !== null || routing.cloud === 'never') return null;
-      if (!config.cloudAllowed || !principal.mayUseCloud) return null;
-      const [all, named] = [[...providers().values()], model.slice(0, Math.max(0, model.indexOf('/')))];
-      if (providers().has(named) || all.some((provider) => provider.nameOf(model) !== null)) return null;
-      const cloud = all.filter(({ id }) => id !== localProviderId);
-      // Whoever asks is told that there is no such model; why a list does not come is nothing for them.
-      const noOneLeaves = new AbortController().signal;
-      return cloud.length === 0
-        ? null
-        : Promise.allSettled(cloud.map((one) => listOf(one, noOneLeaves))).then(() => {});
-    },
     async models(signal, { cloud }) {
       const asked = [...providers().values()].filter(({ id }) => cloud || id === localProviderId);
       const lists = await Promise.allSettled(asked.map((provider) => listOf(provider, signal)));

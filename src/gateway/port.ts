@@ -64,11 +64,6 @@ export interface Gateway {
   /** Whether a request that came so may pass to somebody who speaks its dialect. False where it may go nowhere at all. */
   mayRelay(original: Pick<OriginalRequest, 'dialect' | 'path'>, model: string, context: Whereto): boolean;
   /**
-   * Asks services that list their own models for their lists, as `models` does, where nobody is known to have this one and it may
-   * leave the house. Never rejects; null: there is nothing to learn.
-   */
-  lookFor(model: string, context: Whereto): Promise<void> | null;
-  /**
    * Every model that can be asked for, by a name that leads to it, those of this machine first; `cloud`: those of other
    * providers too. A service that does not answer has those that it last told, and delays nobody for longer than two
    * seconds. Rejects when none can tell.

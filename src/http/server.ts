@@ -34,9 +34,9 @@ import { addHostCheck } from './plugins/host-check.ts';
 import { addIdempotency } from './plugins/idempotency.ts';
 import { addJsonBody } from './plugins/json-body.ts';
 import { addMetrics } from './plugins/metrics.ts';
-import { addModelLookup } from './plugins/model-lookup.ts';
 import { addRateLimitHeaders } from './plugins/rate-limit-headers.ts';
 import { addRequestId } from './plugins/request-id.ts';
+
 import { addRouting } from './plugins/routing.ts';
 import { addSlowBody, type SlowBodies } from './plugins/slow-body.ts';
 
@@ -115,7 +115,6 @@ export async function createHttpServer(deps: HttpDeps): Promise<HttpServer> {
   addEncodedBody(app);
   addJsonBody(app);
   addRouting(app, deps);
-  addModelLookup(app, deps);
   addIdempotency(app, clock);
   addDroppedFields(app);
   addUnknownUrls(app, handlers);
