@@ -42,6 +42,8 @@ export interface Compiler {
   label: string;
   CC?: string;
   CXX?: string;
+  /** What it compiles for when that is not this machine, as CMake names processors. */
+  processor?: string;
 }
 
 /**
@@ -96,11 +98,12 @@ export function compile(
   source: string,
   buildFolder: string,
   names: readonly string[],
-  { CC, CXX }: Compiler,
+  { CC, CXX, processor }: Compiler,
 ): Compiled {
   const env = { ...process.env, ...(CC && { CC }), ...(CXX && { CXX }) };
   const project = ['-S', import.meta.dirname, '-B', buildFolder, `-DGGML_FOLDER=${join(source, 'ggml')}`];
-  run('cmake', [...project, ...options], 'CMake refuses the source', env);
+  const other = processor === undefined ? [] : ['-DCMAKE_SYSTEM_NAME=Linux', `-DCMAKE_SYSTEM_PROCESSOR=${processor}`];
+  run('cmake', [...project, ...options, ...other], 'CMake refuses the source', env);
   const jobs = Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / bytesPerJob)));
   const targets = ['try-kernels', ...names.map((name) => name.replace(/^lib(.+)\.so$/, '$1'))];
   const built = ['--build', buildFolder, '--parallel', String(jobs), '--target', ...targets];
