@@ -4,12 +4,35 @@ import { promptTokensOf } from '../core/usage.ts';
 import type { AppEvent, Bus } from './bus.ts';
 import type { Metrics } from './metrics.ts';
 
+/** So many models of providers are told apart. */
+const mostModels = 500;
+/** The label of all others. */
+const otherModels = 'other';
+
 /**
  * Counts and times what happens, from now on; returns the end of it. HTTP counts its own requests and messages, which are
  * no events, and gauges read their state when they are scraped.
+ *
+ * A provider that answers to any name would make a series of each: names behind the first 500 are counted as one model, `other`.
  */
 export function recordEvents(bus: Pick<Bus, 'subscribe'>, metrics: Metrics): () => void {
-  return bus.subscribe((event) => record(metrics, event));
+  const models = new Set<string>();
+  const labelled = (event: AppEvent): AppEvent => {
+    if (!isOfOtherProvider(event) || models.has(event.model)) return event;
+    if (models.size >= mostModels) return { ...event, model: otherModels };
+    models.add(event.model);
+    return event;
+  };
+  return bus.subscribe((event) => record(metrics, labelled(event)));
+}
+
+type ProviderEvent = Extract<AppEvent, { type: 'request-first-token' | 'request-ended' | 'attempt-settled' }>;
+
+/** Whether its model is of a provider; all others are of files on this machine. */
+function isOfOtherProvider(event: AppEvent): event is ProviderEvent {
+  const { type } = event;
+  const isOfProvider = type === 'request-first-token' || type === 'request-ended' || type === 'attempt-settled';
+  return isOfProvider && event.provider !== localProviderId;
 }
 
 function record(metrics: Metrics, event: AppEvent): void {

@@ -139,4 +139,16 @@ describe('the recorder of metrics', () => {
     bus.publish(ended);
     expect(await metrics.render()).not.toContain('hearth_requests_total{');
   });
+
+  it('tells 500 models of providers apart, and those of this machine always', async () => {
+    const asked = (provider: string, model: string): AppEvent => ({ ...ended, provider, model });
+    const many = Array.from({ length: 502 }, (_, number) => asked('relay', `made-up-${number}`));
+    const lines = (await linesAfter(...many, asked('relay', 'made-up-0'), asked('local', 'qwen'))).filter((line) =>
+      line.startsWith('hearth_requests_total'),
+    );
+    expect(lines).toHaveLength(502);
+    expect(lines).toContain('hearth_requests_total{model="made-up-0",outcome="stop"} 2');
+    expect(lines).toContain('hearth_requests_total{model="other",outcome="stop"} 2');
+    expect(lines).toContain('hearth_requests_total{model="qwen",outcome="stop"} 1');
+  });
 });
