@@ -33,7 +33,9 @@ providers:
 failover_chains:
   default: { providers: [gemini, openai, anthropic], description: Default failover chain }
   premium: [openai, anthropic, gemini]
-keys: [{ name: kitchen, key: ${canary} }]
+keys: [{ name: kitchen, key: ${canary}, rate_limits: { requests_per_minute: 5 }, budget: { daily: 0.5 } }]
+budgets: { unknown_prices: allow }
+jwt: { issuer: https://login.example.com, audience: hearth, jwks_url: https://login.example.com/jwks, cloud: false }
 `;
 
 let harness: Harness;
@@ -129,7 +131,16 @@ describe('configuration of the second seed specification', () => {
         deepseek: { enabled: false },
       },
       failover_chains: { premium: ['openai', 'anthropic', 'gemini'] },
-      keys: [{ name: 'kitchen', key: '[redacted]' }],
+      keys: [
+        {
+          name: 'kitchen',
+          key: '[redacted]',
+          rate_limits: { requests_per_minute: 5 },
+          budget: { daily: 0.5, weekly: null },
+        },
+      ],
+      budgets: { unknown_prices: 'allow' },
+      jwt: { audience: ['hearth'], jwks_url: 'https://login.example.com/jwks', scopes: ['inference'], cloud: false },
     });
   });
 

@@ -1,5 +1,6 @@
-import type { Budget, CloudConfig, ProviderConfig, RateLimits } from '../../../config/providers.ts';
+import type { CloudConfig, JwtConfig, ProviderConfig } from '../../../config/providers.ts';
 import { redacted } from '../../../config/secret.ts';
+import type { Budget, KeyRights, RateLimits } from '../../../core/call.ts';
 import { nanoUsdPerUsd } from '../../../core/money.ts';
 import { toPricing } from '../providers/providers.ts';
 
@@ -35,16 +36,37 @@ export function toConfigAnswer<Capabilities>(
       Object.entries(cloud.chains).map(([name, { providers }]) => [name, [...providers]]),
     ),
     rate_limits: { per_key: toRateLimits(rateLimits.perKey), per_address: toRateLimits(rateLimits.perAddress) },
-    budgets: { ...toBudget(budget), per_key: toBudget(keyBudget), alert_at: cloud.alertAt },
+    budgets: {
+      ...toBudget(budget),
+      per_key: toBudget(keyBudget),
+      alert_at: cloud.alertAt,
+      unknown_prices: cloud.unknownPricesAllowed ? ('allow' as const) : ('refuse' as const),
+    },
     ledger: { keep_days: cloud.ledgerKeepDays },
-    keys: cloud.keys.map(({ name, scopes, expiresAt, models, mayUseCloud }) => ({
-      name,
+    keys: cloud.keys.map((key) => ({
+      name: key.name,
       key: redacted,
-      scopes: [...scopes],
-      expires: expiresAt?.toISOString() ?? null,
-      models: models && [...models],
-      cloud: mayUseCloud,
+      expires: key.expiresAt?.toISOString() ?? null,
+      ...toRights(key),
+      rate_limits: key.rateLimits && toRateLimits(key.rateLimits),
+      budget: key.budget && toBudget(key.budget),
     })),
+    jwt: cloud.jwt && toJwt(cloud.jwt),
+  };
+}
+
+function toRights({ scopes, models, mayUseCloud }: KeyRights) {
+  return { scopes: [...scopes], models: models && [...models], cloud: mayUseCloud };
+}
+
+/** The keys of a file are not shown, only that they are from one. */
+function toJwt(jwt: JwtConfig) {
+  return {
+    issuer: jwt.issuer,
+    audience: [...jwt.audiences],
+    jwks_url: 'url' in jwt.keys ? jwt.keys.url : null,
+    algorithms: [...jwt.algorithms],
+    ...toRights(jwt),
   };
 }
 

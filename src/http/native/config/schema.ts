@@ -8,6 +8,11 @@ const secret = z.literal(redacted).nullable();
 const usd = z.number().min(0).nullable();
 const seconds = z.number().min(0);
 const budget = z.object({ daily: usd, weekly: usd, monthly: usd });
+const rights = {
+  scopes: z.array(z.enum(['inference', 'admin'])),
+  models: z.array(z.string()).nullable(),
+  cloud: z.boolean(),
+};
 
 const provider = z.object({
   enabled: z.boolean(),
@@ -54,18 +59,28 @@ export const configAnswer = z
     providers: z.record(z.string(), provider),
     failover_chains: z.record(z.string(), z.array(z.string())),
     rate_limits: z.object({ per_key: rateLimits, per_address: rateLimits }),
-    budgets: budget.extend({ per_key: budget, alert_at: z.number() }),
+    budgets: budget.extend({ per_key: budget, alert_at: z.number(), unknown_prices: z.enum(['refuse', 'allow']) }),
     ledger: z.object({ keep_days: count }),
     keys: z.array(
       z.object({
         name: z.string(),
         key: z.literal(redacted),
-        scopes: z.array(z.enum(['inference', 'admin'])),
         expires: timestamp.nullable(),
-        models: z.array(z.string()).nullable(),
-        cloud: z.boolean(),
+        ...rights,
+        rate_limits: rateLimits.nullable(),
+        budget: budget.nullable(),
       }),
     ),
+    jwt: z
+      .object({
+        issuer: z.string(),
+        audience: z.array(z.string()),
+        jwks_url: z.string().nullable().meta({ description: 'Null: its keys are in a file.' }),
+        algorithms: z.array(z.string()),
+        ...rights,
+      })
+      .nullable()
+      .meta({ description: 'Null: no tokens are taken.' }),
   })
   .meta({ id: 'CloudConfiguration' });
 
