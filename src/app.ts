@@ -362,7 +362,8 @@ async function assembleGateway(deps: {
   });
   let routing = routingOf(cloud());
   configuration.onChange((config) => {
-    providers.apply(config.cloud);
+    // What failed before may have been mended just so.
+    for (const id of providers.apply(config.cloud)) breakers.reset(id);
     routing = routingOf(config.cloud);
   });
   const guards = [breakers, limits, limitWatch, health, accounts];

@@ -28,9 +28,10 @@ export interface Providers {
   all(): ReadonlyMap<string, Provider>;
   /**
    * Takes another configuration. A provider that it does not change stays as it is; the others are built anew, and requests
-   * that run keep the old ones to their end. Throws, and changes nothing, when one cannot be built.
+   * that run keep the old ones to their end. Returns ids of those that were built anew, or are no more. Throws, and changes nothing,
+   * when one cannot be built.
    */
-  apply(config: CloudConfig): void;
+  apply(config: CloudConfig): string[];
   /**
    * Switches a provider on or off by hand. That outlives `apply`, until it is switched back or the configuration says another
    * thing of whether this one is on. Throws a `RangeError` for one that is not configured.
@@ -82,6 +83,7 @@ export function createProviders(deps: {
       configured = said;
       show();
       for (const { provider } of retired) provider.retire?.();
+      return retired.map(({ config }) => config.id);
     },
     enable(id, wanted) {
       if (!built.has(id)) throw new RangeError(`There is no provider called "${id}".`);

@@ -28,7 +28,8 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   await writeFile(file(), pointingAt(fakes.one));
-  server.child.kill('SIGHUP');
+  // A signal might be taken only while the next test writes the file, which is empty for a moment then.
+  expect((await fetch(`${server.baseUrl}/api/v1/config/reload`, { method: 'POST' })).status).toBe(200);
   await eventually(async () => (await answeredBy()) === 'one');
 });
 afterAll(async () => {
@@ -49,6 +50,13 @@ async function answeredBy(headers: Record<string, string> = {}): Promise<'one' |
   await response.text();
   if (response.status !== 200) return response.status;
   return fakes.one.requests.length > seen ? 'one' : 'two';
+}
+
+/** State of the provider's circuits; undefined: there are none. */
+async function circuit(): Promise<string | undefined> {
+  const response = await fetch(`${server.baseUrl}/api/v1/health/circuit-breakers`);
+  const { circuit_breakers: all } = (await response.json()) as { circuit_breakers: Record<string, { state: string }> };
+  return all['cloud']?.state;
 }
 
 /** Writes the file and has it read. */
@@ -93,6 +101,18 @@ describe('the running server', () => {
     await writeFile(beside, pointingAt(fakes.one, { display_name: 'The first again' }));
     await rename(beside, file());
     await eventually(async () => (await answeredBy()) === 'one');
+  });
+
+  it('asks a provider at once whose address was mended', async () => {
+    const broken = pointingAt(fakes.one).replace(fakes.one.baseUrl, 'http://127.0.0.1:9/v1');
+    expect(broken).toContain('127.0.0.1:9/');
+    await writeFile(file(), broken);
+    server.child.kill('SIGHUP');
+    await eventually(async () => (await answeredBy()) === 503 && (await circuit()) === 'open');
+    await writeFile(file(), pointingAt(fakes.two));
+    server.child.kill('SIGHUP');
+    await eventually(async () => (await circuit()) !== 'open');
+    expect(await answeredBy()).toBe('two');
   });
 
   it('lets a stream end that began before, with whoever gave it', async () => {

@@ -68,7 +68,7 @@ describe('the providers of the server', () => {
   it('stay the same where the file only switches them, and are built anew where it changes more', () => {
     const { providers, apply } = setup(two);
     const [openai, qwen] = [providers.all().get('openai'), providers.all().get('qwen')];
-    apply('providers: { openai: { api_key: other }, qwen: { api_key: b } }');
+    expect(apply('providers: { openai: { api_key: other }, qwen: { api_key: b } }')).toEqual(['openai']);
     expect(providers.current().get('qwen')).toBe(qwen);
     expect(providers.current().get('openai')).not.toBe(openai);
   });
