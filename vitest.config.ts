@@ -1,9 +1,23 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** These compute on every core: beside others, whose threads wait for each other just so, they would take many times as long. */
 const wholeMachine = ['smollm2', 'embeddings', 'gpu', 'memory-limit', 'kernels', 'kernels-without-avx'].map(
   (name) => `test/e2e/${name}.test.ts`,
 );
+
+/** These take minutes: begun last, each would hold up the end alone. */
+const long = ['kernels-on-arm', 'batches', 'tiny-models', 'memory-estimate', 'load-cycles'].map(
+  (name) => `/test/e2e/${name}.test.ts`,
+);
+
+class LongOnesFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isLong = ({ moduleId }: TestSpecification) => long.some((name) => moduleId.endsWith(name));
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
 
 /** The real server and the real worker; the limits are generous and only end a hung run. */
 const endToEnd = { testTimeout: 180_000, hookTimeout: 180_000, expect: { poll: { timeout: 60_000 } } };
@@ -13,6 +27,7 @@ const endToEnd = { testTimeout: 180_000, hookTimeout: 180_000, expect: { poll: {
 // No test has a time limit of its own meaning: the machines are shared.
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongOnesFirst },
     projects: [
       {
         test: {
