@@ -55,8 +55,11 @@ describe.skipIf(skip !== null)(
     let built: Compiled;
     const build = (name: string, compiler = compilersHere(process.env)[0]!) =>
       compile(join(folder, 'source'), join(folder, name), [kernels], compiler);
-    const attempt = (emulator: string[] = [], { files, trial }: Compiled = built) =>
-      tryKernels(trial, files.get(kernels)!, { emulator, options: ['--invariant'] });
+    const attempt = (emulator: string[] = [], { files, trial }: Compiled = built) => {
+      // The same instructions: an emulator need not see every size.
+      const options = emulator.length > 0 ? ['--invariant', '--brief'] : ['--invariant'];
+      return tryKernels(trial, files.get(kernels)!, { emulator, options });
+    };
 
     beforeAll(() => {
       folder = mkdtempSync(join(tmpdir(), 'hearth-kernels-without-avx-'));
