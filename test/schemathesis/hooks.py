@@ -44,6 +44,7 @@ BEYOND_SCHEMAS = {
     "before_id": "an id of the list, and not beside after_id",
     "requests": "their params are bodies of the route that answers them",
     "config_path": "a file that lies beside the one in force",
+    "expires_at": "a time that is still to come",
 }
 
 # Errors of Ollama's dialect name no field but in their text; these name none there either.
