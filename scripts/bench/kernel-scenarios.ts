@@ -58,7 +58,7 @@ export interface Comparison {
 }
 
 /** Compares rounds of both sides: the one and the other of a round ran right behind each other. */
-export function compare(library: readonly Took[], here: readonly Took[], clock: Clock): Comparison {
+export function comparisonOf(library: readonly Took[], here: readonly Took[], clock: Clock): Comparison {
   const paceOf = (took: Took) => (took.tokens * 1_000) / (clock === 'wall' ? took.wallMs : took.processorMs);
   const [before, after] = [library.map(paceOf), here.map(paceOf)];
   return {

@@ -16,7 +16,7 @@ import { integerList, positiveInteger } from './flags.ts';
 import {
   aimOf,
   type Comparison,
-  compare,
+  comparisonOf,
   renderRatio,
   type Scenario,
   scenarios,
@@ -177,8 +177,8 @@ async function measureSubject(
       rows.push({
         ...{ kernels: pair.name, threads, label: `${scenario.name}, ${label}` },
         aim: aimOf(pair.name, scenario.key, type),
-        processor: compare(library!, here!, 'processor'),
-        wall: compare(library!, here!, 'wall'),
+        processor: comparisonOf(library!, here!, 'processor'),
+        wall: comparisonOf(library!, here!, 'wall'),
       });
     }
     return rows;

@@ -60,12 +60,11 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
   const { database, cloud, clock, bus } = deps;
   const instance = deps.instance ?? randomUUID();
   const { notes } = database;
-  const ahead: Ahead | null =
-    database.isShared || notes === null ? null : { budgets: createOwnBudgets(database), notes, instance };
+  const ahead: Ahead | null = notes === null ? null : { budgets: createOwnBudgets(database), notes, instance };
   const writer = createWriter({ ...deps, ahead });
   const hold = ahead === null ? holdingInTables(database, instance) : holdingAhead(ahead, writer);
   let held = 0;
-  if (notes !== null && ahead !== null) await holdWhatWasNoted(database, notes);
+  if (ahead !== null) await holdWhatWasNoted(database, ahead.notes);
   const lease = await createLease({
     ...deps,
     instance,

@@ -3,7 +3,7 @@ import type { Attempt } from '../core/attempt.ts';
 import type { CallContext } from '../core/call.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import type { Logger } from '../observe/logger.ts';
-import { type Database, type Queries, statementOver } from '../storage/storage.ts';
+import { type Database, type Notes, type Queries, statementOver } from '../storage/storage.ts';
 import { noteAlerts } from './alerts.ts';
 import { type BudgetState, type Limits, type Movement, move } from './budgets.ts';
 import { insertReservations, rowOf } from './holds.ts';
@@ -46,7 +46,7 @@ interface Ended {
 /** What this process keeps of the books until it is in the tables, which nobody else writes. */
 export interface Ahead {
   budgets: OwnBudgets;
-  notes: NonNullable<Database['notes']>;
+  notes: Notes;
   /** Name of the process. */
   instance: string;
 }
@@ -126,14 +126,13 @@ export function createWriter(deps: {
   const writeAll = async () => {
     try {
       // What comes meanwhile waits for the next time.
-      let left = waiting.length;
-      while (left > 0 || begun.size > 0) {
-        await write(waiting.slice(0, Math.min(left, entriesPerWrite)));
-        left -= entriesPerWrite;
-        if (left <= 0) break;
+      const due = waiting.length;
+      if (due === 0 && begun.size > 0) await write([]);
+      for (let done = 0; done < due; done += entriesPerWrite) {
+        await write(waiting.slice(0, Math.min(due - done, entriesPerWrite)));
       }
       isFailing = false;
-      ahead?.notes.dropBefore(Math.min(...unwritten.values()));
+      ahead?.notes.dropBefore(firstOf(unwritten.values()));
       if (waiting.length > 0 || begun.size > 0) scheduleNext();
     } catch (err) {
       isFailing = true;
@@ -181,6 +180,13 @@ export function createWriter(deps: {
       timer?.cancel();
     },
   };
+}
+
+/** The smallest of many numbers; infinite: there are none. */
+function firstOf(numbers: Iterable<number>): number {
+  let first = Number.POSITIVE_INFINITY;
+  for (const number of numbers) first = Math.min(first, number);
+  return first;
 }
 
 /** What a try takes from the budgets. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { localRouting, type RetryLimits } from '../core/call.ts';
+import { systemClock } from '../core/clock.ts';
 import type { BudgetSettings, CloudSettings, ProviderSettings, RateLimitSettings } from './cloud-settings.ts';
 import { presetNames } from './cloud-settings.ts';
 import { ConfigError } from './config-error.ts';
@@ -78,7 +79,7 @@ export function toCloudConfig(settings: CloudSettings, problems: Problems, read:
 }
 
 /** What works and is likely a mistake, in sentences. `now`: the time of the clock. */
-export function warningsOf(config: CloudConfig, now: Date = new Date()): string[] {
+export function warningsOf(config: CloudConfig, now: Date = systemClock.now()): string[] {
   const all = [...config.providers.values()];
   return [
     ...config.keys

@@ -20,7 +20,7 @@ export interface Notes {
 const mostBytes = 256 * 1024;
 
 /** Nothing is touched before somebody asks for it. */
-export function createNotes(path: string): Notes {
+export function notesIn(path: string): Notes {
   let descriptor: number | null = null;
   let bytes = 0;
   let lines: Buffer[] = [];

@@ -7,7 +7,7 @@ import { AppError } from '../core/errors.ts';
 import type { Database, Queries } from './database.ts';
 import { createDiskSync, type DiskSync } from './log-file.ts';
 import { migrate } from './migrations.ts';
-import { createNotes, noNotes } from './notes.ts';
+import { noNotes, notesIn } from './notes.ts';
 import { queriesOver } from './sqlite-queries.ts';
 
 /** The path of a database that lives in memory and ends with the process. */
@@ -52,7 +52,7 @@ export async function openSqlite(
 ): Promise<Database> {
   const file = openFile(path);
   const log = createLog(file, { disk: path === inMemory ? null : disk, after });
-  const notes = path === inMemory ? noNotes : createNotes(`${path}-notes`);
+  const notes = path === inMemory ? noNotes : notesIn(`${path}-notes`);
   const { tables, within } = queriesOver(file);
   const jobs: Job[] = [];
   let isScheduled = false;

@@ -626,10 +626,10 @@ describe('what a process left behind', () => {
   });
 
   it('of a replica is released when its lease has run out, and not before', async () => {
-    const shared = { ...database, isShared: true };
+    const shared = { ...database, isShared: true, notes: null };
     const dead = await accountsOf({ all: { ...noBudget, daily: usd(1) } }, { database: shared, instance: 'dead' });
     await dead.admit(attemptOf(), contextOf());
-    const other = { ...(await openDatabase()), isShared: true };
+    const other = { ...(await openDatabase()), isShared: true, notes: null };
     const alive = await accountsOf({ all: { ...noBudget, daily: usd(1) } }, { database: other, instance: 'alive' });
     expect(await reservations()).toHaveLength(1);
     // The dead one has beaten no more since; here both are in one process, so its row is made old.

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createNotes, type Notes } from '../../src/storage/notes.ts';
+import { type Notes, notesIn } from '../../src/storage/notes.ts';
 
 let folder: string;
 let path: string;
@@ -10,7 +10,7 @@ let notes: Notes;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'hearth-notes-'));
   path = join(folder, 'notes');
-  notes = createNotes(path);
+  notes = notesIn(path);
 });
 afterEach(async () => {
   notes.close();
@@ -24,7 +24,7 @@ describe('notes', () => {
     expect(await text()).toBe('one\ntwo\nthree\n');
     expect((await stat(path)).mode & 0o077).toBe(0);
     notes.dropBefore(2);
-    expect(createNotes(path).left()).toContain('three');
+    expect(notesIn(path).left()).toContain('three');
     notes.dropBefore(3);
     expect(await text()).toBe('');
     expect(notes.add('four')).toBe(3);
@@ -42,7 +42,7 @@ describe('notes', () => {
       if (index > 100) notes.dropBefore(Math.max(kept, number - 5));
     }
     expect((await stat(path)).size).toBeLessThan(300_000);
-    expect(createNotes(path).left().slice(-3)).toEqual([1_997, 1_998, 1_999].map((index) => `${index} ${line}`));
+    expect(notesIn(path).left().slice(-3)).toEqual([1_997, 1_998, 1_999].map((index) => `${index} ${line}`));
   });
 
   it('of a process that was killed are there for the next one, but for a line that was cut', async () => {

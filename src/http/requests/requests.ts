@@ -10,6 +10,8 @@ import type { Gateway } from '../../gateway/gateway.ts';
 /** As many as are remembered, those that run included. */
 const mostRequests = 1_000;
 const maxAgeMs = 60 * 60_000;
+/** So many that are forgotten are let go together. */
+const forgottenAtOnce = 64;
 /** Of the text so far, for each request that runs. */
 const maxPartialCharacters = 64 * 1024;
 /** Characters of a token, about. */
@@ -104,7 +106,7 @@ export function createRecentRequests(clock: Pick<Clock, 'now' | 'monotonicMs'>):
       if (!isOld && followed.size <= mostRequests) break;
       followed.delete(key);
     }
-    if (oldest < mostRequests) return;
+    if (oldest < forgottenAtOnce) return;
     order = order.slice(oldest);
     oldest = 0;
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   aimOf,
-  compare,
+  comparisonOf,
   quartilesOf,
   renderRatio,
   scenarios,
@@ -12,7 +12,7 @@ const took = (wallMs: number, processorMs = wallMs): Took => ({ tokens: 10, wall
 
 describe('two sides of kernels', () => {
   it('are compared round by round: a machine that is slow for a while changes no ratio', () => {
-    const { library, here, ratio } = compare(
+    const { library, here, ratio } = comparisonOf(
       [took(100), took(200), took(1_000)],
       [took(50), took(100), took(500)],
       'wall',
@@ -23,8 +23,8 @@ describe('two sides of kernels', () => {
 
   it('are compared by the clock that is asked for', () => {
     const sides = [[took(100, 90)], [took(100, 30)]] as const;
-    expect(compare(...sides, 'wall').ratio.median).toBe(1);
-    expect(compare(...sides, 'processor').ratio.median).toBeCloseTo(3);
+    expect(comparisonOf(...sides, 'wall').ratio.median).toBe(1);
+    expect(comparisonOf(...sides, 'processor').ratio.median).toBeCloseTo(3);
   });
 
   it('have quartiles, and are written with two digits', () => {

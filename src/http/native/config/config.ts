@@ -65,7 +65,7 @@ export function addConfigRoutes(instance: FastifyInstance, deps: RouteDeps, moun
         enabled_providers: [...deps.providers.current().keys()].filter((id) => id !== localProviderId),
         validation_status: error === null ? ('valid' as const) : ('invalid' as const),
         error,
-        warnings: warningsOf(cloud),
+        warnings: warningsOf(cloud, deps.clock.now()),
       };
     },
   });
