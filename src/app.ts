@@ -46,7 +46,7 @@ import { whenQuiet } from './observe/quiet.ts';
 import { providerFactories } from './providers/factories.ts';
 import { createProviders, type ProviderFactories, type Providers, routingOf } from './providers/registry.ts';
 import type { KeepLimits } from './storage/kept-texts.ts';
-import { createStoredFiles, type Database, openStorage } from './storage/storage.ts';
+import { createDatabaseClock, createStoredFiles, type Database, openStorage } from './storage/storage.ts';
 import type { Catalog, CatalogModel, CatalogVariant } from './store/catalog/catalog.ts';
 import { assembleCatalog, assembleMadeModels, assembleStore, pullNames, type Store } from './store/store.ts';
 
@@ -122,7 +122,7 @@ export async function createApp(
 ): Promise<App> {
   const { config, log, logLines = createLogLines() } = deps;
   prepareFolders(config);
-  const clock = overrides.clock ?? systemClock;
+  const ownClock = overrides.clock ?? systemClock;
   const version = packageVersion();
   const metrics = createMetrics(version);
   const bus = createBus((err, { type }) => log.error({ err, type }, 'a listener failed on an event'));
@@ -134,7 +134,7 @@ export async function createApp(
     ...overrides,
     config,
     log,
-    clock,
+    clock: ownClock,
     bus,
     catalog,
     pullNames: pullNames(),
@@ -143,7 +143,7 @@ export async function createApp(
   const store = assembleStore({
     config,
     log,
-    clock,
+    clock: ownClock,
     bus,
     version,
     catalog,
@@ -160,10 +160,12 @@ export async function createApp(
     url: config.storage.url?.reveal() ?? null,
     instance,
     limits: keepLimits,
-    clock,
+    clock: ownClock,
     log,
   });
   const { database } = storage;
+  // What others may write too goes by one clock.
+  const clock = await createDatabaseClock({ database, clock: ownClock, log });
   const files = await createStoredFiles({
     database,
     folder: join(config.dataFolder, 'files'),
@@ -303,6 +305,7 @@ export async function createApp(
       await spending.close();
       await files.close();
       closeKeys();
+      clock.close();
       await storage.close();
       // 6. Workers end, and their exits are awaited.
       await parts.close();

@@ -14,6 +14,7 @@ import { createOwn, inMemory, mostLogPages, openSqlite } from './sqlite.ts';
 
 export { isOtherProcess } from '../files/processes.ts';
 export type { Database, Queries } from './database.ts';
+export { createDatabaseClock } from './database-clock.ts';
 export type { Notes } from './notes.ts';
 export { inMemory } from './sqlite.ts';
 export { columnsOf, inOrder, statementOver } from './statements.ts';

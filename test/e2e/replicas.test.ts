@@ -13,6 +13,15 @@ const reason = missing.length === 0 ? '' : ` (skipped: ${missing.join(', ')})`;
 /** Ends only a hung run. */
 const poll = <Result>(ask: () => Promise<Result> | Result) => expect.poll(ask, { timeout: 60_000, interval: 100 });
 
+/** A module that sets the clock of a process an hour ahead. */
+const hourAhead = `data:text/javascript,${encodeURIComponent(`
+  const Right = Date;
+  globalThis.Date = class extends Right {
+    constructor(...given) { given.length > 0 ? super(...given) : super(Date.now()); }
+    static now() { return Right.now() + 3_600_000; }
+  };
+`)}`;
+
 /** What the toy is asked: 6 words of a prompt, and 16 of an answer at most. */
 const question = { messages: [{ role: 'user', content: 'What is there to see?' }], max_tokens: 16 };
 /** USD for a million tokens. */
@@ -272,6 +281,31 @@ describe.skipIf(missing.length > 0)(`three replicas behind a balancer${reason}`,
         return answer.status;
       }).toBe(200);
     }
+  });
+
+  it('take nothing from each other where the clock of one is wrong, and write the same time', async () => {
+    const held = () => replicas.query<{ instance: string }>('SELECT instance FROM reservations');
+    paid.play({ type: 'stall', afterBytes: -1 });
+    const client = new AbortController();
+    const waiting = fetch(`${replicas.servers[0]!.baseUrl}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${adminKey}`, 'x-provider': 'paid' },
+      body: JSON.stringify({ model: 'toy', ...question }),
+      signal: client.signal,
+    }).catch(() => null);
+    await poll(async () => (await held()).length).toBe(1);
+    const wrong = await replicas.add({ NODE_OPTIONS: `--import=${hourAhead}` });
+    expect(await held()).toHaveLength(1);
+    const answer = await send(wrong.baseUrl, { model: 'toy', ...question, user: 'wrong' }, cloud('paid'));
+    expect(answer.status).toBe(200);
+    await wrong.stop();
+    client.abort();
+    await waiting;
+    await poll(async () => (await held()).length).toBe(0);
+    const [latest] = await replicas.query<{ ahead: string }>(
+      'SELECT max(at) - extract(epoch FROM clock_timestamp()) * 1000 AS ahead FROM ledger',
+    );
+    expect(Number(latest!.ahead)).toBeLessThan(60_000);
   });
 
   it('give back what one held that was killed, and go on with their own streams', async () => {

@@ -17,8 +17,8 @@ export interface Replicas {
   way: TcpProxy;
   /** Rows that the database gives for a statement, asked past that way. */
   query<Row>(statement: string, values?: unknown[]): Promise<Row[]>;
-  /** Another one. */
-  add(): Promise<RunningServer>;
+  /** Another one, with these variables besides. */
+  add(env?: Record<string, string>): Promise<RunningServer>;
   /** Ends all, and removes what they had. */
   stop(): Promise<void>;
 }
@@ -39,13 +39,13 @@ export async function startReplicas(url: string, count: number, file: object): P
     HEARTH_API_KEY: adminKey,
     HEARTH_LOG_LEVEL: 'warn',
   };
-  const add = async () => {
-    const server = await startServer({ env, args: ['--config', configFile] });
+  const add = async (more: Record<string, string> = {}) => {
+    const server = await startServer({ env: { ...env, ...more }, args: ['--config', configFile] });
     servers.push(server);
     return server;
   };
   const servers: RunningServer[] = [];
-  await Promise.all(Array.from({ length: count }, add));
+  await Promise.all(Array.from({ length: count }, () => add()));
   const client = new pg.Client({ connectionString: schema.url });
   await client.connect();
   return {
