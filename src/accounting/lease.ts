@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../observe/logger.ts';
+import { toldOnce } from '../observe/told-once.ts';
 import { type Database, isOtherProcess, type Queries, type Tables } from '../storage/storage.ts';
 import { move } from './budgets.ts';
 import { ofBatches } from './holds.ts';
@@ -43,10 +44,11 @@ export async function createLease(deps: {
     log.warn({ count }, 'requests were lost with a process that ended; what they reserved is released');
   };
   await beat();
+  const beatAgain = toldOnce(beat, (err) => log.error({ err }, 'the lease on what is reserved cannot be renewed'));
   const timer = clock.every(beatMs, () => {
     // An idle server lets the disk sleep.
     if (!database.isShared && !isBusy()) return;
-    beat().catch((err: unknown) => log.error({ err }, 'the lease on what is reserved cannot be renewed'));
+    void beatAgain();
   });
   return {
     async end() {

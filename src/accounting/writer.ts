@@ -131,13 +131,16 @@ export function createWriter(deps: {
       for (let done = 0; done < due; done += entriesPerWrite) {
         await write(waiting.slice(0, Math.min(due - done, entriesPerWrite)));
       }
+      if (isFailing) log.warn({}, 'the ledger is written again');
       isFailing = false;
       ahead?.notes.dropBefore(firstOf(unwritten.values()));
       if (waiting.length > 0 || begun.size > 0) scheduleNext();
     } catch (err) {
+      if (!isFailing) log.error({ err, waiting: waiting.length }, 'the ledger cannot be written; its rows wait');
       isFailing = true;
-      log.error({ err, waiting: waiting.length }, 'the ledger cannot be written');
-      for (const { running } of waiting.slice(0, -maxWaiting)) unwritten.delete(running);
+      const givenUp = waiting.slice(0, -maxWaiting);
+      if (givenUp.length > 0) log.error({ count: givenUp.length }, 'rows of the ledger are given up');
+      for (const { running } of givenUp) unwritten.delete(running);
       waiting = waiting.slice(-maxWaiting);
       if (!isClosed) schedule(retryMs);
     }

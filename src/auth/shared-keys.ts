@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { sql } from 'kysely';
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
+import { toldOnce } from '../observe/told-once.ts';
 import type { Database, Queries, Tables } from '../storage/storage.ts';
 import { keptRights, type MadeKey, type MadeKeys, makeKey, plainRights, readKeys, revokedKey } from './made-keys.ts';
 
@@ -65,14 +66,13 @@ export async function openSharedKeys(deps: {
   const ofFile = existsSync(filePath) ? readKeys(filePath) : [];
   if (ofFile.length > 0) await change((queries) => insertKeys(queries, ofFile));
   else await look();
+  const lookAgain = toldOnce(look, warn);
   const timer = clock.every(lookMs, () => {
     if (isLooking) return;
     isLooking = true;
-    look()
-      .catch(warn)
-      .finally(() => {
-        isLooking = false;
-      });
+    void lookAgain().finally(() => {
+      isLooking = false;
+    });
   });
 
   return {

@@ -4,6 +4,7 @@ import type { ProviderBatches } from '../core/provider-batch.ts';
 import type { BatchDoor } from '../gateway/gateway.ts';
 import type { Bus } from '../observe/bus.ts';
 import type { Logger } from '../observe/logger.ts';
+import { toldOnce } from '../observe/told-once.ts';
 import { readResults } from './away-results.ts';
 import type { AwayBatch, AwayRows } from './away-rows.ts';
 import { type AwayDeps, firstPollMs, leftMs, refuseAll, searchMs, sendNext, undo } from './away-send.ts';
@@ -70,14 +71,13 @@ export function createAway(deps: {
     timer?.cancel();
     timer = nextAtMs === null ? null : clock.after(Math.max(0, nextAtMs - clock.now().getTime()), wake);
   };
+  const runAgain = toldOnce(run, (err) => log.error({ err }, 'batches of providers cannot be seen after'));
   const wake = () => {
     if (signal.aborted) return;
     isWoken = true;
-    running ??= run()
-      .catch((err: unknown) => log.error({ err }, 'batches of providers cannot be seen after'))
-      .finally(() => {
-        running = null;
-      });
+    running ??= runAgain().finally(() => {
+      running = null;
+    });
   };
   const idle = async () => {
     while (running !== null) await running;

@@ -3,6 +3,7 @@ import { type Clock, delay } from '../core/clock.ts';
 import { AppError, type ErrorCode } from '../core/errors.ts';
 import type { Bus } from '../observe/bus.ts';
 import type { Logger } from '../observe/logger.ts';
+import { toldOnce } from '../observe/told-once.ts';
 import type { ItemAnswer, Perform } from './batch.ts';
 import { firstWaitMs, goesHome, isPassing, waitFor, waitOf } from './failures.ts';
 import { type Items, type LeasedItem, leaseMs, type PutBack } from './items.ts';
@@ -148,8 +149,10 @@ export function createRunner(deps: {
     log.warn({ count }, 'items of batches wait again, as the process that had them is no more');
     wake();
   };
-  const guarded = (run: () => Promise<void>) => () =>
-    void run().catch((err: unknown) => log.error({ err }, 'the leases of batches cannot be kept'));
+  const guarded = (run: () => Promise<void>) => {
+    const again = toldOnce(run, (err) => log.error({ err }, 'the leases of batches cannot be kept'));
+    return () => void again();
+  };
   const timers = [
     clock.every(pollMs, () => mayHaveMore && wake()),
     clock.every(

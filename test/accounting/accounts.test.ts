@@ -666,6 +666,30 @@ describe('a disk that takes nothing', () => {
     await accounts.close();
   });
 
+  it('is told once, and that it is over', async () => {
+    let isFull = false;
+    const full: Database = {
+      ...database,
+      transaction: (run, options) =>
+        isFull ? Promise.reject(new Error('database or disk is full')) : database.transaction(run, options),
+    };
+    const accounts = await accountsOf({}, { database: full });
+    const { ended } = await accounts.admit(attemptOf({ providerId: 'local' }), contextOf());
+    isFull = true;
+    await ended(endWith());
+    for (let time = 0; time < 3; time++) {
+      clock.advance(1_000);
+      await accounts.flush();
+    }
+    isFull = false;
+    await accounts.flush();
+    expect(logged.map((line) => (line as unknown[])[1])).toEqual([
+      'the ledger cannot be written; its rows wait',
+      'the ledger is written again',
+    ]);
+    await accounts.close();
+  });
+
   it('but says so only after it has committed is not booked twice', async () => {
     let breaks = false;
     const breaking: Database = {
