@@ -111,6 +111,13 @@ export async function firstWilling<Result>(
   const { retries } = plan.context.config;
   const deadline = deadlineOf(plan);
   const failures: Failure[] = [];
+  /** A retry was taken before the wait for it: nobody waits for one that is not to be had. */
+  let isTaken = false;
+  const takeRetry = () => {
+    const mayRetry = isTaken || budget.spend();
+    isTaken = false;
+    return mayRetry;
+  };
   budget.earn();
   try {
     let round: readonly GatewayTarget[] = plan.targets;
@@ -119,7 +126,7 @@ export async function firstWilling<Result>(
       for (const target of round) {
         const index = failures.length;
         // The first round is the chain as its owner wrote it; only what is asked again counts as a retry.
-        if (number > 0 && (index >= retries.maxAttempts || !budget.spend())) throw whole(failures);
+        if (number > 0 && (index >= retries.maxAttempts || !takeRetry())) throw whole(failures);
         try {
           return await ask({ ...target, index, context: deadline.context });
         } catch (thrown) {
@@ -138,6 +145,8 @@ export async function firstWilling<Result>(
       );
       const isTooLate = waitMs !== null && deadline.atMs !== null && clock.monotonicMs() + waitMs >= deadline.atMs;
       if (waitMs === null || isTooLate || failures.length >= retries.maxAttempts) throw whole(failures);
+      isTaken = budget.spend();
+      if (!isTaken) throw whole(failures);
       onProgress({ type: 'progress', stage: 'retrying', waitMs });
       await delay(clock, waitMs, deadline.context.signal);
       round = again;

@@ -188,6 +188,19 @@ describe('trying again', () => {
     expect(down.seen.length).toBeLessThanOrEqual(40 + 10 + 8);
   });
 
+  it('does not wait for a retry that the budget does not have', async () => {
+    const down = trying('down', [busy(7)]);
+    const { gateway, clock } = setup([down.provider]);
+    for (let number = 0; number < 20; number++) {
+      const tries = down.seen.length;
+      const answer = gateway.stream(request, chained(['down']));
+      const waitedMs = await waitFor(clock, answer);
+      await answer.catch(() => {});
+      expect(waitedMs).toBe(7_000 * (down.seen.length - tries - 1));
+    }
+    expect(down.seen.length).toBeLessThan(20 * 2);
+  });
+
   it('ends at the deadline of the request, whatever a provider does', async () => {
     const silent = scriptedProvider([], {
       id: 'silent',
