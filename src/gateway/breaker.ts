@@ -1,9 +1,10 @@
 import type { AdmittedAttempt, Attempt, AttemptEnd, AttemptGuard } from '../core/attempt.ts';
-import { localProviderId } from '../core/call.ts';
+import { type CallContext, localProviderId } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import { AppError, type ErrorCode } from '../core/errors.ts';
 import type { Bus } from '../observe/bus.ts';
 import type { CircuitBoard, ToldCircuit } from './circuit-board.ts';
+import { failureOf } from './verdict.ts';
 
 /** When a circuit opens, and for how long. */
 export interface BreakerLimits {
@@ -160,7 +161,7 @@ export function createBreakers(deps: {
   };
 
   return {
-    async admit({ provider, model }: Attempt): Promise<AdmittedAttempt> {
+    async admit({ provider, model }: Attempt, context: CallContext): Promise<AdmittedAttempt> {
       if (provider.id === localProviderId) return { ended: async () => {} };
       const circuit = circuitOf(provider.id, model);
       settle(circuit);
@@ -176,7 +177,7 @@ export function createBreakers(deps: {
         async ended(end) {
           if (circuit.epoch !== epoch) return;
           if (isProbe) circuit.isProbing = false;
-          const verdict = verdictOf(end, limits);
+          const verdict = verdictOf(end, failureOf(end, context), limits);
           // A probe that says nothing leaves the door for the next one.
           if (verdict !== null) book(circuit, verdict === 'bad');
           else if (isProbe) board?.giveBack(provider.id, model);
@@ -233,9 +234,9 @@ export function createBreakers(deps: {
 }
 
 /** Whether a try speaks for or against its provider; null: it says nothing. */
-function verdictOf(end: AttemptEnd, limits: BreakerLimits): 'good' | 'bad' | null {
+function verdictOf(end: AttemptEnd, failure: ErrorCode | null, limits: BreakerLimits): 'good' | 'bad' | null {
   if (end.outcome === 'not-asked') return null;
-  if (end.outcome === 'failed') return end.error && weighing.has(end.error.code) ? 'bad' : null;
+  if (failure !== null) return weighing.has(failure) ? 'bad' : null;
   if ((end.firstContentMs ?? 0) > limits.slowMs) return 'bad';
   return end.outcome === 'answered' ? 'good' : null;
 }

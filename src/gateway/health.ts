@@ -1,9 +1,10 @@
 import type { AdmittedAttempt, Attempt, AttemptEnd, AttemptGuard } from '../core/attempt.ts';
-import { localProviderId } from '../core/call.ts';
+import { type CallContext, localProviderId } from '../core/call.ts';
 import { type Clock, delay } from '../core/clock.ts';
 import { type ErrorCode, toAppError } from '../core/errors.ts';
 import type { Provider } from '../core/provider.ts';
 import type { Bus } from '../observe/bus.ts';
+import { failureOf } from './verdict.ts';
 
 /** So far back calls are looked at, and so long a provider of which nothing is heard is left alone. */
 const windowMs = 300_000;
@@ -151,13 +152,14 @@ export function createProvidersHealth(deps: {
   };
 
   return {
-    async admit({ provider }: Attempt): Promise<AdmittedAttempt> {
+    async admit({ provider }: Attempt, context: CallContext): Promise<AdmittedAttempt> {
       // This machine knows its own state.
       if (provider.id === localProviderId) return { ended: async () => {} };
       return {
-        async ended({ outcome, error, firstContentMs, latencyMs }: AttemptEnd) {
-          if (outcome === 'answered') book(provider, null, firstContentMs ?? latencyMs);
-          else if (outcome === 'failed' && error !== null) book(provider, error.code, null);
+        async ended(end: AttemptEnd) {
+          if (end.outcome === 'answered') return book(provider, null, end.firstContentMs ?? end.latencyMs);
+          const failure = failureOf(end, context);
+          if (failure !== null) book(provider, failure, null);
         },
       };
     },

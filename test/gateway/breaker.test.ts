@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AttemptEnd } from '../../src/core/attempt.ts';
+import { localRouting } from '../../src/core/call.ts';
 import { AppError } from '../../src/core/errors.ts';
 import { unknownUsage } from '../../src/core/usage.ts';
 import { type BreakerLimits, createBreakers } from '../../src/gateway/breaker.ts';
@@ -19,6 +20,11 @@ const good: AttemptEnd = {
   answeredModel: null,
 };
 const failed = (error: AppError): AttemptEnd => ({ ...good, outcome: 'failed', error, firstContentMs: null });
+const late = (latencyMs: number): AttemptEnd => ({
+  ...failed(new AppError('deadline_exceeded', 'x')),
+  outcome: 'cancelled',
+  latencyMs,
+});
 const bad = failed(new AppError('upstream_unavailable', 'reset'));
 
 function setup() {
@@ -35,7 +41,7 @@ function setup() {
         estimate: { promptTokens: 1, outputTokens: 1 },
         index: 0,
       },
-      anyContext(),
+      anyContext({ config: { ...localRouting, requestTimeoutMs: 30_000 } }),
     );
   const call = async (end: AttemptEnd, model?: string) => (await admit(model)).ended(end);
   const open = async () => {
@@ -113,6 +119,8 @@ describe('a circuit', () => {
     ["a client's mistake", failed(new AppError('upstream_refused', 'x')), false],
     ['a wrong key', failed(new AppError('upstream_access_denied', 'x')), false],
     ['a spend limit or a quota of the day', failed(new AppError('upstream_quota_exceeded', 'x')), false],
+    ['a client that waits for less', late(14_999), false],
+    ['silence until the deadline of the configuration', late(15_000), true],
     ['a client that goes', { ...good, outcome: 'cancelled' }, false],
     ['a try that was never made', { ...good, outcome: 'not-asked', error: null }, false],
   ])('is told by %s: %#', async (_title, end, weighs) => {

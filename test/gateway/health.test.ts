@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AttemptEnd } from '../../src/core/attempt.ts';
+import { localRouting } from '../../src/core/call.ts';
 import { AppError, type ErrorCode } from '../../src/core/errors.ts';
 import type { Provider } from '../../src/core/provider.ts';
 import { unknownUsage } from '../../src/core/usage.ts';
@@ -34,12 +35,11 @@ function setup(changes: Partial<Provider> = {}, mayProbe = true) {
       ]),
     mayProbe: () => mayProbe,
   });
+  const context = anyContext({ config: { ...localRouting, requestTimeoutMs: 60_000 } });
   const call = async (end: AttemptEnd, count = 1) => {
     for (let number = 0; number < count; number++) {
       const attempt = { id: 'a', provider, model: 'm', operation: 'generate', index: 0 } as const;
-      await (await health.admit({ ...attempt, estimate: { promptTokens: 1, outputTokens: 1 } }, anyContext())).ended(
-        end,
-      );
+      await (await health.admit({ ...attempt, estimate: { promptTokens: 1, outputTokens: 1 } }, context)).ended(end);
     }
   };
   const now = () => health.statusOf('openai')!;
@@ -106,6 +106,15 @@ describe('the health of a provider', () => {
       expect(now().status).toBe('unknown');
     },
   );
+
+  it('hears of silence until the deadline of the configuration, and not of what a client would not wait for', async () => {
+    const { now, call } = setup();
+    const late = { ...failed('deadline_exceeded'), outcome: 'cancelled', firstContentMs: null } as const;
+    await call({ ...late, latencyMs: 500 });
+    expect(now().status).toBe('unknown');
+    await call({ ...late, latencyMs: 30_000 });
+    expect(now()).toMatchObject({ status: 'unhealthy', error: 'Connection timeout' });
+  });
 
   it('is what the provider says of itself where it cannot be asked at all', () => {
     const { now } = setup({ status: () => ({ state: 'unavailable', reason: 'It has no key.' }) });
