@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import { type ConfigFindings, checkFile, checkText } from './check.ts';
@@ -73,7 +74,7 @@ export function createConfigStore(deps: {
   };
   return {
     current: () => current,
-    state: () => ({ filePath, loadedAt, error }),
+    state: () => ({ filePath, loadedAt, error: error ?? (lastRead === null ? null : missing(filePath)) }),
     settings: () => settings,
     lastRead: () => lastRead,
     reload({ validateOnly = false } = {}) {
@@ -108,6 +109,11 @@ export function createConfigStore(deps: {
       listeners.push(listener);
     },
   };
+}
+
+/** A file that is gone is no change, as editors replace it; where it stays away the next start would fail. */
+function missing(filePath: string | null): string | null {
+  return filePath === null || existsSync(filePath) ? null : `${filePath}: cannot be read (ENOENT)`;
 }
 
 /** Whatever somebody throws who cannot work with a new configuration is a problem of that configuration. */

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { type FSWatcher, readFileSync, watch } from 'node:fs';
+import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { Clock } from '../core/clock.ts';
+import { largestFileBytes } from './yaml-file.ts';
 
 /** Mounts of a NAS lose events, so the content is looked at now and then, too. */
 const pollMs = 10_000;
@@ -45,6 +46,10 @@ export function watchFile(
 /** Tells the contents of a file apart; null: it is not there, or empty, as some editors leave it before they write. */
 export function fingerprint(filePath: string): string | null {
   try {
+    const stats = statSync(filePath);
+    // To read a pipe would wait for whoever writes to it. Whoever reads the configuration says what is wrong with these.
+    if (!stats.isFile()) return `no file ${stats.ino}`;
+    if (stats.size > largestFileBytes) return `too large ${stats.size} ${stats.mtimeMs}`;
     const content = readFileSync(filePath);
     return content.length === 0 ? null : createHash('sha256').update(content).digest('hex');
   } catch {

@@ -2,7 +2,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { type Document, isAlias, isMap, isPair, isScalar, LineCounter, parseAllDocuments, visit } from 'yaml';
 import { ConfigError } from './config-error.ts';
 
-const largestFileBytes = 2 ** 20;
+/** Whatever is larger is no configuration. */
+export const largestFileBytes = 2 ** 20;
 const deepestNesting = 16;
 const mostAliases = 16;
 const forbiddenKeys = new Set(['__proto__', 'constructor', 'prototype']);
@@ -60,9 +61,11 @@ function readText(filePath: string): string {
     if (!stats.isFile()) throw new ConfigError(`${filePath}: not a regular file`);
     if (stats.size > largestFileBytes)
       throw new ConfigError(`${filePath}: larger than 1 MiB, so not a configuration file`);
-    return readFileSync(filePath, 'utf8');
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(filePath));
   } catch (error) {
     if (error instanceof ConfigError) throw error;
+    // Read with replacements, a password would silently be another one.
+    if (error instanceof TypeError) throw new ConfigError(`${filePath}: is not UTF-8`, { cause: error });
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
     throw new ConfigError(`${filePath}: cannot be read (${code})`, { cause: error });
   }

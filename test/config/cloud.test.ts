@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -418,5 +419,41 @@ describe('a configuration that changes while the server runs', () => {
     clock.advance(30_000);
     expect(store.current().cloud.requestTimeoutMs).toBe(30_000);
     stop();
+  });
+
+  it.each(['a pipe', 'a folder', 'what is larger than any configuration'])(
+    'is not read where it has become %s',
+    (what) => {
+      const { path, store, clock, rewrite } = setup('global: { request_timeout: 30 }');
+      const errors: unknown[] = [];
+      const stop = watchFile(path, {
+        clock,
+        lastRead: store.lastRead,
+        onChange() {
+          expect(() => store.reload()).toThrow(ConfigError);
+          errors.push(store.state().error);
+        },
+      });
+      rmSync(path);
+      if (what === 'a pipe') execFileSync('mkfifo', [path]);
+      else if (what === 'a folder') mkdirSync(path);
+      else writeFileSync(path, '#'.repeat(2 ** 20 + 1));
+      clock.advance(30_000);
+      expect(errors).toEqual([expect.stringMatching(/not a regular file|larger than 1 MiB/)]);
+      rmSync(path, { recursive: true });
+      rewrite('global: { request_timeout: 40 }');
+      store.reload();
+      expect(store.state().error).toBeNull();
+      stop();
+    },
+  );
+
+  it('is in force while it is gone, and that it is gone is told', () => {
+    const { path, store, rewrite } = setup('global: { request_timeout: 30 }');
+    rmSync(path);
+    expect(store.state().error).toBe(`${path}: cannot be read (ENOENT)`);
+    expect(store.current().cloud.requestTimeoutMs).toBe(30_000);
+    rewrite('global: { request_timeout: 30 }');
+    expect(store.state().error).toBeNull();
   });
 });

@@ -473,6 +473,13 @@ describe('refusals', () => {
     );
   });
 
+  test.each([
+    ['UTF-16', Buffer.from('\ufeffserver: { api_key: café }', 'utf16le')],
+    ['Latin-1', Buffer.from('server: { api_key: café }', 'latin1')],
+  ])('a file in %s is refused, and not read as another one', (_encoding, text) => {
+    expect(() => loadText(text)).toThrow(/is not UTF-8/);
+  });
+
   test('a file that is too large, missing or a folder is refused', () => {
     expect(() => loadText(Buffer.alloc(2 ** 20 + 1, '#'))).toThrow(/larger than 1 MiB/);
     expect(() => load({ config: 'missing.yaml' })).toThrow(/missing\.yaml: cannot be read \(ENOENT\)/);
