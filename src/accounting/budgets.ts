@@ -190,15 +190,23 @@ export function keyOf({ scope, period, startsAt }: Pick<BudgetState, 'scope' | '
   return `${period} ${startsAt.getTime()} ${scope}`;
 }
 
+/** What requests that run may cost and will not comes back when they end. */
+const runningSeconds = 1;
+
+/** Where nothing but requests that run stands in the way, it says that it is worth another try. */
 function exceeded({ scope, period, spent, reserved }: BudgetState, limit: bigint, amount: bigint, at: Date): AppError {
   const whose = scope === everyone ? '' : ' of this key';
   const others = reserved - amount;
+  const isForNow = spent + amount <= limit;
   const running = others > 0n ? `, $${formatUsd(others)} may be by requests that run` : '';
   return new AppError(
     'budget_exceeded',
     `The ${periodWord(period)} budget${whose} of $${formatUsd(limit)} does not allow it: $${formatUsd(spent)} are spent${running}, and this may cost $${formatUsd(amount)}.`,
     {
-      fix: 'Ask for a shorter answer, wait for the next period, or raise the budget.',
+      fix: isForNow
+        ? 'Ask again when they have ended, ask for a shorter answer, or raise the budget.'
+        : 'Ask for a shorter answer, wait for the next period, or raise the budget.',
+      ...(isForNow && { retryAfterSeconds: runningSeconds }),
       details: {
         reason: 'budget',
         period: periodWord(period),

@@ -186,6 +186,7 @@ function withTried(error: AppError, failures: readonly Failure[]): AppError {
   return new AppError(error.code, error.message, {
     ...(error.field !== null && { field: error.field }),
     ...(error.fix !== null && { fix: error.fix }),
+    ...(error.retryAfterSeconds !== null && { retryAfterSeconds: error.retryAfterSeconds }),
     ...(error.upstream && { upstream: error.upstream }),
     details: { ...error.details, ...triedOf(failures) },
     cause: error,

@@ -25,6 +25,11 @@ export function isPassing(code: ErrorCode): boolean {
   return passing.has(code);
 }
 
+/** Whether the budget has room as soon as requests have ended that run now: it then says when to ask again. */
+export function isHeldByOthers({ code, retryAfterSeconds }: NonNullable<ItemAnswer['failure']>): boolean {
+  return code === 'budget_exceeded' && retryAfterSeconds !== null;
+}
+
 /** Whether an item that was to be asked for in the cloud is asked for here all the same. */
 export function goesHome({ isSpilled }: Pick<LeasedItem, 'isSpilled'>, failure: ItemAnswer['failure']): boolean {
   return isSpilled && failure !== null && keepsHome.has(failure.code);

@@ -5,7 +5,7 @@ import type { Bus } from '../observe/bus.ts';
 import type { Logger } from '../observe/logger.ts';
 import { toldOnce } from '../observe/told-once.ts';
 import type { ItemAnswer, Perform } from './batch.ts';
-import { firstWaitMs, goesHome, isPassing, waitFor, waitOf } from './failures.ts';
+import { firstWaitMs, goesHome, isHeldByOthers, isPassing, waitFor, waitOf } from './failures.ts';
 import { type Items, type LeasedItem, leaseMs, type PutBack } from './items.ts';
 
 /** When items may be begun, and how many. */
@@ -109,11 +109,14 @@ export function createRunner(deps: {
       ended('put-back');
       return putBack(item, { failed: false, afterMs: 0, lane: 'home' });
     }
-    const waitMs = answered.failure === null ? null : waitFor(item, answered.failure);
+    const { failure } = answered;
+    // Of a batch of a provider's it is not so: that holds for hours what it may cost.
+    const isHeld = failure !== null && isHeldByOthers(failure);
+    const waitMs = failure === null ? null : isHeld ? waitOf(item) : waitFor(item, failure);
     if (waitMs !== null) {
       ended('put-back');
-      const failed = !isPassing(answered.failure!.code);
-      if (!failed && waitMs > 0) pauseAllLike(item, answered.failure!.code, waitMs);
+      const failed = !isHeld && !isPassing(failure!.code);
+      if (!failed && waitMs > 0) pauseAllLike(item, failure!.code, waitMs);
       return putBack(item, { failed, afterMs: stopped.signal.aborted ? 0 : waitMs });
     }
     const isStored = await store(item, requestId, answered);

@@ -350,6 +350,13 @@ describe.each([
       code: 'budget_exceeded',
       status: 402,
       details: { reason: 'budget', period, limit_usd: '0.003300', spent_usd: '0.000000', reserved_usd: '0.003300' },
+      retryAfterSeconds: 1,
+    });
+    // What would not fit by itself will not fit later either.
+    const dear = attemptOf({ estimate: { promptTokens: 0, outputTokens: 201 } });
+    await expect(accounts.admit(dear, contextOf())).rejects.toMatchObject({
+      code: 'budget_exceeded',
+      retryAfterSeconds: null,
     });
     // Given back as soon as the first has failed.
     await first.ended(endWith({ outcome: 'failed' }));

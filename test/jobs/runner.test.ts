@@ -174,6 +174,32 @@ describe.each(databases)('the runner over %s', (_name, openTables) => {
     },
   );
 
+  it('waits for room in a budget that requests hold which run', async () => {
+    const fake = createFakePerform();
+    const jobs = open();
+    jobs.start(fake.perform);
+    const id = await create(jobs, [item('a')]);
+    for (let attempt = 1; attempt <= 6; attempt++) {
+      await fake.until(attempt);
+      fake.next().end(failure('budget_exceeded', 1));
+      await settled(jobs, { pending: 1, running: 0, here: 0 });
+      clock.advance(3_000);
+    }
+    await fake.until(7);
+    fake.next().end(answered('at last'));
+    expect((await ended(jobs, id)).counts).toMatchObject({ succeeded: 1 });
+  });
+
+  it('is refused for good by a budget that is spent', async () => {
+    const fake = createFakePerform();
+    const jobs = open();
+    jobs.start(fake.perform);
+    const id = await create(jobs, [item('a')]);
+    await fake.until(1);
+    fake.next().end(failure('budget_exceeded'));
+    expect((await ended(jobs, id)).counts).toMatchObject({ errored: 1 });
+  });
+
   it('begins nothing of a model that is not to be had, and goes on with others', async () => {
     const fake = createFakePerform();
     const jobs = open();
