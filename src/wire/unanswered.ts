@@ -12,6 +12,12 @@ export function systemCodeOf(error: unknown): string | null {
 /** Whether an answer only says where one could be. It is not followed: the key must not go elsewhere. */
 export const isRedirect = (status: number): boolean => status >= 300 && status < 400;
 
+/**
+ * Whether a status says, whoever words it, that the request is more than is taken: the proxy in front of a service has bounds of
+ * its own, and its page is no fault of the service.
+ */
+export const isTooMuch = (status: number): boolean => status === 413 || status === 414 || status === 431;
+
 /** What is said of one: mostly the address in the configuration is the old one, or has no `https`. */
 export const leadsElsewhere = (provider: string, status: number): string =>
   `${provider} leads elsewhere (status ${status}); base_url must be the address that it leads to.`;

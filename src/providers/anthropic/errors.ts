@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 import { AppError, type ErrorCode } from '../../core/errors.ts';
-import { isRedirect, leadsElsewhere } from '../../wire/unanswered.ts';
+import { isRedirect, isTooMuch, leadsElsewhere } from '../../wire/unanswered.ts';
 import { type JsonObject, objectAt, textAt } from '../messages/json.ts';
 
 /** What the upstream answered in place of an answer. */
@@ -106,7 +106,8 @@ function codeOf(status: number, message: string, errorCode: string | null): Erro
 /** A page of a proxy, a redirect, nothing at all: its status says only whether it is worth to come again. */
 function notOfTheApi({ status, headers, text }: WireFailure, provider: string, clock: Pick<Clock, 'now'>): AppError {
   const known = codes[status];
-  const code = known === undefined || known === 'upstream_access_denied' ? 'upstream_unavailable' : known;
+  const isOfIt = known === undefined || known === 'upstream_access_denied';
+  const code = isTooMuch(status) ? 'upstream_refused' : isOfIt ? 'upstream_unavailable' : known;
   const wait = retryAfterSeconds(headers, clock);
   const message = isRedirect(status)
     ? leadsElsewhere(provider, status)

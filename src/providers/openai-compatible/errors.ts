@@ -1,5 +1,5 @@
 import { AppError, type ErrorCode } from '../../core/errors.ts';
-import { isRedirect, leadsElsewhere, systemCodeOf } from '../../wire/unanswered.ts';
+import { isRedirect, isTooMuch, leadsElsewhere, systemCodeOf } from '../../wire/unanswered.ts';
 import { countAt, isJson, type Json, textAt } from './wire.ts';
 
 /** Who failed, for messages and for what a failure means. */
@@ -51,7 +51,7 @@ export function unreadable({ status, headers, text }: FailedAnswer, { provider }
     ? leadsElsewhere(provider, status)
     : `${provider} sent ${what} (status ${status}).`;
   const code = codeOfStatus(status);
-  const told = code === 'upstream_refused' ? 'upstream_unavailable' : code;
+  const told = code === 'upstream_refused' && !isTooMuch(status) ? 'upstream_unavailable' : code;
   return new AppError(told, message, {
     ...retryAfter(told, headers),
     details: { provider, upstream_status: status },

@@ -441,6 +441,7 @@ describe('a failure', () => {
     [403, '<html>no</html>', 'upstream_unavailable', '"<html>no</html>"'],
     [500, '', 'upstream_unavailable', 'an empty body'],
     [500, '{"type":"error","err', 'upstream_unavailable', '"{"type":"error","err"'],
+    [413, '<html>too large</html>', 'upstream_refused', '"<html>too large</html>"'],
     [429, 'x'.repeat(500), 'upstream_rate_limited', `"${'x'.repeat(200)}"`],
     [307, 'moved', 'upstream_unavailable', 'leads elsewhere (status 307); base_url must be'],
   ])(

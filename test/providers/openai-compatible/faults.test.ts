@@ -117,6 +117,11 @@ describe('a failure before the answer', () => {
       { type: 'answer', status: 200, contentType: 'text/html', body: page },
       { code: 'upstream_unavailable', status: 502 },
     ],
+    [
+      'a page of a proxy that takes less',
+      { type: 'answer', status: 413, contentType: 'text/html', body: page },
+      { code: 'upstream_refused', retryable: false },
+    ],
     ['an empty answer', { type: 'answer', status: 200, body: '' }, { code: 'upstream_unavailable' }],
     ['broken JSON', { type: 'answer', status: 200, body: '{"choices":[{"mess' }, { code: 'upstream_unavailable' }],
     [
