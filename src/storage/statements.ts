@@ -1,8 +1,12 @@
 import type { Compilable, CompiledQuery } from 'kysely';
 import type { Queries } from './database.ts';
 
-/** Rows of one statement: each size is a text of its own that the database keeps, so there are few of them. */
-const sizes = [64, 32, 16, 8, 7, 6, 5, 4, 3, 2, 1];
+/**
+ * Rows of one statement: each size is a text of its own that the database keeps, so there are few of them. What a statement over
+ * several rows changes SQLite can take back alone, and above 64 KiB it keeps what was there before in a file that it makes for it, which
+ * takes as long as the rows: with ids that are spread over an index, each row is a page.
+ */
+const sizes = [8, 7, 6, 5, 4, 3, 2, 1];
 
 /**
  * A statement over any number of rows that is worded once: wording it anew would take longer than running it. `word` is given
