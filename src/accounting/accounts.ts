@@ -72,7 +72,7 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
     onReleased: () => ahead?.budgets.forget(),
   });
 
-  const admit = async (attempt: Attempt, { requestId, principal }: CallContext): Promise<Running> => {
+  const admit = (attempt: Attempt, { requestId, principal }: CallContext): Running | Promise<Running> => {
     const at = clock.now();
     const model = attempt.model;
     const price = priceOf(cloud(), { provider: attempt.provider.id, model, at });
@@ -85,8 +85,8 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
       throw new AppError('storage_unavailable', 'Nothing may be spent while the ledger cannot be kept.');
     }
     running.reserved = amount;
-    await orUnavailable(hold(running, amount));
-    return running;
+    const waits = orUnavailable(() => hold(running, amount));
+    return waits ? waits.then(() => running) : running;
   };
 
   const admittedOf = (running: Running): AdmittedAttempt => {
@@ -96,7 +96,7 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
     return {
       mostNanoUsd: running.price.type === 'unknown' ? null : running.reserved,
       cost: () => cost,
-      async ended(end) {
+      ended(end) {
         const entry = end.outcome === 'not-asked' ? null : entryOf(running, end);
         cost = entry?.cost ?? null;
         if (isHeldHere) held--;
@@ -107,7 +107,10 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
   };
 
   return {
-    admit: async (attempt, context) => admittedOf(await admit(attempt, context)),
+    admit(attempt, context) {
+      const running = admit(attempt, context);
+      return running instanceof Promise ? running.then(admittedOf) : admittedOf(running);
+    },
     async resume(attempt, { requestId, principal }) {
       const row = await database.tables
         .selectFrom('reservations')
@@ -121,7 +124,7 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
       const context = { requestId, principal };
       const admitted = admittedOf({ attempt, context, at, price, limits, reserved, isHeldThere: 'yes' });
       // Its answer is there and will be read again.
-      return { ...admitted, ended: async (end) => (end.outcome === 'cancelled' ? undefined : admitted.ended(end)) };
+      return { ...admitted, ended: (end) => (end.outcome === 'cancelled' ? undefined : admitted.ended(end)) };
     },
     giveBack: (ids, how) => giveBack(database, ids, how).finally(() => ahead?.budgets.forget()),
     flush: () => writer.flush(),
@@ -132,8 +135,11 @@ export async function openAccounts(deps: AccountsDeps): Promise<Accounts> {
   };
 }
 
-/** Takes what a try may cost from its budgets. Rejects with `budget_exceeded`, and where the books cannot be kept; nothing is held then. */
-type Holding = (running: Running, amount: bigint) => Promise<void>;
+/**
+ * Takes what a try may cost from its budgets. Throws, or rejects with, `budget_exceeded`, and where the books cannot be kept; nothing is
+ * held then.
+ */
+type Holding = (running: Running, amount: bigint) => void | Promise<void>;
 
 /** In the tables, where others see it at once. */
 function holdingInTables(database: Database, instance: string): Holding {
@@ -146,23 +152,30 @@ function holdingInTables(database: Database, instance: string): Holding {
 
 /** In this process, which notes it; the tables have it a moment later. */
 function holdingAhead({ budgets }: Ahead, writer: Writer): Holding {
-  return async (running, amount) => {
-    if (writer.isFailing()) throw new Error('the ledger cannot be written');
-    const { context, at, limits, attempt } = running;
-    const principal = context.principal.id;
-    await budgets.reserve({ principal, at, limits, amount });
+  const note = (running: Running, amount: bigint) => {
     try {
       writer.began(running);
     } catch (error) {
-      budgets.add({ principal, at, spent: 0n, reserved: -amount });
+      budgets.add({ principal: running.context.principal.id, at: running.at, spent: 0n, reserved: -amount });
       throw error;
     }
-    // It outlives this process, whose notes nobody else goes on with.
-    if (!attempt.isBatched) return;
+  };
+  /** It outlives this process, whose notes nobody else goes on with. */
+  const write = async (running: Running) => {
     await writer.flush();
     if (running.isHeldThere === 'yes') return;
     writer.ended(running, null);
     throw new Error('the ledger cannot be written');
+  };
+  return (running, amount) => {
+    if (writer.isFailing()) throw new Error('the ledger cannot be written');
+    const { context, at, limits, attempt } = running;
+    const noted = () => {
+      note(running, amount);
+      return attempt.isBatched ? write(running) : undefined;
+    };
+    const waits = budgets.reserve({ principal: context.principal.id, at, limits, amount });
+    return waits ? waits.then(noted) : noted();
   };
 }
 
@@ -230,11 +243,16 @@ async function giveBack(database: Database, ids: readonly string[], how: 'not-se
   }
 }
 
-async function orUnavailable(done: Promise<void>): Promise<void> {
+function orUnavailable(act: () => void | Promise<void>): void | Promise<void> {
   try {
-    await done;
+    const waits = act();
+    return waits?.catch(failed);
   } catch (error) {
-    if (error instanceof AppError) throw error;
-    throw new AppError('storage_unavailable', 'What a request costs cannot be booked at the moment.', { cause: error });
+    return failed(error);
   }
+}
+
+function failed(error: unknown): never {
+  if (error instanceof AppError) throw error;
+  throw new AppError('storage_unavailable', 'What a request costs cannot be booked at the moment.', { cause: error });
 }

@@ -7,8 +7,11 @@ import { type PeriodStart, startsOf } from './periods.ts';
  * once, and the tables are written later, for many at a time.
  */
 export interface OwnBudgets {
-  /** Takes an amount from all budgets of its principal, or rejects with `budget_exceeded`, or with what the database throws. */
-  reserve(wish: Wish): Promise<void>;
+  /**
+   * Takes an amount from all budgets of its principal, or throws `budget_exceeded`. A promise, which rejects so too, or with what the
+   * database throws, only where they have to be read first.
+   */
+  reserve(wish: Wish): void | Promise<void>;
   /** Is to be written. */
   add(movement: Movement): void;
   /** What was added is in the tables, whose rows are `states`; for the transaction that has written it. */
@@ -84,19 +87,18 @@ export function createOwnBudgets(database: Pick<Database, 'transaction'>): OwnBu
       if (own !== undefined) Object.assign(own, { spent: state.spent, reserved: state.reserved, isKnown: true });
     }
   };
+  const reserve = (wish: Wish): void | Promise<void> => {
+    if (wish.amount === 0n) return;
+    const own = ownOf(wish.principal, wish.at);
+    if (own.some(({ isKnown }) => !isKnown)) {
+      return database.transaction((tables) => load(tables, own), { durable: false }).then(() => reserve(wish));
+    }
+    const refusal = refusalOf(own.map(withAhead(wish.amount)), wish);
+    if (refusal !== null) throw refusal;
+    for (const one of own) one.reservedAhead += wish.amount;
+  };
   return {
-    async reserve(wish) {
-      if (wish.amount === 0n) return;
-      let own = ownOf(wish.principal, wish.at);
-      while (own.some(({ isKnown }) => !isKnown)) {
-        const wanted = own;
-        await database.transaction((tables) => load(tables, wanted), { durable: false });
-        own = ownOf(wish.principal, wish.at);
-      }
-      const refusal = refusalOf(own.map(withAhead(wish.amount)), wish);
-      if (refusal !== null) throw refusal;
-      for (const one of own) one.reservedAhead += wish.amount;
-    },
+    reserve,
     add: (movement) => add(movement, 1n),
     wrote(movements, states) {
       for (const movement of movements) add(movement, -1n);

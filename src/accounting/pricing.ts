@@ -113,8 +113,9 @@ function isZero(prices: TokenPrices): boolean {
   );
 }
 
-function basePricesOf({ longContext, ...usual }: ModelPricing, promptTokens: number): TokenPrices {
-  return longContext && promptTokens > longContext.aboveTokens ? longContext.prices : usual;
+function basePricesOf(pricing: ModelPricing, promptTokens: number): TokenPrices {
+  const { longContext } = pricing;
+  return longContext && promptTokens > longContext.aboveTokens ? longContext.prices : pricing;
 }
 
 /** What a million tokens of a kind cost. Where that is not said of a cache, no less than it may be. */

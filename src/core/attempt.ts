@@ -51,18 +51,22 @@ export interface AttemptEnd {
  */
 export interface AttemptGuard {
   /**
-   * Rejects with an `AppError` when the provider must not be asked now; whether another may be asked is the error's
-   * `mayFailOver`. Holds nothing after it has rejected.
+   * Throws, or rejects with, an `AppError` when the provider must not be asked now; whether another may be asked is the error's
+   * `mayFailOver`. Holds nothing after that. A promise only where there is something to wait for: each request passes a handful of
+   * guards.
    */
-  admit(attempt: Attempt, context: CallContext): Promise<AdmittedAttempt>;
+  admit(attempt: Attempt, context: CallContext): AdmittedAttempt | Promise<AdmittedAttempt>;
 }
 
 /** Lets go of what was held for a try. */
 export interface AdmittedAttempt {
-  /** Called once, whatever happens; never rejects. */
-  ended(end: AttemptEnd): Promise<void>;
+  /** Called once, whatever happens; never throws or rejects. */
+  ended(end: AttemptEnd): void | Promise<void>;
   /** The most that it may cost in nano-USD, which is reserved; null: unknown. Left out: this guard keeps no books. */
   mostNanoUsd?: bigint | null;
   /** What it has cost in nano-USD, from the call of `ended` on; null: unknown. Left out: this guard keeps no books. */
   cost?(): bigint | null;
 }
+
+/** Of guards that hold nothing and learn nothing. */
+export const nothingHeld: AdmittedAttempt = { ended: () => {} };

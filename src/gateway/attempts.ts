@@ -56,10 +56,18 @@ export async function beginAttempt(
       firstContentMs: seen.firstContentMs,
       answeredModel: seen.model,
     };
-    await Promise.all(admitted.map((one) => one.ended(report)));
+    const waits: Promise<void>[] = [];
+    for (const one of admitted) {
+      const done = one.ended(report);
+      if (done) waits.push(done);
+    }
+    if (waits.length > 0) await Promise.all(waits);
   };
   try {
-    for (const guard of deps.guards) admitted.push(await guard.admit(attempt, context));
+    for (const guard of deps.guards) {
+      const one = guard.admit(attempt, context);
+      admitted.push(one instanceof Promise ? await one : one);
+    }
     // Whoever went while the guards were asked must not be billed for what nobody saw.
     context.signal.throwIfAborted();
   } catch (error) {

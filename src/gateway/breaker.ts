@@ -1,4 +1,10 @@
-import type { AdmittedAttempt, Attempt, AttemptEnd, AttemptGuard } from '../core/attempt.ts';
+import {
+  type AdmittedAttempt,
+  type Attempt,
+  type AttemptEnd,
+  type AttemptGuard,
+  nothingHeld,
+} from '../core/attempt.ts';
 import { type CallContext, localProviderId } from '../core/call.ts';
 import type { Clock } from '../core/clock.ts';
 import { AppError, type ErrorCode } from '../core/errors.ts';
@@ -161,20 +167,16 @@ export function createBreakers(deps: {
   };
 
   return {
-    async admit({ provider, model }: Attempt, context: CallContext): Promise<AdmittedAttempt> {
-      if (provider.id === localProviderId) return { ended: async () => {} };
+    admit({ provider, model }: Attempt, context: CallContext): AdmittedAttempt | Promise<AdmittedAttempt> {
+      if (provider.id === localProviderId) return nothingHeld;
       const circuit = circuitOf(provider.id, model);
       settle(circuit);
       if (circuit.state === 'open' || (circuit.state === 'half_open' && circuit.isProbing)) throw openError(circuit);
       const isProbe = circuit.state === 'half_open';
       if (isProbe) circuit.isProbing = true;
       const { epoch } = circuit;
-      if (isProbe && board && !(await board.claim(provider.id, model))) {
-        if (circuit.epoch === epoch) circuit.isProbing = false;
-        throw openError(circuit);
-      }
-      return {
-        async ended(end) {
+      const admitted: AdmittedAttempt = {
+        ended(end) {
           if (circuit.epoch !== epoch) return;
           if (isProbe) circuit.isProbing = false;
           const verdict = verdictOf(end, failureOf(end, context), limits);
@@ -183,6 +185,12 @@ export function createBreakers(deps: {
           else if (isProbe) board?.giveBack(provider.id, model);
         },
       };
+      if (!isProbe || !board) return admitted;
+      return board.claim(provider.id, model).then((isOurs) => {
+        if (isOurs) return admitted;
+        if (circuit.epoch === epoch) circuit.isProbing = false;
+        throw openError(circuit);
+      });
     },
     status: () =>
       [...circuits.values()].map((circuit) => {

@@ -1,4 +1,10 @@
-import type { AdmittedAttempt, Attempt, AttemptEnd, AttemptGuard } from '../core/attempt.ts';
+import {
+  type AdmittedAttempt,
+  type Attempt,
+  type AttemptEnd,
+  type AttemptGuard,
+  nothingHeld,
+} from '../core/attempt.ts';
 import { type CallContext, localProviderId } from '../core/call.ts';
 import { type Clock, delay } from '../core/clock.ts';
 import { type ErrorCode, toAppError } from '../core/errors.ts';
@@ -152,11 +158,11 @@ export function createProvidersHealth(deps: {
   };
 
   return {
-    async admit({ provider }: Attempt, context: CallContext): Promise<AdmittedAttempt> {
+    admit({ provider }: Attempt, context: CallContext): AdmittedAttempt {
       // This machine knows its own state.
-      if (provider.id === localProviderId) return { ended: async () => {} };
+      if (provider.id === localProviderId) return nothingHeld;
       return {
-        async ended(end: AttemptEnd) {
+        ended(end: AttemptEnd) {
           if (end.outcome === 'answered') return book(provider, null, end.firstContentMs ?? end.latencyMs);
           const failure = failureOf(end, context);
           if (failure !== null) book(provider, failure, null);

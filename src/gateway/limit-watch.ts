@@ -1,4 +1,4 @@
-import type { Attempt, AttemptGuard } from '../core/attempt.ts';
+import { type Attempt, type AttemptGuard, nothingHeld } from '../core/attempt.ts';
 import type { Bus } from '../observe/bus.ts';
 import type { LimitStatus, ProviderLimits } from './provider-limits.ts';
 
@@ -15,19 +15,22 @@ export function createLimitWatch(deps: {
 }): AttemptGuard {
   const low = new Set<string>();
   const look = (provider: string, name: string, { limit, remaining, resetAt }: LimitStatus) => {
+    const isLow = remaining < limit * lowShare;
+    // Mostly nothing is, and every try comes here.
+    if (!isLow && low.size === 0) return;
     const key = `${provider} ${name}`;
-    if (remaining >= limit * lowShare) low.delete(key);
+    if (!isLow) low.delete(key);
     else if (!low.has(key)) {
       low.add(key);
       deps.bus.publish({ type: 'provider-limit-low', provider, limit, remaining, resetAt });
     }
   };
   return {
-    async admit({ provider }: Attempt) {
+    admit({ provider }: Attempt) {
       for (const [name, status] of Object.entries(deps.limits.status(provider.id) ?? {})) {
         if (status !== null) look(provider.id, name, status);
       }
-      return { ended: async () => {} };
+      return nothingHeld;
     },
   };
 }

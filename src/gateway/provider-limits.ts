@@ -1,4 +1,10 @@
-import type { AdmittedAttempt, Attempt, AttemptEnd, AttemptGuard } from '../core/attempt.ts';
+import {
+  type AdmittedAttempt,
+  type Attempt,
+  type AttemptEnd,
+  type AttemptGuard,
+  nothingHeld,
+} from '../core/attempt.ts';
 import type { Clock } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
 import { promptTokensOf } from '../core/usage.ts';
@@ -8,6 +14,7 @@ import {
   type Limits,
   type SlidingLimits,
   type LimitStatus as Status,
+  type TakeResult,
 } from './sliding-limits.ts';
 
 /** Most that is sent to a provider; null: no limit. */
@@ -45,26 +52,11 @@ export function createProviderLimits(deps: {
   const { clock, limitsOf, sliding = createSlidingLimits(clock) } = deps;
 
   return {
-    async admit({ provider, estimate }: Attempt): Promise<AdmittedAttempt> {
-      const limits = limitsOf(provider.id);
-      if (limits === null) return { ended: async () => {} };
-      const result = await sliding.take([{ id: provider.id, limits }], estimate.promptTokens + estimate.outputTokens);
-      if ('shortage' in result) {
-        const { limit, dimension, retryMs } = result.shortage;
-        const { words } = dimensions.find(({ name }) => name === dimension)!;
-        throw new AppError('provider_limit_reached', `No more than ${limit} ${words} go to ${provider.id}.`, {
-          retryAfterSeconds: Math.ceil(retryMs / 1_000),
-          details: { provider: provider.id },
-        });
-      }
-      return {
-        async ended(end) {
-          const tokens = tokensOf(end);
-          if (end.outcome === 'not-asked') result.taken.settle({ requests: 0, tokens: 0 });
-          // What nobody told stays estimated.
-          else if (tokens !== null) result.taken.settle({ requests: 1, tokens });
-        },
-      };
+    admit({ provider: { id }, estimate }: Attempt): AdmittedAttempt | Promise<AdmittedAttempt> {
+      const limits = limitsOf(id);
+      if (limits === null) return nothingHeld;
+      const result = sliding.take([{ id, limits }], estimate.promptTokens + estimate.outputTokens);
+      return result instanceof Promise ? result.then((found) => admittedBy(found, id)) : admittedBy(result, id);
     },
     status(provider) {
       const limits = limitsOf(provider);
@@ -87,6 +79,27 @@ export function createProviderLimits(deps: {
         }),
       ),
     reset: (provider) => sliding.reset(provider),
+  };
+}
+
+/** Throws where there was no room. */
+function admittedBy(result: TakeResult, provider: string): AdmittedAttempt {
+  if ('shortage' in result) {
+    const { limit, dimension, retryMs } = result.shortage;
+    const { words } = dimensions.find(({ name }) => name === dimension)!;
+    throw new AppError('provider_limit_reached', `No more than ${limit} ${words} go to ${provider}.`, {
+      retryAfterSeconds: Math.ceil(retryMs / 1_000),
+      details: { provider },
+    });
+  }
+  const { taken } = result;
+  return {
+    ended(end) {
+      const tokens = tokensOf(end);
+      if (end.outcome === 'not-asked') taken.settle({ requests: 0, tokens: 0 });
+      // What nobody told stays estimated.
+      else if (tokens !== null) taken.settle({ requests: 1, tokens });
+    },
   };
 }
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Accounts, openAccounts } from '../../src/accounting/accounts.ts';
 import type { Limits } from '../../src/accounting/budgets.ts';
 import type { CloudConfig } from '../../src/config/providers.ts';
-import type { Attempt } from '../../src/core/attempt.ts';
+import type { AdmittedAttempt, Attempt } from '../../src/core/attempt.ts';
 import { anonymous, type CallContext, localRouting, noWish } from '../../src/core/call.ts';
 import { AppError } from '../../src/core/errors.ts';
 import { unknownUsage } from '../../src/core/usage.ts';
@@ -49,11 +49,16 @@ async function openDatabase(): Promise<Database> {
   return one;
 }
 
-const accountsOf = (
+/** What it refuses at once rejects here, too. */
+type AskedAccounts = Omit<Accounts, 'admit'> & {
+  admit(...asked: Parameters<Accounts['admit']>): Promise<AdmittedAttempt>;
+};
+
+async function accountsOf(
   limits: Partial<Limits> = {},
   changes: { cloud?: CloudConfig; database?: Database; instance?: string; clock?: ManualClock } = {},
-): Promise<Accounts> =>
-  openAccounts({
+): Promise<AskedAccounts> {
+  const accounts = await openAccounts({
     database: changes.database ?? { ...database, isShared },
     cloud: () => changes.cloud ?? cloudOf({ providers: anthropicAt3 }),
     limitsOf: () => ({ all: noBudget, own: noBudget, ...limits }),
@@ -65,6 +70,8 @@ const accountsOf = (
     bus: { publish: (event) => void events.push(event) },
     ...(changes.instance !== undefined && { instance: changes.instance }),
   });
+  return { ...accounts, admit: async (...asked) => accounts.admit(...asked) };
+}
 
 let attempts = 0;
 const attemptOf = (changes: Partial<Attempt> & { providerId?: string } = {}): Attempt => ({
@@ -460,7 +467,7 @@ describe.each([
 
   it('for 100 is not overspent by 1,000 requests at once, and nothing stays reserved', async () => {
     const accounts = await accountsOf({ all: { ...noBudget, daily: most * 100n } });
-    const running: (() => Promise<void>)[] = [];
+    const running: (() => void | Promise<void>)[] = [];
     const results = await Promise.allSettled(
       Array.from({ length: 1_000 }, async (_, index) => {
         const admitted = await accounts.admit(attemptOf(cheap), contextOf(`key-${index % 7}`));

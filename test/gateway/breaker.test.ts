@@ -31,7 +31,7 @@ function setup() {
   const clock = manualClock();
   const events: AppEvent[] = [];
   const breakers = createBreakers({ clock, bus: { publish: (event) => void events.push(event) }, limits });
-  const admit = (model = 'm', id = 'cloud') =>
+  const admit = async (model = 'm', id = 'cloud') =>
     breakers.admit(
       {
         id: 'a',

@@ -34,7 +34,7 @@ describeInDatabases('circuits of replicas', (openDatabase) => {
     const bus = { publish: (event: AppEvent) => void events.push(event) };
     const breakers = createBreakers({ clock, bus, limits, board });
     await breakers.listen?.();
-    const admit = () =>
+    const admit = async () =>
       breakers.admit(
         {
           id: 'a',

@@ -20,7 +20,7 @@ function setup(limits: Partial<OutboundLimits> | null) {
   const clock = manualClock();
   const all = { requestsPerMinute: null, tokensPerMinute: null, requestsPerDay: null };
   const guard = createProviderLimits({ clock, limitsOf: () => limits && { ...all, ...limits } });
-  const admit = (promptTokens = 10, outputTokens = 10) =>
+  const admit = async (promptTokens = 10, outputTokens = 10) =>
     guard.admit(
       {
         id: 'a',
