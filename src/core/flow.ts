@@ -35,6 +35,29 @@ export function flowOf<Item>(stream: AsyncIterable<Item>): Flow<Item> {
   return isFlow(stream) ? stream : pulledFlow(stream[Symbol.asyncIterator]());
 }
 
+/**
+ * A flow of what it does. For those that each request makes: a literal with a computed name takes longer than all else of it.
+ */
+export function flowOfFunctions<Item>(functions: Pick<Flow<Item>, 'next' | 'each' | 'return'>): Flow<Item> {
+  return new FlowOfFunctions(functions);
+}
+
+class FlowOfFunctions<Item> implements Flow<Item> {
+  readonly next: Flow<Item>['next'];
+  readonly each: Flow<Item>['each'];
+  readonly return: Flow<Item>['return'];
+
+  constructor(functions: Pick<Flow<Item>, 'next' | 'each' | 'return'>) {
+    this.next = functions.next;
+    this.each = functions.each;
+    this.return = functions.return;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}
+
 /** The same of what is read already. `iterator` belongs to the flow from here on. */
 export function pulledFlow<Item>(iterator: AsyncIterator<Item>): Flow<Item> {
   return {

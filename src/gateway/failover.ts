@@ -3,7 +3,7 @@ import { type CallContext, localProviderId } from '../core/call.ts';
 import { type Clock, delay } from '../core/clock.ts';
 import { AppError, toAppError } from '../core/errors.ts';
 import { heardOf, isContent, type Progress, type ProviderEvent, type StreamEvent } from '../core/events.ts';
-import { type Flow, flowOf } from '../core/flow.ts';
+import { type Flow, flowOf, flowOfFunctions } from '../core/flow.ts';
 import type { Provider } from '../core/provider.ts';
 import { type RetryBudget, retryDelayMs } from './retries.ts';
 import type { GatewayTarget } from './targets.ts';
@@ -286,10 +286,7 @@ function resume(
   let coming = pending;
   // It may fail before anybody asks for it.
   coming?.catch(() => {});
-  const flow: Flow<ProviderEvent> = {
-    [Symbol.asyncIterator]() {
-      return this;
-    },
+  const flow: Flow<ProviderEvent> = flowOfFunctions<ProviderEvent>({
     next() {
       const value = seen.shift();
       if (value !== undefined) return Promise.resolve({ done: false, value });
@@ -299,7 +296,8 @@ function resume(
     },
     async each(take) {
       try {
-        while (seen.length > 0 || coming !== null) {
+        while (seen.length > 0) take(seen.shift()!);
+        if (coming !== null) {
           const { done, value } = await flow.next();
           if (done) return;
           take(value);
@@ -314,6 +312,6 @@ function resume(
       seen.length = 0;
       return rest.return();
     },
-  };
+  });
   return flow;
 }

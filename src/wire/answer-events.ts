@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import { type Flow, pulledFlow } from '../core/flow.ts';
+import { type Flow, flowOfFunctions, pulledFlow } from '../core/flow.ts';
 
 /** What a piece of an answer says. */
 export interface Heard<Event> {
@@ -45,6 +45,8 @@ export function answerEvents<Event>(
   let answer: OpenAnswer<Event> | null = null;
   let heard: Heard<Event> = { events: [] };
   let given = 0;
+  /** All of it was read, and nothing is waited for behind what was heard. */
+  let hasBodyEnded = false;
   let isOver = false;
 
   const finish = () => {
@@ -68,8 +70,7 @@ export function answerEvents<Event>(
     while (!(await body.next()).done);
   };
   /** What is not asked for before is, and what is known of it then can be heard. */
-  const opened = async (): Promise<OpenAnswer<Event>> => {
-    if (answer !== null) return answer;
+  const begun = async (): Promise<OpenAnswer<Event>> => {
     signal.throwIfAborted();
     answer = await open();
     heard = { events: answer.reading.first ?? [] };
@@ -81,9 +82,11 @@ export function answerEvents<Event>(
   const hear = async (from: OpenAnswer<Event>) => {
     while (given === heard.events.length) {
       if (heard.failure !== undefined) throw heard.failure;
+      if (hasBodyEnded) return finish();
       if (heard.isWhole) return finishWhole(from, restOf(from.body));
       const piece = await from.body.next();
-      heard = piece.done ? { ...from.reading.end(), isWhole: true } : from.reading.push(piece.value);
+      hasBodyEnded = piece.done === true;
+      heard = piece.done ? from.reading.end() : from.reading.push(piece.value);
       given = 0;
     }
   };
@@ -111,14 +114,11 @@ export function answerEvents<Event>(
     tell(from.reading.end());
     finishWhole(from, rest);
   };
-  return {
-    [Symbol.asyncIterator]() {
-      return this;
-    },
+  return flowOfFunctions<Event>({
     async next() {
       if (isOver) return { done: true, value: undefined };
       try {
-        const from = await opened();
+        const from = answer ?? (await begun());
         if (given === heard.events.length && !isOver) await hear(from);
         if (isOver) return { done: true, value: undefined };
         signal.throwIfAborted();
@@ -131,13 +131,14 @@ export function answerEvents<Event>(
     async each(take) {
       if (isOver) return;
       try {
-        const from = await opened();
+        const from = answer ?? (await begun());
         while (given < heard.events.length && !isOver) {
           signal.throwIfAborted();
           take(heard.events[given++]!);
         }
         if (isOver) return;
         if (heard.failure !== undefined) throw heard.failure;
+        if (hasBodyEnded) return finish();
         if (heard.isWhole) return finishWhole(from, restOf(from.body));
         await hearEach(from, take);
       } catch (error) {
@@ -149,7 +150,7 @@ export function answerEvents<Event>(
       finish();
       return { done: true, value: undefined };
     },
-  };
+  });
 }
 
 function pushing(body: AsyncIterator<Uint8Array>): Flow<Uint8Array> {

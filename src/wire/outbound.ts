@@ -66,9 +66,11 @@ export function createOutbound(): Outbound {
   const addressOf = (url: string): Address => {
     const known = addresses.get(url);
     if (known !== undefined) return known;
-    const parts = urlToHttpOptions(new URL(url)) as RequestOptions;
+    // Of all that it makes of an address only what a request needs, as each request has a copy.
+    const { protocol, hostname, port, path, auth } = urlToHttpOptions(new URL(url)) as RequestOptions;
+    const parts = { protocol, hostname, port, path, ...(auth != null && { auth }) };
     const address: Address =
-      parts.protocol === 'https:'
+      protocol === 'https:'
         ? { send: secureRequest, options: { ...parts, agent: secureAgent } }
         : { send: httpRequest, options: { ...parts, agent } };
     if (addresses.size >= mostAddresses) addresses.clear();

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Flow } from '../core/flow.ts';
+import { type Flow, flowOfFunctions } from '../core/flow.ts';
 
 /** So much waits for whoever reads slowly before the stream is told to wait. */
 const mostWaitingBytes = 64 * 1024;
@@ -79,13 +79,12 @@ export function piecesOf(
     tellSoon();
   });
   stream.on('close', () => {
+    // Every answer closes, and an error takes a while to make.
+    if (hasEnded) return;
     failure ??= { error: new Error('the connection ended before the answer') };
     tellSoon();
   });
-  return {
-    [Symbol.asyncIterator]() {
-      return this;
-    },
+  return flowOfFunctions<Uint8Array>({
     next() {
       begin();
       return new Promise((resolve, reject) => {
@@ -118,5 +117,5 @@ export function piecesOf(
       if (!hasEnded) stop();
       return { done: true, value: undefined };
     },
-  };
+  });
 }

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import { AppError } from '../core/errors.ts';
-import { type Flow, flowOf } from '../core/flow.ts';
+import { type Flow, flowOf, flowOfFunctions } from '../core/flow.ts';
 
 /** How long another server may take, in milliseconds. */
 export interface UpstreamTimeouts {
@@ -95,13 +95,10 @@ export function watchUpstream(deps: {
 
   return {
     signal: controller.signal,
-    async head(head) {
-      try {
-        return await orAbort(head);
-      } catch (error) {
+    head: (head) =>
+      orAbort(head).catch((error) => {
         throw whyFailed(error);
-      }
-    },
+      }),
     // Written out rather than as a generator, which would take longer for each piece.
     body<Piece>(source: AsyncIterable<Piece>): Flow<Piece> {
       const pieces = flowOf(source);
@@ -133,10 +130,7 @@ export function watchUpstream(deps: {
         finish();
         throw reason instanceof AppError ? reason : broken(provider, reason);
       };
-      return {
-        [Symbol.asyncIterator]() {
-          return this;
-        },
+      return flowOfFunctions<Piece>({
         next() {
           if (isOver) return Promise.resolve({ done: true, value: undefined });
           waits();
@@ -177,7 +171,7 @@ export function watchUpstream(deps: {
           finish();
           return { done: true, value: undefined };
         },
-      };
+      });
     },
     release: stop,
     close,

@@ -12,6 +12,8 @@ import type { AnswerReader } from './reader.ts';
 export const maxRecordBytes = 32 * 1024 * 1024;
 const maxWholeBytes = 256 * 1024 * 1024;
 
+const decoder = new TextDecoder();
+
 /** What becomes of the bytes of an answer beside what is understood of them. */
 export interface AnswerPassing {
   /** Whether they pass to the client. */
@@ -51,7 +53,7 @@ function readingOfWhole(
     },
     end() {
       const bytes = gathered.all();
-      const text = new TextDecoder().decode(bytes);
+      const text = decoder.decode(bytes);
       const json = parsed(text);
       if (json === undefined) throw unreadable({ status, headers, text }, deps);
       const heard = [...reader.read(json), ...reader.end(true)];
@@ -66,8 +68,6 @@ const nothing: Heard<ProviderEvent> = { events: [] };
 function headOf(status: number, headers: Readonly<Record<string, string>>, type: string): ProviderEvent {
   return { type: 'relay-head', status, headers: { ...toldHeaders(headers), 'content-type': type } };
 }
-
-const decoder = new TextDecoder();
 
 function readingOfStream(
   { status, headers }: Pick<ClientAnswer, 'status' | 'headers'>,

@@ -20,7 +20,7 @@ export interface ChoiceBlocks {
   /** Ends what is open, and gives what still waits. */
   end(): BlockEvent[];
   /** Whether it calls a tool. */
-  readonly calls: boolean;
+  calls(): boolean;
 }
 
 /** A block in its place: the first tells its pieces at once, the others keep theirs until it is their turn. */
@@ -113,9 +113,7 @@ export function createChoiceBlocks(
   };
 
   return {
-    get calls() {
-      return hasCalls;
-    },
+    calls: () => hasCalls,
     text: (piece) => add('text', piece),
     reasoning: (piece) => add('reasoning', piece),
     call(piece) {

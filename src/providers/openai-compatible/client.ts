@@ -76,18 +76,20 @@ export function createServiceClient(deps: {
     return { url, headers: Object.fromEntries(req.headers) };
   });
 
-  const ask = async (request: ClientRequest, { signal }: UpstreamWatch): Promise<OutboundAnswer> => {
+  const ask = (request: ClientRequest, { signal }: UpstreamWatch): Promise<OutboundAnswer> => {
     const { method, path: wanted, body } = request;
     const path = wanted.startsWith('root:') ? new URL(wanted.slice('root:'.length), baseUrl).href : wanted;
-    const { url, headers } = await headOf(method, path);
     const own = { ...(body && { 'content-type': 'application/json' }), ...request.headers, ...headersOf(request.hops) };
-    return outbound({
-      method: method.toUpperCase(),
-      url,
-      headers: { ...headers, ...own },
-      ...(body && { body }),
-      signal,
-    });
+    const sent = ({ url, headers }: RequestHead) =>
+      outbound({
+        method: method.toUpperCase(),
+        url,
+        headers: { ...headers, ...own },
+        ...(body && { body }),
+        signal,
+      });
+    const head = headOf(method, path);
+    return head instanceof Promise ? head.then(sent) : sent(head);
   };
 
   const send = async (request: ClientRequest): Promise<ClientAnswer> => {

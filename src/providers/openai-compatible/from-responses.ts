@@ -106,7 +106,7 @@ export function createResponsesReader(deps: ReaderDeps): AnswerReader {
     end() {
       if (!ended) throw cutOff(deps.provider);
       const rest = blocks.end();
-      const { reason, raw } = reasonOf(ended, refuses, blocks.calls);
+      const { reason, raw } = reasonOf(ended, refuses, blocks.calls());
       return [...rest, { type: 'finish', reason, rawReason: raw, stopSequence: null, usage, timings: unknownTimings }];
     },
   };

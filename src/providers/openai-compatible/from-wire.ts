@@ -207,7 +207,7 @@ function endingOf({ rawReason, stopSequence, refuses, blocks }: OpenChoice, prov
   if (code) throw new AppError(code, `${provider} gave its answer up ("${word}").`, { details: { provider } });
   // A filter that names its own kinds is a filter (`content_filter: hate`).
   const known = Object.hasOwn(reasons, word) ? reasons[word]! : /filter/.test(word) ? 'content_filter' : 'stop';
-  return { reason: finer(known, { stopSequence, refuses, calls: blocks.calls }), rawReason, stopSequence };
+  return { reason: finer(known, { stopSequence, refuses, calls: blocks.calls() }), rawReason, stopSequence };
 }
 
 /** Services say "stop" of answers that call a tool, that refuse, or that a stop string ended. */

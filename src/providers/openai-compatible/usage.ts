@@ -46,6 +46,7 @@ function predictionOf(details: Record<string, unknown>): Pick<Usage, 'prediction
 
 /** What is known after both: a later value replaces an earlier one, and one that is not there leaves it. */
 export function laterUsage(earlier: Usage, later: Usage): Usage {
+  if (earlier === unknownUsage) return later;
   const known = Object.entries(later).filter(([, value]) => value !== null);
   return { ...earlier, ...Object.fromEntries(known) };
 }
