@@ -22,7 +22,7 @@ export { askedAsItCame, relaysOriginals, withOriginal } from './relay.ts';
 export { clientGone, sendStream } from './reply.ts';
 
 /** Answers an HTTP request as its body asks for: by one body, or by a stream. */
-export async function respond<Body, Item>(
+export function respond<Body, Item>(
   deps: RouteDeps,
   request: FastifyRequest<{ Body: { stream?: boolean | null | undefined } }>,
   reply: FastifyReply,
@@ -130,7 +130,7 @@ export async function sendPassed<Item>(
   return sendWhole(reply, answer);
 }
 
-async function begin<Body, Item>(
+function begin<Body, Item>(
   deps: RouteDeps,
   request: FastifyRequest,
   { chats, names }: Asked<Body, Item>,
@@ -138,10 +138,12 @@ async function begin<Body, Item>(
 ): Promise<Begun> {
   const asker = { ...askerOf(request, signal), names };
   if (typeof chats !== 'function') return beginAnswers(deps, asker, chats);
-  const known = await chats(contextOf(deps, asker)).catch((error: unknown) => {
-    throw inDialect(toAppError(error), names);
-  });
-  return beginAnswers(deps, asker, known);
+  return chats(contextOf(deps, asker)).then(
+    (known) => beginAnswers(deps, asker, known),
+    (error: unknown) => {
+      throw inDialect(toAppError(error), names);
+    },
+  );
 }
 
 /** Tells in headers who answers, and what of the request whoever answers does not do. */

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { atOnce } from '../plugins/hooks.ts';
 
 const header = 'x-hearth-ignored';
 /** A header is read by people; a body may have thousands of fields. */
@@ -11,13 +12,13 @@ const longestName = 64;
  * not know is named by `plugins/dropped-fields.ts`.
  */
 export function namesIgnored(ignored: readonly string[]) {
-  return async ({ body }: FastifyRequest, reply: FastifyReply): Promise<void> => {
+  return atOnce(({ body }: FastifyRequest, reply: FastifyReply): void => {
     if (typeof body !== 'object' || body === null || Array.isArray(body)) return;
     addIgnored(
       reply,
       ignored.filter((name) => (Reflect.get(body, name) ?? null) !== null),
     );
-  };
+  });
 }
 
 /** Adds names to the header, such as those of fields further down (`tools.cache_control`), each once. */

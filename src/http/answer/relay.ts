@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ChatRequest, OriginalRequest } from '../../core/chat.ts';
 import type { Clock } from '../../core/clock.ts';
 import { AppError } from '../../core/errors.ts';
+import { flowOf } from '../../core/flow.ts';
 import type { RelayedAnswer } from '../../gateway/gateway.ts';
 import type { Logger } from '../../observe/logger.ts';
 import { mayBeModel } from '../fields/model-name.ts';
@@ -107,7 +108,7 @@ export async function sendWhole(
   ended: () => void = () => {},
 ): Promise<FastifyReply> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of bytes) pieces.push(piece);
+  await flowOf(bytes).each((piece) => void pieces.push(piece));
   ended();
   return reply.code(status).headers(headers).send(Buffer.concat(pieces));
 }

@@ -17,12 +17,19 @@ const atATime = 4;
  * All want as many choices. Resolves with the first event of the first; whatever fails later is thrown by `events`, and
  * ends the others.
  */
-export async function beginAnswers(
+export function beginAnswers(
   deps: Pick<RouteDeps, 'gateway' | 'clock' | 'routing'>,
   asker: Asker,
   chats: readonly [ChatRequest, ...ChatRequest[]],
 ): Promise<Begun> {
-  if (chats.length === 1) return beginAnswer(deps, asker, chats[0]);
+  return chats.length === 1 ? beginAnswer(deps, asker, chats[0]) : beginSeveral(deps, asker, chats);
+}
+
+async function beginSeveral(
+  deps: Pick<RouteDeps, 'gateway' | 'clock' | 'routing'>,
+  asker: Asker,
+  chats: readonly [ChatRequest, ...ChatRequest[]],
+): Promise<Begun> {
   if (asker.batched?.step === 'word') return goAlone(asker.batched);
   const failed = new AbortController();
   const one = { ...asker, signal: AbortSignal.any([asker.signal, failed.signal]) };

@@ -65,6 +65,8 @@ export interface RecentRequests {
 
 /** One request; a batch asks for several answers under one id. */
 interface Followed {
+  /** By which it is found. */
+  key: string;
   requestId: string;
   owner: string;
   keyName: string;
@@ -99,12 +101,11 @@ export function createRecentRequests(clock: Pick<Clock, 'now' | 'monotonicMs'>):
     const nowMs = clock.monotonicMs();
     for (; oldest < order.length; oldest++) {
       const request = order[oldest]!;
-      const key = keyOf(request.requestId, request.owner);
       // A newer one has its id.
-      if (followed.get(key) !== request) continue;
+      if (followed.get(request.key) !== request) continue;
       const isOld = nowMs - request.createdMs >= maxAgeMs && request.open === 0;
       if (!isOld && followed.size <= mostRequests) break;
-      followed.delete(key);
+      followed.delete(request.key);
     }
     if (oldest < forgottenAtOnce) return;
     order = order.slice(oldest);
@@ -119,6 +120,7 @@ export function createRecentRequests(clock: Pick<Clock, 'now' | 'monotonicMs'>):
       return Object.assign(known, { operation, model, provider: null, progress: null });
     }
     const request: Followed = {
+      key,
       requestId,
       owner: principal.id,
       keyName: principal.name,
@@ -139,7 +141,7 @@ export function createRecentRequests(clock: Pick<Clock, 'now' | 'monotonicMs'>):
       cancelled: null,
     };
     // The place in lists is that of the newest of an id.
-    followed.delete(key);
+    if (known !== undefined) followed.delete(key);
     followed.set(key, request);
     order.push(request);
     dropOld();
