@@ -1,3 +1,5 @@
+import { bufferOf } from './buffers.ts';
+
 /** Records of a stream that are one before them again but for one text. */
 export interface AlikeRecords {
   /**
@@ -36,7 +38,7 @@ export function createAlikeRecords(): AlikeRecords {
       literal.lastIndex = start;
       const found = literal.exec(text)?.[0];
       if (found === undefined || parsed(found) !== value) return;
-      const bytes = bytesOf(record);
+      const bytes = bufferOf(record);
       const head = Buffer.from(text.slice(0, start));
       const tail = Buffer.from(text.slice(start + found.length));
       // A byte that is no UTF-8 is another one once it was decoded.
@@ -47,17 +49,13 @@ export function createAlikeRecords(): AlikeRecords {
     },
     textOf(record) {
       if (before === null || behind === null || record.length < before.length + behind.length + 2) return null;
-      const bytes = bytesOf(record);
+      const bytes = bufferOf(record);
       if (!ends(bytes, behind) || !starts(bytes, before)) return null;
       const text = parsed(bytes.toString('utf8', before.length, bytes.length - behind.length));
       if (text !== null) learned = 0;
       return text;
     },
   };
-}
-
-function bytesOf(record: Uint8Array): Buffer {
-  return Buffer.from(record.buffer, record.byteOffset, record.byteLength);
 }
 
 function starts(bytes: Buffer, head: Buffer): boolean {
@@ -68,8 +66,13 @@ function ends(bytes: Buffer, tail: Buffer): boolean {
   return bytes.compare(tail, 0, tail.length, bytes.length - tail.length) === 0;
 }
 
+/** A text in which nothing is escaped. */
+const plainLiteral = /^"[^"\\\u0000-\u001f]*"$/;
+
 /** The text of one literal of JSON; null: it is something else. */
 function parsed(literal: string): string | null {
+  // Most are, and need no parser.
+  if (plainLiteral.test(literal)) return literal.slice(1, -1);
   try {
     const value: unknown = JSON.parse(literal);
     return typeof value === 'string' ? value : null;

@@ -1,3 +1,5 @@
+import { bufferOf } from './buffers.ts';
+
 const lineFeed = 0x0a;
 const carriageReturn = 0x0d;
 const blankLine = '\n\n';
@@ -35,7 +37,7 @@ export function createSseRecords(maxBytes: number): SseRecords {
       };
       // Mostly pieces are whole records whose lines end with LF, which are found faster than byte by byte.
       if (heldBytes === 0 && atLineStart && afterReturn === null && !bytes.includes(carriageReturn)) {
-        const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+        const buffer = bufferOf(bytes);
         while (from < bytes.length && bytes[from] !== lineFeed) {
           const end = buffer.indexOf(blankLine, from);
           if (end === -1) break;

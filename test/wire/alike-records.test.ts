@@ -25,6 +25,8 @@ describe('records that are alike', () => {
     ['another type', record('null')],
     ['more members within the text', record('"b","role":"x"')],
     ['a text that does not end', record('"b')],
+    ['a control character in its text', record('"b\u0001"')],
+    ['a backslash before the end of its text', record('"b\\"')],
     ['nothing', Buffer.from('\n\n')],
     ['its own beginning', record('"a"').subarray(0, 20)],
   ])('are not what has %s', (_title, other) => {

@@ -42,7 +42,8 @@ type Done = (error: Error | null, body?: unknown) => void;
 /** What it throws is the failure of the request. */
 function readJson(request: FastifyRequest, body: Buffer, done: Done): void {
   if (body.length === 0 && mayBeEmpty(request)) done(null);
-  else if (request.routeOptions.config.holdsRequests) parseManyRequests(body).then((parsed) => done(null, parsed), done);
+  else if (request.routeOptions.config.holdsRequests)
+    parseManyRequests(body).then((parsed) => done(null, parsed), done);
   else {
     const parsed = parseJsonObject(decodeUtf8(body));
     keepOriginal(request, body, parsed);

@@ -1,6 +1,7 @@
 import type { ChatRequest, OriginalRequest } from '../../core/chat.ts';
 import type { StreamEvent, Warning } from '../../core/events.ts';
 import { unknownTimings } from '../../core/usage.ts';
+import { bufferOf } from '../../wire/buffers.ts';
 import { removeKeys, replaceValues } from '../../wire/json-text.ts';
 import type { AnswerPassing } from './answer.ts';
 import { failureOf, unreadable } from './errors.ts';
@@ -132,7 +133,7 @@ const endWithout = Buffer.from('}\n\n');
 function withoutUsage(record: Uint8Array, json: unknown): Uint8Array | null {
   if (isUsageChunk(json)) return null;
   if (!isJson(json) || json['usage'] !== null) return record;
-  const bytes = Buffer.from(record.buffer, record.byteOffset, record.byteLength);
+  const bytes = bufferOf(record);
   const end = bytes.length - usageAtEnd.length;
   // Mostly it is the last member, and each piece of an answer comes here.
   if (end > 0 && bytes.compare(usageAtEnd, 0, usageAtEnd.length, end) === 0) {
