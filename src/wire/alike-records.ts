@@ -67,7 +67,7 @@ function ends(bytes: Buffer, tail: Buffer): boolean {
 }
 
 /** A text in which nothing is escaped. */
-const plainLiteral = /^"[^"\\\u0000-\u001f]*"$/;
+const plainLiteral = /^"[ !#-[\]-\uffff]*"$/;
 
 /** The text of one literal of JSON; null: it is something else. */
 function parsed(literal: string): string | null {
