@@ -4,8 +4,8 @@ import type { IncomingMessage } from 'node:http';
 /** A new request id: `req_` and 24 random hexadecimal digits. */
 export function newRequestId(): string {
   // Node draws the randomness of many of these at once; asking for a few bytes takes fifty times as long.
-  const [low, mid, , , node] = randomUUID().split('-');
-  return `req_${low}${mid}${node}`;
+  const id = randomUUID();
+  return `req_${id.slice(0, 8)}${id.slice(9, 13)}${id.slice(24)}`;
 }
 
 /** The client's `X-Request-ID` if it is fit for logs and headers, else a new one. */

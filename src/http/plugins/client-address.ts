@@ -1,4 +1,4 @@
-import { BlockList, isIP } from 'node:net';
+import { BlockList, isIP, isIPv4 } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config/schema.ts';
 import type { Logger } from '../../observe/logger.ts';
@@ -83,6 +83,8 @@ function lastUntrusted(trusted: BlockList, peer: string, forwarded: readonly str
 
 /** Without port, brackets, zone, and the form in which IPv6 has addresses of IPv4; null: it is no address. */
 function plain(text: string): string | null {
+  // As most sockets have it.
+  if (isIPv4(text)) return text;
   const bare = /^\[([^\]]+)\](?::\d{1,5})?$/.exec(text)?.[1] ?? /^([\d.]+):\d{1,5}$/.exec(text)?.[1] ?? text;
   const address = bare.split('%', 1)[0]!.toLowerCase();
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1];

@@ -31,8 +31,8 @@ export function addRouting(app: FastifyInstance, { instance }: { instance: strin
 
 /** An empty header says nothing. */
 function oneOf(value: string | string[] | undefined): string | null {
-  const text = [value ?? ''].flat().join(', ');
-  return text === '' ? null : text;
+  const text = Array.isArray(value) ? value.join(', ') : value;
+  return text === undefined || text === '' ? null : text;
 }
 
 function cloudOfBody(request: FastifyRequest): RoutingWish['cloud'] {
