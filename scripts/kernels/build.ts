@@ -1,7 +1,6 @@
 /**
  * Builds llama.cpp's CPU kernels with Hearth's patches (beside this file) from the source that comes with the
- * library, and puts them into the place of the library's own where they are faster:
- * `npm run build:kernels -- [--all] [--keep-slower] [--restore] [--root DIR]`.
+ * library, and puts them into the place of the library's own where they are faster: `npm run build:kernels -- --help`.
  * Their results are tried against sums in double precision, and the built-in model is run before and after; kernels that are
  * wrong, predict something else or do not run are not used. Every compiler that is here makes its own, and all are measured in
  * turn.
@@ -9,7 +8,7 @@
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, relative, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { Command } from 'commander';
 import type { KernelMeasurement } from '../../src/machine/kernel-paces.ts';
 import { largestDifference, predictsTheSame, probe } from './check.ts';
 import { fastest, gainOf, type Pace } from './choose.ts';
@@ -18,7 +17,6 @@ import {
   type Compiled,
   type Compiler,
   compile,
-  compilerForOthers,
   compilersHere,
   requireTools,
   unpackSource,
@@ -32,14 +30,20 @@ import { tryKernels } from './trial.ts';
 import { measureTypes } from './type-pace.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
-const { values } = parseArgs({
-  options: {
-    all: { type: 'boolean', default: false },
-    'keep-slower': { type: 'boolean', default: false },
-    restore: { type: 'boolean', default: false },
-    root: { type: 'string', default: repository },
-  },
-});
+const values = new Command('npm run build:kernels --')
+  .description(
+    "builds llama.cpp's CPU kernels with our patches, and uses them where they are faster than the library's",
+  )
+  .option('--all', 'for all processors, as an image needs them; none is measured', false)
+  .option('--keep-slower', "use the best of what was built even where the library's own are faster", false)
+  .option('--restore', "put the library's own kernels back", false)
+  .option('--root <folder>', 'an installation whose kernels these are; left out: this one', repository)
+  .addHelpText(
+    'after',
+    '\nCC and CXX name a compiler; without, Clang and GCC are tried. It takes some minutes. More: docs/kernels.md',
+  )
+  .parse()
+  .opts<{ all: boolean; keepSlower: boolean; restore: boolean; root: string }>();
 const root = resolve(values.root);
 const model = join(repository, 'models', 'hearth-guide-3m-q8_0.gguf');
 const print = (line: string) => process.stdout.write(`${line}\n`);
@@ -76,10 +80,6 @@ async function main(): Promise<void> {
     return;
   }
   requireTools(process.env);
-  const others = compilerForOthers(process.env);
-  if (values.all && others === null) {
-    throw new BuildError('Kernels for other processors are built with Clang. On Debian: apt-get install clang');
-  }
   const closed = folders.find((folder) => !isWritable(folder));
   if (closed !== undefined) throw new BuildError(`${closed} may not be written to by this user.`);
   const inUse = await probeHere();
@@ -94,7 +94,7 @@ async function main(): Promise<void> {
   const work = mkdtempSync(join(tmpdir(), 'hearth-kernels-'));
   try {
     const make = prepare(work, names);
-    if (values.all) await useAll(make(others!), stock);
+    if (values.all) await useAll(make(compilersHere(process.env)[0]!), stock);
     else await useFastest(make, work, stock);
   } catch (error) {
     restoreAll();
@@ -242,7 +242,7 @@ function choose(builds: readonly Build[], own: Pace, paces: readonly Pace[]): Bu
     print(`         ${compiler.label.padEnd(12)} ${describe(pace)}: ${ratios}`);
   }
   const best = measured.toSorted((left, right) => gainOf(own, right.pace) - gainOf(own, left.pace))[0]!;
-  const winner = values['keep-slower'] ? best : fastest(own, measured);
+  const winner = values.keepSlower ? best : fastest(own, measured);
   if (winner === null) {
     print("in use   the library's own: none of these is faster here");
     return null;

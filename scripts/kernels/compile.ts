@@ -60,18 +60,6 @@ export function compilersHere({ CC, CXX }: NodeJS.ProcessEnv, has: (tool: string
   return found.length > 0 ? found : [{ label: 'the default compiler' }];
 }
 
-/**
- * The one for kernels that cannot be run here: GCC 12 makes AMX kernels that end the process, as it drops the stores that
- * set up the tiles. Null without Clang.
- */
-export function compilerForOthers(
-  environment: NodeJS.ProcessEnv,
-  has: (tool: string) => boolean = exists,
-): Compiler | null {
-  const [first] = compilersHere(environment, has);
-  return environment['CC'] || environment['CXX'] || first?.label.startsWith('clang') ? (first ?? null) : null;
-}
-
 /** Looks for what a build needs. Throws `BuildError`, which names what is missing. */
 export function requireTools(environment: NodeJS.ProcessEnv): void {
   const { CC = 'cc', CXX = 'c++' } = compilersHere(environment)[0]!;

@@ -6,7 +6,7 @@
  */
 import { rmSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { Command } from 'commander';
 import { probe } from './check.ts';
 import { kernelFolders, patchedKernels } from './folders.ts';
 import { savePaces, toMeasurement } from './saved-paces.ts';
@@ -14,13 +14,13 @@ import { rootWithKernels } from './single-kernels.ts';
 import { measureTypes } from './type-pace.ts';
 
 const repository = resolve(import.meta.dirname, '../..');
-const { values } = parseArgs({
-  options: {
-    as: { type: 'string' },
-    rounds: { type: 'string', default: '3' },
-    root: { type: 'string', default: repository },
-  },
-});
+const values = new Command('npm run measure:kernels --')
+  .description('measures how fast this processor runs each type of weights, and keeps that for advice on quantizations')
+  .option('--as <name>', 'measure the kernels for another processor, such as sse42; that is printed and not kept')
+  .option('--rounds <number>', 'repetitions; the median counts', '3')
+  .option('--root <folder>', 'an installation whose kernels are measured; left out: this one', repository)
+  .parse()
+  .opts<{ as?: string; rounds: string; root: string }>();
 const root = resolve(values.root);
 const print = (line: string) => process.stdout.write(`${line}\n`);
 const say = (line: string) => process.stderr.write(`${line}\n`);

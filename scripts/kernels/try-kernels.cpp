@@ -41,10 +41,20 @@ static void fail(const std::string & what, double got, double expected, double t
 struct Kernels {
     ggml_backend_t               backend;
     ggml_backend_set_n_threads_t set_threads;
-    // Of weights that the library lays out in its own way when a model is loaded; null where it has none such
-    ggml_backend_buffer_type_t   interleaved = nullptr;
+    // Where the library lays out weights in a way of its own when a model is loaded: in tiles of AMX, or with rows interleaved. The
+    // first that takes them is used
+    std::vector<ggml_backend_buffer_type_t> layouts;
     // Whether products of halves are added up as halves (ARM with arithmetic of halves)
     bool sums_of_halves = false;
+
+    bool as_loaded() const { return !layouts.empty(); }
+    bool in_tiles() const { return as_loaded() && strcmp(ggml_backend_buft_name(layouts[0]), "AMX") == 0; }
+    // So many rows, or the next number that all layouts take
+    int rows(int number) const {
+        const int multiple = in_tiles() ? 32 : as_loaded() ? 8 : 1;
+        return (number + multiple - 1)/multiple*multiple;
+    }
+    std::string label() const { return in_tiles() ? "in tiles, " : as_loaded() ? "as loaded, " : ""; }
 };
 
 static bool has_feature(ggml_backend_reg_t registry, const char * name) {
@@ -76,8 +86,9 @@ static Kernels open_kernels(const char * path) {
     kernels.set_threads = (ggml_backend_set_n_threads_t) ggml_backend_reg_get_proc_address(registry, "ggml_backend_set_n_threads");
     auto types = (ggml_backend_dev_get_extra_bufts_t) ggml_backend_reg_get_proc_address(registry, "ggml_backend_dev_get_extra_bufts");
     for (auto * type = types ? types(ggml_backend_reg_dev_get(registry, 0)) : nullptr; type && *type; type++) {
-        if (strcmp(ggml_backend_buft_name(*type), "CPU_REPACK") == 0) {
-            kernels.interleaved = *type;
+        const std::string name = ggml_backend_buft_name(*type);
+        if (name == "CPU_REPACK" || name == "AMX") {
+            kernels.layouts.push_back(*type);
         }
     }
     return kernels;
@@ -175,20 +186,19 @@ static std::vector<float> make_activations(int columns, int length, Activations 
 
 // ---- products -----------------------------------------------------------------------------------------------------------
 
-// Puts weights where the library lays them out in its own way; null where it does not, for these
-static ggml_backend_buffer_t interleave(const Kernels & kernels, ggml_tensor * w, ggml_tensor * y) {
-    if (!kernels.interleaved) {
-        return nullptr;
+// Puts weights where the library lays them out in a way of its own; null where it does not, for these
+static ggml_backend_buffer_t lay_out(const Kernels & kernels, ggml_tensor * w, ggml_tensor * y) {
+    for (ggml_backend_buffer_type_t layout : kernels.layouts) {
+        ggml_backend_buffer_t buffer = ggml_backend_buft_alloc_buffer(layout, ggml_backend_buft_get_alloc_size(layout, w));
+        ggml_backend_tensor_alloc(buffer, w, ggml_backend_buffer_get_base(buffer));
+        if (w->extra && ggml_backend_supports_op(kernels.backend, y)) {
+            return buffer;
+        }
+        ggml_backend_buffer_free(buffer);
+        w->buffer = nullptr;
+        w->data   = nullptr;
+        w->extra  = nullptr;
     }
-    ggml_backend_buffer_t buffer = ggml_backend_buft_alloc_buffer(kernels.interleaved, ggml_backend_buft_get_alloc_size(kernels.interleaved, w));
-    ggml_backend_tensor_alloc(buffer, w, ggml_backend_buffer_get_base(buffer));
-    if (w->extra && ggml_backend_supports_op(kernels.backend, y)) {
-        return buffer;
-    }
-    ggml_backend_buffer_free(buffer);
-    w->buffer = nullptr;
-    w->data   = nullptr;
-    w->extra  = nullptr;
     return nullptr;
 }
 
@@ -199,7 +209,7 @@ static std::vector<float> compute(const Kernels & kernels, ggml_context * contex
                                   const std::function<void()> & fill, const Repeat & repeat) {
     ggml_cgraph * graph = ggml_new_graph(context);
     ggml_build_forward_expand(graph, y);
-    ggml_backend_buffer_t own    = interleave(kernels, w, y);
+    ggml_backend_buffer_t own    = lay_out(kernels, w, y);
     ggml_backend_buffer_t buffer = ggml_backend_alloc_ctx_tensors(context, kernels.backend);
     fill();
     kernels.set_threads(kernels.backend, threads);
@@ -397,10 +407,10 @@ static std::vector<ggml_type> types_of(const Kernels & kernels) {
     std::vector<ggml_type> types;
     for (ggml_type type : all_types) {
         ggml_context * context = ggml_init({ ggml_tensor_overhead()*3, nullptr, true });
-        ggml_tensor *  w       = ggml_new_tensor_2d(context, type, 1024, 8);
+        ggml_tensor *  w       = ggml_new_tensor_2d(context, type, 1024, kernels.rows(8));
         ggml_tensor *  y       = ggml_mul_mat(context, w, ggml_new_tensor_2d(context, GGML_TYPE_F32, 1024, 1));
-        ggml_backend_buffer_t buffer = interleave(kernels, w, y);
-        if (buffer || !kernels.interleaved) {
+        ggml_backend_buffer_t buffer = lay_out(kernels, w, y);
+        if (buffer || !kernels.as_loaded()) {
             types.push_back(type);
         }
         ggml_backend_buffer_free(buffer);
@@ -426,8 +436,8 @@ static void try_products(const Kernels & kernels) {
         Errors total;
         int    cases = 0;
         for (int length : lengths_of(type)) {
-            for (int rows : kernels.interleaved ? std::vector<int>{ 8, 40 } : std::vector<int>{ 1, 7, 36 }) {
-                for (int columns : brief ? std::vector<int>{ 3, 21 } : std::vector<int>{ 1, 3, 8, 21 }) {
+            for (int rows : kernels.as_loaded() ? std::vector<int>{ kernels.rows(8), kernels.rows(40) } : std::vector<int>{ 1, 7, 36 }) {
+                for (int columns : brief ? std::vector<int>{ 3, 21 } : std::vector<int>{ 1, 3, 8, 21, 37 }) {
                     for (const auto & kind : kinds) {
                         // Threads wait for each other, on a busy machine for long
                         const int threads = rows >= 36 && columns == 21 && kind.weights == wild_weights ? 3 : 1;
@@ -445,11 +455,11 @@ static void try_products(const Kernels & kernels) {
         for (int columns : { 1, 5 }) {
             // Longer than what is unpacked at once
             const int length = ggml_blck_size(type) == 256 ? 67*256 : 65*32;
-            try_product(kernels, { type, kernels.interleaved ? 16 : 13, length, columns, 1, random_weights, exact_activations });
+            try_product(kernels, { type, kernels.rows(13), length, columns, 1, random_weights, exact_activations });
             cases++;
         }
         const double ratio = sqrt(total.ours/total.reference);
-        printf("%-8s %s%d cases, error %.4f of that of the plain code\n", ggml_type_name(type), kernels.interleaved ? "as loaded, " : "", cases, ratio);
+        printf("%-8s %s%d cases, error %.4f of that of the plain code\n", ggml_type_name(type), kernels.label().c_str(), cases, ratio);
         if (!(ratio <= 1.01) && !adds_halves(kernels, type)) {
             fail(std::string(ggml_type_name(type)) + ": mean error", ratio, 1, 0.01);
         }
@@ -462,7 +472,7 @@ static void try_not_a_number(const Kernels & kernels) {
         if (halves_of(type).empty()) {
             continue;
         }
-        const int length = 1024, rows = kernels.interleaved ? 16 : 9, columns = 6;
+        const int length = 1024, rows = kernels.rows(9), columns = 6;
         std::vector<uint8_t>     weights     = make_weights(type, rows, length, random_weights);
         const std::vector<float> activations = make_activations(columns, length, normal_activations);
         set_half(&weights[ggml_row_size(type, length)*4 + ggml_type_size(type)*2 + halves_of(type)[0]], NAN);
@@ -475,11 +485,13 @@ static void try_not_a_number(const Kernels & kernels) {
     }
 }
 
-// What results have to be equal with: those of weights that are not interleaved. On ARM the library multiplies interleaved ones
-// in another way.
+// What results have to be equal with: those of weights that are not interleaved. Tiles are added up in an order of their own, and
+// on ARM the library multiplies interleaved ones in another way.
 static Kernels kernels_of_whole(Kernels kernels) {
 #if !defined(__aarch64__)
-    kernels.interleaved = nullptr;
+    if (!kernels.in_tiles()) {
+        kernels.layouts.clear();
+    }
 #endif
     return kernels;
 }
@@ -489,7 +501,7 @@ static void try_invariance(const Kernels & kernels, bool long_rows) {
     for (ggml_type type : types_of(kernels)) {
         const bool wide   = ggml_blck_size(type) == 256;
         const int  length = long_rows ? (wide ? 67*256 : 65*32) : (wide ? 768 : 608);
-        const int  rows = long_rows ? 16 : kernels.interleaved ? 264 : 262, columns = long_rows ? 9 : brief ? 33 : 70;
+        const int  rows = long_rows ? kernels.rows(16) : kernels.rows(262), columns = long_rows ? 9 : brief ? 33 : 70;
         const std::vector<uint8_t> weights     = make_weights(type, rows, length, random_weights);
         const std::vector<float>   activations = make_activations(columns, length, normal_activations);
         const std::vector<float> whole = multiply(kernels_of_whole(kernels), type, weights, rows, length, activations, columns, 1);
@@ -500,7 +512,7 @@ static void try_invariance(const Kernels & kernels, bool long_rows) {
                 const std::vector<float> part(activations.begin() + (size_t) from*length, activations.begin() + (size_t) (from + count)*length);
                 const std::vector<float> result = multiply(kernels, type, weights, rows, length, part, count, from == 0 && portion % 4 == 0 ? 2 : 1);
                 if (memcmp(result.data(), &whole[(size_t) from*rows], result.size()*sizeof(float)) != 0 && wrong++ == 0) {
-                    fail(std::string(ggml_type_name(type)) + ": columns alone and together, portions of " + std::to_string(portion) + (kernels.interleaved ? ", as loaded" : ""), result[0], whole[(size_t) from*rows], 0);
+                    fail(std::string(ggml_type_name(type)) + ": columns alone and together, portions of " + std::to_string(portion) + ", " + kernels.label(), result[0], whole[(size_t) from*rows], 0);
                 }
             }
         }
@@ -571,14 +583,14 @@ static std::vector<Experts> expert_cases(const Kernels & kernels, ggml_type type
     const int length = ggml_blck_size(type) == 256 ? 768 : 608;
     if (brief) {
         return {
-            { type, kernels.interleaved ? 24 : 20, length, 5, 2, 33, true },
-            { type, kernels.interleaved ? 40 : 33, length, 12, 5, 1, false },
+            { type, kernels.rows(20), length, 5, 2, 33, true },
+            { type, kernels.rows(33), length, 12, 5, 1, false },
         };
     }
     return {
-        { type, kernels.interleaved ? 24 : 20, length, 9, 2, 70, false },
-        { type, kernels.interleaved ? 24 : 20, length, 9, 2, 70, true },
-        { type, kernels.interleaved ? 40 : 33, length, 12, 5, 1, false },
+        { type, kernels.rows(20), length, 9, 2, 70, false },
+        { type, kernels.rows(20), length, 9, 2, 70, true },
+        { type, kernels.rows(33), length, 12, 5, 1, false },
         { type, 8, length, 16, 7, 21, true },
         { type, 8, 16384, 5, 1, 9, false },
     };
@@ -600,7 +612,7 @@ static void try_experts(const Kernels & kernels) {
                         const double got       = result[(size_t) choice*e.rows + row];
                         const double tolerance = tolerance_of(exact, kind, adds_halves(kernels, type));
                         if (!(fabs(got - exact.sum) <= tolerance)) {
-                            fail(describe(e) + (kernels.interleaved ? ", as loaded" : ""), got, exact.sum, tolerance);
+                            fail(kernels.label() + describe(e), got, exact.sum, tolerance);
                         }
                     }
                 }
@@ -609,7 +621,7 @@ static void try_experts(const Kernels & kernels) {
         }
     }
     if (cases > 0) {
-        printf("experts  %s%d cases\n", kernels.interleaved ? "as loaded, " : "", cases);
+        printf("experts  %s%d cases\n", kernels.label().c_str(), cases);
     }
 }
 
@@ -629,8 +641,7 @@ static void try_experts_invariance(const Kernels & kernels) {
                     const std::vector<float> result = multiply_experts(kernels, part, weights, &activations[(size_t) from*columns_of(e)*e.length],
                                                                        &chosen[(size_t) from*e.used], threads);
                     if (memcmp(result.data(), &whole[(size_t) from*e.used*e.rows], result.size()*sizeof(float)) != 0) {
-                        fail(describe(e) + ": tokens alone and together, portions of " + std::to_string(portion) +
-                             (kernels.interleaved ? ", as loaded" : ""), result[0], whole[(size_t) from*e.used*e.rows], 0);
+                        fail(kernels.label() + describe(e) + ": tokens alone and together, portions of " + std::to_string(portion), result[0], whole[(size_t) from*e.used*e.rows], 0);
                         break;
                     }
                 }
@@ -820,7 +831,7 @@ static void try_attention_invariance(const Kernels & kernels) {
                 some.mask.assign(input.mask.begin() + (size_t) from*a.keys, input.mask.begin() + (size_t) (from + part.tokens)*a.keys);
                 const std::vector<float> result = attend(kernels, part, some, from == 0 ? 1 + portion % 3 : 1);
                 if (memcmp(result.data(), &whole[from*width], result.size()*sizeof(float)) != 0) {
-                    fail(describe(a) + ": portions of " + std::to_string(portion) + (kernels.interleaved ? ", as loaded" : ""), result[0], whole[from*width], 0);
+                    fail(describe(a) + ": portions of " + std::to_string(portion), result[0], whole[from*width], 0);
                     break;
                 }
                 from += portion > 8 ? part.tokens : std::max(part.tokens, a.tokens/3);
@@ -954,7 +965,7 @@ static Model make_model(const Kernels & kernels, ggml_type type, const Beside & 
             ggml_tensor * x = ggml_new_tensor_2d(model.context, GGML_TYPE_F32, matrix.length, 1);
             ggml_tensor * y = ggml_mul_mat(model.context, w, x);
             ggml_build_forward_expand(model.graph, y);
-            if (ggml_backend_buffer_t own = interleave(kernels, w, y)) {
+            if (ggml_backend_buffer_t own = lay_out(kernels, w, y)) {
                 model.buffers.push_back(own);
             }
             if (shared) {
@@ -1092,6 +1103,20 @@ static void show_all_beside(const Kernels & ours, const Kernels & theirs, int co
     }
 }
 
+// Weights as they are in a file, or as one of the library's layouts has them
+static void try_layout(const Kernels & kernels, bool invariant) {
+    try_products(kernels);
+    try_not_a_number(kernels);
+    for (bool long_rows : { false, true }) {
+        if (invariant) { try_invariance(kernels, long_rows); }
+    }
+    // Experts are not laid out in tiles
+    if (!kernels.in_tiles()) {
+        try_experts(kernels);
+        if (invariant) { try_experts_invariance(kernels); }
+    }
+}
+
 int main(int count, char ** words) {
     if (count < 2) {
         fprintf(stderr, "try-kernels LIBRARY [--invariant [--brief] | --pace [products | experts | attention] | --beside OTHER [SHAPE]]\n");
@@ -1101,7 +1126,7 @@ int main(int count, char ** words) {
     const std::string option = count > 2 ? words[2] : "";
     brief = count > 3 && strcmp(words[3], "--brief") == 0;
     Kernels           kernels = loaded;
-    kernels.interleaved = nullptr;
+    kernels.layouts.clear();
     if (option == "--pace") {
         const std::string only = count > 3 ? words[3] : "";
         if (only.empty() || only == "products")  { show_pace(loaded); }
@@ -1114,26 +1139,15 @@ int main(int count, char ** words) {
         show_all_beside(loaded, open_kernels(words[3]), count - 4, words + 4);
         return 0;
     }
-    try_products(kernels);
-    try_not_a_number(kernels);
-    try_experts(kernels);
-    if (loaded.interleaved) {
-        try_products(loaded);
-        try_not_a_number(loaded);
-        try_experts(loaded);
+    const bool invariant = option == "--invariant";
+    try_layout(kernels, invariant);
+    for (ggml_backend_buffer_type_t layout : loaded.layouts) {
+        Kernels laid_out = loaded;
+        laid_out.layouts = { layout };
+        try_layout(laid_out, invariant);
     }
-    try_attention(kernels, option == "--invariant" ? 1e-5 : 3e-2);
-    if (option == "--invariant") {
-        for (bool long_rows : { false, true }) {
-            try_invariance(kernels, long_rows);
-            if (loaded.interleaved) {
-                try_invariance(loaded, long_rows);
-            }
-        }
-        try_experts_invariance(kernels);
-        if (loaded.interleaved) {
-            try_experts_invariance(loaded);
-        }
+    try_attention(kernels, invariant ? 1e-5 : 3e-2);
+    if (invariant) {
         try_attention_invariance(kernels);
     }
     ggml_backend_free(kernels.backend);

@@ -28,12 +28,9 @@ function obstacle(): string | null {
 }
 const skip = obstacle();
 
-/** Why a row may depend on its neighbours here all the same; null when it may not. AMX multiplies one row otherwise than several. */
-function dependence(): string | null {
-  if (process.arch !== 'x64' && process.arch !== 'arm64') return 'only on x64 and ARM';
-  return readFileSync('/proc/cpuinfo', 'utf8').includes('amx_tile') ? 'not with AMX' : null;
-}
-const skipAlone = skip === null ? dependence() : 'nothing is built';
+/** Why a row may depend on its neighbours here all the same; null when it may not. */
+const dependence = ['x64', 'arm64'].includes(process.arch) ? null : 'only on x64 and ARM';
+const skipAlone = skip === null ? dependence : 'nothing is built';
 const real = realModels();
 
 /** What SmolLM2 predicts of a text that is read in such portions, with the kernels that are installed now. */

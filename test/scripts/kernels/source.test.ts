@@ -4,13 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { largestDifference, predictsTheSame } from '../../../scripts/kernels/check.ts';
-import {
-  BuildError,
-  compilerForOthers,
-  compilersHere,
-  requireTools,
-  unpackSource,
-} from '../../../scripts/kernels/compile.ts';
+import { BuildError, compilersHere, requireTools, unpackSource } from '../../../scripts/kernels/compile.ts';
 import { patchFiles } from '../../../scripts/kernels/folders.ts';
 import { repositoryRoot } from '../../support/server.ts';
 
@@ -33,6 +27,7 @@ describe.skipIf(lacksGit)(`the source of the kernels${lacksGit ? ' (skipped: no 
       expect(readFileSync(join(source, 'ggml/src/ggml-cpu/repack.cpp'), 'utf8')).toContain(
         'ggml_cpu_panels_interleaved(',
       );
+      expect(readFileSync(join(source, 'ggml/src/ggml-cpu/amx/mmq.cpp'), 'utf8')).toContain('mul_mat_tiles<');
       // A second time they do not fit, and that is said.
       const again = () => unpackSource(bundle, [...patchFiles(), ...patchFiles()], join(folder, 'again'));
       expect(again).toThrow(BuildError);
@@ -54,12 +49,6 @@ describe('compilers', () => {
     expect(has('gcc', 'g++', 'clang-16', 'clang++-16', 'clang-14', 'clang++-14')).toEqual(['clang-16', 'gcc']);
     expect(has('gcc', 'g++', 'clang')).toEqual(['gcc']);
     expect(has()).toEqual(['the default compiler']);
-  });
-
-  it('for kernels that cannot be tried here are Clang, or what the environment names', () => {
-    expect(compilerForOthers({ CC: 'gcc', CXX: 'g++' })).toMatchObject({ CXX: 'g++' });
-    expect(compilerForOthers({}, (tool) => ['gcc', 'g++'].includes(tool))).toBeNull();
-    expect(compilerForOthers({}, (tool) => tool.startsWith('clang'))).toMatchObject({ label: 'clang' });
   });
 
   it('must be there', () => {
