@@ -24,7 +24,9 @@ describe.skipIf(lacksGit)(`the source of the kernels${lacksGit ? ' (skipped: no 
       expect(readFileSync(join(source, 'ggml/src/ggml-cpu/ggml-cpu.cpp'), 'utf8')).toContain('kept_threadpool');
       expect(readFileSync(join(source, 'ggml/src/ggml-cpu/arch/x86/quants.c'), 'utf8')).toContain('ssse3_dot_q4_1(');
       expect(readFileSync(join(source, 'ggml/src/ggml-cpu/ggml-cpu.c'), 'utf8')).toContain('panels_multiply(');
-      expect(readFileSync(join(source, 'ggml/src/ggml-cpu/arch/x86/sse-panels.cpp'), 'utf8')).toContain('multiply_columns<');
+      expect(readFileSync(join(source, 'ggml/src/ggml-cpu/arch/x86/sse-panels.cpp'), 'utf8')).toContain(
+        'multiply_columns<',
+      );
       expect(readFileSync(join(source, 'ggml/src/ggml-cpu/repack.cpp'), 'utf8')).toContain(
         'ggml_cpu_panels_interleaved(',
       );
