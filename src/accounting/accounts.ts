@@ -23,8 +23,6 @@ import { type Ahead, createWriter, type Running, type Writer } from './writer.ts
  * row in the ledger, in one transaction. A try that would go beyond a budget is refused.
  */
 export interface Accounts extends AttemptGuard, BatchBooks {
-  /** Resolves when everything that has ended is written, or could not be. */
-  flush(): Promise<void>;
   /** Writes what is left; no try may be admitted from here on. */
   close(): Promise<void>;
 }
@@ -38,6 +36,8 @@ export interface BatchBooks extends AttemptGuard {
    * come to them, which costs nothing and is a row of the ledger.
    */
   giveBack(ids: readonly string[], how: 'not-sent' | 'unanswered'): Promise<void>;
+  /** Resolves when everything that has ended is written, or could not be. */
+  flush(): Promise<void>;
 }
 
 export interface AccountsDeps {

@@ -22,12 +22,14 @@ export interface BatchDoor {
   /** Those of one; null: it has none, or is not there. */
   batchesOf(provider: string): ProviderBatches | null;
   giveBack: BatchBooks['giveBack'];
+  /** Resolves when the ends of all tries are in the books, or could not be written. */
+  booked: BatchBooks['flush'];
 }
 
 export function createBatchDoor(deps: {
   providers: () => ReadonlyMap<string, Provider>;
   routing: () => RoutingConfig;
-  books: Pick<BatchBooks, 'giveBack'>;
+  books: Pick<BatchBooks, 'giveBack' | 'flush'>;
 }): BatchDoor {
   const { providers, routing, books } = deps;
   const isCloud = ({ id }: Pick<Provider, 'id'>) => id !== localProviderId;
@@ -47,5 +49,6 @@ export function createBatchDoor(deps: {
     hasAny: () => [...providers().values()].some(({ batches }) => batches !== undefined),
     batchesOf: (provider) => providers().get(provider)?.batches ?? null,
     giveBack: books.giveBack,
+    booked: books.flush,
   };
 }

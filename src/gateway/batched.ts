@@ -14,6 +14,8 @@ import type { GatewayTarget } from './targets.ts';
 export interface BatchBooks extends AttemptGuard {
   resume(attempt: Attempt, context: CallContext): ReturnType<AttemptGuard['admit']>;
   giveBack(ids: readonly string[], how: 'not-sent' | 'unanswered'): Promise<void>;
+  /** Resolves when everything that has ended is written, or could not be. */
+  flush(): Promise<void>;
 }
 
 interface BatchedDeps {

@@ -80,6 +80,7 @@ function setup(options: { batches?: ProviderBatches; refuses?: AppError; local?:
       return admitted;
     },
     giveBack: async () => {},
+    flush: async () => {},
   };
   const never = { admit: () => Promise.reject(new Error('no guard of single requests is asked')) };
   const gateway = createGateway({ providers, guards: [never], books, clock: manualClock(), bus: testBus().bus });

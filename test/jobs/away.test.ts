@@ -117,6 +117,8 @@ describe.each(databases)('items that go with others, over %s', (name, openTables
   let refuse: (call: ItemCall) => Promise<ItemAnswer | 'alone' | null>;
   /** How long an item takes that is asked for by itself. */
   let here: (call: ItemCall) => Promise<unknown>;
+  /** How long the books take. */
+  let book: () => Promise<void>;
   beforeEach(async () => {
     tables = await openTables();
     database = await tables.open();
@@ -125,6 +127,7 @@ describe.each(databases)('items that go with others, over %s', (name, openTables
     service = createService();
     [all, given, calls] = [[], [], []];
     refuse = async () => null;
+    book = async () => {};
   });
   afterEach(async () => {
     for (const jobs of all) await jobs.stop();
@@ -163,6 +166,7 @@ describe.each(databases)('items that go with others, over %s', (name, openTables
       hasAny: () => true,
       batchesOf: (provider) => (provider === 'cloud' ? service.port : null),
       giveBack: async (ids, how) => void given.push({ ids, how }),
+      booked: () => book(),
     };
     const jobs = createJobs({ database: of, settings, clock, log, bus: testBus().bus, instance, door });
     all.push(jobs);
@@ -195,6 +199,7 @@ describe.each(databases)('items that go with others, over %s', (name, openTables
   const bodiesOf = async (jobs: Jobs, id: string) =>
     (await collect(jobs.results(id))).flat().map(({ state, answer }) => answer?.body ?? state);
   const sent = (count: number) => until(() => service.batches.length >= count);
+  const reads = () => calls.filter(({ batched }) => batched?.step === 'read');
   const heldOf = (how: string) => given.filter((one) => one.how === how).flatMap(({ ids }) => ids);
 
   it('are sent once, as one batch, and each gets what its route makes of its answer', async () => {
@@ -232,6 +237,22 @@ describe.each(databases)('items that go with others, over %s', (name, openTables
     await ended(second, id);
     expect(service.batches).toHaveLength(1);
     expect(await bodiesOf(second, id)).toEqual(['read answer to {"say":"a"}', 'read answer to {"say":"b"}']);
+  });
+
+  it('are not stored before they are in the books, so that who comes after one that was killed reads and books them', async () => {
+    book = () => never;
+    const first = start(open());
+    const id = await create(first, [large('a'), large('b')]);
+    await sent(1);
+    service.end();
+    await until(() => reads().length === 2);
+    await rest();
+    expect((await first.find(id, scope))!.counts).toMatchObject({ succeeded: 0 });
+    kill();
+    book = async () => {};
+    const second = start(open(await tables.open(), 'two'));
+    expect((await ended(second, id)).counts).toMatchObject({ succeeded: 2 });
+    expect(reads()).toHaveLength(4);
   });
 
   it('are sent anew, under another name, by who comes after one that was killed before they had come there', async () => {
