@@ -209,11 +209,12 @@ export function createEngine(deps: {
       }),
     async restore({ id, wish, idleMs, leftMs }) {
       running.refuseWhenDraining();
+      const nowMs = clock.monotonicMs();
       const { model, variant } = await find(id);
       await deps.gpu.choose(model.name, planning.gpuWish(wish));
       const { ref, settings } = planning.select(model, variant, wish);
       if (!isResident(ref.id)) wishes.set(ref.id, wish);
-      await manager.restore(ref, { ...settings, restored: { leftMs, idleMs } });
+      await manager.restore(ref, { ...settings, restored: { usedAtMs: nowMs - idleMs, keepUntilMs: nowMs + leftMs } });
     },
     async plan(name, wish) {
       const { model, variant } = await find(name);

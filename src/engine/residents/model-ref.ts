@@ -28,9 +28,9 @@ export interface LoadSettings {
   isBackground?: boolean;
   /**
    * It was loaded before a restart. Nobody waits for it now: it takes memory as what is in the background does, and goes as what
-   * people use. `leftMs` of its idle time are left, and it was idle for `idleMs`.
+   * people use. It was last used at `usedAtMs` and is kept until `keepUntilMs`, by the monotonic clock: a load may take long.
    */
-  restored?: { leftMs: number; idleMs: number };
+  restored?: { usedAtMs: number; keepUntilMs: number };
   /** Why this variant was chosen; shown with the plan's own notes. */
   notes?: string[];
 }

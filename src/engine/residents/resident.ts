@@ -146,13 +146,15 @@ export function beginResident(deps: ResidentDeps, ref: ModelRef, settings: LoadS
     const notes = [...(settings.notes ?? []), ...plan.notes, ...ready.warnings];
     const running: Running = { ...launched, scheduler, plan, gpu, notes, loadedAt: clock.now(), loadMs };
     state = { phase: 'loaded', running };
-    usedAtMs = clock.monotonicMs() - (settings.restored?.idleMs ?? 0);
+    const nowMs = clock.monotonicMs();
+    const { restored } = settings;
+    usedAtMs = restored?.usedAtMs ?? nowMs;
     void ended.then((reason) => onWorkerEnd(running, reason));
     void damaged.then((error) => onDamage(running, error));
     tellLoaded(deps, ref, running);
     if (deps.closing.aborted) beginUnload(running, 'shutdown');
     // The request that asked for the load takes its slot before any timer; it may be gone by now.
-    else startIdleTime(settings.restored?.leftMs);
+    else startIdleTime(restored && Math.max(0, restored.keepUntilMs - nowMs));
   };
 
   const onSlotsChange = () => {

@@ -196,7 +196,7 @@ describe('the manager of loaded models', () => {
   });
 
   describe('after a restart', () => {
-    const restored = { ...settings, restored: { leftMs: 1_000, idleMs: 299_000 } };
+    const restored = { ...settings, restored: { usedAtMs: -299_000, keepUntilMs: 1_000 } };
 
     it('gives a model the idle time that it had left, and all of it once it was used', async () => {
       const { manager, clock, workers } = setup();
@@ -208,6 +208,14 @@ describe('the manager of loaded models', () => {
       finishAll(workers[0]!);
       await settle();
       expect(manager.residents()[0]!.expiresAt).toEqual(new Date(clock.now().getTime() + 300_000));
+    });
+
+    it('counts the time that it took to load it', async () => {
+      const { manager, clock } = setup();
+      clock.advance(400);
+      await manager.restore(ref('a'), restored);
+      expect(manager.uses()).toEqual([{ id: 'a:q4_0', idleMs: 299_400, keepAliveMs: 300_000 }]);
+      expect(manager.residents()[0]!.expiresAt).toEqual(new Date(clock.now().getTime() + 600));
     });
 
     it('sends no model away for one that comes back, and one that came back as any that people use', async () => {
