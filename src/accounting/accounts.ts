@@ -246,13 +246,14 @@ async function giveBack(database: Database, ids: readonly string[], how: 'not-se
 function orUnavailable(act: () => void | Promise<void>): void | Promise<void> {
   try {
     const waits = act();
-    return waits?.catch(failed);
+    return waits?.catch(unavailable);
   } catch (error) {
-    return failed(error);
+    return unavailable(error);
   }
 }
 
-function failed(error: unknown): never {
+/** What a refusal is not says that the books cannot be kept. */
+function unavailable(error: unknown): never {
   if (error instanceof AppError) throw error;
   throw new AppError('storage_unavailable', 'What a request costs cannot be booked at the moment.', { cause: error });
 }

@@ -60,10 +60,7 @@ class FlowOfFunctions<Item> implements Flow<Item> {
 
 /** The same of what is read already. `iterator` belongs to the flow from here on. */
 export function pulledFlow<Item>(iterator: AsyncIterator<Item>): Flow<Item> {
-  return {
-    [Symbol.asyncIterator]() {
-      return this;
-    },
+  return flowOfFunctions<Item>({
     next: () => iterator.next(),
     async each(take) {
       for (let result = await iterator.next(); !result.done; result = await iterator.next()) {
@@ -79,7 +76,7 @@ export function pulledFlow<Item>(iterator: AsyncIterator<Item>): Flow<Item> {
       await iterator.return?.();
       return over;
     },
-  };
+  });
 }
 
 /**

@@ -111,22 +111,16 @@ export async function firstWilling<Result>(
   const { retries } = plan.context.config;
   const deadline = deadlineOf(plan);
   const failures: Failure[] = [];
-  /** A retry was taken before the wait for it: nobody waits for one that is not to be had. */
-  let isTaken = false;
-  const takeRetry = () => {
-    const mayRetry = isTaken || budget.spend();
-    isTaken = false;
-    return mayRetry;
-  };
   budget.earn();
   try {
     let round: readonly GatewayTarget[] = plan.targets;
     for (let number = 0; ; number++) {
       const failedNow: Failure[] = [];
-      for (const target of round) {
+      for (const [place, target] of round.entries()) {
         const index = failures.length;
-        // The first round is the chain as its owner wrote it; only what is asked again counts as a retry.
-        if (number > 0 && (index >= retries.maxAttempts || !takeRetry())) throw whole(failures);
+        // The first round is the chain as its owner wrote it; only what is asked again counts as a retry, the first of it before the wait.
+        const mayTry = number === 0 || (index < retries.maxAttempts && (place === 0 || budget.spend()));
+        if (!mayTry) throw whole(failures);
         try {
           return await ask({ ...target, index, context: deadline.context });
         } catch (thrown) {
@@ -145,8 +139,8 @@ export async function firstWilling<Result>(
       );
       const isTooLate = waitMs !== null && deadline.atMs !== null && clock.monotonicMs() + waitMs >= deadline.atMs;
       if (waitMs === null || isTooLate || failures.length >= retries.maxAttempts) throw whole(failures);
-      isTaken = budget.spend();
-      if (!isTaken) throw whole(failures);
+      // Nobody waits for a retry that is not to be had.
+      if (!budget.spend()) throw whole(failures);
       onProgress({ type: 'progress', stage: 'retrying', waitMs });
       await delay(clock, waitMs, deadline.context.signal);
       round = again;

@@ -1,12 +1,19 @@
-import type { Compilable, CompiledQuery } from 'kysely';
+import { type Compilable, type CompiledQuery, type DialectAdapter, SqliteAdapter } from 'kysely';
 import type { Queries } from './database.ts';
 
+/** Rows of one statement: each size is a text of its own that the database keeps, so there are few of them. */
+const sizes = [64, 32, 16, 8, 7, 6, 5, 4, 3, 2, 1];
 /**
- * Rows of one statement: each size is a text of its own that the database keeps, so there are few of them. What a statement over
- * several rows changes SQLite can take back alone, and above 64 KiB it keeps what was there before in a file that it makes for it, which
- * takes as long as the rows: with ids that are spread over an index, each row is a page.
+ * What a statement over several rows changes SQLite can take back alone, and above 64 KiB it keeps what was there before in a file that
+ * it makes for it, which takes as long as the rows: with ids that are spread over an index, each row is a page.
  */
-const sizes = [8, 7, 6, 5, 4, 3, 2, 1];
+const mostOfSqlite = 8;
+
+/** How many of the rows that are left the next statement takes. */
+function sizeOf(left: number, adapter: DialectAdapter): number {
+  const most = adapter instanceof SqliteAdapter ? Math.min(left, mostOfSqlite) : left;
+  return sizes.find((size) => size <= most)!;
+}
 
 /**
  * A statement over any number of rows that is worded once: wording it anew would take longer than running it. `word` is given
@@ -37,7 +44,7 @@ export function statementOver<Row, Result>(deps: {
   return async (tables, rows) => {
     const results: Result[] = [];
     for (let first = 0; first < rows.length; ) {
-      const size = sizes.find((one) => one <= rows.length - first)!;
+      const size = sizeOf(rows.length - first, tables.getExecutor().adapter);
       const piece = rows.slice(first, first + size);
       results.push(...(await tables.executeQuery<Result>(filled(tables, piece))).rows);
       first += size;
