@@ -21,10 +21,11 @@ export interface Cost {
   isEstimated: boolean;
 }
 
-type Kind = 'input' | 'output' | 'cacheRead' | 'cacheWrite5m' | 'cacheWrite1h';
+type Kind = 'input' | 'output' | 'reasoning' | 'cacheRead' | 'cacheWrite5m' | 'cacheWrite1h';
 type Fraction = PriceFactor;
 
-const kinds: readonly Kind[] = ['input', 'output', 'cacheRead', 'cacheWrite5m', 'cacheWrite1h'];
+const kinds: readonly Kind[] = ['input', 'output', 'reasoning', 'cacheRead', 'cacheWrite5m', 'cacheWrite1h'];
+const generated: readonly Kind[] = ['output', 'reasoning'];
 const one: Fraction = { numerator: 1n, denominator: 1n };
 const half: Fraction = { numerator: 1n, denominator: 2n };
 const regionalOfClaude: Fraction = { numerator: 11n, denominator: 10n };
@@ -48,9 +49,11 @@ export function costOf(usage: Usage, price: Price): Cost {
   const promptTokens = promptTokensOf(usage) ?? 0;
   const base = basePricesOf(pricing, promptTokens);
   const place = regionalOf(usage.servedPlace, price);
+  const reasoningTokens = Math.min(usage.reasoningTokens ?? 0, usage.outputTokens ?? 0);
   const tokens: Record<Kind, number | null> = {
     input: usage.inputTokens,
-    output: usage.outputTokens,
+    output: usage.outputTokens === null ? null : usage.outputTokens - reasoningTokens,
+    reasoning: reasoningTokens,
     cacheRead: usage.cacheReadTokens,
     cacheWrite5m: usage.cacheWrite5mTokens,
     cacheWrite1h: usage.cacheWrite1hTokens,
@@ -82,15 +85,17 @@ export function mostOf(
   const base = basePricesOf(price.pricing, promptTokens);
   const factors = tierOf(tier, price) ?? (() => one);
   // All of the prompt may be kept for an hour, which nobody has said yet.
-  const prompt = kinds
-    .filter((kind) => kind !== 'output')
-    .map((kind) => times(rateOf(base, kind, price).perMillion, factors(kind)))
-    .reduce((a, b) => (isMore(b, a) ? b : a));
+  const dearest = (among: readonly Kind[]) =>
+    among
+      .map((kind) => times(rateOf(base, kind, price).perMillion, factors(kind)))
+      .reduce((a, b) => (isMore(b, a) ? b : a));
+  const prompt = dearest(kinds.filter((kind) => !generated.includes(kind)));
+  const output = dearest(generated);
   const regional = regionalFactorOf(price);
   const factor = isMore(regional, one) ? regional : one;
   const sum = plus(
     { numerator: prompt.numerator * BigInt(promptTokens), denominator: prompt.denominator },
-    times({ numerator: base.outputPerMillion * BigInt(outputTokens), denominator: 1n }, factors('output')),
+    { numerator: output.numerator * BigInt(outputTokens), denominator: output.denominator },
   );
   const whole = times(sum, factor);
   return up({ ...whole, denominator: whole.denominator * tokensPerPrice });
@@ -106,11 +111,7 @@ export function isFree({ pricing }: Price): boolean {
 }
 
 function isZero(prices: TokenPrices): boolean {
-  const { inputPerMillion, outputPerMillion, cacheReadPerMillion, cacheWrite5mPerMillion, cacheWrite1hPerMillion } =
-    prices;
-  return [inputPerMillion, outputPerMillion, cacheReadPerMillion, cacheWrite5mPerMillion, cacheWrite1hPerMillion].every(
-    (each) => (each ?? 0n) === 0n,
-  );
+  return kinds.every((kind) => (namedRate(prices, kind) ?? 0n) === 0n);
 }
 
 function basePricesOf(pricing: ModelPricing, promptTokens: number): TokenPrices {
@@ -120,9 +121,10 @@ function basePricesOf(pricing: ModelPricing, promptTokens: number): TokenPrices 
 
 /** What a million tokens of a kind cost. Where that is not said of a cache, no less than it may be. */
 function rateOf(prices: TokenPrices, kind: Kind, { isClaude }: Price): { perMillion: Fraction; isAssumed: boolean } {
-  const { inputPerMillion: input } = prices;
+  const { inputPerMillion: input, outputPerMillion: output } = prices;
   const said = namedRate(prices, kind);
   if (said !== null) return { perMillion: { numerator: said, denominator: 1n }, isAssumed: false };
+  if (kind === 'reasoning') return { perMillion: { numerator: output, denominator: 1n }, isAssumed: false };
   if (isClaude) {
     const proportions = { cacheRead: [1n, 10n], cacheWrite5m: [5n, 4n], cacheWrite1h: [2n, 1n] } as const;
     const [numerator, denominator] = proportions[kind as keyof typeof proportions];
@@ -138,6 +140,8 @@ function namedRate(prices: TokenPrices, kind: Kind): bigint | null {
       return prices.inputPerMillion;
     case 'output':
       return prices.outputPerMillion;
+    case 'reasoning':
+      return prices.reasoningPerMillion;
     case 'cacheRead':
       return prices.cacheReadPerMillion;
     case 'cacheWrite5m':

@@ -70,15 +70,17 @@ const capabilities = z.strictObject({
   prompt_caching: value.truth().optional(),
 });
 
-const priceNames = ['input', 'output', 'cache_read', 'cache_write', 'cache_write_1h'] as const;
+const priceNames = ['input', 'output', 'reasoning', 'cache_read', 'cache_write', 'cache_write_1h'] as const;
 const tokenPrices = {
   input_per_1k: per1k.optional(),
   output_per_1k: per1k.optional(),
+  reasoning_per_1k: per1k.optional(),
   cache_read_per_1k: per1k.optional(),
   cache_write_per_1k: per1k.optional(),
   cache_write_1h_per_1k: per1k.optional(),
   input_per_million: perMillion.optional(),
   output_per_million: perMillion.optional(),
+  reasoning_per_million: perMillion.optional(),
   cache_read_per_million: perMillion.optional(),
   cache_write_per_million: perMillion.optional(),
   cache_write_1h_per_million: perMillion.optional(),

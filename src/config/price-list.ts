@@ -77,20 +77,28 @@ function tiersOf(entry: Record<string, unknown>, usual: TokenPrices): NonNullabl
   return { ...Object.fromEntries(listed), ...(fast && { fast }) };
 }
 
-/** `usual`: has the prices of caches that are not named with this ending, in its proportion of the input. */
+type Way = 'inputPerMillion' | 'outputPerMillion';
+
+/** `usual`: has the prices of caches and of reasoning that are not named with this ending, in its proportion of the input and the output. */
 function pricesOf(entry: Record<string, unknown>, ending: string, usual?: TokenPrices): TokenPrices | null {
   const inputPerMillion = perMillionOf(entry[`input_cost_per_token${ending}`]);
   const outputPerMillion = perMillionOf(entry[`output_cost_per_token${ending}`]);
   if (inputPerMillion === null || outputPerMillion === null) return null;
-  const cache = (name: string, of: (prices: TokenPrices) => bigint | null) => {
+  const inProportion = (name: string, of: (prices: TokenPrices) => bigint | null, to: Way) => {
     const named = perMillionOf(entry[`${name}${ending}`]);
     const base = usual === undefined ? null : of(usual);
-    if (named !== null || usual === undefined || base === null || usual.inputPerMillion === 0n) return named;
-    return (base * inputPerMillion) / usual.inputPerMillion;
+    if (named !== null || usual === undefined || base === null || usual[to] === 0n) return named;
+    return (base * { inputPerMillion, outputPerMillion }[to]) / usual[to];
   };
+  const cache = (name: string, of: (prices: TokenPrices) => bigint | null) => inProportion(name, of, 'inputPerMillion');
   return {
     inputPerMillion,
     outputPerMillion,
+    reasoningPerMillion: inProportion(
+      'output_cost_per_reasoning_token',
+      (prices) => prices.reasoningPerMillion,
+      'outputPerMillion',
+    ),
     cacheReadPerMillion: cache('cache_read_input_token_cost', (prices) => prices.cacheReadPerMillion),
     cacheWrite5mPerMillion: cache('cache_creation_input_token_cost', (prices) => prices.cacheWrite5mPerMillion),
     cacheWrite1hPerMillion: cache(

@@ -44,7 +44,7 @@ function toFactor(billionths: bigint): PriceFactor {
 }
 
 function toTokenPrices(prices: TokenPriceSettings): TokenPrices | null {
-  const of = (name: 'input' | 'output' | 'cache_read' | 'cache_write' | 'cache_write_1h') =>
+  const of = (name: 'input' | 'output' | 'reasoning' | 'cache_read' | 'cache_write' | 'cache_write_1h') =>
     prices[`${name}_per_million`] ?? prices[`${name}_per_1k`] ?? null;
   const [inputPerMillion, outputPerMillion] = [of('input'), of('output')];
   // A price that is half known is none: it would be taken for a bill.
@@ -52,6 +52,7 @@ function toTokenPrices(prices: TokenPriceSettings): TokenPrices | null {
   return {
     inputPerMillion,
     outputPerMillion,
+    reasoningPerMillion: of('reasoning'),
     cacheReadPerMillion: of('cache_read'),
     cacheWrite5mPerMillion: of('cache_write'),
     cacheWrite1hPerMillion: of('cache_write_1h'),

@@ -81,6 +81,8 @@ export interface CloudModelConfig {
 export interface TokenPrices {
   inputPerMillion: bigint;
   outputPerMillion: bigint;
+  /** Of the part of the output that is reasoning; null: as all output. */
+  reasoningPerMillion: bigint | null;
   cacheReadPerMillion: bigint | null;
   cacheWrite5mPerMillion: bigint | null;
   cacheWrite1hPerMillion: bigint | null;

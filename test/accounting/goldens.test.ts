@@ -35,6 +35,7 @@ const clock = manualClock();
 const pricing = (changes: Partial<ModelPricing> = {}): ModelPricing => ({
   inputPerMillion: usd(3),
   outputPerMillion: usd(15),
+  reasoningPerMillion: null,
   cacheReadPerMillion: usd(0.3),
   cacheWrite5mPerMillion: usd(3.75),
   cacheWrite1hPerMillion: usd(6),
@@ -210,7 +211,7 @@ describe("an answer of Anthropic's API", () => {
     const config = claude({
       longContext: {
         aboveTokens: 200_000,
-        prices: { ...prices, cacheWrite5mPerMillion: null, cacheWrite1hPerMillion: null },
+        prices: { ...prices, reasoningPerMillion: null, cacheWrite5mPerMillion: null, cacheWrite1hPerMillion: null },
       },
     });
     // 100 x 6 + 200000 x 0.6 + 20 x 22.5.
@@ -396,7 +397,7 @@ describe("an answer in OpenAI's dialect", () => {
       {
         longContext: {
           aboveTokens: 272_000,
-          prices: { ...long, cacheWrite5mPerMillion: null, cacheWrite1hPerMillion: null },
+          prices: { ...long, reasoningPerMillion: null, cacheWrite5mPerMillion: null, cacheWrite1hPerMillion: null },
         },
         tiers: { priority: { numerator: 5n, denominator: 2n } },
       },

@@ -9,6 +9,7 @@ const usd = (amount: number) => BigInt(Math.round(amount * 1e9));
 const sonnet: ModelPricing = {
   inputPerMillion: usd(3),
   outputPerMillion: usd(15),
+  reasoningPerMillion: null,
   cacheReadPerMillion: null,
   cacheWrite5mPerMillion: null,
   cacheWrite1hPerMillion: null,
@@ -30,6 +31,25 @@ describe('the cost of an answer', () => {
   it.each<[string, Partial<Usage>, Price, bigint]>([
     ['its input', { inputTokens: million }, claude(), usd(3)],
     ['its output', { outputTokens: million }, claude(), usd(15)],
+    ['reasoning as all output', { outputTokens: million, reasoningTokens: 400_000 }, other(), usd(15)],
+    [
+      'reasoning at its own price, which is a part of the output',
+      { outputTokens: million, reasoningTokens: 400_000 },
+      other({ reasoningPerMillion: usd(35) }),
+      usd(0.6 * 15 + 0.4 * 35),
+    ],
+    [
+      'no more reasoning than there is output',
+      { outputTokens: 1_000, reasoningTokens: 5_000 },
+      other({ reasoningPerMillion: usd(35) }),
+      usd(0.035),
+    ],
+    [
+      'reasoning in batches at half',
+      { outputTokens: million, reasoningTokens: million, servedTier: 'batch' },
+      other({ reasoningPerMillion: usd(35) }),
+      usd(17.5),
+    ],
     ['both', { inputTokens: 1_000, outputTokens: 500 }, claude(), usd(0.0105)],
     ['nothing', { inputTokens: 0, outputTokens: 0 }, claude(), 0n],
     ['a read of the cache, at a tenth', { cacheReadTokens: million }, claude(), usd(0.3)],
@@ -103,15 +123,20 @@ describe('the cost of an answer', () => {
     fc.assert(
       fc.property(
         fc.record({ inputTokens: count, cacheReadTokens: count, cacheWrite5mTokens: count, cacheWrite1hTokens: count }),
-        count,
-        fc.record({ inputPerMillion: rate, outputPerMillion: rate, cacheReadPerMillion: fc.option(rate) }),
+        fc.record({ outputTokens: count, reasoningTokens: fc.option(count) }),
+        fc.record({
+          inputPerMillion: rate,
+          outputPerMillion: rate,
+          reasoningPerMillion: fc.option(rate),
+          cacheReadPerMillion: fc.option(rate),
+        }),
         fc.boolean(),
         fc.constantFrom(null, 'us', 'global'),
-        (prompt, outputTokens, prices, isClaude, servedPlace) => {
+        (prompt, generated, prices, isClaude, servedPlace) => {
           const price = { ...other(prices), isClaude };
-          const usage = used({ ...prompt, outputTokens, servedPlace });
+          const usage = used({ ...prompt, ...generated, servedPlace });
           const promptTokens = Object.values(prompt).reduce((a, b) => a + b, 0);
-          return costOf(usage, price).nanoUsd! <= mostOf({ promptTokens, outputTokens }, price);
+          return costOf(usage, price).nanoUsd! <= mostOf({ promptTokens, outputTokens: generated.outputTokens }, price);
         },
       ),
     );
@@ -123,6 +148,7 @@ describe('a model', () => {
     const zero = { inputPerMillion: 0n, outputPerMillion: 0n, cacheReadPerMillion: 0n };
     expect(isFree(other(zero))).toBe(true);
     expect(isFree(other({ ...zero, outputPerMillion: 1n }))).toBe(false);
+    expect(isFree(other({ ...zero, reasoningPerMillion: 1n }))).toBe(false);
     expect(isFree(other({ ...zero, toolUses: { web_search_requests: 1n } }))).toBe(false);
     expect(isFree(other({ ...zero, longContext: { aboveTokens: 1, prices: sonnet } }))).toBe(false);
   });

@@ -79,6 +79,7 @@ keys:
         pricing: {
           inputPerMillion: 75_000_000n,
           outputPerMillion: 300_000_000n,
+          reasoningPerMillion: null,
           cacheReadPerMillion: 18_750_000n,
           cacheWrite5mPerMillion: null,
           cacheWrite1hPerMillion: null,

@@ -21,6 +21,7 @@ describe('an imported list of prices', () => {
     expect(prices['claude-x']).toEqual({
       inputPerMillion: 3_000_000_000n,
       outputPerMillion: 15_000_000_000n,
+      reasoningPerMillion: null,
       cacheReadPerMillion: 300_000_000n,
       cacheWrite5mPerMillion: 3_750_000_000n,
       cacheWrite1hPerMillion: 6_000_000_000n,
@@ -34,6 +35,7 @@ describe('an imported list of prices', () => {
       x: {
         input_cost_per_token: 3e-6,
         output_cost_per_token: 15e-6,
+        output_cost_per_reasoning_token: 35e-6,
         cache_read_input_token_cost: 3e-7,
         input_cost_per_token_above_200k_tokens: 6e-6,
         output_cost_per_token_above_200k_tokens: 22.5e-6,
@@ -46,16 +48,22 @@ describe('an imported list of prices', () => {
       },
     });
     expect(x).toMatchObject({
+      reasoningPerMillion: 35_000_000_000n,
       longContext: {
         aboveTokens: 200_000,
         prices: {
           inputPerMillion: 6_000_000_000n,
           outputPerMillion: 22_500_000_000n,
+          reasoningPerMillion: 52_500_000_000n,
           cacheReadPerMillion: 600_000_000n,
         },
       },
       tiers: {
-        flex: { inputPerMillion: 1_500_000_000n, cacheReadPerMillion: 150_000_000n },
+        flex: {
+          inputPerMillion: 1_500_000_000n,
+          reasoningPerMillion: 17_500_000_000n,
+          cacheReadPerMillion: 150_000_000n,
+        },
         priority: { inputPerMillion: 5_250_000_000n, cacheReadPerMillion: 530_000_000n },
         fast: { numerator: 6_000_000_000n, denominator: 1_000_000_000n },
       },

@@ -146,6 +146,7 @@ export function toPricing(pricing: ModelPricing) {
   return {
     input_per_1k: usdPer1k(pricing.inputPerMillion),
     output_per_1k: usdPer1k(pricing.outputPerMillion),
+    reasoning_per_1k: usdPer1k(pricing.reasoningPerMillion),
     cache_read_per_1k: usdPer1k(pricing.cacheReadPerMillion),
     cache_write_per_1k: usdPer1k(pricing.cacheWrite5mPerMillion),
     cache_write_1h_per_1k: usdPer1k(pricing.cacheWrite1hPerMillion),

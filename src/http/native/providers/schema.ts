@@ -33,6 +33,7 @@ export const pricing = z
   .object({
     input_per_1k: price,
     output_per_1k: price,
+    reasoning_per_1k: price.nullable(),
     cache_read_per_1k: price.nullable(),
     cache_write_per_1k: price.nullable(),
     cache_write_1h_per_1k: price.nullable(),
