@@ -2,12 +2,12 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** These compute on every core: beside others, whose threads wait for each other just so, they would take many times as long. */
-const wholeMachine = ['smollm2', 'embeddings', 'gpu', 'memory-limit', 'kernels', 'kernels-without-avx'].map(
+const wholeMachine = ['smollm2', 'embeddings', 'gpu', 'memory-limit', 'kernels'].map(
   (name) => `test/e2e/${name}.test.ts`,
 );
 
 /** These take minutes: begun last, each would hold up the end alone. */
-const long = ['kernels-on-arm', 'batches', 'tiny-models', 'memory-estimate', 'load-cycles'].map(
+const long = ['kernels-without-avx', 'kernels-on-arm', 'batches', 'tiny-models', 'memory-estimate', 'load-cycles'].map(
   (name) => `/test/e2e/${name}.test.ts`,
 );
 
