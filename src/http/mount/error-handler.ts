@@ -37,13 +37,17 @@ export function createErrorHandler(
     reply.code(status);
     if (passed) reply.headers(passed.headers);
     if (error.retryAfterSeconds !== null) reply.header('retry-after', String(Math.ceil(error.retryAfterSeconds)));
-    // The SDKs of OpenAI and Anthropic retry every 5xx unless told otherwise.
-    if (status >= 500 && !error.retryable) reply.header('x-should-retry', 'false');
+    if (isRetriedBySdks(status) && !error.retryable) reply.header('x-should-retry', 'false');
     if (error.code === 'payload_too_large' && willReadRest(request)) reply.removeHeader('connection');
     reply.type('application/json; charset=utf-8');
     if (passed) return void reply.send(passed.body);
     reply.send(errorBody(error, { requestId: request.id, now: deps.clock.now(), headers: request.headers }));
   };
+}
+
+/** What the SDKs of OpenAI and Anthropic ask for again unless they are told otherwise. */
+function isRetriedBySdks(status: number): boolean {
+  return status >= 500 || status === 429 || status === 409 || status === 408;
 }
 
 /** The failure of a provider in the words of the provider, for a client of the same dialect; null: it is worded here. */

@@ -180,6 +180,15 @@ describe('POST /v1/chat/completions', () => {
     });
   });
 
+  it('tells clients not to repeat what no waiting heals, also where it has a status that they repeat', async () => {
+    harness.gateway.play(() => {
+      throw new AppError('upstream_quota_exceeded', 'The tokens of the day are used up.');
+    });
+    const response = await chat({});
+    expect(response.statusCode).toBe(429);
+    expect(response.headers['x-should-retry']).toBe('false');
+  });
+
   it('ends a stream that fails in the middle with an error record and no [DONE]', async () => {
     harness.gateway.play(async function* () {
       yield startEvent();
