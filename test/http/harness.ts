@@ -16,6 +16,7 @@ import type { Config } from '../../src/config/schema.ts';
 import { settingsSchema } from '../../src/config/source.ts';
 import { type ConfigStore, createConfigStore } from '../../src/config/store.ts';
 import type { AttemptGuard } from '../../src/core/attempt.ts';
+import type { KeptTexts } from '../../src/core/kept.ts';
 import type { MachineInventory } from '../../src/core/machine.ts';
 import type { Provider } from '../../src/core/provider.ts';
 import type { StoredFiles } from '../../src/core/stored-files.ts';
@@ -62,6 +63,8 @@ export interface Harness {
   strain: { current: StrainReason | null };
   /** Where the ledger and the budgets are. */
   database: Database;
+  /** Responses and conversations that can be asked for again. */
+  kept: KeptTexts;
   /** What the file says of providers and budgets; nothing, until a test says otherwise. */
   cloudConfig: { current: CloudConfig };
   /** What is kept of the log; nothing, until a test writes to it. */
@@ -329,6 +332,7 @@ export async function createHarness(
     inventory,
     logLines,
     database: storage.database,
+    kept: storage.kept,
     jobs,
     strain,
     cloudConfig,

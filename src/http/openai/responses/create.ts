@@ -196,16 +196,17 @@ async function createNow(
       throw begun.fail(thrown);
     }
     tellCost(reply, begun.providerId, begun.costNanoUsd());
-    await keep();
-    return writer.response();
+    const isKept = await keep();
+    const response = writer.response();
+    return isKept ? response : { ...response, store: false };
   }
   async function* records(): AsyncGenerator<SseItem> {
     yield* writer.write(first).map(toSseItem);
     for await (const event of begun.events) {
-      const written = writer.write(event).map(toSseItem);
+      const written = writer.write(event);
       // Whoever hears that it is complete may go on from it at once, and at another replica.
-      if (writer.hasEnded()) await keep();
-      yield* written;
+      const isKept = !writer.hasEnded() || (await keep());
+      yield* (isKept ? written : written.map(asNotKept)).map(toSseItem);
     }
     assertEnded(writer);
   }
@@ -242,16 +243,29 @@ function assertEnded(writer: ResponseWriter): void {
   if (!writer.hasEnded()) throw new Error('the event stream ended without a finish event');
 }
 
-/** Keeps a response that has ended. It was given to the client already: where it cannot be kept, that is said in the log. */
+/** What its client should know of a response that was to be kept: nobody can go on from it. */
+function asNotKept(event: ResponseEvent): ResponseEvent {
+  const { response } = event;
+  return typeof response === 'object' && response !== null
+    ? { ...event, response: { ...response, store: false } }
+    : event;
+}
+
+/**
+ * Keeps a response that has ended, where that is wanted. Its client gets it all the same: where it cannot be kept, the log says
+ * why, and false is returned.
+ */
 async function keepEnded(
   deps: ResponseDeps,
   request: FastifyRequest<{ Body: ResponseRequest }>,
   made: Draft,
-): Promise<void> {
-  if (request.body.store === false) return;
+): Promise<boolean> {
+  if (request.body.store === false) return true;
   try {
     await deps.responses.save(request.principal.id, made.stored(), null);
+    return true;
   } catch (error) {
     logError(deps.log, toAppError(error), request.id);
+    return false;
   }
 }

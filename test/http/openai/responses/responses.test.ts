@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AppError } from '../../../../src/core/errors.ts';
 import type { StreamEvent } from '../../../../src/core/events.ts';
 import {
@@ -64,6 +64,17 @@ describe('POST /v1/responses', () => {
       status,
     });
     expect(comparable(last.response)).toEqual(comparable(whole.json()));
+  });
+
+  it('is given all the same where it cannot be kept, and says that it is not', async () => {
+    vi.spyOn(harness.kept, 'put').mockRejectedValue(new AppError('storage_unavailable', 'The disk is full.'));
+    const whole = (await create({})).json();
+    expect(whole).toMatchObject({ status: 'completed', store: false });
+    expect((await get(whole.id)).statusCode).toBe(404);
+    const [created, ...rest] = eventsOf((await create({ stream: true })).body);
+    expect(created.response.store).toBe(true);
+    expect(rest.at(-1)).toMatchObject({ type: 'response.completed', response: { store: false } });
+    expect((await create({ store: false })).json().store).toBe(false);
   });
 
   it('ends a stream that fails with response.failed, and nothing after it', async () => {
