@@ -2,14 +2,18 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** These compute on every core: beside others, whose threads wait for each other just so, they would take many times as long. */
-const wholeMachine = ['smollm2', 'embeddings', 'gpu', 'memory-limit', 'kernels'].map(
-  (name) => `test/e2e/${name}.test.ts`,
-);
+const wholeMachine = ['smollm2', 'embeddings', 'gpu', 'memory-limit'].map((name) => `test/e2e/${name}.test.ts`);
 
 /** These take minutes: begun last, each would hold up the end alone. */
-const long = ['kernels-without-avx', 'kernels-on-arm', 'batches', 'tiny-models', 'memory-estimate', 'load-cycles'].map(
-  (name) => `/test/e2e/${name}.test.ts`,
-);
+const long = [
+  'kernels',
+  'kernels-without-avx',
+  'kernels-on-arm',
+  'batches',
+  'tiny-models',
+  'memory-estimate',
+  'load-cycles',
+].map((name) => `/test/e2e/${name}.test.ts`);
 
 class LongOnesFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
