@@ -17,22 +17,33 @@ export interface Billed {
  * 3. A failure, whenever it came, and tokens that were only counted: nothing.
  */
 export function billedOf(
-  { outcome, usage, seenOutputTokens }: Pick<AttemptEnd, 'outcome' | 'usage' | 'seenOutputTokens'>,
+  end: Pick<AttemptEnd, 'outcome' | 'usage' | 'seenOutputTokens' | 'seenReasoningTokens'>,
   { operation, estimate }: Pick<Attempt, 'operation' | 'estimate'>,
 ): Billed | null {
+  const { outcome, usage } = end;
   if (outcome === 'failed' || outcome === 'not-asked' || operation === 'count') return null;
   const isWhole = outcome === 'answered';
-  const generates = operation === 'generate';
   const knowsPrompt = promptTokensOf(usage) !== null;
-  // What was said at the start of an answer is not what it had come to when it was cut off.
-  const outputTokens = isWhole
-    ? (usage.outputTokens ?? (generates ? seenOutputTokens : null))
-    : generates
-      ? Math.max(usage.outputTokens ?? 0, seenOutputTokens)
-      : usage.outputTokens;
+  const knowsOutput = operation !== 'generate' || (isWhole && usage.outputTokens !== null);
   return {
-    usage: { ...usage, ...(!knowsPrompt && { inputTokens: guessOf(estimate) }), outputTokens },
-    isEstimated: !isWhole || !knowsPrompt || (generates && usage.outputTokens === null),
+    usage: {
+      ...usage,
+      ...(!knowsPrompt && { inputTokens: guessOf(estimate) }),
+      ...(!knowsOutput && seenOf(end)),
+    },
+    isEstimated: !isWhole || !knowsPrompt || !knowsOutput,
+  };
+}
+
+/** What was said at the start of an answer is not what it had come to when it was cut off. */
+function seenOf({
+  usage,
+  seenOutputTokens,
+  seenReasoningTokens,
+}: Pick<AttemptEnd, 'usage' | 'seenOutputTokens' | 'seenReasoningTokens'>): Partial<Usage> {
+  return {
+    outputTokens: Math.max(usage.outputTokens ?? 0, seenOutputTokens),
+    ...(seenReasoningTokens > 0 && { reasoningTokens: Math.max(usage.reasoningTokens ?? 0, seenReasoningTokens) }),
   };
 }
 

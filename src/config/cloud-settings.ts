@@ -71,6 +71,8 @@ const capabilities = z.strictObject({
 });
 
 const priceNames = ['input', 'output', 'reasoning', 'cache_read', 'cache_write', 'cache_write_1h'] as const;
+/** Kinds of tokens that have a price of their own in the file. */
+export type PriceName = (typeof priceNames)[number];
 const tokenPrices = {
   input_per_1k: per1k.optional(),
   output_per_1k: per1k.optional(),

@@ -77,34 +77,28 @@ function tiersOf(entry: Record<string, unknown>, usual: TokenPrices): NonNullabl
   return { ...Object.fromEntries(listed), ...(fast && { fast }) };
 }
 
-type Way = 'inputPerMillion' | 'outputPerMillion';
-
-/** `usual`: has the prices of caches and of reasoning that are not named with this ending, in its proportion of the input and the output. */
+/**
+ * `usual`: has the prices of caches and of reasoning that are not named with this ending, in its proportion of the input or the
+ * output.
+ */
 function pricesOf(entry: Record<string, unknown>, ending: string, usual?: TokenPrices): TokenPrices | null {
   const inputPerMillion = perMillionOf(entry[`input_cost_per_token${ending}`]);
   const outputPerMillion = perMillionOf(entry[`output_cost_per_token${ending}`]);
   if (inputPerMillion === null || outputPerMillion === null) return null;
-  const inProportion = (name: string, of: (prices: TokenPrices) => bigint | null, to: Way) => {
+  const both = { inputPerMillion, outputPerMillion };
+  const inProportion = (to: keyof typeof both, kind: keyof TokenPrices, name: string) => {
     const named = perMillionOf(entry[`${name}${ending}`]);
-    const base = usual === undefined ? null : of(usual);
+    const base = usual?.[kind] ?? null;
     if (named !== null || usual === undefined || base === null || usual[to] === 0n) return named;
-    return (base * { inputPerMillion, outputPerMillion }[to]) / usual[to];
+    return (base * both[to]) / usual[to];
   };
-  const cache = (name: string, of: (prices: TokenPrices) => bigint | null) => inProportion(name, of, 'inputPerMillion');
+  const cache = inProportion.bind(null, 'inputPerMillion');
   return {
-    inputPerMillion,
-    outputPerMillion,
-    reasoningPerMillion: inProportion(
-      'output_cost_per_reasoning_token',
-      (prices) => prices.reasoningPerMillion,
-      'outputPerMillion',
-    ),
-    cacheReadPerMillion: cache('cache_read_input_token_cost', (prices) => prices.cacheReadPerMillion),
-    cacheWrite5mPerMillion: cache('cache_creation_input_token_cost', (prices) => prices.cacheWrite5mPerMillion),
-    cacheWrite1hPerMillion: cache(
-      'cache_creation_input_token_cost_above_1hr',
-      (prices) => prices.cacheWrite1hPerMillion,
-    ),
+    ...both,
+    reasoningPerMillion: inProportion('outputPerMillion', 'reasoningPerMillion', 'output_cost_per_reasoning_token'),
+    cacheReadPerMillion: cache('cacheReadPerMillion', 'cache_read_input_token_cost'),
+    cacheWrite5mPerMillion: cache('cacheWrite5mPerMillion', 'cache_creation_input_token_cost'),
+    cacheWrite1hPerMillion: cache('cacheWrite1hPerMillion', 'cache_creation_input_token_cost_above_1hr'),
   };
 }
 

@@ -1,5 +1,5 @@
 import { nanoUsdPerUsd } from '../core/money.ts';
-import type { PricingSettings, TokenPriceSettings } from './cloud-settings.ts';
+import type { PriceName, PricingSettings, TokenPriceSettings } from './cloud-settings.ts';
 import type { CloudModelConfig, ModelPricing, PriceFactor, TokenPrices } from './providers.ts';
 
 /** What the file says of the prices of a model: the first, and its changes. */
@@ -44,8 +44,7 @@ function toFactor(billionths: bigint): PriceFactor {
 }
 
 function toTokenPrices(prices: TokenPriceSettings): TokenPrices | null {
-  const of = (name: 'input' | 'output' | 'reasoning' | 'cache_read' | 'cache_write' | 'cache_write_1h') =>
-    prices[`${name}_per_million`] ?? prices[`${name}_per_1k`] ?? null;
+  const of = (name: PriceName) => prices[`${name}_per_million`] ?? prices[`${name}_per_1k`] ?? null;
   const [inputPerMillion, outputPerMillion] = [of('input'), of('output')];
   // A price that is half known is none: it would be taken for a bill.
   if (inputPerMillion === null || outputPerMillion === null) return null;

@@ -37,6 +37,8 @@ export interface AttemptEnd {
   usage: Usage;
   /** Output tokens that were seen, where `usage` does not know; an estimate. */
   seenOutputTokens: number;
+  /** Part of `seenOutputTokens` that was reasoning. */
+  seenReasoningTokens: number;
   /** From when it was asked until the end, in milliseconds. */
   latencyMs: number;
   /** Until the first content; null: there was none. */

@@ -39,6 +39,7 @@ export async function beginAttempt(
   const seen = {
     usage: unknownUsage,
     thirds: 0,
+    reasoningThirds: 0,
     outputTokens: null as number | null,
     model: null as string | null,
     firstContentMs: null as number | null,
@@ -52,6 +53,7 @@ export async function beginAttempt(
       error,
       usage: seen.usage,
       seenOutputTokens: seen.outputTokens ?? Math.ceil(seen.thirds / 3),
+      seenReasoningTokens: Math.ceil(seen.reasoningThirds / 3),
       latencyMs: deps.clock.monotonicMs() - beganMs,
       firstContentMs: seen.firstContentMs,
       answeredModel: seen.model,
@@ -88,7 +90,9 @@ export async function beginAttempt(
       void end('answered', null);
     } else if (isContent(event)) {
       seen.firstContentMs ??= deps.clock.monotonicMs() - beganMs;
-      seen.thirds += thirdsOf(event);
+      const thirds = thirdsOf(event);
+      seen.thirds += thirds;
+      if (event.type === 'reasoning-delta') seen.reasoningThirds += thirds;
     }
   };
   return {

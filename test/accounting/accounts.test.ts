@@ -282,6 +282,19 @@ describe('a try at a provider', () => {
     await accounts.close();
   });
 
+  it('is billed for its reasoning at the price of that, where it is cut off before anybody has counted it', async () => {
+    const pricing = { input_per_million: 3, output_per_million: 15, reasoning_per_million: 35 };
+    const cloud = cloudOf({ providers: { anthropic: { api_key: 'x', models: [{ id: 'claude-x', pricing }] } } });
+    const accounts = await accountsOf({ all: { ...noBudget, daily: usd(1) } }, { cloud });
+    const admitted = await accounts.admit(attemptOf(), contextOf());
+    const usage = { ...unknownUsage, inputTokens: 100, outputTokens: 1 };
+    await admitted.ended(endWith({ outcome: 'cancelled', usage, seenOutputTokens: 20, seenReasoningTokens: 12 }));
+    await accounts.flush();
+    // 100 x 3 + 8 x 15 + 12 x 35, in thousands.
+    expect(await rows()).toMatchObject([{ cost: 840_000n, reasoning_tokens: 12n, is_estimated: 1n }]);
+    await accounts.close();
+  });
+
   it('is settled with others in one write, a moment after its end', async () => {
     const accounts = await accountsOf({ all: { ...noBudget, daily: usd(1) } });
     let writes = 0;

@@ -16,6 +16,7 @@ const good: AttemptEnd = {
   error: null,
   usage: unknownUsage,
   seenOutputTokens: 0,
+  seenReasoningTokens: 0,
   latencyMs: 5,
   firstContentMs: 5,
   answeredModel: null,

@@ -351,6 +351,20 @@ describe('guards', () => {
     }
   });
 
+  it('hear how much of what was seen was reasoning', async () => {
+    const one = guard();
+    const thought: StreamEvent[] = [
+      { type: 'reasoning-start', blockId: 0 },
+      { type: 'reasoning-delta', blockId: 0, text: 'x'.repeat(300) },
+    ];
+    const { gateway } = setup([trying('far', [start, ...thought, begin, delta, finish]).provider], [one.subject]);
+    const { events } = await gateway.stream(request, chained(['far']));
+    await collect(events);
+    const { seenOutputTokens, seenReasoningTokens } = one.ends.at(-1)!;
+    expect(seenReasoningTokens).toBeGreaterThan(50);
+    expect(seenOutputTokens - seenReasoningTokens).toBe(2);
+  });
+
   it('hear once of each try, also where the client goes in the middle', async () => {
     const one = guard();
     const gone = new AbortController();

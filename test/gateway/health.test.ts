@@ -15,6 +15,7 @@ const good: AttemptEnd = {
   error: null,
   usage: unknownUsage,
   seenOutputTokens: 0,
+  seenReasoningTokens: 0,
   latencyMs: 900,
   firstContentMs: 120.4,
   answeredModel: null,

@@ -11,6 +11,7 @@ const answered: AttemptEnd = {
   error: null,
   usage: unknownUsage,
   seenOutputTokens: 0,
+  seenReasoningTokens: 0,
   latencyMs: 5,
   firstContentMs: 5,
   answeredModel: null,

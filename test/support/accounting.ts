@@ -38,6 +38,7 @@ export function endWith(changes: Partial<AttemptEnd> = {}): AttemptEnd {
     error: null,
     usage: unknownUsage,
     seenOutputTokens: 0,
+    seenReasoningTokens: 0,
     latencyMs: 100,
     firstContentMs: 20,
     answeredModel: 'claude-x',
